@@ -1,0 +1,67 @@
+"""Background jobs on Kubernetes: what programs and job code import.
+
+Everything is loaded when it is first used: the runner imports this package at the start of every job, and
+must not pay for the HTTP client and the models that only a caller needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bgjobs.client import JobClient
+    from bgjobs.context import Abort, NotInJobError, current_job
+    from bgjobs.errors import (
+        BgjobsError,
+        ConfigurationError,
+        ConflictError,
+        ForbiddenError,
+        InvalidJobError,
+        JobFailedError,
+        NotFoundError,
+        RefusedError,
+        UnreachableError,
+    )
+    from bgjobs.handle import JobHandle
+    from bgjobs.helper import run_background_job
+
+__all__ = [
+    "Abort",
+    "BgjobsError",
+    "ConfigurationError",
+    "ConflictError",
+    "ForbiddenError",
+    "InvalidJobError",
+    "JobClient",
+    "JobFailedError",
+    "JobHandle",
+    "NotFoundError",
+    "NotInJobError",
+    "RefusedError",
+    "UnreachableError",
+    "current_job",
+    "run_background_job",
+]
+
+_MODULES = {
+    "Abort": "context",
+    "JobClient": "client",
+    "JobHandle": "handle",
+    "NotInJobError": "context",
+    "current_job": "context",
+    "run_background_job": "helper",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - see above
+
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,144 @@
+"""What job code may ask of the job it runs in. The standard library alone is imported."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.errors import BgjobsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+MAX_MESSAGE_CHARACTERS: Final = 500
+# Between two reports of progress; what is said more often is coalesced.
+PROGRESS_SECONDS: Final = 0.1
+
+
+class Abort(Exception):  # noqa: N818 - it reads as what it does: raise Abort("the order was withdrawn")
+    """Raised by job code: the job has failed for good, do not try again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotInJobError(BgjobsError, RuntimeError):
+    """`current_job()` was called where no job runs."""
+
+
+class CurrentJob:
+    """The job that this process runs.
+
+    Attributes:
+        id: the job's UUID.
+        attempt: which attempt this is, from 1.
+        max_retries: how many more may follow a failed first one.
+        namespace: the Kubernetes namespace of the job.
+    """
+
+    def __init__(
+        self, id: str, attempt: int, max_retries: int, namespace: str, send_progress: Callable[[bytes], None]
+    ) -> None:
+        self.id = id
+        self.attempt = attempt
+        self.max_retries = max_retries
+        self.namespace = namespace
+        self._send = send_progress
+        self._lock = threading.Lock()
+        self._unsent: bytes | None = None
+        self._sent_at = float("-inf")
+        self._listens = False
+        self._stopping = False
+
+    def __repr__(self) -> str:
+        return f"<CurrentJob {self.id} attempt {self.attempt}>"
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far the job is; shown on its page. Cheap: it may be called for every item.
+
+        Args:
+            done: how much is done, in a unit of your choice.
+            total: how much there is, if that is known.
+            message: a few words, cut at 500 characters.
+
+        Raises:
+            ValueError: if a number is not finite.
+        """
+        for number in (done, total):
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"progress of {number} cannot be shown")
+        text = message and message.encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
+        line = json.dumps({"done": done, "total": total, "message": text}).encode()
+        with self._lock:
+            self._unsent = line
+            if time.monotonic() - self._sent_at >= PROGRESS_SECONDS:
+                self._flush()
+
+    def is_stopping(self) -> bool:
+        """Whether the job was told to stop (its time is over, its node is drained, it was cancelled).
+
+        By default SIGTERM ends the job's process at once. The first call, which must come from the main thread,
+        changes that: from then on the job has the rest of its grace period to look here, put things in order
+        and raise. Return only if the work is complete: what returns has succeeded.
+
+        Raises:
+            RuntimeError: if the first call comes from another thread.
+        """
+        with self._lock:
+            if not self._listens:
+                self._listen()
+        return self._stopping
+
+    def flush_progress(self) -> None:
+        """Send what coalescing held back; the runner calls this at the end."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._unsent is not None:
+            self._send(self._unsent)
+            self._unsent = None
+            self._sent_at = time.monotonic()
+
+    def _listen(self) -> None:
+        before = signal.getsignal(signal.SIGTERM)
+
+        def on_sigterm(number: int, frame: FrameType | None) -> None:
+            self._stopping = True
+            if callable(before):
+                before(number, frame)
+
+        try:
+            signal.signal(signal.SIGTERM, on_sigterm)
+        except ValueError as error:
+            raise RuntimeError("call is_stopping() once in the main thread before other threads use it") from error
+        self._listens = True
+
+
+_current: CurrentJob | None = None
+
+
+def current_job() -> CurrentJob:
+    """The job that this process runs.
+
+    Raises:
+        NotInJobError: if it runs none: in a web server, in a test, at a prompt.
+    """
+    if _current is None:
+        raise NotInJobError(
+            f"no job runs in this process (pid {os.getpid()}): current_job() is for code that bgjobs calls as a job"
+        )
+    return _current
+
+
+def enter(job: CurrentJob | None) -> None:
+    """Make this the process's job; the runner calls this."""
+    global _current  # noqa: PLW0603 - one process runs one job
+    _current = job

@@ -1,0 +1,83 @@
+"""Every key in Redis, spelled once: Python calls these, and the Lua prelude is generated from them.
+
+All keys share one hash tag, so that a script may touch any of them. Each has an owner that removes it
+or a bound (S9 in docs/redis.md, which is generated from this table).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PREFIX: Final = "{bgjobs}:"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A family of keys.
+
+    Attributes:
+        name: of the function, in Python and Lua.
+        pattern: with the function's arguments in braces.
+        kind: the Redis type.
+        holds: what is in it.
+        bound: what keeps it from growing.
+    """
+
+    name: str
+    pattern: str
+    kind: str
+    holds: str
+    bound: str
+
+    @property
+    def arguments(self) -> list[str]:
+        """Names in braces, in their order."""
+        return [part.partition("}")[0] for part in self.pattern.split("{")[1:]]
+
+    def __call__(self, *values: object) -> str:
+        """The key's full name."""
+        return PREFIX + self.pattern.format(**dict(zip(self.arguments, values, strict=True)))
+
+
+job = Key("job", "job:{id}", "hash", "the record", "retire, after the retention")
+attempt = Key("attempt", "job:{id}:attempt:{n}", "hash", "one attempt", "retire, with the record")
+log_head = Key("log_head", "job:{id}:log:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
+log_tail = Key("log_tail", "job:{id}:log:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
+ready = Key("ready", "ready:{queue}:{priority}", "zset", "queued jobs by queued_at", "one per queued job")
+due = Key("due", "due", "zset", "scheduled jobs by not_before", "one per scheduled job")
+owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
+launching = Key("launching", "launching", "zset", "write-ahead intents", "one per launching job")
+launched = Key("launched", "launched", "zset", "jobs with a KubeJob, by launched_at", "one per launched job")
+stopping = Key("stopping", "stopping", "zset", "jobs whose KubeJob is being deleted", "one per stopping job")
+ended = Key("ended", "ended", "zset", "ended jobs whose KubeJob is still kept, by finished_at", "retire, after R")
+expiring = Key("expiring", "expiring", "zset", "ended jobs by the time their record is dropped", "retire")
+by_namespace = Key("by_namespace", "index:ns:{namespace}", "zset", "jobs by changed_at", "one per job")
+by_state = Key("by_state", "index:state:{namespace}:{state}", "zset", "jobs by changed_at", "one per job")
+by_queue = Key("by_queue", "index:queue:{queue}", "zset", "jobs by changed_at", "one per job")
+dirty = Key("dirty", "dirty", "zset", "request-born jobs whose status is to be written", "one per job, settled")
+queue = Key("queue", "queue:{queue}", "hash", "settings of a queue", "one per BackgroundJobQueue")
+queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "one per BackgroundJobQueue")
+epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
+seq = Key("seq", "seq", "string", "counts the writes", "one")
+store_id = Key("store_id", "store_id", "string", "random, made with the first write", "one")
+counters = Key("counters", "counters", "hash", "totals for metrics, by namespace/queue", "one field per queue and fact")
+wake = Key("wake", "wake", "stream", "says that something became ready", "about 100 entries")
+loops = Key("loops", "loops", "hash", "when each loop of the leader last turned", "one field per loop")
+
+KEYS: Final = (
+    job, attempt, log_head, log_tail, ready, due, owned, launching, launched, stopping, ended, expiring,
+    by_namespace, by_state, by_queue, dirty, queue, queues, epoch, seq, store_id, counters, wake, loops,
+)  # fmt: skip
+
+
+def lua_functions() -> str:
+    """The same keys as Lua functions `key.job(id)`."""
+    lines = ["local key = {}"]
+    for entry in KEYS:
+        parts = [f"'{PREFIX}{entry.pattern.partition('{')[0]}'"]
+        for piece in entry.pattern.split("{")[1:]:
+            argument, _, rest = piece.partition("}")
+            parts += [argument, f"'{rest}'"] if rest else [argument]
+        lines.append(f"function key.{entry.name}({', '.join(entry.arguments)}) return {' .. '.join(parts)} end")
+    return "\n".join(lines)

@@ -1,0 +1,187 @@
+"""The one door to the Kubernetes API: plain JSON in and out, errors of our own.
+
+`kubernetes.aio` brings the configuration, TLS and token refresh; its models are not used, since building
+and reading them costs several times what the call itself does.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from kubernetes.aio import client, config
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+Object = dict[str, Any]
+
+_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=3)
+# Bookmarks come about once a minute, so a stream that says nothing for longer is dead.
+_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=3, sock_read=70)
+_HTTP_ERROR: Final = 400
+
+
+class KubeError(Exception):
+    """Anything that goes wrong with the Kubernetes API."""
+
+
+class KubeUnreachableError(KubeError):
+    """No answer, or a broken one: whether a write was done is unknown."""
+
+
+class KubeRefusedError(KubeError):
+    """The API server answered with an error.
+
+    Attributes:
+        status: the HTTP status.
+        reason: of its Status object, as `AlreadyExists`.
+        causes: of its details, as (reason, field, message).
+        retry_after: seconds, if it said so.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        causes: tuple[tuple[str, str, str], ...] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.causes = causes
+        self.retry_after = retry_after
+
+
+def refusal(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> KubeRefusedError:
+    """Our error for an answer of the API server, which is a Status object unless something stands before it."""
+    try:
+        parsed: Any = json.loads(body)
+    except ValueError:
+        parsed = {}
+    found: Object = parsed if isinstance(parsed, dict) else {}
+    details: Object = found.get("details") or {}
+    causes = tuple(
+        (cause.get("reason", ""), cause.get("field", ""), cause.get("message", ""))
+        for cause in details.get("causes") or ()
+    )
+    after = (headers or {}).get("Retry-After") or details.get("retryAfterSeconds")
+    return KubeRefusedError(
+        status,
+        found.get("reason") or "",
+        found.get("message") or body[:500].decode(errors="replace"),
+        causes,
+        float(after) if after and str(after).isdigit() else None,
+    )
+
+
+class Kube:
+    """A connection to one cluster. Close it in the end."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._configuration = configuration
+        self._client = client.ApiClient(configuration)
+
+    @classmethod
+    async def connect(cls) -> Kube:
+        """From the pod's ServiceAccount, else from the kubeconfig that KUBECONFIG names."""
+        configuration = client.Configuration()
+        if _SERVICE_ACCOUNT.exists():
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration)
+        # Environment proxies and netrc are otherwise looked up at every request, four times its own cost.
+        configuration.client_session_kwargs = {"trust_env": False}
+        return cls(configuration)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Object | None,
+        query: Mapping[str, str] | None,
+        content_type: str,
+        timeout: aiohttp.ClientTimeout,
+    ) -> Any:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        auth: Any = self._client.update_params_for_auth
+        await auth(headers, [], ["BearerToken"], path, method, None)
+        url = f"{self._configuration.host}{path}"
+        if query:
+            url += "?" + "&".join(f"{key}={_quote(value)}" for key, value in query.items())
+        call: Any = self._client.call_api
+        try:
+            return await call(method, url, header_params=headers, body=body, _request_timeout=timeout)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        """One call.
+
+        Args:
+            method: as `GET`.
+            path: as `/apis/batch/v1/namespaces/shop/jobs`.
+            body: sent as JSON.
+            query: parameters.
+            content_type: as `application/apply-patch+yaml` (JSON is YAML).
+
+        Raises:
+            KubeRefusedError: an answer of 400 or more.
+            KubeUnreachableError: no answer.
+        """
+        response = await self._send(method, path, body, query, content_type, _TIMEOUT)
+        try:
+            raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
+        if response.status >= _HTTP_ERROR:
+            raise refusal(response.status, raw, response.headers)
+        return json.loads(raw) if raw else {}
+
+    async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """GET something that is not JSON, as a pod's log. Raises as `request`."""
+        response = await self._send("GET", path, None, query, "application/json", _TIMEOUT)
+        try:
+            raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeUnreachableError(f"GET {path}: {error or type(error).__name__}") from error
+        if response.status >= _HTTP_ERROR:
+            raise refusal(response.status, raw, response.headers)
+        return raw.decode(errors="replace")
+
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """The lines of a watch until the server ends it. Raises as `request`."""
+        response = await self._send("GET", path, None, query, "application/json", _WATCH_TIMEOUT)
+        if response.status >= _HTTP_ERROR:
+            raise refusal(response.status, await response.read(), response.headers)
+        raw: aiohttp.ClientResponse = response.response
+        try:
+            while line := await raw.content.readline():
+                yield line
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise KubeUnreachableError(f"watch of {path}: {error or type(error).__name__}") from error
+        finally:
+            raw.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.close()
+
+
+def _quote(value: str) -> str:
+
+    return urllib.parse.quote(value, safe="")

@@ -1,0 +1,99 @@
+"""Stored logs: chunks of records to text, with a line where something was left out.
+
+A record is `<unix ms> <stream> <text>\n` (`bgjobs.protocol`); a stored chunk is `<offset> <length>\n` and
+the zlib-compressed records.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bgjobs.protocol import MAX_CHUNK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class BadChunkError(ValueError):
+    """A runner sent something that is not a chunk."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, or a piece of one, of a log.
+
+    Attributes:
+        at_ms: when it was printed.
+        stream: `stdout` or `stderr`.
+        text: without the line's end.
+        goes_on: the next record continues this line.
+    """
+
+    at_ms: int
+    stream: str
+    text: str
+    goes_on: bool
+
+
+@dataclass(frozen=True)
+class Gap:
+    """So many bytes of records are not kept here."""
+
+    size: int
+
+
+def unpack(data: bytes) -> bytes:
+    """Decompress what a runner sent, never more than a chunk may hold.
+
+    Raises:
+        BadChunkError: if it is not zlib, or larger.
+    """
+    decompressor = zlib.decompressobj()
+    try:
+        records = decompressor.decompress(data, MAX_CHUNK_BYTES + 1)
+    except zlib.error as error:
+        raise BadChunkError(f"not zlib: {error}") from error
+    if len(records) > MAX_CHUNK_BYTES or decompressor.unconsumed_tail:
+        raise BadChunkError(f"a chunk holds at most {MAX_CHUNK_BYTES:,} bytes")
+    return records
+
+
+def read(chunks: Iterable[bytes]) -> Iterator[Line | Gap]:
+    """All lines of stored chunks, which come in order."""
+    expected = 0
+    rest = b""
+    for chunk in chunks:
+        header, _, packed = chunk.partition(b"\n")
+        offset, length = (int(number) for number in header.split())
+        if offset > expected:
+            yield Gap(offset - expected)
+            rest = b""
+        expected = offset + length
+        *lines, rest = (rest + zlib.decompress(packed)).split(b"\n")
+        for line in lines:
+            parsed = _line(line)
+            if parsed:
+                yield parsed
+
+
+def _line(record: bytes) -> Line | None:
+    stamp, _, rest = record.partition(b" ")
+    stream, _, text = rest.partition(b" ")
+    if not stamp.isdigit() or stream not in {b"o", b"e", b"O", b"E"}:
+        return None  # the rest of a record whose beginning lies in a gap
+    return Line(
+        int(stamp), "stdout" if stream in b"oO" else "stderr", text.decode(errors="replace"), stream in {b"O", b"E"}
+    )
+
+
+def text(chunks: Iterable[bytes]) -> str:
+    """The log as plain text."""
+    parts: list[str] = []
+    for entry in read(chunks):
+        if isinstance(entry, Gap):
+            parts.append(f"\n... {entry.size:,} bytes left out: the first and the last MiB of a log are kept ...\n")
+        else:
+            parts.append(entry.text if entry.goes_on else entry.text + "\n")
+    return "".join(parts)

@@ -71,9 +71,28 @@ def debian(root: Path, packages: str) -> None:
         run("mmdebstrap", "--variant=minbase", f"--include={packages}", "trixie", f"{archive}.partial.tar")
         Path(f"{archive}.partial.tar").rename(archive)
     run("tar", "-xpf", archive, "-C", root, "--numeric-owner", "--exclude=./dev/*")
-    for marker in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):  # as in the official Python images:
-        marker.unlink()  # pip may install,
-        (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")  # and there is a `python`
+
+
+def python(root: Path) -> None:
+    """Debian's Python made to look like the official image: `python`, and a pip that may install anything."""
+    debian(root, "python3,python3-venv,ca-certificates")
+    (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
+    for marker in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
+        marker.unlink()
+    # Debian's own pip would bring packages that no pip can replace; the wheel in the venv package brings none.
+    wheel = next(root.glob("usr/share/python-wheels/pip-*.whl"))
+    inside = Path("/", wheel.relative_to(root))
+    run(
+        "chroot",
+        root,
+        "python3",
+        inside / "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--root-user-action=ignore",
+        inside,
+    )
 
 
 def static(root: Path, name: str) -> None:
@@ -86,8 +105,7 @@ def static(root: Path, name: str) -> None:
 PYTHON = "python:3.13-slim"
 IMAGES: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
     # kind: default name, what fills its root folder, its configuration
-    "python": (PYTHON, lambda root: debian(root, "python3,python3-pip,python3-venv,ca-certificates"),
-               ["--cmd", "python3", "--env", "LANG=C.UTF-8"]),
+    "python": (PYTHON, python, ["--cmd", "python3", "--env", "LANG=C.UTF-8"]),
     "redis": ("redis:8.0", lambda root: debian(root, "redis-server,redis-tools"),
               ["--cmd", "redis-server --protected-mode no", "--port", "6379"]),
     "valkey": ("valkey/valkey:8.1", lambda root: debian(root, "valkey-server,valkey-tools"),

@@ -93,7 +93,7 @@ def _function(cls: type, member: object) -> tuple[Any, tuple[object, ...]]:
     return None, ()
 
 
-def _misfit(function: Any, positional: tuple[object, ...], named: Mapping[str, object]) -> str | None:  # noqa: ANN401
+def _misfit(function: Any, positional: tuple[object, ...], named: Mapping[str, object]) -> str | None:
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):  # written in C without a signature: calling it will tell

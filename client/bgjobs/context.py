@@ -44,9 +44,9 @@ class CurrentJob:
     """
 
     def __init__(
-        self, id: str, attempt: int, max_retries: int, namespace: str, send_progress: Callable[[bytes], None]
+        self, job_id: str, attempt: int, max_retries: int, namespace: str, send_progress: Callable[[bytes], None]
     ) -> None:
-        self.id = id
+        self.id = job_id
         self.attempt = attempt
         self.max_retries = max_retries
         self.namespace = namespace

@@ -85,19 +85,19 @@ class EnqueueRequest(_Body):
     """`POST /api/v1/jobs`. The same id with the same content is one job; other content is a conflict (409)."""
 
     id: JobId = Field(description="UUIDv7 made by the client")
-    namespace: LabelName | None = Field(None, description="absent: that of the caller's ServiceAccount")
+    namespace: LabelName | None = Field(default=None, description="absent: that of the caller's ServiceAccount")
     queue: LabelName = "default"
     cls: ClassName = Field(alias="class", description="dotted name of an approved class")
     method: MethodName
     parameters: list[Any] | dict[str, Any] = Field(
         default_factory=list[Any], description="`method(*list)` or `method(**object)`"
     )
-    priority: Priority = Field(0, description="0 low, 1 high")
-    delay_seconds: float = Field(0, ge=0, le=366 * 86400, allow_inf_nan=False)
-    max_retries: int | None = Field(None, ge=0, le=100, description="absent: the queue's default")
-    timeout_seconds: float | None = Field(None, gt=0, le=30 * 86400, description="of one attempt")
+    priority: Priority = Field(default=0, description="0 low, 1 high")
+    delay_seconds: float = Field(default=0, ge=0, le=366 * 86400, allow_inf_nan=False)
+    max_retries: int | None = Field(default=None, ge=0, le=100, description="absent: the queue's default")
+    timeout_seconds: float | None = Field(default=None, gt=0, le=30 * 86400, description="of one attempt")
     image: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        None, description="one that the queue lists; absent: the queue's default"
+        default=None, description="one that the queue lists; absent: the queue's default"
     )
 
 
@@ -130,7 +130,7 @@ class Attempt(BaseModel):
     pod_name: str
     started_at: datetime
     ended_at: datetime | None = None
-    outcome: Outcome | None = Field(None, description="absent while it runs")
+    outcome: Outcome | None = Field(default=None, description="absent while it runs")
     error: Failure | None = None
     exit_code: int | None = None
     log_bytes: int = 0
@@ -150,17 +150,17 @@ class Job(BaseModel):
     priority: int
     state: State
     phase: Phase | None = None
-    reason: str | None = Field(None, description="why it is not running, or why it ended, in a few words")
+    reason: str | None = Field(default=None, description="why it is not running, or why it ended, in a few words")
     outcome: Outcome | None = None
     error: Failure | None = None
     progress: Progress | None = None
     has_result: bool = False
-    attempt: int = Field(0, description="number of the latest attempt; 0 before the first")
+    attempt: int = Field(default=0, description="number of the latest attempt; 0 before the first")
     max_retries: int
     timeout_seconds: float
     image: str | None = None
     created_at: datetime
-    not_before: datetime | None = Field(None, description="when it becomes due")
+    not_before: datetime | None = Field(default=None, description="when it becomes due")
     queued_at: datetime | None = None
     launched_at: datetime | None = None
     started_at: datetime | None = None
@@ -169,7 +169,7 @@ class Job(BaseModel):
     created_by: str
     stopped_by: str | None = None
     note: str | None = None
-    request: str | None = Field(None, description="name of the BackgroundJobRequest it came from")
+    request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
     kube_job: str | None = None
     kube_uid: str | None = None
     rev: int
@@ -252,7 +252,7 @@ class StartReply(BaseModel):
     reason: str | None = None
     attempt: int | None = None
     max_retries: int | None = None
-    cls: str | None = Field(None, alias="class")
+    cls: str | None = Field(default=None, alias="class")
     method: str | None = None
     parameters: list[Any] | dict[str, Any] | None = None
     approved_classes: list[str] | None = None
@@ -294,7 +294,7 @@ class FinishRequest(RunnerIdentity):
     result: Any = None
     has_result: bool = False
     error: Failure | None = None
-    exit_code: int | None = Field(None, description="the child's own, negative for a signal")
+    exit_code: int | None = Field(default=None, description="the child's own, negative for a signal")
 
 
 class FinishReply(BaseModel):

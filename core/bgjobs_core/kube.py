@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -60,17 +60,29 @@ class KubeRefusedError(KubeError):
         self.retry_after = retry_after
 
 
+def part(obj: Object, *names: str) -> Object:
+    """The object below these names; empty where any of them is missing, null or something else."""
+    found: Any = obj
+    for name in names:
+        found = cast("Object", found).get(name) if isinstance(found, dict) else None
+    return cast("Object", found) if isinstance(found, dict) else {}
+
+
+def parts(obj: Object, name: str) -> list[Object]:
+    """The list of objects below this name; empty where it is missing or null."""
+    return cast("list[Object]", obj.get(name) or [])
+
+
 def refusal(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> KubeRefusedError:
     """Our error for an answer of the API server, which is a Status object unless something stands before it."""
     try:
-        parsed: Any = json.loads(body)
+        found = part({"status": json.loads(body)}, "status")
     except ValueError:
-        parsed = {}
-    found: Object = parsed if isinstance(parsed, dict) else {}
-    details: Object = found.get("details") or {}
+        found = Object()
+    details = part(found, "details")
     causes = tuple(
-        (cause.get("reason", ""), cause.get("field", ""), cause.get("message", ""))
-        for cause in details.get("causes") or ()
+        (str(cause.get("reason", "")), str(cause.get("field", "")), str(cause.get("message", "")))
+        for cause in parts(details, "causes")
     )
     after = (headers or {}).get("Retry-After") or details.get("retryAfterSeconds")
     return KubeRefusedError(
@@ -94,9 +106,9 @@ class Kube:
         """From the pod's ServiceAccount, else from the kubeconfig that KUBECONFIG names."""
         configuration = client.Configuration()
         if _SERVICE_ACCOUNT.exists():
-            config.load_incluster_config(client_configuration=configuration)
+            cast("Any", config).load_incluster_config(client_configuration=configuration)
         else:
-            await config.load_kube_config(client_configuration=configuration)
+            await cast("Any", config).load_kube_config(client_configuration=configuration)
         # Environment proxies and netrc are otherwise looked up at every request, four times its own cost.
         configuration.client_session_kwargs = {"trust_env": False}
         return cls(configuration)
@@ -108,17 +120,17 @@ class Kube:
         body: Object | None,
         query: Mapping[str, str] | None,
         content_type: str,
-        timeout: aiohttp.ClientTimeout,
+        limits: aiohttp.ClientTimeout,
     ) -> Any:
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        auth: Any = self._client.update_params_for_auth
+        auth: Any = cast("Any", self._client).update_params_for_auth
         await auth(headers, [], ["BearerToken"], path, method, None)
         url = f"{self._configuration.host}{path}"
         if query:
             url += "?" + "&".join(f"{key}={_quote(value)}" for key, value in query.items())
-        call: Any = self._client.call_api
+        call: Any = cast("Any", self._client).call_api
         try:
-            return await call(method, url, header_params=headers, body=body, _request_timeout=timeout)
+            return await call(method, url, header_params=headers, body=body, _request_timeout=limits)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
 

@@ -1,4 +1,4 @@
-"""Stored logs: chunks of records to text, with a line where something was left out.
+r"""Stored logs: chunks of records to text, with a line where something was left out.
 
 A record is `<unix ms> <stream> <text>\n` (`bgjobs.protocol`); a stored chunk is `<offset> <length>\n` and
 the zlib-compressed records.

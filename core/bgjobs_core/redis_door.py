@@ -38,7 +38,7 @@ def connect(url: str, *, max_connections: int = 32) -> Client:
         url: as `redis://:password@host:6379/0` or `unix:///path`.
         max_connections: more callers than this wait for their turn, up to 5 s.
     """
-    pool = aredis.BlockingConnectionPool.from_url(
+    pool = cast("Any", aredis.BlockingConnectionPool).from_url(
         url,
         max_connections=max_connections,
         timeout=5,

@@ -36,21 +36,28 @@ class _Resource(BaseModel):
 class RequestSpec(_Resource):
     """What is to be run. It cannot be changed once it is there."""
 
-    queue: LabelName = Field("default", description="A BackgroundJobQueue of this namespace.")
+    queue: LabelName = Field(default="default", description="A BackgroundJobQueue of this namespace.")
     cls: ClassName = Field(alias="class", description="Dotted name of a class that the queue approves.")
     method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
     parameters: list[Any] | dict[str, Any] = Field(
         default_factory=list[Any], description="A list or an object; at most 256 KiB, integers of at most 64 bits."
     )
-    priority: int = Field(0, ge=0, le=1, description="0 low, 1 high.")
-    delay_seconds: float = Field(0, ge=0, le=31622400, description="How long after its creation it becomes due.")
+    priority: int = Field(default=0, ge=0, le=1, description="0 low, 1 high.")
+    delay_seconds: float = Field(
+        default=0, ge=0, le=31622400, description="How long after its creation it becomes due."
+    )
     max_retries: int | None = Field(
-        None, ge=0, le=100, description="How many more attempts may follow a failed one; absent, the queue's default."
+        default=None,
+        ge=0,
+        le=100,
+        description="How many more attempts may follow a failed one; absent, the queue's default.",
     )
     timeout_seconds: float | None = Field(
-        None, gt=0, le=2592000, description="Of one attempt; absent, the queue's default."
+        default=None, gt=0, le=2592000, description="Of one attempt; absent, the queue's default."
     )
-    image: Image | None = Field(None, description="One that the queue's images allow; absent, the queue's image.")
+    image: Image | None = Field(
+        default=None, description="One that the queue's images allow; absent, the queue's image."
+    )
 
 
 class Condition(_Resource):
@@ -66,14 +73,14 @@ class Condition(_Resource):
 class RequestStatus(_Resource):
     """Written by the operator: the job's record, in short."""
 
-    state: Annotated[str, StringConstraints(max_length=20)] | None = Field(None, description="As in the API.")
+    state: Annotated[str, StringConstraints(max_length=20)] | None = Field(default=None, description="As in the API.")
     phase: Annotated[str, StringConstraints(max_length=20)] | None = None
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
     job_id: Annotated[str, StringConstraints(max_length=36)] | None = None
     kube_job: Annotated[str, StringConstraints(max_length=63)] | None = None
-    attempt: int | None = Field(None, ge=0, description="Number of the latest attempt.")
+    attempt: int | None = Field(default=None, ge=0, description="Number of the latest attempt.")
     attempts: Annotated[str, StringConstraints(max_length=20)] | None = Field(
-        None, description="Latest attempt and how many there may be, as 2/4."
+        default=None, description="Latest attempt and how many there may be, as 2/4."
     )
     observed_generation: int | None = None
     started_at: Annotated[str, StringConstraints(max_length=40)] | None = None
@@ -94,10 +101,9 @@ class Retention(_Resource):
     """How long what has ended is kept, in seconds."""
 
     records_seconds: int = Field(
-        7 * 86400, ge=60, le=31622400, description="The record, with its parameters and result."
+        default=7 * 86400, ge=60, le=31622400, description="The record, with its parameters and result."
     )
-    logs_seconds: int = Field(3 * 86400, ge=60, le=31622400, description="The logs of its attempts.")
-    kube_jobs_seconds: int = Field(600, ge=0, le=604800, description="The KubeJob and its pods.")
+    logs_seconds: int = Field(default=3 * 86400, ge=60, le=31622400, description="The logs of its attempts.")
 
 
 class PodSettings(_Resource):
@@ -126,25 +132,28 @@ class PodSettings(_Resource):
 class QueueSpec(_Resource):
     """An administrator's object: how many jobs run at once, which code, as what."""
 
-    max_concurrent: int = Field(10, ge=0, le=100000, description="Jobs that may hold a slot at the same time.")
-    paused: bool = Field(False, description="No job is launched; running ones go on.")
+    max_concurrent: int = Field(default=10, ge=0, le=100000, description="Jobs that may hold a slot at the same time.")
+    paused: bool = Field(default=False, description="No job is launched; running ones go on.")
     approved_classes: Annotated[list[ClassPattern], Field(max_length=500)] = Field(
         default_factory=list[ClassPattern], description="Exact names, or every class below a package as shop.jobs.*"
     )
-    image: Image | None = Field(None, description="Image of the pods, built on the runner image.")
+    image: Image | None = Field(default=None, description="Image of the pods, built on the runner image.")
     images: Annotated[list[Image], Field(max_length=100)] = Field(
         default_factory=list[Image],
         description="Images that a request may choose, as patterns: registry.example/shop:*",
     )
-    priority_classes: PriorityClasses = Field(default_factory=PriorityClasses)
-    default_max_retries: int = Field(3, ge=0, le=100)
-    default_timeout_seconds: float = Field(3600, gt=0, le=2592000)
+    priority_classes: PriorityClasses = PriorityClasses()
+    default_max_retries: int = Field(default=3, ge=0, le=100)
+    default_timeout_seconds: float = Field(default=3600, gt=0, le=2592000)
     pending_deadline_seconds: int = Field(
-        1800, ge=10, le=604800, description="A KubeJob whose code has not started by then is given up as never_started."
+        default=1800,
+        ge=10,
+        le=604800,
+        description="A KubeJob whose code has not started by then is given up as never_started.",
     )
-    grace_seconds: int = Field(30, ge=0, le=3600, description="Between SIGTERM and SIGKILL.")
-    retention: Retention = Field(default_factory=Retention)
-    pod: PodSettings = Field(default_factory=PodSettings)
+    grace_seconds: int = Field(default=30, ge=0, le=3600, description="Between SIGTERM and SIGKILL.")
+    retention: Retention = Retention()
+    pod: PodSettings = PodSettings()
 
 
 class QueueStatus(_Resource):

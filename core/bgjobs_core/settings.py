@@ -13,10 +13,12 @@ class CommonSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BGJOBS_", frozen=True)
 
-    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="redis://:password@host:6379/0")
-    namespace: str = Field("default", description="Where we are installed.")
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"), description="redis://:password@host:6379/0"
+    )
+    namespace: str = Field(default="default", description="Where we are installed.")
     job_namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Comma-separated; absent: the one where we are installed."
+        default=(), description="Comma-separated; absent: the one where we are installed."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"

@@ -346,7 +346,7 @@ class Store:
 
 def _pairs(found: list[list[bytes]]) -> list[tuple[bytes, bytes]]:
     """Members with scores: RESP3 gives pairs, RESP2 a flat list."""
-    if found and not isinstance(found[0], (list, tuple)):
+    if found and isinstance(cast("object", found[0]), bytes):
         flat = cast("list[bytes]", found)
         return list(zip(flat[::2], flat[1::2], strict=True))
     return [(pair[0], pair[1]) for pair in found]

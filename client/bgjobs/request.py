@@ -1,0 +1,146 @@
+"""From what a caller says to a checked `EnqueueRequest`: everything that can be known without a server."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack, cast
+
+from pydantic import ValidationError
+
+from bgjobs import strict_json
+from bgjobs.calls import UnfitCallError, check_call, class_name
+from bgjobs.errors import InvalidJobError
+from bgjobs.ids import is_job_id, new_job_id
+from bgjobs.wire import EnqueueRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
+_METHOD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """What may be said of a job besides what it calls; `JobClient.enqueue` explains each."""
+
+    queue: str
+    namespace: str | None
+    max_retries: int | None
+    timeout_seconds: float | None
+    image: str | None
+    id: str | None
+
+
+def build_request(
+    cls: type | str,
+    method: str,
+    parameters: object = (),
+    *,
+    priority: int = 0,
+    delay: float = 0,
+    **options: Unpack[EnqueueOptions],
+) -> EnqueueRequest:
+    """Check everything and make the request; the id is made here if none is given.
+
+    Raises:
+        InvalidJobError: with the field, in the API's spelling, that is wrong.
+    """
+    _check_names(options)
+    dotted = dotted_class(cls)
+    if not isinstance(cast("object", method), str) or not _METHOD.fullmatch(method):
+        raise InvalidJobError(f"the method must be the name of a public method, not {method!r}", "method")
+    checked = _parameters(parameters)
+    if isinstance(cls, type):
+        try:
+            check_call(cls, method, checked)
+        except UnfitCallError as error:
+            raise InvalidJobError(str(error), error.field) from error
+    if isinstance(cast("object", priority), bool) or priority not in (0, 1):
+        raise InvalidJobError(f"priority is 0 (low) or 1 (high), not {priority!r}", "priority")
+    _check_seconds(delay, "delay", "delay_seconds")
+    _check_options(options)
+    said = {name: value for name, value in options.items() if value is not None}
+    try:
+        return EnqueueRequest.model_validate(
+            {
+                "id": new_job_id(),
+                "class": dotted,
+                "method": method,
+                "parameters": checked,
+                "priority": priority,
+                "delay_seconds": delay,
+                **said,
+            }
+        )
+    except ValidationError as error:
+        raise _from_validation(error) from error
+
+
+def dotted_class(cls: object) -> str:
+    """The name of a class for the API, from the class or its name.
+
+    Raises:
+        InvalidJobError: if a job cannot import it, or it is neither.
+    """
+    if isinstance(cls, type):
+        try:
+            name = class_name(cls)
+        except UnfitCallError as error:
+            raise InvalidJobError(str(error), error.field) from error
+    elif isinstance(cls, str):
+        name = cls
+    else:
+        raise InvalidJobError(f"the class must be a class or its dotted name, not {cls!r}", "class")
+    if not _DOTTED.fullmatch(name):
+        raise InvalidJobError(f"{name!r} is not the dotted name of a class, as app.jobs.Invoices", "class")
+    if name.startswith("__main__."):
+        raise InvalidJobError(f"{name} belongs to a script, which a job cannot import; move it into a module", "class")
+    return name
+
+
+def _parameters(parameters: object) -> list[Any] | dict[str, Any]:
+    if not isinstance(parameters, (list, tuple, dict)):
+        raise InvalidJobError(
+            f"parameters are a list for method(*list) or a dict for method(**dict), not {type(parameters).__name__}",
+            "parameters",
+        )
+    try:
+        # Decoded again, so that what is checked and shown is what the job will see: a tuple becomes a list.
+        return strict_json.loads(strict_json.dumps(cast("object", parameters), "parameters"))
+    except strict_json.NotJSONError as error:
+        raise InvalidJobError(str(error), "parameters") from error
+
+
+def _check_names(options: Iterable[str]) -> None:
+    known = list(EnqueueOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+            raise InvalidJobError(f"there is no option {name!r}{hint}", name)
+
+
+def _check_options(options: EnqueueOptions) -> None:
+    """What pydantic would take in good faith: True for 1, "7" for 7."""
+    timeout, retries, job_id = options.get("timeout_seconds"), options.get("max_retries"), options.get("id")
+    if timeout is not None:
+        _check_seconds(timeout, "timeout_seconds", "timeout_seconds")
+    if retries is not None and (isinstance(retries, bool) or not isinstance(cast("object", retries), int)):
+        raise InvalidJobError(f"max_retries is a whole number, not {retries!r}", "max_retries")
+    if job_id is not None and not (isinstance(cast("object", job_id), str) and is_job_id(job_id)):
+        raise InvalidJobError(f"the id must be a UUID of version 7 in lower case, not {job_id!r}", "id")
+
+
+def _check_seconds(value: object, name: str, field: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidJobError(f"{name} is a number of seconds, not {value!r}", field)
+    if not math.isfinite(value) or value < 0:
+        raise InvalidJobError(f"{name} is a number of seconds from 0 on, not {value!r}", field)
+
+
+def _from_validation(error: ValidationError) -> InvalidJobError:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else None
+    return InvalidJobError(f"{field}: {first['msg']}, not {first['input']!r}", field)

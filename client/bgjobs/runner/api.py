@@ -1,0 +1,136 @@
+"""The runner's one door to HTTP: `POST /runner/v1/jobs/{id}/<verb>` over a connection that is kept.
+
+Every call may be sent again: the server knows the pod, and answers the same.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.protocol import PROTOCOL, PROTOCOL_HEADER
+from bgjobs.server import TokenFile, parse_url
+
+if TYPE_CHECKING:
+    from bgjobs.runner.settings import Settings
+
+MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
+# Not an answer to the question, but "not now".
+_TRANSIENT: Final = frozenset({408, 425, 429})
+_SUCCESS: Final = range(200, 300)
+_SERVER_ERROR: Final = 500
+_UNAUTHORIZED: Final = 401
+
+
+class RunnerApi:
+    """Speaks for one pod. Not for two threads at once.
+
+    Raises:
+        ConfigurationError: if the URL is none, or there is no token and the server is not local.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._address = parse_url(settings.url)
+        self._path = f"{self._address.base}/runner/v1/jobs/{settings.job_id}"
+        self._timeout = settings.request
+        self._identity = {
+            "kube_uid": settings.kube_uid,
+            "pod_uid": settings.pod_uid,
+            "pod_name": settings.pod_name,
+        }
+        self._token: TokenFile | None = None
+        if not self._address.is_local or Path(settings.token_file).exists():
+            self._token = TokenFile(settings.token_file)
+            self._token.read()
+        self._connection: http.client.HTTPConnection | None = None
+
+    def call(self, verb: str, body: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        """Send one request; the reply is the object that the API answered.
+
+        Args:
+            verb: `start`, `beat` or `finish`.
+            body: what goes with the pod's identity.
+            timeout: seconds; None: that of the settings.
+
+        Raises:
+            UnreachableError: without an answer, or with one that may be another in a moment.
+            RefusedError: if the API says no for good.
+        """
+        data = json.dumps(self._identity | body).encode()
+        status, answer = self._exchange(verb, data, timeout or self._timeout, fresh_token=False)
+        if status == _UNAUTHORIZED and self._token is not None:
+            # The kubelet may have replaced the token since it was read.
+            status, answer = self._exchange(verb, data, timeout or self._timeout, fresh_token=True)
+        if status in _SUCCESS:
+            try:
+                reply: object = json.loads(answer)
+            except ValueError:
+                reply = None
+            if isinstance(reply, dict):
+                return cast("dict[str, Any]", reply)
+            raise UnreachableError(f"{self._address.url} answers {verb} with something that is not the API's")
+        if status >= _SERVER_ERROR or status in _TRANSIENT:
+            raise UnreachableError(f"{self._address.url} answers {verb} with {status}{_detail(answer)}")
+        raise RefusedError(f"{verb} was refused with {status}{_detail(answer)}", status)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _exchange(self, verb: str, data: bytes, timeout: float, *, fresh_token: bool) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json", PROTOCOL_HEADER: str(PROTOCOL)}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token.read(fresh=fresh_token)}"
+        kept = self._connection is not None
+        try:
+            try:
+                return self._send(verb, data, headers, timeout)
+            except TimeoutError:
+                raise
+            except (OSError, http.client.HTTPException):
+                # A kept connection may have been closed at the other end meanwhile: that says nothing yet.
+                if not kept:
+                    raise
+                self.close()
+                return self._send(verb, data, headers, timeout)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise UnreachableError(
+                f"{self._address.url} could not be reached: {type(error).__name__}: {error}"
+            ) from error
+
+    def _send(self, verb: str, data: bytes, headers: dict[str, str], timeout: float) -> tuple[int, bytes]:
+        connection = self._connection or self._open()
+        self._connection = connection
+        connection.timeout = timeout
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout)
+        connection.request("POST", f"{self._path}/{verb}", data, headers)
+        response = connection.getresponse()
+        answer = response.read(MAX_REPLY_BYTES)
+        if not response.isclosed():
+            self.close()
+        return response.status, answer
+
+    def _open(self) -> http.client.HTTPConnection:
+        if self._address.scheme == "http":
+            return http.client.HTTPConnection(self._address.host, self._address.port)
+        import ssl  # noqa: PLC0415 - only for https
+
+        # Further authorities come by SSL_CERT_FILE, as everywhere with OpenSSL.
+        return http.client.HTTPSConnection(self._address.host, self._address.port, context=ssl.create_default_context())
+
+
+def _detail(answer: bytes) -> str:
+    """The words of a problem document, for a line on stderr."""
+    try:
+        problem: object = json.loads(answer)
+    except ValueError:
+        return ""
+    detail = cast("dict[str, object]", problem).get("detail") if isinstance(problem, dict) else None
+    return f": {detail}" if detail else ""

@@ -1,0 +1,102 @@
+"""After the child has ended: ship what is left of the log, then say how it ended, for as long as there is time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.protocol import GO_AWAY
+from bgjobs.retry import backoff_seconds, random_jitter
+from bgjobs.runner.mirror import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bgjobs.runner.api import RunnerApi
+    from bgjobs.runner.outcome import Report
+    from bgjobs.runner.reporter import Reporter
+    from bgjobs.runner.signals import Signals
+
+# Of one request, even when there is hardly time left for it.
+_LEAST_SECONDS: Final = 0.5
+
+
+class Limits(NamedTuple):
+    """How long to try; times are seconds.
+
+    Attributes:
+        patience: from now on, at most.
+        grace: from a SIGTERM until the kubelet kills everything.
+        request: for one request.
+    """
+
+    patience: float
+    grace: float
+    request: float
+
+
+class Delivery:
+    """Delivers the end of one attempt. A pod that is told to end meanwhile hurries."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        api: RunnerApi,
+        signals: Signals,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reporter = reporter
+        self._api = api
+        self._signals = signals
+        self._limits = limits
+        self._started = time.monotonic()
+
+    def deliver(self, attempt: int, report: Report) -> bool:
+        """Ship and finish; whether the API knows of it, or at least does not object.
+
+        Returns:
+            False if the API said go away: the attempt is not the job's current one.
+        """
+        # An end that is known without its last lines is worth more than the reverse: the log gets half the time.
+        self._try("the rest of the log", self._ship, share=0.5)
+        if self._reporter.order == GO_AWAY:
+            return False
+        body = {"attempt": attempt} | report.body()
+        reply = self._try("the end", lambda timeout: self._api.call("finish", body, timeout), share=1.0)
+        return not (isinstance(reply, dict) and reply.get("action") == GO_AWAY)
+
+    def _ship(self, timeout: float) -> None:
+        while self._reporter.behind and self._reporter.beat(timeout) and self._reporter.order != GO_AWAY:
+            timeout = self._timeout(self._limits.patience)
+
+    def _try(self, what: str, act: Callable[[float], dict[str, Any] | None], share: float) -> dict[str, Any] | None:
+        patience = self._limits.patience * share
+        failures = 0
+        while True:
+            try:
+                return act(self._timeout(patience))
+            except RefusedError as error:
+                say(f"{what} is not taken: {error}")
+                return None
+            except UnreachableError as error:
+                failures += 1
+                pause = backoff_seconds(failures, random_jitter())
+                if pause >= self._left(patience):
+                    say(f"{what} cannot be delivered: {error}")
+                    return None
+                if failures == 1:
+                    say(f"{error}; trying again")
+                self._signals.wait(pause)
+
+    def _timeout(self, patience: float) -> float:
+        return min(self._limits.request, max(_LEAST_SECONDS, self._left(patience)))
+
+    def _left(self, patience: float) -> float:
+        now = time.monotonic()
+        left = self._started + patience - now
+        if self._signals.stop_at is not None:
+            # The last second is for writing down how it ended and for leaving.
+            left = min(left, self._signals.stop_at + self._limits.grace - 1.0 - now)
+        return left

@@ -1,0 +1,185 @@
+"""From what a job prints to pieces of its stored log.
+
+Pure but for a lock: bytes and times go in, records (see `bgjobs.protocol`) and chunks come out.
+"""
+
+from __future__ import annotations
+
+import codecs
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES, MAX_CHUNK_BYTES, MAX_LINE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Records are held in blocks of about this size: one object per line would cost more than the line.
+_BLOCK_BYTES: Final = 32 * 1024
+# The upper two bits of a byte within a UTF-8 character.
+_CONTINUATION_MASK: Final = 0b1100_0000
+_CONTINUATION: Final = 0b1000_0000
+
+
+def record(stream: str, text: str, now_ms: int) -> bytes:
+    """One line as a record; what it holds of line ends becomes spaces."""
+    line = text.replace("\n", " ").encode("utf-8", "replace")
+    return b"%d %s %s\n" % (now_ms, stream.encode(), line[:MAX_LINE_BYTES])
+
+
+class Splitter:
+    """Cuts one stream of bytes into records, however the bytes arrive.
+
+    What is not UTF-8 becomes U+FFFD; a line over MAX_LINE_BYTES becomes pieces, between characters.
+    """
+
+    def __init__(self, stream: str) -> None:
+        self._last = stream.encode()
+        self._more = stream.upper().encode()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = b""  # of a line whose end has not come; never more than MAX_LINE_BYTES
+
+    def feed(self, data: bytes, now_ms: int) -> bytes:
+        """The records that these bytes complete."""
+        return self._cut(self._decoder.decode(data).encode(), now_ms)
+
+    def flush(self, now_ms: int) -> bytes:
+        """The record of a last line without an end, if there is one."""
+        records = self._cut(self._decoder.decode(b"", final=True).encode(), now_ms)
+        if self._rest:
+            records += b"%d %s %s\n" % (now_ms, self._last, self._rest)
+            self._rest = b""
+        self._decoder.reset()
+        return records
+
+    def _cut(self, text: bytes, now_ms: int) -> bytes:
+        lines = (self._rest + text).split(b"\n")
+        self._rest = lines.pop()
+        last = b"%d %s " % (now_ms, self._last)
+        more = b"%d %s " % (now_ms, self._more)
+        records: list[bytes] = []
+        if lines and max(map(len, lines)) <= MAX_LINE_BYTES:
+            records = [last, (b"\n" + last).join(lines), b"\n"]
+        else:
+            for line in lines:
+                pieces = list(_pieces(line))
+                records += [b"%s%s\n" % (more, piece) for piece in pieces[:-1]]
+                records.append(b"%s%s\n" % (last, pieces[-1]))
+        *pieces, self._rest = _pieces(self._rest)
+        records += [b"%s%s\n" % (more, piece) for piece in pieces]
+        return b"".join(records)
+
+
+def _pieces(line: bytes) -> Iterator[bytes]:
+    start = 0
+    while len(line) - start > MAX_LINE_BYTES:
+        end = start + MAX_LINE_BYTES
+        while line[end] & _CONTINUATION_MASK == _CONTINUATION:
+            end -= 1
+        yield line[start:end]
+        start = end
+    yield line[start:]
+
+
+class Chunk(NamedTuple):
+    """Whole records, at their place in the stream of all records of the attempt."""
+
+    offset: int
+    records: bytes
+
+    @property
+    def end(self) -> int:
+        """The offset behind it."""
+        return self.offset + len(self.records)
+
+
+class _Block:
+    __slots__ = ("offset", "records")
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.records = bytearray()
+
+
+class LogBuffer:
+    """Records that the API does not have yet: all of the attempt's head, and of the rest the last part.
+
+    What is dropped in between shows as a jump of the offset. Safe for two threads.
+    """
+
+    def __init__(self, head_bytes: int = LOG_HEAD_BYTES, tail_bytes: int = LOG_TAIL_BYTES) -> None:
+        self._head_bytes = head_bytes
+        self._tail_bytes = tail_bytes
+        self._head: deque[_Block] = deque()
+        self._tail: deque[_Block] = deque()
+        self._tail_held = 0
+        self._end = 0  # offset of the next record
+        self._sent: Chunk | None = None  # given out, and not yet received
+        self._lock = threading.Lock()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the API has everything that is kept."""
+        with self._lock:
+            return not (self._sent or self._head or self._tail)
+
+    def append(self, records: bytes) -> None:
+        """Add whole records."""
+        with self._lock:
+            start = 0
+            while start < len(records):
+                # A record is shorter than a block, so there is always an end of one to cut at.
+                end = len(records)
+                if end - start > _BLOCK_BYTES:
+                    end = records.rfind(b"\n", start, start + _BLOCK_BYTES) + 1
+                self._add(records[start:end])
+                start = end
+
+    def take(self) -> Chunk | None:
+        """The next chunk to send, of at most MAX_CHUNK_BYTES; the same one until it is received."""
+        with self._lock:
+            if self._sent is None:
+                blocks = self._head or self._tail
+                if not blocks:
+                    return None
+                self._sent = self._gather()
+            return self._sent
+
+    def received(self, next_offset: int) -> bool:
+        """Take note of how far the API has the log; says whether that is further than before."""
+        with self._lock:
+            sent = self._sent
+            if sent is None or next_offset <= sent.offset:
+                return False
+            rest = sent.records[next_offset - sent.offset :]
+            self._sent = Chunk(next_offset, rest) if rest else None
+            return True
+
+    def _add(self, records: bytes) -> None:
+        in_head = self._end < self._head_bytes
+        blocks = self._head if in_head else self._tail
+        if not blocks or len(blocks[-1].records) >= _BLOCK_BYTES:
+            blocks.append(_Block(self._end))
+        blocks[-1].records += records
+        self._end += len(records)
+        if in_head:
+            return
+        self._tail_held += len(records)
+        while self._tail_held > self._tail_bytes and len(blocks) > 1:
+            self._tail_held -= len(blocks.popleft().records)
+
+    def _gather(self) -> Chunk:
+        first = (self._head or self._tail)[0].offset
+        records = bytearray()
+        for blocks in (self._head, self._tail):
+            while (
+                blocks
+                and blocks[0].offset == first + len(records)
+                and len(records) + len(blocks[0].records) <= MAX_CHUNK_BYTES
+            ):
+                block = blocks.popleft()
+                records += block.records
+                if blocks is self._tail:
+                    self._tail_held -= len(block.records)
+        return Chunk(first, bytes(records))

@@ -1,0 +1,130 @@
+"""The child as a process: making it, signalling it, and leaving nothing of it behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LEFTOVER_SECONDS: Final = 2.0
+
+
+class Child(NamedTuple):
+    """A child and our ends of its pipes, all non-blocking."""
+
+    pid: int
+    stdout: int
+    stderr: int
+    frames: int
+    call: int
+
+
+def keep_standard_descriptors() -> None:
+    """Fill holes among 0, 1 and 2, so that no pipe of ours lands there when the container has none."""
+    while (fd := os.open("/dev/null", os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def spawn(environ: Mapping[str, str]) -> Child:
+    """Start the child in a session of its own, with nothing of ours but its ends of the pipes.
+
+    Raises:
+        OSError: if there is no memory or no process number left.
+    """
+    out, out_child = os.pipe()
+    err, err_child = os.pipe()
+    frames, frames_child = os.pipe()
+    call_child, call = os.pipe()
+    theirs = (out_child, err_child, frames_child, call_child)
+    for fd in (frames_child, call_child):
+        os.set_inheritable(fd, True)
+    try:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "bgjobs.runner.child", str(call_child), str(frames_child)],
+            environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, out_child, 1),
+                (os.POSIX_SPAWN_DUP2, err_child, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE],
+        )
+    except OSError:
+        for fd in (out, err, frames, call):
+            os.close(fd)
+        raise
+    finally:
+        for fd in theirs:
+            os.close(fd)
+    for fd in (out, err, frames, call):
+        os.set_blocking(fd, False)
+    return Child(pid, out, err, frames, call)
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal the child and what it started in its own session."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def reap(pid: int) -> int | None:
+    """Take note of all processes that have ended; the exit code of this one if it is among them."""
+    found: int | None = None
+    while True:
+        try:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if ended == 0:
+            return found
+        if ended == pid:
+            found = os.waitstatus_to_exitcode(status)
+
+
+def kill_leftovers(pid: int) -> bool:
+    """Kill what an ended child has left: its group, and daemons, which are our own children by now.
+
+    Returns:
+        Whether nothing is left.
+    """
+    signal_group(pid, signal.SIGKILL)
+    deadline = time.monotonic() + _LEFTOVER_SECONDS
+    while children := _own_children():
+        for child in children:
+            try:
+                os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        reap(pid)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)  # their own orphans come to us as they end
+    return True
+
+
+def _own_children() -> list[int]:
+    """Process numbers whose parent we are; none where there is no /proc."""
+    own = str(os.getpid())
+    children: list[int] = []
+    for entry in Path("/proc").iterdir() if Path("/proc/self/stat").exists() else ():
+        if entry.name.isdecimal():
+            try:
+                stat = (entry / "stat").read_bytes()
+            except OSError:
+                continue
+            # pid (name) state parent …; the name may hold spaces and brackets.
+            if stat.rpartition(b")")[2].split()[1].decode() == own:
+                children.append(int(entry.name))
+    return children

@@ -1,0 +1,72 @@
+"""Signals to the supervisor, as things that a poll loop can wait for."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class StartStoppedError(Exception):
+    """The pod is told to end before the job's code has started."""
+
+
+class Signals:
+    """Handlers for the main thread, which must make this. One for the life of the process.
+
+    Attributes:
+        fd: readable once a signal or `wake` came.
+        stop_at: monotonic time of the first SIGTERM, SIGINT or SIGHUP.
+        interrupts: whether such a signal raises StartStoppedError in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.fd, self._write_fd = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._write_fd, False)
+        self.stop_at: float | None = None
+        self.interrupts = False
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        for number in _STOPS:
+            signal.signal(number, self._on_stop)
+        # Python writes to the wake-up descriptor only for signals that have a handler.
+        signal.signal(signal.SIGCHLD, _ignore)
+
+    def wake(self) -> None:
+        """Make `fd` readable, from any thread."""
+        try:
+            os.write(self._write_fd, b"\0")
+        except BlockingIOError:
+            return
+
+    def drain(self) -> None:
+        """Make `fd` unreadable again."""
+        try:
+            while os.read(self.fd, 4096):
+                pass
+        except BlockingIOError:
+            return
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not past a signal."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        poll.poll(max(0.0, seconds) * 1000)
+        self.drain()
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self.stop_at is None:
+            self.stop_at = time.monotonic()
+            if self.interrupts:
+                raise StartStoppedError
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass

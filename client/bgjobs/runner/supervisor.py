@@ -1,0 +1,129 @@
+"""The first process of a job's container: asks, runs the job's code in a child, watches over it, reports.
+
+Decisions are made in `starting`, `ending` and `outcome`; the effects are here, in `watch` and in `process`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bgjobs.errors import ConfigurationError
+from bgjobs.protocol import EXIT_REFUSED, EXIT_WAIT, GO_AWAY
+from bgjobs.runner import ending, process
+from bgjobs.runner.api import RunnerApi
+from bgjobs.runner.delivery import Delivery, Limits
+from bgjobs.runner.linux import become_subreaper
+from bgjobs.runner.mirror import say
+from bgjobs.runner.outcome import DISRUPTED, ERROR, Report, decide, failure
+from bgjobs.runner.output import LogBuffer
+from bgjobs.runner.reporter import Reporter
+from bgjobs.runner.settings import Settings, read_settings
+from bgjobs.runner.signals import Signals, StartStoppedError
+from bgjobs.runner.starting import ask_to_start
+from bgjobs.runner.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Pod(NamedTuple):
+    """What stays the same from the first question to the last report."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    signals: Signals
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run the job of this environment; the exit code says how it ended (see `bgjobs.protocol`)."""
+    try:
+        settings = read_settings(environ)
+    except ConfigurationError as error:
+        say(str(error))
+        return EXIT_REFUSED
+    return supervise(settings, environ)
+
+
+def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Run one attempt, from the first question to the last report."""
+    process.keep_standard_descriptors()
+    pod = _Pod(settings, environ, Signals())
+    try:
+        api = RunnerApi(settings)
+        pod.signals.interrupts = True
+        reply = ask_to_start(api, settings, say)
+        pod.signals.interrupts = False
+    except StartStoppedError:
+        say("told to stop before the job's code had started")
+        return EXIT_WAIT
+    except ConfigurationError as error:
+        say(str(error))
+        return EXIT_REFUSED
+    return reply if isinstance(reply, int) else _attempt(pod, api, reply)
+
+
+def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
+    settings = pod.settings
+    number = int(reply["attempt"])
+    log = LogBuffer()
+    reporter = Reporter(api, number, log, float(reply["beat_seconds"]), pod.signals.wake)
+    reporter.start()
+    report = _run(pod, reply, log, reporter)
+    # A beat under way may hang; then its connection is left to it.
+    if not reporter.end(min(settings.request, settings.reserve / 2)):
+        api = RunnerApi(settings)
+        reporter.use(api)
+    if reporter.order == GO_AWAY:
+        say("this attempt is not the job's current one; its code was stopped")
+        return EXIT_REFUSED
+    _write_termination_message(settings.termination_file, report.termination_message(number))
+    limits = Limits(settings.patience, settings.grace, settings.request)
+    accepted = Delivery(reporter, api, pod.signals, limits).deliver(number, report)
+    api.close()
+    return report.process_exit_code if accepted else EXIT_REFUSED
+
+
+def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -> Report:
+    """Run the child to its end."""
+    settings = pod.settings
+    if pod.signals.stop_at is not None:
+        return Report(DISRUPTED, None, failure("Stopped", "it was told to stop before its code had started"))
+    call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
+        "job": {
+            "job_id": settings.job_id,
+            "attempt": int(reply["attempt"]),
+            "max_retries": int(reply.get("max_retries") or 0),
+            "namespace": settings.namespace,
+        }
+    }
+    if os.getpid() != 1:
+        become_subreaper()
+    try:
+        child = process.spawn(pod.environ)
+    except OSError as error:
+        return Report(ERROR, None, failure(type(error).__name__, f"the job's process could not be started: {error}"))
+    limit = reply.get("timeout_seconds")
+    situation = ending.Situation(
+        None if limit is None else time.monotonic() + float(limit),
+        stop_grace=settings.stop_grace,
+        timeout_grace=min(settings.grace, settings.timeout_grace),
+    )
+    ended = Watch(child, pod.signals, reporter, log, situation).run(json.dumps(call).encode())
+    return decide(ended, limit)
+
+
+def _write_termination_message(path: str, message: bytes) -> None:
+    """Into the file that Kubernetes made for it; where there is none, none is made."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
+    except OSError:
+        return
+    try:
+        os.write(fd, message)
+    except OSError as error:
+        say(f"{path} cannot be written: {error}")
+    finally:
+        os.close(fd)

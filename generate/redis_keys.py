@@ -1,0 +1,30 @@
+"""docs/redis.md: the table of every key in Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markdown import code, header, table
+
+from bgjobs_core.keys import KEYS, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = """\
+{header}
+# What is in Redis
+
+Every key begins with `{prefix}`. The braces are a hash tag: in a Redis Cluster all keys lie on one node, so that a
+script may touch any of them. In the table braces stand for what differs.
+
+No key grows without an end (S9): each has an owner that removes it, a time to live or a bound.
+
+{keys}"""
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """The one page."""
+    rows = [(code(key.pattern), key.kind, key.holds, key.bound) for key in KEYS]
+    keys = table(["Key", "Type", "Holds", "Bound"], rows)
+    yield "docs/redis.md", PAGE.format(header=header("core/bgjobs_core/keys.py"), prefix=PREFIX, keys=keys)

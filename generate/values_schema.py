@@ -1,0 +1,39 @@
+"""charts/bgjobs/values.schema.json: kept by hand, but for the schema of a queue, which comes from its model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bgjobs_core.crd import json_schema
+from bgjobs_core.resources import QueueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TARGET = "charts/bgjobs/values.schema.json"
+QUEUE = "queueSpec"
+
+
+def inlined(node: Any, defs: dict[str, Any]) -> Any:
+    """The schema without references, and without what pydantic and Kubernetes fill in by themselves."""
+    if isinstance(node, list):
+        return [inlined(item, defs) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        node = {**defs[node["$ref"].removeprefix("#/$defs/")], **node}
+    return {
+        key: {name: inlined(schema, defs) for name, schema in value.items()} if key == "properties" else inlined(value, defs)
+        for key, value in node.items()
+        if key not in {"$ref", "$defs", "title", "default"}
+    }
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """The file as it is, with a fresh schema of a queue."""
+    schema = json.loads((Path(__file__).resolve().parent.parent / TARGET).read_text())
+    queue = json_schema(QueueSpec)
+    schema["$defs"][QUEUE] = inlined(queue, queue["$defs"])
+    yield TARGET, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

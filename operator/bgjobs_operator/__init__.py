@@ -1,0 +1,1 @@
+"""The operator: takes jobs from Redis when they are due and launches one KubeJob for each."""

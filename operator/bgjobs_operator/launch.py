@@ -1,0 +1,159 @@
+"""launch: for every intent (a job in `launching`) the KubeJob is POSTed and its UID bound.
+
+After an unknown result the same name is POSTed again until the answer is 201 or 409. An intent goes back
+to the queue only when its first POST was definitely refused: then no KubeJob of it can exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bgjobs_core import keys
+from bgjobs_core.redis_door import StoreError
+from bgjobs_operator.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bgjobs_core.records import JobRecord
+    from bgjobs_core.store import Store
+    from bgjobs_operator.launcher import Launcher
+
+IN_FLIGHT: Final = 32
+SYSTEM: Final = "bgjobs"
+
+log: Any = structlog.get_logger(__name__)
+
+
+class Step(Enum):
+    """What follows from a refusal."""
+
+    BACK_TO_QUEUE = "back to the queue"
+    FAIL = "fail the job"
+    CANCEL = "cancel the job"
+    POST_AGAIN = "POST the same name again"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The step, and how long to wait before or after it, in seconds."""
+
+    step: Step
+    seconds: float
+
+
+def plan(refusal: Refusal, *, first: bool, refusals: int, retry_after: float | None = None) -> Plan:
+    """What to do after a refusal.
+
+    Args:
+        refusal: its kind.
+        first: whether it answered the first POST of this intent, and no other may be under way.
+        refusals: how often this job was declined before.
+        retry_after: seconds, if the server said so.
+    """
+    back_off = retry_after or min(60.0, 1.0 * 2 ** min(refusals, 6))
+    if refusal is Refusal.TERMINATING:
+        return Plan(Step.CANCEL, 0)
+    if refusal is Refusal.BUSY or not first:
+        return Plan(Step.POST_AGAIN, retry_after or min(30.0, 0.5 * 2 ** min(refusals, 6)))
+    if refusal is Refusal.INVALID:
+        return Plan(Step.FAIL, 0)
+    if refusal is Refusal.FORBIDDEN:
+        return Plan(Step.BACK_TO_QUEUE, 30.0)
+    return Plan(Step.BACK_TO_QUEUE, back_off)
+
+
+@dataclass
+class Launch:
+    """Keeps at most `IN_FLIGHT` intents under way."""
+
+    store: Store
+    launcher: Launcher
+    epoch: str
+    poke_stop: Callable[[], None]
+    tasks: asyncio.TaskGroup
+    under_way: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
+
+    async def turn(self) -> float | None:
+        """Take up every intent that is not under way."""
+        async for job_id in self.store.all_ids_in(keys.launching):
+            if job_id not in self.under_way:
+                self.under_way[job_id] = asyncio.Event()
+                self.tasks.create_task(self._carry(job_id), name=f"launch {job_id}")
+        return None
+
+    async def _carry(self, job_id: str) -> None:
+        try:
+            async with self._slots:
+                await self._launch(job_id)
+        except StoreError as error:
+            log.warning("launch interrupted", job=job_id, error=str(error))  # the next turn takes it up again
+        except Exception:
+            log.exception("launch failed unexpectedly", job=job_id)
+        finally:
+            self.under_way.pop(job_id).set()
+
+    async def _launch(self, job_id: str) -> None:
+        job = await self.store.job(job_id)
+        if job is None or job.state != "launching":
+            return
+        # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
+        first, tries = job.epoch == self.epoch, 0
+        while True:
+            queue = await self.store.queue(job.queue_key)
+            if queue is None:
+                await self.store.decline(self.epoch, job_id, "scheduled", 5000, f"there is no queue {job.queue}")
+                return
+            try:
+                uid = await self.launcher.create(job, queue)
+            except LauncherUnreachableError as error:
+                log.warning("launch unknown", job=job_id, error=str(error))
+                first = False
+                await _pause(min(30.0, 0.5 * 2**tries))
+            except LaunchRefusedError as error:
+                decided = plan(error.refusal, first=first, refusals=job.refusals + tries, retry_after=error.retry_after)
+                log.warning(
+                    "launch refused", job=job_id, refusal=error.refusal, step=decided.step.value, message=error.message
+                )
+                if await self._settle_refusal(job, decided, error.message):
+                    return
+                first = first and error.refusal is not Refusal.BUSY
+                await _pause(decided.seconds)
+            else:
+                await self._bind(job, uid)
+                return
+            tries += 1
+            current = await self.store.job(job_id)
+            if current is None or current.state != "launching":  # cancelled, or bound by the observer
+                return
+
+    async def _settle_refusal(self, job: JobRecord, decided: Plan, message: str) -> bool:
+        match decided.step:
+            case Step.BACK_TO_QUEUE:
+                await self.store.decline(self.epoch, job.id, "scheduled", round(decided.seconds * 1000), message)
+            case Step.FAIL:
+                await self.store.decline(self.epoch, job.id, "failed", 0, message)
+            case Step.CANCEL:
+                await self.store.stop(job.id, "cancelled", SYSTEM, message)
+            case Step.POST_AGAIN:
+                return False
+        return True
+
+    async def _bind(self, job: JobRecord, uid: str) -> None:
+        reply = await self.store.bind(job.id, uid)
+        if reply.did in {"stray", "missing"}:
+            log.warning("stray KubeJob", job=job.id, kube_uid=uid, state=reply.state)
+            await self.launcher.delete(job.namespace, job.kube_job, uid)
+        elif reply.state == "stopping":
+            self.poke_stop()
+
+
+async def _pause(seconds: float) -> None:
+    await asyncio.sleep(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - jitter

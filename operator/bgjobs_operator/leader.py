@@ -1,0 +1,147 @@
+"""What the leader runs: the loops, the doorbell that wakes them, and the observers."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bgjobs_core.redis_door import StoreError
+from bgjobs_core.resources import REQUESTS
+from bgjobs_core.wake import MAX_BLOCK_MS
+from bgjobs_operator.admit import Admit
+from bgjobs_operator.dispatch import LONGEST_SLEEP, Dispatch
+from bgjobs_operator.launch import Launch
+from bgjobs_operator.launcher import LauncherUnreachableError
+from bgjobs_operator.loop import Loop
+from bgjobs_operator.observe import Observer
+from bgjobs_operator.reconcile import PENDING_PERIOD, PERIOD, Pending, Reconcile
+from bgjobs_operator.retire import LONGEST_SLEEP as RETIRE_SLEEP
+from bgjobs_operator.retire import Retire
+from bgjobs_operator.settle import Settle
+from bgjobs_operator.stop import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bgjobs_core.records import JobRecord
+    from bgjobs_core.store import Store
+    from bgjobs_core.wake import Doorbell
+    from bgjobs_operator.admit import Pokes
+    from bgjobs_operator.health import Health
+    from bgjobs_operator.launcher import Launcher
+    from bgjobs_operator.resources_api import ResourcesApi
+
+log: Any = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 1.0
+
+
+class Leader:
+    """Everything that only one replica does."""
+
+    def __init__(
+        self,
+        store: Store,
+        doorbell: Doorbell,
+        launcher: Launcher,
+        api: ResourcesApi,
+        pokes: Pokes,
+        namespaces: Sequence[str],
+        keep_seconds: float,
+        health: Health,
+    ) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._launcher = launcher
+        self._api = api
+        self._pokes = pokes
+        self._namespaces = namespaces
+        self._keep_seconds = keep_seconds
+        self._health = health
+        self._loops: dict[str, Loop] = {}
+
+    def poke(self, name: str) -> None:
+        """Wake a loop, if we lead."""
+        if loop := self._loops.get(name):
+            loop.poke()
+
+    async def lead(self) -> None:
+        """Until cancelled, or until another leader has taken over (then NotLeaderError)."""
+        epoch = await self._take_over()
+        async with asyncio.TaskGroup() as tasks:
+            observers = {
+                namespace: Observer(
+                    self._store, self._launcher, namespace, lambda: self.poke("stop"), lambda: self.poke("reconcile")
+                )
+                for namespace in self._namespaces
+            }
+            launch = Launch(self._store, self._launcher, epoch, lambda: self.poke("stop"), tasks)
+            dispatch = Dispatch(self._store, epoch, lambda: self.poke("launch"))
+            stop = Stop(self._store, self._launcher, launch.under_way)
+            retire = Retire(self._store, self._launcher, self._keep_seconds, self._drop_request)
+            reconcile = Reconcile(
+                self._store, self._launcher, self._api, self._pokes, observers, lambda: self._poke_all("reconcile")
+            )
+            loops = [
+                Loop("admit", Admit(self._store, self._api, self._pokes).turn, PERIOD),
+                Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
+                Loop("launch", launch.turn, 10.0),
+                Loop("stop", stop.turn, 10.0),
+                Loop("settle", Settle(self._store, self._api).turn, 10.0),
+                Loop("pending", Pending(self._store, self._launcher).turn, PENDING_PERIOD),
+                Loop("reconcile", reconcile.turn, PERIOD),
+                Loop("retire", retire.turn, RETIRE_SLEEP),
+            ]
+            self._loops = {loop.name: loop for loop in loops}
+            self._health.loops, self._health.leading = loops, True
+            try:
+                for loop in loops:
+                    tasks.create_task(loop.run(), name=loop.name)
+                for observer in observers.values():
+                    tasks.create_task(self._observe(observer), name=f"observe {observer.namespace}")
+                await self._listen()
+            finally:
+                self._health.leading, self._loops = False, {}
+
+    async def _take_over(self) -> str:
+        epoch = secrets.token_hex(8)
+        while True:
+            try:
+                store_id, seq = await self._store.lead(epoch)
+            except StoreError as error:
+                self._health.problems["redis"] = str(error)
+                log.warning("waiting for Redis", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._health.problems.pop("redis", None)
+                log.info("took over", epoch=epoch, store_id=store_id, seq=seq)
+                return epoch
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                for name in await self._doorbell.wait(MAX_BLOCK_MS):
+                    self.poke(name)
+            except StoreError as error:
+                log.warning("doorbell", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _observe(self, observer: Observer) -> None:
+        while True:
+            try:
+                await observer.run()
+            except (StoreError, LauncherUnreachableError) as error:
+                # The event is lost with this; a fresh list brings everything again.
+                log.warning("observer interrupted", namespace=observer.namespace, error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _poke_all(self, but: str) -> None:
+        for name in self._loops:
+            if name != but:
+                self.poke(name)
+
+    async def _drop_request(self, job: JobRecord) -> None:
+        await self._api.delete(REQUESTS, job.namespace, job.request_name, job.request_uid)

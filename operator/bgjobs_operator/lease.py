@@ -1,0 +1,159 @@
+"""Who leads: one Lease, held by one replica.
+
+The elector of `kubernetes.aio` keeps its task running after a connection error; this one does not: when
+the Lease cannot be renewed in time, the leading task is cancelled and awaited before anything else. What
+is safe rests on the epoch in Redis, not on this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bgjobs_core.kube import KubeError, KubeRefusedError, part
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.kube import Kube, Object
+
+DURATION_SECONDS: Final = 15
+RENEW_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 2.0
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+
+log: Any = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A Lease as last read, and when that was (monotonic): other clocks are not trusted."""
+
+    holder: str
+    renewed: str
+    since: float
+
+
+def may_take(seen: Seen, identity: str, now: float, duration: float = DURATION_SECONDS) -> bool:
+    """Whether the Lease is free for `identity` (`pod/random`).
+
+    A holder of the same pod name is an earlier process of this container: it is dead, or we would not run.
+    """
+    if not seen.holder or seen.holder.partition("/")[0] == identity.partition("/")[0]:
+        return True
+    return now - seen.since > duration
+
+
+class Lease:
+    """One Lease object."""
+
+    def __init__(self, kube: Kube, namespace: str, name: str, identity: str) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._name = name
+        self._identity = identity
+        self._seen = Seen("", "", 0.0)
+        self._object: Object = {}
+
+    async def acquire(self) -> None:
+        """Wait until we hold it."""
+        said = ""
+        while True:
+            try:
+                if await self._try():
+                    log.info("leading", identity=self._identity)
+                    return
+                if said != self._seen.holder:
+                    said = self._seen.holder
+                    log.info("standing by", holder=said)
+            except KubeError as error:
+                log.warning("lease not read", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def hold(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Run `lead` for as long as the Lease is renewed in time; release it in the end."""
+        task = asyncio.ensure_future(lead())
+        deadline = time.monotonic() + DURATION_SECONDS
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=RENEW_SECONDS)
+                if task.done():
+                    break
+                if await self._renew(deadline):
+                    deadline = time.monotonic() + DURATION_SECONDS
+                elif time.monotonic() > deadline - RENEW_SECONDS:
+                    log.error("lease lost", identity=self._identity)
+                    return
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            await self._release()
+        task.result()
+
+    async def _renew(self, deadline: float) -> bool:
+        try:
+            async with asyncio.timeout(max(1.0, min(RENEW_SECONDS, deadline - time.monotonic()))):
+                return await self._try()
+        except (KubeError, TimeoutError) as error:
+            log.warning("lease not renewed", error=str(error) or "timeout")
+            return False
+
+    async def _try(self) -> bool:
+        """Take or renew it if that is allowed; one read, one write."""
+        try:
+            found = await self._kube.request("GET", f"{self._path}/{self._name}")
+        except KubeRefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            found = {}
+        spec = part(found, "spec")
+        holder, renewed = spec.get("holderIdentity") or "", spec.get("renewTime") or ""
+        if (holder, renewed) != (self._seen.holder, self._seen.renewed):
+            self._seen = Seen(holder, renewed, time.monotonic())
+        if not may_take(self._seen, self._identity, time.monotonic()):
+            return False
+        try:
+            await self._write(found, holder, spec)
+        except KubeRefusedError as error:
+            if error.status == _CONFLICT:
+                return False
+            raise
+        return True
+
+    async def _write(self, found: Object, holder: str, spec: dict[str, Any]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        changed = holder != self._identity
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": found.get("metadata") or {"name": self._name, "namespace": self._namespace},
+            "spec": {
+                "holderIdentity": self._identity,
+                "leaseDurationSeconds": DURATION_SECONDS,
+                "acquireTime": now if changed else spec.get("acquireTime", now),
+                "renewTime": now,
+                "leaseTransitions": spec.get("leaseTransitions", 0) + (1 if changed and holder else 0),
+            },
+        }
+        if found:
+            self._object = await self._kube.request("PUT", f"{self._path}/{self._name}", body)
+        else:
+            self._object = await self._kube.request("POST", self._path, body)
+        self._seen = Seen(self._identity, now, time.monotonic())
+
+    async def _release(self) -> None:
+        """So that another replica need not wait; only if it is still ours."""
+        try:
+            found = await self._kube.request("GET", f"{self._path}/{self._name}")
+            if part(found, "spec").get("holderIdentity") == self._identity:
+                found["spec"]["holderIdentity"] = ""
+                await self._kube.request("PUT", f"{self._path}/{self._name}", found)
+        except KubeError as error:
+            log.warning("lease not released", error=str(error))

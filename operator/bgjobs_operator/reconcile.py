@@ -1,0 +1,148 @@
+"""reconcile: once a minute, and when leadership begins, what is recorded is compared with what is there.
+
+Events can be lost (kopf loses deletions over a relist; a watch can die), deadlines have no event at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bgjobs.wire import State
+from bgjobs_core import keys
+from bgjobs_core.kube import part
+from bgjobs_core.resources import QUEUES, REQUESTS
+from bgjobs_operator import status
+from bgjobs_operator.admit import Poke
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bgjobs_core.records import JobRecord, QueueRecord
+    from bgjobs_core.store import Store
+    from bgjobs_operator.admit import Pokes
+    from bgjobs_operator.launcher import Launcher, PodView
+    from bgjobs_operator.observe import Observer
+    from bgjobs_operator.resources_api import ResourcesApi
+
+PERIOD: Final = 60.0
+PENDING_PERIOD: Final = 5.0  # how often jobs that stay pending are looked at
+PENDING_AFTER_MS: Final = 5000
+_BATCH: Final = 500
+
+log: Any = structlog.get_logger(__name__)
+
+
+def pending_reason(pods: Sequence[PodView]) -> str:
+    """Why a launched job has not started, in Kubernetes' own words; "" if nothing is wrong."""
+    for pod in pods:
+        if pod.waiting_reason and pod.waiting_reason not in {"ContainerCreating", "PodInitializing"}:
+            return f"{pod.waiting_reason}: {pod.waiting_message}" if pod.waiting_message else pod.waiting_reason
+    return ""
+
+
+def overdue(job: JobRecord, queue: QueueRecord | None, now: int) -> bool:
+    """Whether a KubeJob has been without a start of its code for longer than the queue allows; `now` in ms."""
+    since = job.launched_at or job.claimed_at
+    if job.attempt or queue is None or since is None:
+        return False
+    return now - since > queue.spec.pending_deadline_seconds * 1000
+
+
+@dataclass
+class Pending:
+    """Jobs that stay pending say why, and are given up after the queue's deadline."""
+
+    store: Store
+    launcher: Launcher
+
+    async def turn(self) -> float | None:
+        """One look at the oldest launched jobs."""
+        now = await self.store.now_ms()
+        for index in (keys.launched, keys.launching):
+            ids = await self.store.ids_in(index, now - PENDING_AFTER_MS, _BATCH)
+            for job in await self.store.jobs(ids):
+                if job.attempt == 0:
+                    await self._look(job, now)
+        return None
+
+    async def _look(self, job: JobRecord, now: int) -> None:
+        reason = job.reason
+        if job.state is State.LAUNCHED:
+            reason = pending_reason(await self.launcher.pods(job.namespace, job.kube_uid))
+            await self.store.observe_phase(job.id, job.kube_uid, "pending", reason)
+        if overdue(job, await self.store.queue(job.queue_key), now):
+            note = f"its code did not start in time{': ' if reason else ''}{reason}"
+            await self.store.stop(job.id, "never_started", "bgjobs", note)
+
+
+@dataclass
+class Reconcile:
+    """Three-way: Redis × KubeJobs × custom resources."""
+
+    store: Store
+    launcher: Launcher
+    api: ResourcesApi
+    pokes: Pokes
+    observers: Mapping[str, Observer]
+    poke_all: Callable[[], None]
+
+    async def turn(self) -> float | None:
+        """Everything once."""
+        requests: set[str] = set()
+        queues: set[str] = set()
+        for namespace in self.observers:
+            for obj in await self.api.list(QUEUES, namespace):
+                metadata = obj["metadata"]
+                queues.add(f"{namespace}/{metadata['name']}")
+                self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
+            for obj in await self.api.list(REQUESTS, namespace):
+                metadata = obj["metadata"]
+                requests.add(metadata["uid"])
+                if not status.has_ended(obj):
+                    await self._request(obj)
+        for key in await self.store.queue_keys():
+            namespace, _, name = key.partition("/")
+            if namespace in self.observers and key not in queues:
+                self.pokes.add(Poke(QUEUES, namespace, name, ""))
+        await self._launched(requests)
+        self.poke_all()
+        return None
+
+    async def _request(self, obj: dict[str, Any]) -> None:
+        metadata, said = obj["metadata"], part(obj, "status")
+        job_id = said.get("jobId")
+        if job_id and said.get("kubeJob") and await self.store.job(job_id) is None:
+            log.warning("a request's job is not in Redis", request=metadata["name"], job=job_id)
+            # Whether its code ran is known only if its KubeJob is still there; it is not run twice in silence.
+            now = await self.store.now_ms()
+            lost = status.refused("lost", "its record is gone from Redis", metadata["generation"], now)
+            await self.api.apply_status(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"], lost)
+        else:
+            self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
+
+    async def _launched(self, requests: set[str]) -> None:
+        async for job_id in self.store.all_ids_in(keys.launched):
+            job = await self.store.job(job_id)
+            if job is None or job.state is not State.LAUNCHED or job.namespace not in self.observers:
+                continue
+            observer = self.observers[job.namespace]
+            if job.request_uid and job.request_uid not in requests and await self._deleted(job):
+                continue
+            view = observer.views.get(job.kube_uid)
+            if view is not None:
+                await observer.seen(view)
+                continue
+            found = await self.launcher.find(job.namespace, job.kube_job)  # never from a cache
+            if found is None or found.uid != job.kube_uid:
+                await self.store.observe_end(job.id, job.kube_uid, "absent", "lost", "its KubeJob was deleted")
+
+    async def _deleted(self, job: JobRecord) -> bool:
+        obj = await self.api.get(REQUESTS, job.namespace, job.request_name)
+        if obj is not None and obj["metadata"]["uid"] == job.request_uid:
+            return False
+
+        await self.store.stop(job.id, "cancelled", f"request:{job.request_name}", "its request was deleted")
+        return True

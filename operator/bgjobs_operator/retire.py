@@ -1,0 +1,51 @@
+"""retire: KubeJobs of ended jobs are deleted after R, records after their retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_core import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.records import JobRecord
+    from bgjobs_core.store import Store
+    from bgjobs_operator.launcher import Launcher
+
+BATCH: Final = 100
+LONGEST_SLEEP: Final = 60.0
+
+
+def sleep_seconds(oldest: int | None, keep_seconds: float, now: int) -> float:
+    """Until the oldest ended job has been kept for long enough; times in ms."""
+    if oldest is None:
+        return LONGEST_SLEEP
+    return min(LONGEST_SLEEP, max(0.0, keep_seconds + (oldest - now) / 1000))
+
+
+@dataclass(frozen=True)
+class Retire:
+    """One turn drops what is due."""
+
+    store: Store
+    launcher: Launcher
+    keep_seconds: float
+    drop_request: Callable[[JobRecord], Awaitable[None]]
+
+    async def turn(self) -> float | None:
+        """Until the next one is due."""
+        now = await self.store.now_ms()
+        until = round(now - self.keep_seconds * 1000)
+        for job in await self.store.jobs(await self.store.ids_in(keys.ended, until, BATCH)):
+            if job.kube_uid:
+                await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
+            await self.store.retire(job.id, "kube_job")
+        for job_id in await self.store.ids_in(keys.expiring, now, BATCH):
+            job = await self.store.job(job_id)
+            if job is not None and job.request_uid:  # the request goes with its record
+                await self.drop_request(job)
+            await self.store.retire(job_id, "record")
+        oldest = await self.store.oldest_in(keys.ended)
+        return sleep_seconds(oldest, self.keep_seconds, now)

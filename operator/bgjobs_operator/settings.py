@@ -1,0 +1,18 @@
+"""Settings of the operator."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bgjobs_core.settings import CommonSettings
+
+
+class OperatorSettings(CommonSettings):
+    """From the environment, with the prefix BGJOBS_."""
+
+    pod_name: str = Field(default="operator", description="Who we are, for the Lease.")
+    lease_name: str = "bgjobs-operator"
+    api_url: str = Field(default="http://bgjobs-api", description="Where the pods of jobs find the API.")
+    health_host: str = Field(default="0.0.0.0", description="The kubelet asks from outside the pod.")  # noqa: S104
+    health_port: int = 8081
+    kube_jobs_seconds: float = Field(default=600, ge=0, description="How long KubeJobs of ended jobs are kept.")

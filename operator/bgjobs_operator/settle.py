@@ -1,0 +1,62 @@
+"""settle: the status of requests follows the records, in few writes.
+
+What changes within `COALESCE_SECONDS` is written once; an end is written at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.wire import TERMINAL
+from bgjobs_core import keys
+from bgjobs_core.resources import REQUESTS
+from bgjobs_operator import status
+
+if TYPE_CHECKING:
+    from bgjobs_core.records import JobRecord
+    from bgjobs_core.store import Store
+    from bgjobs_operator.resources_api import ResourcesApi
+
+COALESCE_SECONDS: Final = 1.5
+BATCH: Final = 500
+
+
+def ready(job: JobRecord, now: int) -> bool:
+    """Whether the status is to be written now; `now` in ms."""
+    return job.state in TERMINAL or now - job.changed_at >= COALESCE_SECONDS * 1000
+
+
+@dataclass
+class Settle:
+    """One turn writes what is due."""
+
+    store: Store
+    api: ResourcesApi
+    _written: dict[str, status.Status] = field(default_factory=dict[str, status.Status])
+
+    async def turn(self) -> float | None:
+        """Look again soon while anything is left."""
+        now = await self.store.now_ms()
+        ids = await self.store.ids_in(keys.dirty, limit=BATCH)
+        found = {job.id: job for job in await self.store.jobs(ids)}
+        left = len(ids) == BATCH
+        for job_id in ids:
+            job = found.get(job_id)
+            if job is None:
+                await self.store.settled(job_id, 0)
+            elif ready(job, now):
+                left = not await self._write(job) or left
+            else:
+                left = True
+        return COALESCE_SECONDS / 3 if left else None
+
+    async def _write(self, job: JobRecord) -> bool:
+        said = status.of_job(job, 1)
+        if self._written.get(job.id) != said:
+            there = await self.api.apply_status(REQUESTS, job.namespace, job.request_name, job.request_uid, said)
+            if there and job.state not in TERMINAL:
+                self._written[job.id] = said
+        if job.state in TERMINAL:
+            self._written.pop(job.id, None)
+        return await self.store.settled(job.id, job.rev) == "settled"

@@ -21,7 +21,7 @@ def backoff_seconds(failures: int, jitter: float) -> float:
 
 
 def random_jitter() -> float:
-    """A random number from 0 to 1 (the module `random` would cost every job 3 ms)."""
+    """A number from 0 to 1, another one in each of many processes that were forked from one."""
     return int.from_bytes(os.urandom(2), "big") / 0xFFFF
 
 

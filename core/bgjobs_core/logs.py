@@ -57,6 +57,8 @@ def unpack(data: bytes) -> bytes:
         raise BadChunkError(f"not zlib: {error}") from error
     if len(records) > MAX_CHUNK_BYTES or decompressor.unconsumed_tail:
         raise BadChunkError(f"a chunk holds at most {MAX_CHUNK_BYTES:,} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise BadChunkError("not zlib: cut off, or followed by something else")
     return records
 
 

@@ -181,7 +181,7 @@ class Store:
         )
 
     async def stop(self, job_id: str, verdict: Verdict, by: str, note: str) -> Reply:
-        """`cancelled` (it waited), `stopping`, `ended` (too late) or `missing`."""
+        """`cancelled` (it waited), `stopping`, `kept` (the verdict fits no more), `ended` (too late) or `missing`."""
         return _reply(await self._scripts.run("stop", job_id, verdict, by, note[:1024]))
 
     async def retire(self, job_id: str, stage: Literal["kube_job", "record"]) -> str:

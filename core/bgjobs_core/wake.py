@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bgjobs_core.redis_door import Client
 
 MAX_BLOCK_MS: Final = 4000
+LOOPS: Final = frozenset({"dispatch", "settle", "stop", "retire"})
+_KEPT: Final = 100  # entries that the stream keeps for sure (MAXLEN in prelude.lua)
 
 
 class Doorbell:
@@ -29,20 +31,25 @@ class Doorbell:
         self._last = b"0-0"
 
     async def wait(self, block_ms: int) -> set[str]:
-        """Names of the loops that were rung since the last call, or none after `block_ms`."""
+        """Names of the loops that were rung since the last call, or none after `block_ms`.
+
+        Whoever read too slowly to know is told that all were.
+        """
         block = max(1, min(block_ms, MAX_BLOCK_MS))
         try:
             found: Any = await self._client.xread({keys.wake(): self._last}, count=1000, block=block)
         except (rex.RedisError, OSError) as error:
             raise translate(error) from error
         rung: set[str] = set()
+        seen = 0
         streams = cast("Iterable[Any]", found.values() if isinstance(found, dict) else [s[1] for s in found or []])
         for entries in streams:
             flat = entries[0] if entries and isinstance(entries[0], list) else entries
             for entry_id, fields in flat:
                 self._last = entry_id
                 rung.add(fields[b"loop"].decode())
-        return rung
+                seen += 1
+        return rung if seen < _KEPT else rung | LOOPS
 
     async def close(self) -> None:
         """Close its connection."""

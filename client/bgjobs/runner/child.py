@@ -104,9 +104,13 @@ def _verdict(outcome: str, error: dict[str, Any]) -> dict[str, Any]:
 def _failure(error: BaseException, message: str) -> dict[str, Any]:
     error.__traceback__ = _without_own_frames(error.__traceback__)
     text = "".join(traceback.format_exception(error))
-    return failure(
-        type(error).__name__, _clean(message, _MAX_MESSAGE_BYTES), _clean(text, MAX_ERROR_BYTES - _MAX_MESSAGE_BYTES)
-    )
+    limit = MAX_ERROR_BYTES
+    while True:
+        cut = failure(type(error).__name__[:200], _clean(message, _MAX_MESSAGE_BYTES), _clean(text, limit))
+        # As JSON, since that is how it is stored; what JSON must escape takes more room there.
+        if len(json.dumps(cut, ensure_ascii=False).encode()) <= MAX_ERROR_BYTES:
+            return cut
+        limit = limit * 3 // 4
 
 
 def _message(error: BaseException) -> str:

@@ -39,14 +39,7 @@ class Limits(NamedTuple):
 class Delivery:
     """Delivers the end of one attempt. A pod that is told to end meanwhile hurries."""
 
-    def __init__(
-        self,
-        reporter: Reporter,
-        api: RunnerApi,
-        signals: Signals,
-        limits: Limits,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, reporter: Reporter, api: RunnerApi, signals: Signals, limits: Limits) -> None:
         self._reporter = reporter
         self._api = api
         self._signals = signals

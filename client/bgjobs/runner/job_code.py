@@ -52,10 +52,7 @@ def call(cls: type, method: str, parameters: Parameters) -> object:
     """
     check_call(cls, method, parameters)
     function: Any = getattr(cls(), method)
-    if isinstance(parameters, dict):
-        value = function(**parameters)
-    else:
-        value = function(*cast("Sequence[Any]", parameters))
+    value = function(**parameters) if isinstance(parameters, dict) else function(*cast("Sequence[Any]", parameters))
     if not inspect.isawaitable(value):
         return value
     import asyncio  # noqa: PLC0415 - 60 ms that only async jobs pay

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bgjobs.errors import ConfigurationError
 from bgjobs.protocol import EXIT_REFUSED, EXIT_WAIT, GO_AWAY
 from bgjobs.runner import ending, process
-from bgjobs.runner.api import RunnerApi
 from bgjobs.runner.delivery import Delivery, Limits
 from bgjobs.runner.linux import become_subreaper
 from bgjobs.runner.mirror import say
@@ -27,6 +26,8 @@ from bgjobs.runner.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bgjobs.runner.api import RunnerApi
 
 
 class _Pod(NamedTuple):
@@ -52,8 +53,8 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
     process.keep_standard_descriptors()
     pod = _Pod(settings, environ, Signals())
     try:
-        api = RunnerApi(settings)
         pod.signals.interrupts = True
+        api = _connect(settings)
         reply = ask_to_start(api, settings, say)
         pod.signals.interrupts = False
     except StartStoppedError:
@@ -65,6 +66,13 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
     return reply if isinstance(reply, int) else _attempt(pod, api, reply)
 
 
+def _connect(settings: Settings) -> RunnerApi:
+    # Once signals are listened to: this is half of the runner's imports, and process 1 is deaf until then.
+    from bgjobs.runner.api import RunnerApi  # noqa: PLC0415
+
+    return RunnerApi(settings)
+
+
 def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
     settings = pod.settings
     number = int(reply["attempt"])
@@ -74,7 +82,7 @@ def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
     report = _run(pod, reply, log, reporter)
     # A beat under way may hang; then its connection is left to it.
     if not reporter.end(min(settings.request, settings.reserve / 2)):
-        api = RunnerApi(settings)
+        api = _connect(settings)
         reporter.use(api)
     if reporter.order == GO_AWAY:
         say("this attempt is not the job's current one; its code was stopped")

@@ -19,7 +19,7 @@ local to = 'queued'
 if job.not_before > now then to = 'scheduled' else job.queued_at = now end
 -- The first write adds, so a full Redis refuses the script before anything is changed.
 write_hash(key.job(id), job)
-for field, value in pairs(job) do job[field] = tostring(value) end
+for field, value in pairs(job) do job[field] = text(value) end
 move(job, to, 'enqueue', {}, now)
 count(job, 'enqueued')
 return {'created', to}

@@ -13,7 +13,7 @@ local now = now_ms()
 local more = {}
 if ARGV[6] ~= '' then more.error = ARGV[6] end
 if ARGV[8] ~= '' then more.exit_code = ARGV[8] end
-redis.call('ZREM', key.dirty(), '')
+even_if_full()
 if job.state == 'stopping' then
   if outcome ~= 'succeeded' and job.verdict == 'cancelled' then outcome = 'cancelled' end
   close_attempt(job, outcome, now, more)

@@ -23,9 +23,14 @@ if what == 'attempt' then
   local more = {}
   if exit_code ~= '' then more.exit_code = exit_code end
   if failure ~= '' then more.error = failure end
-  redis.call('ZREM', key.dirty(), '')
+  even_if_full()
+  if job.state == 'stopping' and outcome ~= 'succeeded' and job.verdict == 'cancelled' then outcome = 'cancelled' end
   if not close_attempt(job, outcome, now, more) then return {'same', job.state} end
-  touch(job, {phase = 'retrying', reason = outcome, error = failure, last_outcome = outcome}, now)
+  if job.state == 'stopping' then
+    touch(job, {phase = 'ending'}, now)
+  else
+    touch(job, {phase = 'retrying', reason = outcome, error = failure, last_outcome = outcome}, now)
+  end
   return {'noted', job.state}
 end
 
@@ -52,10 +57,10 @@ elseif what == 'absent' then
   close_attempt(job, 'lost', now)
   move(job, 'failed', 'observe', {outcome = 'lost', phase = '', reason = reason}, now)
 else
-  close_attempt(job, outcome, now)
+  local unsaid = close_attempt(job, outcome, now)
   local why = outcome
-  -- The last attempt's own word is more exact than the KubeJob's condition.
-  if outcome == 'error' and job.last_outcome then why = job.last_outcome end
+  -- The last attempt's own word, if it said one, is more exact than the KubeJob's condition.
+  if outcome == 'error' and job.last_outcome and not unsaid then why = job.last_outcome end
   move(job, 'failed', 'observe', {outcome = why, phase = '', reason = reason}, now)
 end
 return {'moved', job.state}

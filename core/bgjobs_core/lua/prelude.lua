@@ -26,11 +26,20 @@ local function load_attempt(job)
   return load_hash(key.attempt(job.id, job.attempt))
 end
 
+-- Numbers here are whole; `tostring` would write 1e+14.
+local function text(value)
+  if type(value) == 'number' then return string.format('%.0f', value) end
+  return tostring(value)
+end
+
+-- For a verb that only adds, but must work when Redis is full: once a script has removed (even nothing), it may add.
+local function even_if_full() redis.call('ZREM', key.dirty(), '') end
+
 local function write_hash(name, fields)
   local flat = {}
   for field, value in pairs(fields) do
     flat[#flat + 1] = field
-    flat[#flat + 1] = tostring(value)
+    flat[#flat + 1] = text(value)
   end
   redis.call('HSET', name, unpack(flat))
 end
@@ -53,10 +62,10 @@ end
 
 -- Writes fields of a job without changing its state.
 local function touch(job, changes, now)
-  redis.call('ZREM', key.dirty(), '')
+  even_if_full()
   changes.rev = tonumber(job.rev) + 1
   changes.changed_at = now
-  for field, value in pairs(changes) do job[field] = tostring(value) end
+  for field, value in pairs(changes) do job[field] = text(value) end
   write_hash(key.job(job.id), changes)
   redis.call('ZADD', key.by_namespace(job.namespace), now, job.id)
   redis.call('ZADD', key.by_state(job.namespace, job.state), now, job.id)

@@ -8,6 +8,7 @@ for i = 3, #ARGV, 2 do
   if old[ARGV[i]] ~= ARGV[i + 1] then changed = true end
 end
 if not changed then return {'same'} end
+even_if_full()
 write_hash(key.queue(queue), fields)
 redis.call('SADD', key.queues(), queue)
 redis.call('INCR', key.seq())

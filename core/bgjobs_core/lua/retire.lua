@@ -1,5 +1,6 @@
 -- retire: what has ended is dropped, first its KubeJob (by the caller, who then says so), later the record.
--- ARGV: offset, id, stage (kube_job | record). Returns {retired | kept | missing}.
+-- ARGV: offset, id, stage (kube_job | record). Returns {retired | kept | missing}. A record is kept while its KubeJob
+-- is not retired, its time has not come, or its request does not say how it ended.
 local id, stage = ARGV[2], ARGV[3]
 local job = load_job(id)
 if not job then
@@ -14,9 +15,9 @@ if stage == 'kube_job' then
   return {'retired'}
 end
 local due = redis.call('ZSCORE', key.expiring(), id)
-if not due or tonumber(due) > now_ms() or redis.call('ZSCORE', key.dirty(), id) then return {'kept'} end
+if not due or tonumber(due) > now_ms() then return {'kept'} end
+if redis.call('ZSCORE', key.ended(), id) or redis.call('ZSCORE', key.dirty(), id) then return {'kept'} end
 redis.call('ZREM', key.expiring(), id)
-redis.call('ZREM', key.ended(), id)
 redis.call('ZREM', key.by_namespace(job.namespace), id)
 redis.call('ZREM', key.by_state(job.namespace, job.state), id)
 redis.call('ZREM', key.by_queue(job.queue), id)

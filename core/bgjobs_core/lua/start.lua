@@ -15,10 +15,13 @@ if attempt and attempt.pod_uid == pod_uid then
   if attempt.ended_at then return {'go_away', 'this attempt has ended'} end
   return {'run', tonumber(job.attempt)}
 end
+for earlier = 1, tonumber(job.attempt) - 1 do
+  if redis.call('HGET', key.attempt(id, earlier), 'pod_uid') == pod_uid then return {'go_away', 'this attempt has ended'} end
+end
 local number = tonumber(job.attempt) + 1
 if number > tonumber(job.max_retries) + 1 + tonumber(ARGV[6]) then return {'go_away', 'all attempts are used up'} end
 local now = now_ms()
-redis.call('ZREM', key.dirty(), '')
+even_if_full()
 -- Kubernetes runs one pod at a time (podReplacementPolicy: Failed), so the one before has ended unseen.
 close_attempt(job, 'lost', now)
 local changes = {attempt = number, fence = pod_uid, phase = 'running', reason = '', progress = ''}

@@ -1,0 +1,75 @@
+# bgjobs. `make help` lists what there is; CONTRIBUTING.md says how to work with it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+DEV := $(PYTHON) devcluster/dev
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+# ------------------------------------------------------------------------------ set-up
+$(STAMP): requirements/dev.txt pyproject.toml client/pyproject.toml
+	$(call say,setting up $(VENV) (about half a minute))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.x")'
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: install it (on Debian: apt-get install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e client -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## make .venv with everything that developing needs
+
+.PHONY: lock
+lock: $(STAMP) ## write the lock files anew
+	requirements/lock
+
+# ------------------------------------------------------------------------------ checks
+.PHONY: check
+check: $(STAMP) ## the quick loop: lint, types, layers, unit tests (under a minute)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/basedpyright --warnings
+	$(BIN)/python -m pytest -q tests/fundamentals tests/unit
+
+.PHONY: format
+format: $(STAMP) ## format the code
+	$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+.PHONY: generate
+generate: $(STAMP) ## write CRDs, OpenAPI and the generated docs anew
+	$(BIN)/python generate/all.py
+
+.PHONY: verify
+verify: $(STAMP) ## fail if anything generated is out of date
+	$(BIN)/python generate/all.py --check
+
+.PHONY: test
+test: $(STAMP) ## every test, set-up included; needs root on Debian, or Docker and kind, for the cluster tests
+	@tests/run
+
+# ----------------------------------------------------------------------------- cluster
+.PHONY: cluster-up cluster-down cluster-status images demo kind-up
+cluster-up: ## start a real Kubernetes: kind where Docker runs, else on this machine (root)
+	$(DEV) up
+
+cluster-down: ## stop it; the machine is left clean
+	$(DEV) down
+
+cluster-status: ## is it well?
+	$(DEV) status
+
+images: ## build the images and load them into the cluster
+	$(DEV) images
+
+kind-up: ## start a kind cluster (needs Docker and kind)
+	BGJOBS_DEVCLUSTER=kind $(DEV) up
+
+demo: $(STAMP) ## install on the cluster and play the four cases
+	$(BIN)/python examples/demo

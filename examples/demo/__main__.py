@@ -1,0 +1,49 @@
+"""`make demo`: installs bgjobs on the development cluster and plays the four cases in two ways."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from four_cases import CASES, ByHelper, ByKubectl, Row
+
+import installation
+from bgjobs import JobClient
+
+
+def main() -> int:
+    """0 if every row is as expected."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--no-install", action="store_true", help="bgjobs is on the cluster already")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - began:6.1f}s  {what}", flush=True)
+
+    if not arguments.no_install:
+        say("images (built once, then from the cache)")
+        installation.dev("images")
+        installation.install(say)
+    rows: list[Row] = []
+    with installation.api() as url:
+        installation.use(url)
+        say(f"the API is at {url}")
+        with JobClient(namespace=installation.SHOP) as client:
+            for case in CASES:
+                for way in (ByKubectl(), ByHelper()):
+                    say(f"case {case.__doc__}" if isinstance(way, ByKubectl) else "the same by run_background_job")
+                    rows.append(case(way, client, say))
+    print()
+    print(f"{'':3}{'case':5}{'by':20}{'expected':58}{'seen':58}{'s':>6}")
+    for row in rows:
+        mark = "ok" if row.passed else "NO"
+        print(f"{mark:3}{row.case:5}{row.way:20}{row.expected:58}{row.seen:58}{row.seconds:6.1f}")
+    print()
+    print(installation.kubectl("get", "backgroundjobrequests", "-n", installation.SHOP))
+    return 0 if all(row.passed for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The API server's audit log: a witness that is not ours."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from installation import dev
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Entry = dict[str, Any]
+
+
+def entries() -> Iterator[Entry]:
+    """All writes, the first one first; rotated files too."""
+    log = Path(dev("audit").strip())
+    files = sorted(log.parent.glob(f"{log.stem}-*{log.suffix}"))
+    for file in [*files, log]:
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                try:
+                    yield json.loads(line)
+                except ValueError:  # the line that is being written
+                    continue
+
+
+def kube_jobs_created(job_id: str) -> list[Entry]:
+    """Creations of the job's KubeJob that the API server accepted."""
+    return [
+        entry
+        for entry in entries()
+        if entry["verb"] == "create"
+        and entry.get("objectRef", {}).get("resource") == "jobs"
+        and entry["responseStatus"]["code"] < 300
+        and entry["objectRef"].get("name") == f"bgjob-{job_id}"
+    ]
+
+
+def received_at(entry: Entry) -> datetime:
+    """When the request reached the API server."""
+    return datetime.fromisoformat(entry["requestReceivedTimestamp"])

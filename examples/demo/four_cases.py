@@ -1,0 +1,201 @@
+"""The four cases of the system that bgjobs replaces, each played in one of several ways of asking for a job."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import audit
+from bgjobs import JobClient, run_background_job
+from installation import SHOP, kubectl, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bgjobs.wire import Job
+
+Say = "Callable[[str], None]"
+
+
+class Way(Protocol):
+    """A way of asking for a job."""
+
+    name: str
+
+    def ask(
+        self,
+        cls: str,
+        method: str,
+        parameters: list[Any],
+        *,
+        queue: str = "default",
+        priority: int = 0,
+        delay: int = 0,
+        max_retries: int | None = None,
+    ) -> str:
+        """Ask; returns the job's id."""
+        ...
+
+
+class ByHelper:
+    """`run_background_job`, as in the replaced system."""
+
+    name = "run_background_job"
+
+    def ask(
+        self,
+        cls: str,
+        method: str,
+        parameters: list[Any],
+        *,
+        queue: str = "default",
+        priority: int = 0,
+        delay: int = 0,
+        max_retries: int | None = None,
+    ) -> str:
+        """See `Way`."""
+        handle = run_background_job(
+            cls, method, parameters, priority=priority, delay=delay, queue=queue, max_retries=max_retries
+        )
+        return handle.id
+
+
+class ByKubectl:
+    """`kubectl apply` of a BackgroundJobRequest."""
+
+    name = "kubectl apply"
+
+    def ask(
+        self,
+        cls: str,
+        method: str,
+        parameters: list[Any],
+        *,
+        queue: str = "default",
+        priority: int = 0,
+        delay: int = 0,
+        max_retries: int | None = None,
+    ) -> str:
+        """See `Way`."""
+        name = f"{method.replace('_', '-')}-{uuid.uuid4().hex[:8]}"
+        spec: dict[str, Any] = {
+            "queue": queue, "class": cls, "method": method, "parameters": parameters, "priority": priority,
+            "delaySeconds": delay,
+        }  # fmt: skip
+        if max_retries is not None:
+            spec["maxRetries"] = max_retries
+        metadata = {"name": name, "namespace": SHOP}
+        kind = {"apiVersion": "bgjobs.dev/v1alpha1", "kind": "BackgroundJobRequest"}
+        kubectl("apply", "-f", "-", stdin=json.dumps({**kind, "metadata": metadata, "spec": spec}))
+        return request_job_id(name)
+
+
+def request_job_id(name: str) -> str:
+    """The job that a request was made into; waits for it."""
+    found = ""
+
+    def there() -> bool:
+        nonlocal found
+        found = kubectl("get", "backgroundjobrequest", name, "-n", SHOP, "-o", "jsonpath={.status.jobId}")
+        return bool(found)
+
+    wait_until(f"request {name} has a job", there)
+    return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    case: str
+    way: str
+    expected: str
+    seen: str
+    passed: bool
+    seconds: float
+
+
+def ended(client: JobClient, job_id: str, say: Callable[[str], None], seconds: float = 120) -> Job:
+    """Wait for a job's end and say what it does meanwhile."""
+    last = ""
+    deadline = time.monotonic() + seconds
+    while True:
+        job = client.get(job_id)
+        now = " ".join(part for part in (job.state, job.phase, job.reason) if part)
+        if now != last:
+            say(f"{job.cls.rpartition('.')[2]}.{job.method} {job_id[-6:]}: {now}")
+            last = now
+        if job.finished_at is not None:
+            return job
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"job {job_id} is still {now} after {seconds:g} s")
+        time.sleep(0.3)
+
+
+def runs(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+    """A: a job with no delay or priority runs, and its parameters reach it."""
+    began = time.monotonic()
+    job = ended(client, way.ask("shop.jobs.Invoices", "render", [2026, 11]), say)
+    value = client.handle(job.id).result() if job.state == "succeeded" else None
+    seen = f"{job.state}, {json.dumps(value)}"
+    expected = 'succeeded, {"invoices": 5, "folder": "invoices/de/2026/11"}'
+    return Row("a", way.name, expected, seen, seen == expected, time.monotonic() - began)
+
+
+def priority(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+    """B: one slot is held while low, then high are enqueued; when it is free, high runs first."""
+    began = time.monotonic()
+    hold = way.ask("shop.jobs.Orders", "hold", [3], queue="single")
+    wait_until("the slot is taken", lambda: client.get(hold).started_at is not None)
+    low = way.ask("shop.jobs.Invoices", "render", [2026, 1], queue="single", priority=0)
+    high = way.ask("shop.jobs.Invoices", "render", [2026, 2], queue="single", priority=1)
+    jobs = {name: ended(client, job_id, say) for name, job_id in (("hold", hold), ("high", high), ("low", low))}
+    order = sorted(jobs, key=lambda name: jobs[name].started_at or jobs[name].changed_at)
+    overlap = any(
+        jobs[second].launched_at is None or (jobs[first].finished_at or began_at(jobs[first])) > began_at(jobs[second])
+        for first, second in zip(order, order[1:], strict=False)
+    )
+    seen = f"{', '.join(order)}; {'at once' if overlap else 'one at a time'}"
+    expected = "hold, high, low; one at a time"
+    return Row("b", way.name, expected, seen, seen == expected, time.monotonic() - began)
+
+
+def began_at(job: Job) -> Any:  # noqa: ANN401 - a datetime
+    """When its code started, else when it changed."""
+    return job.started_at or job.changed_at
+
+
+def delayed(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+    """C: a job with 10 s delay: its KubeJob is not created before it is due, and within 1 s after."""
+    began = time.monotonic()
+    job = ended(client, way.ask("shop.jobs.Invoices", "render", [2026, 3], delay=10), say)
+    created = audit.kube_jobs_created(job.id)
+    if len(created) != 1 or job.not_before is None:
+        seen, passed = f"{len(created)} KubeJobs", False
+    else:
+        waited = (job.not_before - job.created_at).total_seconds()
+        late = (audit.received_at(created[0]) - job.not_before).total_seconds()
+        passed = waited >= 9 and 0 <= late <= 1 and job.state == "succeeded"
+        seen = f"KubeJob {late:.3f} s after it was due, {job.state}"
+    return Row("c", way.name, "KubeJob 0 to 1 s after it was due, succeeded", seen, passed, time.monotonic() - began)
+
+
+def retried(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+    """D: a job that raises is retried by Kubernetes up to max_retries, then failed; each attempt has log and error."""
+    began = time.monotonic()
+    job = ended(client, way.ask("shop.jobs.Payments", "charge", [42], max_retries=2), say, 180)
+    attempts = client.attempts(job.id)
+    told = [
+        bool(a.error and "PaymentRefused" in (a.error.traceback or "") and client.logs(job.id, a.number).strip())
+        for a in attempts
+    ]
+    words = [str(a.outcome) for a in attempts]
+    seen = f"{job.state}; {', '.join(words)}; log and traceback of {sum(told)}"
+    expected = "failed; error, error, error; log and traceback of 3"
+    return Row("d", way.name, expected, seen, seen == expected, time.monotonic() - began)
+
+
+CASES = (runs, priority, delayed, retried)

@@ -1,0 +1,159 @@
+"""bgjobs on the development cluster: installed by its chart, with a namespace `shop` for the example's jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+RELEASE = "bgjobs"
+SYSTEM = "bgjobs"  # the namespace of the release
+SHOP = "shop"  # the namespace of the jobs
+CALLER = "shop-web"  # the ServiceAccount that calls the API, as a web application would
+IMAGE = "bgjobs/example-shop:dev"
+
+_OBJECTS = f"""
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {SYSTEM}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {SHOP}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: {CALLER}, namespace: {SHOP}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: {CALLER}, namespace: {SHOP}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bgjobs-submitter}}
+subjects: [{{kind: ServiceAccount, name: {CALLER}, namespace: {SHOP}}}]
+"""
+
+
+class CommandError(Exception):
+    """A command failed; the message is what it said."""
+
+
+def dev(*arguments: str, stdin: str | None = None) -> str:
+    """Run `devcluster/dev`, which picks the cluster of this machine."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "devcluster/dev", *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise CommandError(f"{' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
+    """Run kubectl as the administrator."""
+    return dev("kubectl", *arguments, stdin=stdin)
+
+
+def objects(*arguments: str) -> list[dict[str, Any]]:
+    """`kubectl get` as JSON."""
+    return json.loads(kubectl("get", *arguments, "-o", "json"))["items"]
+
+
+def wait_until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Ask four times a second.
+
+    Raises:
+        TimeoutError: it was not so in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so after {seconds:g} s: {what}")
+        time.sleep(0.25)
+
+
+def install(say: Callable[[str], None], *values: str) -> None:
+    """`helm upgrade --install` with the development values, then wait until everything is ready."""
+    kubectl("apply", "-f", "-", stdin=_OBJECTS)
+    say("helm upgrade --install")
+    there = bool(json.loads(dev("helm", "list", "-n", SYSTEM, "-o", "json")))
+    chart = ROOT / "charts/bgjobs"
+    dev(
+        "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
+        "--set", f"jobNamespaces={{{SHOP}}}", *values, "--wait", "--timeout", "180s",
+    )  # fmt: skip
+    if there:  # the images keep their tag, so pods of an earlier build would stay
+        for name in ("operator", "api"):
+            kubectl("rollout", "restart", f"deployment/{RELEASE}-{name}", "-n", SYSTEM)
+        for name in ("operator", "api"):
+            kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "-n", SYSTEM, "--timeout=120s")
+    kubectl("apply", "-f", "-", stdin=queue("single", 1))
+
+
+def queue(name: str, max_concurrent: int, **more: object) -> str:
+    """A BackgroundJobQueue of the shop, as JSON."""
+    spec = {
+        "maxConcurrent": max_concurrent,
+        "approvedClasses": ["shop.jobs.*"],
+        "image": IMAGE,
+        "pod": {"imagePullPolicy": "IfNotPresent"},
+        **more,
+    }
+    metadata = {"name": name, "namespace": SHOP}
+    return json.dumps(
+        {"apiVersion": "bgjobs.dev/v1alpha1", "kind": "BackgroundJobQueue", "metadata": metadata, "spec": spec}
+    )
+
+
+def token(account: str = CALLER, namespace: str = SHOP, audience: str = "bgjobs") -> str:
+    """A ServiceAccount's token for the API."""
+    return kubectl(
+        "create", "token", account, "-n", namespace, "--audience", audience, "--duration", "2h"
+    ).strip()
+
+
+@contextmanager
+def api() -> Iterator[str]:
+    """The address of the API for this machine: its ClusterIP where that can be reached, else a forwarded port."""
+    address = kubectl("get", "service", f"{RELEASE}-api", "-n", SYSTEM, "-o", "jsonpath={.spec.clusterIP}")
+    if _answers(f"http://{address}"):
+        yield f"http://{address}"
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, ROOT / "devcluster/dev", "kubectl", "port-forward", "-n", SYSTEM]
+    forward = subprocess.Popen(
+        [*command, f"service/{RELEASE}-api", f"{port}:80"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until("the API answers through kubectl port-forward", lambda: _answers(f"http://127.0.0.1:{port}"))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        forward.terminate()
+        forward.wait()
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/healthz", timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+def use(url: str) -> None:
+    """What a pod of the shop's web application finds in its environment."""
+    os.environ["BGJOBS_URL"] = url
+    os.environ["BGJOBS_TOKEN"] = token()

@@ -1,0 +1,1 @@
+"""A small shop with work to do in the background."""

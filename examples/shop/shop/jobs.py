@@ -1,0 +1,125 @@
+"""The shop's jobs: plain classes without a base, a decorator or a registry.
+
+A queue approves them by name (`shop.jobs.Invoices`) or all at once (`shop.jobs.*`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from bgjobs import Abort, current_job
+
+KUBERNETES_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class Invoices:
+    def render(self, year: int, month: int, country: str = "de") -> dict[str, object]:
+        """Pretends to render the invoices of a month."""
+        if month not in range(1, 13):
+            raise Abort(f"there is no month {month}: trying again will not help")
+        count = 5
+        for number in range(1, count + 1):
+            print(f"invoice {country.upper()}-{year}-{month:02}-{number:04} rendered")
+            current_job().progress(number, count, f"invoice {number} of {count}")
+        return {"invoices": count, "folder": f"invoices/{country}/{year}/{month:02}"}
+
+
+class Orders:
+    def hold(self, seconds: float) -> str:
+        """Waits; SIGTERM ends it at once, as it does every program that says nothing about it."""
+        print(f"holding the order for {seconds:g} s", flush=True)
+        threading.Event().wait(seconds)
+        return "released"
+
+    def stubborn(self, seconds: float) -> str:
+        """Waits, prints a line a second, and does not hear SIGTERM: only the end of its grace ends it."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for second in range(int(seconds)):
+            print(f"still here after {second} s", flush=True)
+            time.sleep(1)
+        return "released"
+
+    def careful(self, seconds: float) -> str:
+        """Waits, and puts things in order when it is told to stop."""
+        job = current_job()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if job.is_stopping():
+                print("told to stop: the shelf is put back in order")
+                raise InterruptedError("stopped before the order was released")
+            time.sleep(0.05)
+        return "released"
+
+
+class PaymentRefused(Exception):  # noqa: N818 - what the page of a failed job shows
+    pass
+
+
+class Payments:
+    def charge(self, amount: float) -> None:
+        """Never works: for the pages that show a failure."""
+        print(f"charging {amount:.2f} EUR")
+        raise PaymentRefused(f"the bank refused {amount:.2f} EUR: no cover")
+
+
+class Mail:
+    async def send(self, to: str, subject: str) -> dict[str, str]:
+        """An async method is awaited."""
+        print(f"to {to}: {subject}")
+        return {"message_id": f"<{uuid.uuid4()}@shop.example>"}
+
+
+class Ledger:
+    def append(self, token: str) -> int:
+        """Writes down that it ran, for tests that count how often code runs.
+
+        A line is `<job id> <attempt> <pid>-<random>-<token> <unix time>`; O_APPEND keeps lines of many pods whole.
+        """
+        job = current_job()
+        line = f"{job.id} {job.attempt} {os.getpid()}-{random.getrandbits(32):08x}-{token} {time.time():.3f}\n"
+        path = Path(os.environ.get("SHOP_LEDGER", "/ledger/ledger.txt"))
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+        return job.attempt
+
+
+class Flaky:
+    def until_attempt(self, n: int) -> int:
+        """Fails until the n-th attempt."""
+        attempt = current_job().attempt
+        if attempt < n:
+            raise ConnectionError(f"attempt {attempt}: the warehouse does not answer")
+        return attempt
+
+
+class Reports:
+    def slow(self, seconds: float) -> dict[str, float]:
+        """Takes its time and says how far it is."""
+        steps = max(1, round(seconds * 4))
+        for step in range(1, steps + 1):
+            time.sleep(seconds / steps)
+            current_job().progress(step, steps)
+            print(f"step {step} of {steps}", flush=True)
+        return {"seconds": seconds}
+
+
+class Env:
+    def dump(self) -> dict[str, object]:
+        """What a job finds around it; the values of variables are nobody's business."""
+        return {
+            "environment": sorted(os.environ),
+            "uid": os.getuid(),
+            "pid": os.getpid(),
+            "python": ".".join(str(part) for part in sys.version_info[:3]),
+            "kubernetes_token": KUBERNETES_TOKEN.exists(),
+        }

@@ -1,0 +1,84 @@
+"""Jobs and queues for tests, said in the words that matter to the test.
+
+    a_job().high().delayed(seconds=60).build()
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from bgjobs.ids import new_job_id
+from bgjobs_core.records import NewJob
+from bgjobs_core.resources import QueueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NAMESPACE: Final = "shop"
+QUEUE: Final = "default"
+QUEUE_KEY: Final = f"{NAMESPACE}/{QUEUE}"
+
+
+class JobBuilder:
+    """Each method returns a new builder; `build` may be called once for each."""
+
+    def __init__(self, job: NewJob) -> None:
+        self._job = job
+
+    def but(self, **changes: Any) -> Self:  # noqa: ANN401 - any field of NewJob
+        """With other fields."""
+        return type(self)(replace(self._job, **changes))
+
+    def high(self) -> Self:
+        """Of priority class 1."""
+        return self.but(priority=1)
+
+    def on(self, queue: str, namespace: str = NAMESPACE) -> Self:
+        """Of another queue."""
+        return self.but(queue=queue, namespace=namespace)
+
+    def delayed(self, seconds: float) -> Self:
+        """Due only after so long."""
+        return self.but(delay_ms=round(seconds * 1000))
+
+    def retried(self, times: int) -> Self:
+        """With so many attempts after the first."""
+        return self.but(max_retries=times)
+
+    def with_parameters(self, text: str) -> Self:
+        """With this JSON text."""
+        return self.but(parameters=text)
+
+    def of_request(self, name: str = "nightly") -> Self:
+        """Born from a BackgroundJobRequest."""
+        return self.but(request_name=name, request_uid=f"uid-of-{name}")
+
+    def kept(self, records_seconds: int = 3600, logs_seconds: int = 600) -> Self:
+        """With this retention."""
+        return self.but(records_seconds=records_seconds, logs_seconds=logs_seconds)
+
+    def build(self) -> NewJob:
+        """The job."""
+        return self._job
+
+
+def a_job() -> JobBuilder:
+    """An ordinary job: due now, priority 0, three retries."""
+    return JobBuilder(
+        NewJob(
+            id=new_job_id(), namespace=NAMESPACE, queue=QUEUE, cls="shop.jobs.Report", method="build",
+            parameters="[42]", priority=0, delay_ms=0, max_retries=3, timeout_seconds=60.0, image="shop:1",
+            created_by="ada", records_seconds=3600, logs_seconds=600,
+        )
+    )  # fmt: skip
+
+
+def many(builder: JobBuilder, count: int) -> Iterable[NewJob]:
+    """So many jobs that differ only in their ids."""
+    return [builder.but(id=new_job_id()).build() for _ in range(count)]
+
+
+def a_queue(max_concurrent: int = 10, *, paused: bool = False) -> QueueSpec:
+    """A queue's settings."""
+    return QueueSpec(max_concurrent=max_concurrent, paused=paused, approved_classes=["shop.jobs.*"], image="shop:1")

@@ -1,0 +1,190 @@
+"""What holds in Redis after every verb, whatever came before (S1, S7, S8, S9 of the design).
+
+S5 and S6 are about the moment of a claim: `checked_store.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_core import keys
+from bgjobs_core.lifecycle import OWNED, TERMINAL, WAITING, State
+from bgjobs_core.records import MAX_DISRUPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bgjobs_core.records import JobRecord
+    from tests.store.contents import Contents
+
+_LONGEST_STREAM: Final = 300  # MAXLEN ~ 100 cuts whole nodes of up to 100 entries
+
+Index = dict[str, dict[str, int]]
+
+
+def broken(contents: Contents) -> list[str]:
+    """Every rule that does not hold, in words; empty if all is well."""
+    return [
+        *_keys_are_known(contents),
+        *_indexes_follow_from_records(contents),
+        *_records_are_sound(contents),
+        *_attempts_are_sound(contents),
+        *_totals_add_up(contents),
+    ]
+
+
+# ------------------------------------------------------------------------------- S9: keys
+def _pattern(key: keys.Key) -> re.Pattern[str]:
+    parts = re.split(r"(\{\w+\})", key.pattern)
+    return re.compile(re.escape(keys.PREFIX) + "".join("[^:]+" if p.startswith("{") else re.escape(p) for p in parts))
+
+
+_PATTERNS: Final = [(_pattern(key), key) for key in keys.KEYS]
+
+
+def family(name: str) -> keys.Key | None:
+    """The entry of `keys.KEYS` that a key belongs to."""
+    return next((key for pattern, key in _PATTERNS if pattern.fullmatch(name)), None)
+
+
+def _keys_are_known(contents: Contents) -> Iterator[str]:
+    for name, entry in contents.entries.items():
+        key = family(name)
+        if key is None:
+            yield f"S9: no family of keys.KEYS holds {name}"
+            continue
+        if key.kind != entry.kind:
+            yield f"S9: {name} is a {entry.kind}, keys.py says {key.kind}"
+        if entry.expires != (key in {keys.log_head, keys.log_tail}):
+            yield f"S9: {name} {'expires' if entry.expires else 'never expires'}"
+        if entry.kind == "stream" and len(entry.value) > _LONGEST_STREAM:
+            yield f"S9: {name} has {len(entry.value)} entries"
+    queues = {name.removeprefix(keys.queue("")) for name in contents.entries if family(name) is keys.queue}
+    if queues != (contents.value(keys.queues()) or set()):
+        yield f"S8: {keys.queues()} is not the set of queues that have settings: {queues}"
+
+
+# ---------------------------------------------------------------------------- S8: indexes
+def expected_indexes(contents: Contents) -> Index:
+    """What each index must be, from the records alone."""
+    index: Index = defaultdict(dict)
+    for job in contents.jobs().values():
+        for name, score in _places(job, contents):
+            index[name][job.id] = score
+    return index
+
+
+def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
+    yield keys.by_namespace(job.namespace), job.changed_at
+    yield keys.by_state(job.namespace, job.state), job.changed_at
+    yield keys.by_queue(job.queue_key), job.changed_at
+    own: dict[State, tuple[str, int | None]] = {
+        State.QUEUED: (keys.ready(job.queue_key, job.priority), job.queued_at),
+        State.SCHEDULED: (keys.due(), job.not_before),
+        State.LAUNCHING: (keys.launching(), job.claimed_at),
+        State.LAUNCHED: (keys.launched(), job.launched_at),
+        State.STOPPING: (keys.stopping(), job.stopped_at),
+    }
+    if job.state in own:
+        name, score = own[job.state]
+        yield name, -1 if score is None else score
+    if job.state in TERMINAL and job.finished_at is not None:
+        kept_ms = int(contents.fields(keys.job(job.id))[b"records_ms"])
+        yield keys.expiring(), job.finished_at + kept_ms
+
+
+def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
+    jobs, expected = contents.jobs(), expected_indexes(contents)
+    exact = {
+        keys.by_namespace, keys.by_state, keys.by_queue, keys.ready, keys.due, keys.launching, keys.launched,
+        keys.stopping, keys.expiring,
+    }  # fmt: skip
+    found = {name: entry.value for name, entry in contents.entries.items() if family(name) in exact}
+    for name in sorted({*found, *expected}):
+        if found.get(name) != expected.get(name):
+            yield f"S8: {name} is {found.get(name)}, the records say {expected.get(name)}"
+
+    owned: dict[str, set[str]] = defaultdict(set)
+    for job in jobs.values():
+        if job.state in OWNED:
+            owned[keys.owned(job.queue_key)].add(job.id)
+    held = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.owned}
+    if held != owned:
+        yield f"S8: slots are held by {held}, the records say {dict(owned)}"
+
+    # Whoever deletes KubeJobs and writes status takes these two down, so they hold some of what they may hold.
+    for job_id, score in contents.scores(keys.ended()).items():
+        if job_id not in jobs or jobs[job_id].state not in TERMINAL or score != jobs[job_id].finished_at:
+            yield f"S8: {job_id} is in {keys.ended()} with {score}"
+    for job_id in contents.scores(keys.dirty()):
+        if job_id not in jobs or not jobs[job_id].request_name:
+            yield f"S8: {job_id} is in {keys.dirty()}"
+
+
+# ---------------------------------------------------------------------------- the records
+def _records_are_sound(contents: Contents) -> Iterator[str]:
+    for job in contents.jobs().values():
+        about = f"{job.state.value} job {job.id}"
+        if job.state in WAITING and job.kube_uid:
+            yield f"{about} waits and is bound: a bound job never goes back to the queue"
+        if job.state is State.LAUNCHING and (job.kube_uid or not job.epoch):
+            yield f"{about} must have an epoch and no UID"
+        if job.state is State.LAUNCHED and not job.kube_uid:
+            yield f"{about} has no UID"
+        if (job.state is State.STOPPING) and not job.verdict:
+            yield f"{about} has no verdict"
+        if (job.state in TERMINAL) != (job.finished_at is not None and bool(job.outcome)):
+            yield f"{about} has outcome {job.outcome!r} and finished_at {job.finished_at}"
+        if job.state in TERMINAL and job.phase:
+            yield f"{about} has phase {job.phase}"
+        if job.attempt and not (job.kube_uid and job.fence and job.started_at):
+            yield f"{about} has attempts and no UID, fence or started_at"
+        if job.attempt > job.max_retries + 1 + MAX_DISRUPTIONS:
+            yield f"S7: {about} has {job.attempt} attempts"
+
+
+def _attempts_are_sound(contents: Contents) -> Iterator[str]:
+    jobs, there = contents.jobs(), Counter[str]()
+    for name in contents.entries:
+        if family(name) not in {keys.attempt, keys.log_head, keys.log_tail}:
+            continue
+        job_id, _, rest = name.removeprefix(keys.job("")).partition(":")
+        number = int(rest.split(":")[1])
+        if job_id not in jobs or not 1 <= number <= jobs[job_id].attempt:
+            yield f"S9: {name} has no owner"
+        elif family(name) is keys.attempt:
+            there[job_id] += 1
+    for job in jobs.values():
+        if there[job.id] != job.attempt:
+            yield f"job {job.id} has {there[job.id]} attempts, its record says {job.attempt}"
+            continue
+        attempts = contents.attempts(job)
+        if any(one.ended_at is None for one in attempts[:-1]):
+            yield f"job {job.id} has an open attempt before its last"
+        if attempts and attempts[-1].pod_uid != job.fence:
+            yield f"job {job.id} has fence {job.fence}, its last attempt's pod is {attempts[-1].pod_uid}"
+        if attempts and job.state in TERMINAL and attempts[-1].ended_at is None:
+            yield f"job {job.id} has ended, its last attempt has not"
+        if any((one.ended_at is None) != (not one.outcome) for one in attempts):
+            yield f"job {job.id} has an attempt that ended without an outcome, or the reverse"
+        if len({one.pod_uid for one in attempts}) != len(attempts):
+            yield f"job {job.id} has two attempts of one pod"
+
+
+# ------------------------------------------------------------------------- S1: the totals
+def _totals_add_up(contents: Contents) -> Iterator[str]:
+    """Each enqueued job is there or was retired, and whoever is there or was retired ended at most once."""
+    totals: dict[str, dict[str, int]] = defaultdict(dict)
+    for field, value in contents.fields(keys.counters()).items():
+        queue, _, what = field.decode().partition("|")
+        totals[queue][what] = int(value)
+    jobs = contents.jobs().values()
+    for queue in sorted({*totals, *(job.queue_key for job in jobs)}):
+        here = [job for job in jobs if job.queue_key == queue]
+        retired = totals[queue].get("enqueued", 0) - len(here)
+        ends = sum(totals[queue].get(state.value, 0) for state in TERMINAL)
+        ended = sum(job.state in TERMINAL for job in here)
+        if retired < 0 or ends != ended + retired:
+            yield f"S1: {queue} counts {ends} ends; {ended} ended jobs are there and {retired} were retired"

@@ -1,0 +1,264 @@
+"""The client against scripted answers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from bgjobs import (
+    BgjobsError,
+    ConflictError,
+    ForbiddenError,
+    InvalidJobError,
+    JobClient,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
+
+from .conftest import JOB_ID, URL, job, problem
+
+if TYPE_CHECKING:
+    from .conftest import FakeServer
+
+
+def test_enqueue_sends_what_was_said_and_no_more(server: FakeServer, client: JobClient) -> None:
+    server.reply(job(), status=201)
+
+    handle = client.enqueue("shop.jobs.Mail", "send", ["a@example.com"], id=JOB_ID)
+
+    (request,) = server.requests
+    assert (request.method, str(request.url)) == ("POST", f"{URL}/api/v1/jobs")
+    assert server.body() == {
+        "id": JOB_ID,
+        "class": "shop.jobs.Mail",
+        "method": "send",
+        "parameters": ["a@example.com"],
+        "queue": "default",
+        "priority": 0,
+        "delay_seconds": 0.0,
+    }
+    assert (handle.id, handle.state) == (JOB_ID, "queued")
+    assert repr(handle) == f"<JobHandle {JOB_ID} shop.jobs.Mail.send queued>"
+
+
+def test_the_clients_namespace_is_the_default(server: FakeServer) -> None:
+    server.reply(job())
+    with server.client(namespace="team-b") as client:
+        client.enqueue("shop.jobs.Mail", "send")
+        client.enqueue("shop.jobs.Mail", "send", namespace="team-c")
+
+    assert [server.body(number)["namespace"] for number in (0, 1)] == ["team-b", "team-c"]
+
+
+def test_nothing_is_sent_that_is_wrong(server: FakeServer, client: JobClient) -> None:
+    with pytest.raises(InvalidJobError):
+        client.enqueue("shop.jobs.Mail", "send", priority=3)
+
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_not_now_is_asked_again_with_the_same_id(server: FakeServer, client: JobClient, status: int) -> None:
+    server.answers.extend([problem(status), httpx2.ConnectError("refused"), httpx2.ReadTimeout("slow")])
+    server.reply(job())
+
+    client.enqueue("shop.jobs.Mail", "send")
+
+    assert len(server.requests) == 4
+    assert len({server.body(number)["id"] for number in range(4)}) == 1
+    assert 0.125 <= server.slept[0] <= 0.25
+    assert 0.25 <= server.slept[1] <= 0.5
+
+
+def test_retry_after_is_heard(server: FakeServer, client: JobClient) -> None:
+    server.answers.append(httpx2.Response(429, headers={"Retry-After": "7"}))
+    server.reply(job())
+
+    client.get(JOB_ID)
+
+    assert server.slept == [7]
+
+
+def test_a_wait_beyond_the_patience_is_not_begun(server: FakeServer, client: JobClient) -> None:
+    server.answers.append(httpx2.Response(429, headers={"Retry-After": "3600"}))
+
+    with pytest.raises(UnreachableError, match="in 1 tries"):
+        client.get(JOB_ID)
+
+    assert server.slept == []
+
+
+@pytest.mark.parametrize("answer", [httpx2.ConnectError("refused"), httpx2.Response(503, text="try later")])
+def test_an_api_that_stays_away_is_named_with_the_id(server: FakeServer, answer: httpx2.Response | Exception) -> None:
+    server.answers.append(answer)
+    with server.client(retry_seconds=0) as client, pytest.raises(UnreachableError) as caught:
+        client.enqueue("shop.jobs.Mail", "send", id=JOB_ID)
+
+    assert URL in str(caught.value)
+    assert f'id="{JOB_ID}"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (401, ForbiddenError, "the words"),
+        (403, ForbiddenError, "the words"),
+        (404, NotFoundError, "the words"),
+        (409, ConflictError, "the words"),
+        (507, RefusedError, "Redis is full"),
+        (500, RefusedError, "answered 500: the words"),
+        (400, RefusedError, "answered 400: the words"),
+        (302, RefusedError, "answered 302"),
+    ],
+)
+def test_refusals(server: FakeServer, client: JobClient, status: int, kind: type[RefusedError], words: str) -> None:
+    server.answers.append(problem(status, "the words"))
+
+    with pytest.raises(kind) as caught:
+        client.get(JOB_ID)
+
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+    assert words in str(caught.value)
+    assert len(server.requests) == 1
+
+
+def test_422_names_the_field(server: FakeServer, client: JobClient) -> None:
+    errors = [{"field": "class", "message": "is not approved by queue default"}]
+    server.answers.append(problem(422, "The job cannot be enqueued", errors=errors))
+
+    with pytest.raises(InvalidJobError, match="class: is not approved") as caught:
+        client.enqueue("shop.jobs.Mail", "send")
+
+    assert caught.value.field == "class"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx2.Response(200, text="<html>Welcome to nginx!</html>"), httpx2.Response(200, json={"id": 1})],
+    ids=["a page", "something else"],
+)
+def test_another_server_under_the_url_is_noticed(server: FakeServer, client: JobClient, answer: httpx2.Response) -> None:
+    server.answers.append(answer)
+
+    with pytest.raises(RefusedError, match="does the URL lead to it"):
+        client.get(JOB_ID)
+
+
+def test_an_error_without_a_problem_document_is_shown(server: FakeServer, client: JobClient) -> None:
+    server.answers.append(httpx2.Response(404, text="404 page not found\n"))
+
+    with pytest.raises(NotFoundError, match="404 page not found"):
+        client.get(JOB_ID)
+
+
+@pytest.mark.parametrize(
+    ("call", "verb", "target", "answer"),
+    [
+        (lambda c: c.get("a/b"), "GET", "/api/v1/jobs/a%2Fb", job()),
+        (lambda c: c.cancel(JOB_ID), "POST", f"/api/v1/jobs/{JOB_ID}/cancel", job(state="cancelled")),
+        (lambda c: c.attempts(JOB_ID), "GET", f"/api/v1/jobs/{JOB_ID}/attempts", {"items": []}),
+        (lambda c: c.result(JOB_ID), "GET", f"/api/v1/jobs/{JOB_ID}/result", {"value": 7}),
+        (lambda c: c.list(), "GET", "/api/v1/jobs", {"items": []}),
+        (
+            lambda c: c.list(namespace="a", state="failed", queue="q", class_="a.B", limit=5, cursor="x/="),
+            "GET",
+            "/api/v1/jobs?namespace=a&state=failed&queue=q&class=a.B&limit=5&cursor=x%2F%3D",
+            {"items": [job()], "next_cursor": "y"},
+        ),
+    ],
+    ids=["get", "cancel", "attempts", "result", "list all", "list some"],
+)
+def test_routes(server: FakeServer, client: JobClient, call: Any, verb: str, target: str, answer: Any) -> None:
+    server.reply(answer)
+
+    call(client)
+
+    (request,) = server.requests
+    assert (request.method, request.url.raw_path.decode()) == (verb, target)
+
+
+def test_what_comes_back(server: FakeServer, client: JobClient) -> None:
+    attempt = {"number": 1, "pod_name": "p", "started_at": "2026-11-24T10:00:00Z", "outcome": "error"}
+    server.reply({"value": [1]}, {"items": [attempt]}, {"items": [job()], "next_cursor": "y"}, job(state="cancelled"))
+
+    assert client.result(JOB_ID) == [1]
+    assert client.attempts(JOB_ID)[0].outcome == "error"
+    page = client.list()
+    assert (page.items[0].cls, page.next_cursor) == ("shop.jobs.Mail", "y")
+    assert client.cancel(JOB_ID, "by mistake").state == "cancelled"
+    assert server.body() == {"note": "by mistake"}
+
+
+def test_a_log_comes_in_as_many_parts_as_it_takes(server: FakeServer, client: JobClient) -> None:
+    euro = "€".encode()
+    server.answers.extend(
+        [
+            httpx2.Response(200, content=b"one " + euro[:1], headers={"Bgjobs-Log-Complete": "false"}),
+            httpx2.Response(200, content=euro[1:] + b" two", headers={"Bgjobs-Log-Complete": "true"}),
+        ]
+    )
+
+    assert client.logs(JOB_ID, 2) == "one € two"
+    assert [request.url.raw_path.decode() for request in server.requests] == [
+        f"/api/v1/jobs/{JOB_ID}/attempts/2/log?offset=0",
+        f"/api/v1/jobs/{JOB_ID}/attempts/2/log?offset=5",
+    ]
+
+
+def test_a_log_that_goes_on_is_given_as_far_as_it_is(server: FakeServer, client: JobClient) -> None:
+    server.answers.extend([httpx2.Response(200, content=b"so far"), httpx2.Response(200, content=b"")])
+
+    assert client.logs(JOB_ID) == "so far"
+    assert server.requests[0].url.path == f"/api/v1/jobs/{JOB_ID}/log"
+
+
+def test_a_token_is_sent(server: FakeServer) -> None:
+    server.reply(job())
+    with server.client(url="https://jobs.example/base/", token="secret") as client:  # noqa: S106
+        client.get(JOB_ID)
+
+    (request,) = server.requests
+    assert request.headers["Authorization"] == "Bearer secret"
+    assert str(request.url) == f"https://jobs.example/base/api/v1/jobs/{JOB_ID}"
+
+
+def test_no_token_to_a_local_server(server: FakeServer, client: JobClient) -> None:
+    server.reply(job())
+
+    client.get(JOB_ID)
+
+    assert "Authorization" not in server.requests[0].headers
+
+
+def test_a_closed_client_opens_again(server: FakeServer, client: JobClient) -> None:
+    server.reply(job())
+    client.get(JOB_ID)
+    client.close()
+
+    assert client.get(JOB_ID).id == JOB_ID
+    assert repr(client) == f"<JobClient {URL}>"
+
+
+def test_every_error_is_one_of_ours() -> None:
+    assert issubclass(InvalidJobError, (BgjobsError, ValueError))
+    assert issubclass(ConflictError, RefusedError)
+
+
+def test_a_forked_process_has_its_own_connection(server: FakeServer, client: JobClient) -> None:
+    server.reply(job())
+    client.get(JOB_ID)
+    own = client.connection_count()
+    pid = os.getpid()
+    try:
+        os.getpid = lambda: pid + 1
+        client.get(JOB_ID)
+        assert client.connection_count() == own + 1
+        client.close()
+        assert client.connection_count() == own
+    finally:
+        os.getpid = lambda: pid

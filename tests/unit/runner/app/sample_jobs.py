@@ -1,0 +1,188 @@
+"""What the runner's tests run as jobs."""
+
+from __future__ import annotations
+
+import abc
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import OrderedDict  # noqa: F401 - a class of elsewhere in an approved module
+from pathlib import Path
+
+from bgjobs import Abort, current_job
+
+NOT_A_CLASS = 7
+FOLDER = Path(os.environ.get("TEST_FOLDER", "."))
+
+
+class Sample:
+    attribute = 1
+
+    class Inner:
+        pass
+
+    def add(self, left: int, right: int = 1) -> int:
+        return left + right
+
+    async def later(self, value: str) -> str:
+        return value * 2
+
+    @staticmethod
+    def fixed(value: int) -> int:
+        return value
+
+    @classmethod
+    def of_class(cls, value: int) -> str:
+        return f"{cls.__name__} {value}"
+
+    def nothing(self) -> None:
+        pass
+
+    def _private(self) -> None:
+        pass
+
+    def fail(self, text: str) -> None:
+        raise ValueError(text)
+
+    async def fail_later(self) -> None:
+        raise ValueError("later")
+
+    def fail_strangely(self) -> None:
+        class StrangeError(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no text")
+
+        raise StrangeError
+
+    def fail_at_length(self) -> None:
+        raise ValueError("ü" * 500_000 + "\udc80")
+
+    def give_up(self, reason: str) -> None:
+        raise Abort(reason)
+
+    def exit_with(self, code: int) -> None:
+        sys.exit(code)
+
+    def vanish(self, code: int) -> None:
+        print("before", flush=True)
+        os._exit(code)
+
+    def kill_itself(self, number: int) -> None:
+        os.kill(os.getpid(), number)
+
+    def a_set(self) -> set[int]:
+        return {1}
+
+    def a_large_text(self, size: int) -> str:
+        return "x" * size
+
+    def write(self, times: int, text: str) -> None:
+        """Bytes, given as latin-1 text."""
+        data = text.encode("latin-1")
+        for _ in range(times):
+            os.write(1, data)
+
+    def flood(self, megabytes: int) -> None:
+        block = b"".join(b"line %010d of a job that prints far too much, to see what becomes of it\n" % n for n in range(14_000))
+        for _ in range(megabytes):
+            os.write(1, block)
+
+    def speak(self) -> None:
+        print("to stdout")
+        print("to stderr", file=sys.stderr)
+        print("ends without a line end", end="")
+
+    def line_of(self, characters: int) -> None:
+        print("é" * characters)
+
+    def binary(self) -> None:
+        os.write(1, b"\xff\xfe\x00 caf\xc3")
+        os.write(1, b"\xa9\n\xe2\x82\n")
+
+    def who(self) -> dict[str, object]:
+        job = current_job()
+        return {"id": job.id, "attempt": job.attempt, "max_retries": job.max_retries, "namespace": job.namespace}
+
+    def make_progress(self, steps: int) -> None:
+        for step in range(1, steps + 1):
+            current_job().progress(step, steps, f"step {step}")
+
+    def wait(self, seconds: float = 60) -> str:
+        print(f"waiting {os.getpid()}", flush=True)
+        threading.Event().wait(seconds)
+        return "waited"
+
+    def ignore_sigterm(self, seconds: float = 60) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.wait(seconds)
+
+    def finish_on_sigterm(self) -> str:
+        job = current_job()
+        job.is_stopping()
+        print("ready", flush=True)
+        while not job.is_stopping():
+            threading.Event().wait(0.01)
+        return "finished in time"
+
+    def raise_on_sigterm(self) -> str:
+        self.finish_on_sigterm()
+        raise InterruptedError("put in order")
+
+    def start_daemon(self, escape: bool) -> None:
+        """A process that outlives its parent, ignores SIGTERM, and holds the job's stdout."""
+        done, ready = os.pipe()
+        code = (
+            "import os, signal, threading\n"
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            f"{'os.setsid()' if escape else ''}\n"
+            "print('daemon', os.getpid(), flush=True)\n"
+            f"os.write({ready}, b'.')\n"
+            "threading.Event().wait(600)\n"
+        )
+        between = (
+            f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], pass_fds=[{ready}])"
+        )
+        subprocess.run([sys.executable, "-W", "ignore", "-c", between], check=True, pass_fds=[ready])
+        os.read(done, 1)
+
+    def fork_and_return(self) -> str:
+        """Both processes come out of the method; only the first one's word counts."""
+        pid = os.fork()
+        if pid == 0:
+            raise ValueError("the fork has failed")
+        os.waitpid(pid, 0)
+        return "the first one"
+
+    def leave_orphans(self, count: int) -> int:
+        for _ in range(count):
+            subprocess.run(["/bin/sh", "-c", "true & true &"], check=True)
+        return count
+
+    def close_everything(self) -> None:
+        os.closerange(0, 3)
+
+    def names(self) -> list[str]:
+        return sorted(os.environ)
+
+
+class NeedsArguments:
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def run(self) -> None:
+        pass
+
+
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def run(self) -> None: ...
+
+
+class FailsToStart:
+    def __init__(self) -> None:
+        raise OSError("no database")
+
+    def run(self) -> None:
+        pass

@@ -1,0 +1,151 @@
+"""The API as the runner sees it, with scripted replies; every body must be one that the real API takes."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from base64 import b64decode
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, cast
+
+from bgjobs.protocol import MAX_CHUNK_BYTES, PROTOCOL_HEADER
+from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, StartReply, StartRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DROP = "drop"  # in place of a reply: close the connection without one
+
+_REQUESTS = {"start": StartRequest, "beat": BeatRequest, "finish": FinishRequest}
+_REPLIES = {"start": StartReply, "beat": BeatReply, "finish": FinishReply}
+
+Reply = dict[str, Any] | int | str
+
+
+class FakeApi:
+    """Answers `start`, `beat` and `finish`; the last scripted reply of each is repeated.
+
+    A reply is the JSON object, or an HTTP status, or DROP.
+    """
+
+    def __init__(self) -> None:
+        self.start: deque[Reply] = deque()
+        self.beat: deque[Reply] = deque([{"action": "continue"}])
+        self.finish: deque[Reply] = deque([{"action": "recorded"}])
+        self.beat_seconds = 0.1
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
+        self.connections = 0
+        self.checks_replies = True
+        self.gaps: list[tuple[int, int]] = []
+        self.on: dict[str, Callable[[], None]] = {}
+        self._records = bytearray()
+        self._next_offset = 0
+        self._changed = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def bodies(self, verb: str) -> list[dict[str, Any]]:
+        return [body for what, body in self.requests if what == verb]
+
+    def wait_for(self, condition: Callable[[FakeApi], object], timeout: float = 15) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition(self), timeout):
+                raise AssertionError(f"it did not come: {self.requests}, log {self.log[:2000]}")
+
+    @property
+    def records(self) -> bytes:
+        return bytes(self._records)
+
+    @property
+    def log(self) -> str:
+        """The text of the log as a page shows it."""
+        text: list[str] = []
+        for line in self.records.decode().split("\n")[:-1]:
+            moment, stream, rest = line.split(" ", 2)
+            assert moment.isdecimal()
+            assert stream in "oeOE"
+            text.append(rest if stream.isupper() else f"{rest}\n")
+        return "".join(text)
+
+    def lines(self, stream: str) -> list[str]:
+        """The texts of one stream's records."""
+        cut = [line.split(" ", 2) for line in self.records.decode().split("\n")[:-1]]
+        return [text for _, letter, text in cut if letter == stream]
+
+    @property
+    def progress(self) -> list[dict[str, Any]]:
+        return [body["progress"] for body in self.bodies("beat") if body.get("progress")]
+
+    def _take(self, chunk: dict[str, Any]) -> None:
+        data = zlib.decompress(b64decode(chunk["data"], validate=True))
+        assert len(data) <= MAX_CHUNK_BYTES
+        assert data.endswith(b"\n")
+        offset = chunk["offset"]
+        if offset > self._next_offset:
+            self.gaps.append((self._next_offset, offset))
+            self._next_offset = offset
+        new = data[self._next_offset - offset :]
+        self._records += new
+        self._next_offset += len(new)
+
+    def _answer(self, verb: str, body: dict[str, Any]) -> Reply:
+        with self._changed:
+            self.requests.append((verb, body))
+            script = cast("deque[Reply]", getattr(self, verb))
+            reply = script.popleft() if len(script) > 1 else script[0]
+            if verb == "beat" and isinstance(reply, dict):
+                if body.get("chunk"):
+                    self._take(body["chunk"])
+                reply = {"beat_seconds": self.beat_seconds, "next_offset": self._next_offset, **reply}
+            self._changed.notify_all()
+        return reply
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                api.connections += 1
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                verb = self.path.rpartition("/")[2]
+                _REQUESTS[verb].model_validate(body)
+                assert self.headers[PROTOCOL_HEADER] == "1"
+                api.headers.append(dict(self.headers))
+                if verb in api.on:
+                    api.on[verb]()
+                reply = api._answer(verb, body)  # noqa: SLF001 - its other half
+                if reply == DROP:
+                    self.close_connection = True
+                    return
+                if isinstance(reply, dict) and api.checks_replies:
+                    _REPLIES[verb].model_validate(reply)
+                status = reply if isinstance(reply, int) else 200
+                data = json.dumps(reply if status == 200 else {"detail": f"scripted {status}"}).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler

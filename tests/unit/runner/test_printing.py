@@ -1,0 +1,126 @@
+"""What a job prints: on the container's own streams, and in the log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
+
+if TYPE_CHECKING:
+    from .conftest import Pod
+
+MEBIBYTE = 1024 * 1024
+
+
+def test_both_streams_are_printed_and_kept(pod: Pod) -> None:
+    pod.call("speak")
+
+    code, out, err = pod.runs()
+
+    assert code == 0
+    assert out == "to stdout\nends without a line end"
+    assert err == "to stderr\n"
+    assert pod.api.lines("o") == ["to stdout", "ends without a line end"]
+    assert pod.api.lines("e") == ["to stderr"]
+
+
+def test_bytes_that_are_no_text(pod: Pod) -> None:
+    pod.call("binary")
+
+    pod.runs()
+
+    assert pod.api.lines("o") == ["\ufffd\ufffd\0 café", "\ufffd"]
+
+
+def test_a_long_line_comes_in_pieces(pod: Pod) -> None:
+    pod.call("line_of", 10_000)
+
+    pod.runs()
+
+    assert [len(text.encode()) for text in pod.api.lines("O")] == [8192, 8192]
+    assert pod.api.log == "é" * 10_000 + "\n"
+
+
+def peak_memory(pid: int) -> int:
+    """Of a process that lives, in bytes (what `wait4` tells counts the one it was forked from)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def test_a_flood_needs_neither_memory_nor_the_api(pod: Pod) -> None:
+    begun, released = pod.hang_first_beat()
+    peaks: list[int] = []
+
+    def look() -> None:
+        assert pod.process
+        peaks.append(peak_memory(pod.process.pid))
+
+    pod.api.on["finish"] = look
+    pod.call("flood", 100)
+    pod.launch(stdout=subprocess.DEVNULL, reserve=0.6)
+
+    code, _, _ = pod.ends()
+
+    released.set()
+    assert code == 0
+    assert begun.is_set()
+    assert peaks[0] < 40 * MEBIBYTE
+    assert LOG_HEAD_BYTES <= len(pod.api.records) <= LOG_HEAD_BYTES + LOG_TAIL_BYTES + MEBIBYTE // 8
+    assert len(pod.api.gaps) == 1, "the middle is left out"
+    lines = pod.api.lines("o")
+    assert lines[0].startswith("line 0000000000")
+    assert lines[-1].startswith("line 0000013999")
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-", "> /dev/full"])
+def test_a_container_without_streams(pod: Pod, redirection: str) -> None:
+    pod.call("speak")
+    pod.launch(shell=redirection)
+
+    code, _, _ = pod.ends()
+
+    assert code == 0
+    assert pod.api.lines("o") == ["to stdout", "ends without a line end"]
+
+
+def test_a_reader_that_stands_still_does_not_hold_up_the_job(pod: Pod) -> None:
+    reader, writer = os.pipe()
+    pod.call("flood", 5)
+    pod.launch(stdout=writer)
+    os.close(writer)
+
+    code, _, _ = pod.ends()
+
+    assert code == 0
+    assert pod.finished()["outcome"] == "succeeded"
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read().startswith(b"line 0000000000")
+
+
+def test_a_reader_that_goes_away_does_not_end_the_job(pod: Pod) -> None:
+    reader, writer = os.pipe()
+    pod.call("flood", 5)
+    pod.launch(stdout=writer)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+
+    code, _, _ = pod.ends()
+
+    assert code == 0
+    assert pod.api.lines("o")[-1].startswith("line 0000013999")
+
+
+def test_a_slow_reader_gets_everything(pod: Pod) -> None:
+    pod.call("flood", 2)
+    pod.launch()
+
+    code, out, _ = pod.ends()
+
+    assert code == 0
+    assert out.count("\n") == 28_000

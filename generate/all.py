@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import crds
+import custom_resources
 import lifecycle
 import redis_keys
 import values
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
-    crds.files,
+    custom_resources.files,
     lifecycle.files,
     redis_keys.files,
     values_schema.files,
@@ -52,7 +52,9 @@ def main() -> int:
     for path, present, wanted in differing:
         name = str(path.relative_to(ROOT))
         if check:
-            lines = difflib.unified_diff(present.splitlines(), wanted.splitlines(), name, f"{name} (generated)", "", "", 3, "")
+            lines = difflib.unified_diff(
+                present.splitlines(), wanted.splitlines(), name, f"{name} (generated)", "", "", 3, ""
+            )
             print(*lines, sep="\n")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)

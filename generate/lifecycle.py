@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from markdown import code, header, table
-
 from bgjobs_core.lifecycle import NEW, OWNED, STATES, TERMINAL, TRANSITIONS, WAITING
+from pages import code, header, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +56,13 @@ def files() -> Iterator[tuple[str, str]]:
     """The one page."""
     states = [(code(row.state.value), group(row.state), row.meaning, row.moved_on_by) for row in STATES]
     transitions = [
-        (code(row.verb), ", ".join(code(source) for source in sorted(row.sources)), code(row.target.value), row.by, row.guard)
+        (
+            code(row.verb),
+            ", ".join(code(source) for source in sorted(row.sources)),
+            code(row.target.value),
+            row.by,
+            row.guard,
+        )
         for row in TRANSITIONS
     ]
     page = PAGE.format(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from markdown import code, header, table
-
 from bgjobs_core.keys import KEYS, PREFIX
+from pages import code, header, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from markdown import code, header, table
+
+from pages import code, header, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def comment_above(lines: list[str], number: int) -> str:
     return " ".join(line.strip().lstrip("#").strip() for line in lines[start:number])
 
 
-def rows(node: yaml.Node, value: Any, lines: list[str], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+def rows(node: yaml.Node | None, value: Any, lines: list[str], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     """Path, default and comment of every value; a section has no default of its own.
 
     A value without a comment is a mistake: then nobody knows what it is for.
@@ -50,7 +51,9 @@ def rows(node: yaml.Node, value: Any, lines: list[str], prefix: str = "") -> Ite
 def page(text: str) -> str:
     """The page for a values.yaml."""
     found = rows(yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text), text.splitlines())
-    values = table(["Value", "Default", "What it is"], [(code(path), code(default), about) for path, default, about in found])
+    values = table(
+        ["Value", "Default", "What it is"], [(code(path), code(default), about) for path, default, about in found]
+    )
     return PAGE.format(header=header(SOURCE), values=values)
 
 

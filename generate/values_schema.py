@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bgjobs_core.crd import json_schema
 from bgjobs_core.resources import QueueSpec
@@ -19,14 +19,17 @@ QUEUE = "queueSpec"
 def inlined(node: Any, defs: dict[str, Any]) -> Any:
     """The schema without references, and without what pydantic and Kubernetes fill in by themselves."""
     if isinstance(node, list):
-        return [inlined(item, defs) for item in node]
+        return [inlined(item, defs) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    if "$ref" in node:
-        node = {**defs[node["$ref"].removeprefix("#/$defs/")], **node}
+    schema = cast("dict[str, Any]", node)
+    if "$ref" in schema:
+        schema = {**defs[schema["$ref"].removeprefix("#/$defs/")], **schema}
     return {
-        key: {name: inlined(schema, defs) for name, schema in value.items()} if key == "properties" else inlined(value, defs)
-        for key, value in node.items()
+        key: {name: inlined(inner, defs) for name, inner in value.items()}
+        if key == "properties"
+        else inlined(value, defs)
+        for key, value in schema.items()
         if key not in {"$ref", "$defs", "title", "default"}
     }
 

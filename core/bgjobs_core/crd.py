@@ -1,7 +1,7 @@
 """Models of `resources` as CustomResourceDefinitions: pydantic's JSON schema turned into a structural schema.
 
-Pure: `definitions()` gives plain dicts, and generate/crds.py writes them down. A keyword that is not known here
-is an error, because the API server drops or refuses what a structural schema may not have.
+Pure: `definitions()` gives plain dicts, which generate/custom_resources.py writes down. A keyword that is not known
+here is an error, because the API server drops or refuses what a structural schema may not have.
 """
 
 from __future__ import annotations
@@ -19,26 +19,10 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-_KEPT: Final = frozenset(
-    [
-        "description",
-        "default",
-        "type",
-        "format",
-        "enum",
-        "pattern",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "multipleOf",
-        "minItems",
-        "maxItems",
-        "minProperties",
-        "maxProperties",
-        "required",
-    ]
-)
+_KEPT: Final = frozenset({
+    "description", "default", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum",
+    "multipleOf", "minItems", "maxItems", "minProperties", "maxProperties", "required",
+})  # fmt: skip
 _DROPPED: Final = frozenset({"$defs", "title", "examples", "discriminator", "readOnly", "deprecated"})
 _FREE: Final[Schema] = {"x-kubernetes-preserve-unknown-fields": True}
 
@@ -80,38 +64,47 @@ def _convert(node: Schema, defs: dict[str, Schema]) -> Schema:
         return _convert({**defs[node.pop("$ref").removeprefix("#/$defs/")], **node}, defs)
     if "anyOf" in node:
         return _alternatives(node, defs)
-    if "const" in node:
-        node["enum"] = [node.pop("const")]
     result: Schema = {}
     for keyword, value in node.items():
-        match keyword:
-            case "exclusiveMinimum" | "exclusiveMaximum":
-                result |= {keyword.removeprefix("exclusive").lower(): value, keyword: True}
-            case "items":
-                result |= _list(_convert(value, defs))
-            case "uniqueItems":
-                result["x-kubernetes-list-type"] = "set"
-            case "properties":
-                result[keyword] = {name: _convert(inner, defs) for name, inner in value.items()}
-            case "additionalProperties" if value is True:
-                result |= _FREE
-            case "additionalProperties" if value is not False:
-                result[keyword] = _convert(value, defs)
-            case "additionalProperties":
-                pass  # a structural schema is closed: what it doesn't name is pruned, or refused if the client asks
-            case _ if keyword in _KEPT:
-                result[keyword] = value
-            case _ if keyword not in _DROPPED:
-                raise ValueError(f"a structural schema has nothing for {keyword!r}: {value!r}")
-    return result or dict(_FREE)
+        result |= _keyword(keyword, value, defs)
+    if "type" not in result and "enum" not in result:
+        result |= _FREE
+    if result.get("default", ...) is None:
+        del result["default"]
+    return result
+
+
+def _keyword(keyword: str, value: Any, defs: dict[str, Schema]) -> Schema:
+    """What one keyword of JSON schema becomes."""
+    match keyword:
+        case "exclusiveMinimum" | "exclusiveMaximum":
+            return {keyword.removeprefix("exclusive").lower(): value, keyword: True}
+        case "const":
+            return {"enum": [value]}
+        case "items":
+            return _list(_convert(value, defs))
+        case "uniqueItems":
+            return {"x-kubernetes-list-type": "set"}
+        case "properties":
+            return {keyword: {name: _convert(inner, defs) for name, inner in value.items()}}
+        case "additionalProperties" if value is True:
+            return dict(_FREE)
+        case "additionalProperties" if value is False:
+            return {}  # a structural schema is closed: what it doesn't name is pruned, or refused if the client asks
+        case "additionalProperties":
+            return {keyword: _convert(value, defs)}
+        case _ if keyword in _KEPT:
+            return {keyword: value}
+        case _ if keyword in _DROPPED:
+            return {}
+        case _:
+            raise ValueError(f"a structural schema has nothing for {keyword!r}: {value!r}")
 
 
 def _alternatives(node: Schema, defs: dict[str, Schema]) -> Schema:
     """`X | None` is a nullable X; `list | dict` is the one union that a resource may have."""
     options: list[Schema] = node.pop("anyOf")
     real = [option for option in options if option.get("type") != "null"]
-    if node.get("default", ...) is None:
-        del node["default"]
     if len(real) == 1:
         result = _convert({**real[0], **node}, defs)
     elif {option.get("type") for option in real} == {"array", "object"}:
@@ -241,7 +234,8 @@ DEFINITIONS: Final = (
             Column("Reason", ".status.reason", priority=1),
         ),
         # Equality of the whole spec is the one thing that CEL can say about `parameters`: it has no name for the field,
-        # but compares what is in it. It does so for a field without a type only, not for a free-form object.
+        # but compares what is in it. With `type: object` a renamed key would pass. To CEL a field that is null differs
+        # from itself; the API server asks no rule about what did not change, by default since Kubernetes 1.30.
         spec_rules=(Rule("self == oldSelf", "a request can't be changed: delete it and create another"),),
     ),
     Definition(

@@ -15,7 +15,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
 Object = dict[str, Any]
 
@@ -162,7 +162,10 @@ class Kube:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
         if response.status >= _HTTP_ERROR:
             raise refusal(response.status, raw, response.headers)
-        return json.loads(raw) if raw else {}
+        try:
+            return json.loads(raw) if raw else {}
+        except ValueError as error:  # cut off, or from something that stands before the API server
+            raise KubeUnreachableError(f"{method} {path}: the answer is not JSON: {raw[:100]!r}") from error
 
     async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """GET something that is not JSON, as a pod's log. Raises as `request`."""
@@ -175,13 +178,13 @@ class Kube:
             raise refusal(response.status, raw, response.headers)
         return raw.decode(errors="replace")
 
-    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """The lines of a watch until the server ends it. Raises as `request`."""
         response = await self._send("GET", path, None, query, "application/json", _WATCH_TIMEOUT)
-        if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, await response.read(), response.headers)
         raw: aiohttp.ClientResponse = response.response
         try:
+            if response.status >= _HTTP_ERROR:
+                raise refusal(response.status, await response.read(), response.headers)
             while line := await raw.content.readline():
                 yield line
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.protocol import MAX_CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+_STAMP_DIGITS: Final = 14  # until the year 5138; a time that nothing can show would make a log unreadable
 
 
 class BadChunkError(ValueError):
@@ -62,13 +64,19 @@ def unpack(data: bytes) -> bytes:
     return records
 
 
-def read(chunks: Iterable[bytes]) -> Iterator[Line | Gap]:
-    """All lines of stored chunks, which come in order."""
-    expected = 0
+def place(chunk: bytes) -> tuple[int, int]:
+    """Where a stored chunk lies in the stream of records, and its length."""
+    offset, length = chunk[: chunk.index(b"\n")].split()
+    return int(offset), int(length)
+
+
+def read(chunks: Iterable[bytes], start: int = 0) -> Iterator[Line | Gap]:
+    """All lines of stored chunks, which come in order; `start` is the place where the first one is expected."""
+    expected = start
     rest = b""
     for chunk in chunks:
-        header, _, packed = chunk.partition(b"\n")
-        offset, length = (int(number) for number in header.split())
+        offset, length = place(chunk)
+        packed = chunk[chunk.index(b"\n") + 1 :]
         if offset > expected:
             yield Gap(offset - expected)
             rest = b""
@@ -83,11 +91,16 @@ def read(chunks: Iterable[bytes]) -> Iterator[Line | Gap]:
 def _line(record: bytes) -> Line | None:
     stamp, _, rest = record.partition(b" ")
     stream, _, text = rest.partition(b" ")
-    if not stamp.isdigit() or stream not in {b"o", b"e", b"O", b"E"}:
-        return None  # the rest of a record whose beginning lies in a gap
+    if not stamp.isdigit() or len(stamp) > _STAMP_DIGITS or stream not in {b"o", b"e", b"O", b"E"}:
+        return None  # the rest of a record whose beginning lies in a gap, or nonsense
     return Line(
         int(stamp), "stdout" if stream in b"oO" else "stderr", text.decode(errors="replace"), stream in {b"O", b"E"}
     )
+
+
+def gap_text(gap: Gap) -> str:
+    """A gap as it is shown."""
+    return f"\n... {gap.size:,} bytes left out: the first and the last MiB of a log are kept ...\n"
 
 
 def text(chunks: Iterable[bytes]) -> str:
@@ -95,7 +108,7 @@ def text(chunks: Iterable[bytes]) -> str:
     parts: list[str] = []
     for entry in read(chunks):
         if isinstance(entry, Gap):
-            parts.append(f"\n... {entry.size:,} bytes left out: the first and the last MiB of a log are kept ...\n")
+            parts.append(gap_text(entry))
         else:
             parts.append(entry.text if entry.goes_on else entry.text + "\n")
     return "".join(parts)

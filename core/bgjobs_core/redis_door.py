@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -47,13 +48,14 @@ def connect(url: str, *, max_connections: int = 32) -> Client:
         health_check_interval=30,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
     )
-    return aredis.Redis(connection_pool=pool)
+    return aredis.Redis.from_pool(pool)  # which closes the pool with the client
 
 
 def _lua(name: str) -> str:
     return (resources.files("bgjobs_core") / "lua" / f"{name}.lua").read_text()
 
 
+@cache
 def script_text(verb: str) -> str:
     """The whole script of a verb: generated keys and tables, the prelude, then the verb's own file."""
     return "\n".join([keys.lua_functions(), lifecycle.lua_tables(), _lua("prelude"), _lua(verb)])

@@ -326,6 +326,18 @@ class Store:
             skip += limit + 1
         return rows[:limit]
 
+    async def index_size(self, index: str) -> int:
+        """How many rows an index of jobs has, by the full name of its key."""
+        return cast("int", await self._ask("ZCARD", index))
+
+    async def watch_log(self, job_id: str) -> None:
+        """Somebody follows the log of this job; it is forgotten after 15 s."""
+        await self._ask("SET", keys.watched(job_id), 1, "EX", 15)
+
+    async def is_watched(self, job_id: str) -> bool:
+        """Whether somebody followed the log of this job within the last 15 s."""
+        return bool(await self._ask("EXISTS", keys.watched(job_id)))
+
     async def now_ms(self) -> int:
         """Redis TIME."""
         seconds, micro = cast("tuple[bytes, bytes]", await self._ask("TIME"))

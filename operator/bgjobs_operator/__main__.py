@@ -64,8 +64,8 @@ async def operate(settings: OperatorSettings) -> None:
         state,
     )
     lease = Lease(kube, settings.namespace, settings.lease_name, f"{settings.pod_name}/{secrets.token_hex(4)}")
-    stop = asyncio.Event()
-    informer = asyncio.create_task(sources.follow(pokes, settings.watched_namespaces, stop), name="kopf")
+    begun, stop = asyncio.Event(), asyncio.Event()
+    informer = asyncio.create_task(sources.follow(pokes, settings.watched_namespaces, begun, stop), name="kopf")
 
     async def lead() -> None:
         await lease.acquire()
@@ -74,6 +74,9 @@ async def operate(settings: OperatorSettings) -> None:
     leading = asyncio.create_task(lead(), name="lead")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     # After kopf has begun: it sets handlers of its own for these signals, and they would end only kopf.
+    beginning = asyncio.create_task(begun.wait())
+    await asyncio.wait({beginning, informer}, return_when=asyncio.FIRST_COMPLETED)
+    beginning.cancel()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

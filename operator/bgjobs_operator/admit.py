@@ -59,6 +59,10 @@ class Pokes:
         self._waiting[poke] = None
         self.ring()
 
+    def put_back(self, poke: Poke) -> None:
+        """Look at it in the next turn, whenever that is: ringing would be a turn without a pause."""
+        self._waiting.setdefault(poke)
+
     def take(self) -> Poke | None:
         """The one that waits longest."""
         return self._waiting.popitem(last=False)[0] if self._waiting else None
@@ -132,16 +136,18 @@ class Admit:
     async def turn(self) -> float | None:
         """Objects that could not be dealt with are poked again, and looked at after a while."""
         again: list[Poke] = []
-        while (poke := self.pokes.take()) is not None:
-            try:
-                done = await (self._queue(poke) if poke.plural == QUEUES else self._request(poke))
-            except (StoreError, KubeError) as error:
-                log.warning("not admitted yet", name=poke.name, namespace=poke.namespace, error=str(error))
-                done = False
-            if not done:
-                again.append(poke)
-        for poke in again:
-            self.pokes.add(poke)
+        try:
+            while (poke := self.pokes.take()) is not None:
+                try:
+                    done = await (self._queue(poke) if poke.plural == QUEUES else self._request(poke))
+                except (StoreError, KubeError) as error:
+                    log.warning("not admitted yet", name=poke.name, namespace=poke.namespace, error=str(error))
+                    done = False
+                if not done:
+                    again.append(poke)
+        finally:
+            for poke in again:
+                self.pokes.put_back(poke)
         return _RETRY_SECONDS if again else None
 
     async def _request(self, poke: Poke) -> bool:
@@ -154,8 +160,10 @@ class Admit:
         said = part(obj, "status")
         if status.has_ended(obj):
             return True
-        if said.get("jobId") and (said.get("kubeJob") or await self.store.job(said["jobId"])):
-            return True  # it has its job; one whose record is gone although it was launched is reconcile's to judge
+        # It has its job, whatever the queue's defaults are by now. One whose record is gone although it was launched
+        # is reconcile's to judge.
+        if said.get("kubeJob") or await self.store.job(job_ids.request_job_id(poke.uid)):
+            return True
         return await self._enqueue(obj)
 
     async def _enqueue(self, obj: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ their code would go on running.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -26,13 +27,14 @@ from bgjobs_operator.refusals import classify
 from bgjobs_operator.watch import Absent, ListWatch, Metadata, Present
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from bgjobs_core.kube import Kube
     from bgjobs_core.records import JobRecord, QueueRecord
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_DEADLINE: Final = "DeadlineExceeded"
 
 
 class _Condition(msgspec.Struct):
@@ -101,7 +103,8 @@ def pod_view(pod: Object) -> PodView:
         ended=status.get("phase") in {"Succeeded", "Failed"},
         disrupted=part(conditions, "DisruptionTarget").get("status") == "True",
         exit_code=terminated.get("exitCode"),
-        terminated_reason=terminated.get("reason") or "",
+        # The kubelet says of the pod, not of its container, that its deadline has passed; the container just ended.
+        terminated_reason=status["reason"] if status.get("reason") == _DEADLINE else terminated.get("reason") or "",
         termination_message=terminated.get("message") or "",
         waiting_reason=waiting.get("reason") or "",
         waiting_message=waiting.get("message") or "",
@@ -180,19 +183,20 @@ class KubeLauncher:
             raise LauncherUnreachableError(str(error)) from error
         return [pod_view(pod) for pod in parts(found, "items")]
 
-    async def watch(self, namespace: str) -> AsyncIterator[Seen | Gone | Listed]:
+    async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
         """See `Launcher.watch`."""
         follow = ListWatch(
             self._kube, _jobs(namespace), f"{LABEL_INSTALL}={self._install}", view_of, lambda view: view.uid
         )
-        async for event in follow.events():
-            match event:
-                case Present(item):
-                    yield Seen(item)
-                case Absent(item):
-                    yield Gone(item)
-                case _:
-                    yield Listed(namespace)
+        async with aclosing(follow.events()) as events:
+            async for event in events:
+                match event:
+                    case Present(item):
+                        yield Seen(item)
+                    case Absent(item):
+                        yield Gone(item)
+                    case _:
+                        yield Listed(namespace)
 
 
 def _jobs(namespace: str) -> str:

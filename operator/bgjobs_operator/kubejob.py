@@ -130,6 +130,7 @@ def _container(job: JobRecord, queue: QueueRecord, api_url: str) -> dict[str, An
         # The Job controller puts its KubeJob's UID on every pod; a KubeJob cannot know it before it is made.
         protocol.ENV_KUBE_UID: f"metadata.labels['{CONTROLLER_UID}']",
     }
+    ours_alone = ours.keys() | downward.keys()
     return _without_empty(
         {
             "name": CONTAINER,
@@ -137,7 +138,7 @@ def _container(job: JobRecord, queue: QueueRecord, api_url: str) -> dict[str, An
             "imagePullPolicy": pod.image_pull_policy,
             "command": ["python", "-m", "bgjobs.runner"],
             "env": [
-                *pod.env,  # a name that stands twice: the last one holds, so ours cannot be replaced
+                *(entry for entry in pod.env if entry.get("name") not in ours_alone),
                 *({"name": name, "value": value} for name, value in ours.items()),
                 *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in downward.items()),
             ],

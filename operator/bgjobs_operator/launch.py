@@ -19,7 +19,7 @@ from bgjobs_core.redis_door import StoreError
 from bgjobs_operator.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
@@ -71,7 +71,12 @@ def plan(refusal: Refusal, *, first: bool, refusals: int, retry_after: float | N
 
 @dataclass
 class Launch:
-    """Keeps at most `IN_FLIGHT` intents under way."""
+    """Keeps at most `IN_FLIGHT` intents under way.
+
+    Attributes:
+        under_way: intents that this process carries out at the moment.
+        sleep: replaced in tests.
+    """
 
     store: Store
     launcher: Launcher
@@ -79,6 +84,9 @@ class Launch:
     poke_stop: Callable[[], None]
     tasks: asyncio.TaskGroup
     under_way: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    # A POST of these may have been done, or be on its way still; it is remembered over an interruption.
+    _unsure: set[str] = field(default_factory=set[str])
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
 
     async def turn(self) -> float | None:
@@ -93,7 +101,7 @@ class Launch:
         try:
             async with self._slots:
                 await self._launch(job_id)
-        except StoreError as error:
+        except (StoreError, LauncherUnreachableError) as error:
             log.warning("launch interrupted", job=job_id, error=str(error))  # the next turn takes it up again
         except Exception:
             log.exception("launch failed unexpectedly", job=job_id)
@@ -101,38 +109,38 @@ class Launch:
             self.under_way.pop(job_id).set()
 
     async def _launch(self, job_id: str) -> None:
-        job = await self.store.job(job_id)
-        if job is None or job.state != "launching":
-            return
-        # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
-        first, tries = job.epoch == self.epoch, 0
-        while True:
+        tries = 0
+        # Read anew at each try: it may be cancelled, or bound by the observer, and its KubeJob gone since.
+        while (job := await self.store.job(job_id)) is not None and job.state == "launching":
+            # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
+            first = job.epoch == self.epoch and job_id not in self._unsure
             queue = await self.store.queue(job.queue_key)
             if queue is None:
-                await self.store.decline(self.epoch, job_id, "scheduled", 5000, f"there is no queue {job.queue}")
-                return
+                if first:
+                    reason = f"there is no queue {job.queue}"
+                    await self.store.decline(self.epoch, job_id, "scheduled", 5000, reason)
+                return  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
+            self._unsure.add(job_id)
             try:
                 uid = await self.launcher.create(job, queue)
             except LauncherUnreachableError as error:
                 log.warning("launch unknown", job=job_id, error=str(error))
-                first = False
-                await _pause(min(30.0, 0.5 * 2**tries))
+                await self._pause(min(30.0, 0.5 * 2 ** min(tries, 6)))
             except LaunchRefusedError as error:
+                if first and error.refusal is not Refusal.BUSY:
+                    self._unsure.discard(job_id)
                 decided = plan(error.refusal, first=first, refusals=job.refusals + tries, retry_after=error.retry_after)
                 log.warning(
                     "launch refused", job=job_id, refusal=error.refusal, step=decided.step.value, message=error.message
                 )
                 if await self._settle_refusal(job, decided, error.message):
-                    return
-                first = first and error.refusal is not Refusal.BUSY
-                await _pause(decided.seconds)
+                    break
+                await self._pause(decided.seconds)
             else:
                 await self._bind(job, uid)
-                return
+                break
             tries += 1
-            current = await self.store.job(job_id)
-            if current is None or current.state != "launching":  # cancelled, or bound by the observer
-                return
+        self._unsure.discard(job_id)
 
     async def _settle_refusal(self, job: JobRecord, decided: Plan, message: str) -> bool:
         match decided.step:
@@ -154,6 +162,5 @@ class Launch:
         elif reply.state == "stopping":
             self.poke_stop()
 
-
-async def _pause(seconds: float) -> None:
-    await asyncio.sleep(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+    async def _pause(self, seconds: float) -> None:
+        await self.sleep(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - jitter

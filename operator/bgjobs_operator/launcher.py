@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from bgjobs_core.records import JobRecord, QueueRecord
 
@@ -73,7 +73,7 @@ class PodView:
         ended: it will not run any more.
         disrupted: evicted, preempted, or its node went away.
         exit_code: of the job's container, once it has ended.
-        terminated_reason: as `OOMKilled`.
+        terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed.
         termination_message: what the runner left.
         waiting_reason: why its container or the pod does not start, as `ImagePullBackOff`, with the words for it.
     """
@@ -137,6 +137,9 @@ class Launcher(Protocol):
         """All pods of a KubeJob that are still there. Raises LauncherUnreachableError."""
         ...
 
-    def watch(self, namespace: str) -> AsyncIterator[Seen | Gone | Listed]:
-        """Everything that happens to KubeJobs of ours in a namespace, for ever; it lists again after trouble."""
+    def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
+        """Everything that happens to KubeJobs of ours in a namespace, for ever; it lists again after trouble.
+
+        What went away between two lists comes as `Gone` before the second one.
+        """
         ...

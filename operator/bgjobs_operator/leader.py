@@ -136,7 +136,9 @@ class Leader:
             except (StoreError, LauncherUnreachableError) as error:
                 # The event is lost with this; a fresh list brings everything again.
                 log.warning("observer interrupted", namespace=observer.namespace, error=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                log.exception("observer failed unexpectedly", namespace=observer.namespace)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     def _poke_all(self, but: str) -> None:
         for name in self._loops:

@@ -8,6 +8,7 @@ is safe rests on the epoch in Redis, not on this.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
 
     from bgjobs_core.kube import Kube, Object
 
-DURATION_SECONDS: Final = 15
-RENEW_SECONDS: Final = 5.0
-RETRY_SECONDS: Final = 2.0
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 
 log: Any = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """In seconds: a Lease that is not renewed for `duration` may be taken; the holder ends a `margin` before."""
+
+    duration: float = 15.0
+    margin: float = 3.0
+    renew: float = 5.0
+    retry: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Seen:
     since: float
 
 
-def may_take(seen: Seen, identity: str, now: float, duration: float = DURATION_SECONDS) -> bool:
+def may_take(seen: Seen, identity: str, now: float, duration: float = Timing.duration) -> bool:
     """Whether the Lease is free for `identity` (`pod/random`).
 
     A holder of the same pod name is an earlier process of this container: it is dead, or we would not run.
@@ -53,14 +61,15 @@ def may_take(seen: Seen, identity: str, now: float, duration: float = DURATION_S
 class Lease:
     """One Lease object."""
 
-    def __init__(self, kube: Kube, namespace: str, name: str, identity: str) -> None:
+    def __init__(self, kube: Kube, namespace: str, name: str, identity: str, timing: Timing | None = None) -> None:
         self._kube = kube
+        self._timing = timing or Timing()
         self._namespace = namespace
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._name = name
         self._identity = identity
         self._seen = Seen("", "", 0.0)
-        self._object: Object = {}
+        self._expires = 0.0  # for us; counted from before the write, so it is never later than for the others
 
     async def acquire(self) -> None:
         """Wait until we hold it."""
@@ -75,38 +84,53 @@ class Lease:
                     log.info("standing by", holder=said)
             except KubeError as error:
                 log.warning("lease not read", error=str(error))
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._timing.retry)
 
     async def hold(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Run `lead` for as long as the Lease is renewed in time; release it in the end."""
+        """Run `lead` for as long as the Lease is renewed in time; release it in the end.
+
+        Raises what `lead` raises; returns when the Lease is lost.
+        """
         task = asyncio.ensure_future(lead())
-        deadline = time.monotonic() + DURATION_SECONDS
+        wait = self._timing.renew
         try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=RENEW_SECONDS)
+            while True:
+                await asyncio.wait({task}, timeout=wait)
                 if task.done():
                     break
-                if await self._renew(deadline):
-                    deadline = time.monotonic() + DURATION_SECONDS
-                elif time.monotonic() > deadline - RENEW_SECONDS:
-                    log.error("lease lost", identity=self._identity)
-                    return
+                if await self._renew():
+                    wait = self._timing.renew
+                elif self._left() <= 0 or self._taken():
+                    log.error("lease lost", identity=self._identity, holder=self._seen.holder)
+                    break
+                else:
+                    wait = min(self._timing.retry, self._left())
         finally:
+            lost = not task.done()
             task.cancel()
             await asyncio.wait({task})
             await self._release()
-        task.result()
+        if not (lost and task.cancelled()):
+            task.result()
 
-    async def _renew(self, deadline: float) -> bool:
+    def _left(self) -> float:
+        """Seconds until we must not lead any more."""
+        return self._expires - self._timing.margin - time.monotonic()
+
+    def _taken(self) -> bool:
+        return self._seen.holder not in {"", self._identity}
+
+    async def _renew(self) -> bool:
         try:
-            async with asyncio.timeout(max(1.0, min(RENEW_SECONDS, deadline - time.monotonic()))):
-                return await self._try()
+            async with asyncio.timeout(max(0.0, min(self._timing.renew, self._left()))):
+                return await self._try(renewing=True)
         except (KubeError, TimeoutError) as error:
             log.warning("lease not renewed", error=str(error) or "timeout")
             return False
 
-    async def _try(self) -> bool:
+    async def _try(self, *, renewing: bool = False) -> bool:
         """Take or renew it if that is allowed; one read, one write."""
+        began = time.monotonic()
         try:
             found = await self._kube.request("GET", f"{self._path}/{self._name}")
         except KubeRefusedError as error:
@@ -117,7 +141,9 @@ class Lease:
         holder, renewed = spec.get("holderIdentity") or "", spec.get("renewTime") or ""
         if (holder, renewed) != (self._seen.holder, self._seen.renewed):
             self._seen = Seen(holder, renewed, time.monotonic())
-        if not may_take(self._seen, self._identity, time.monotonic()):
+        if renewing and self._taken():  # even by a process of the same pod name
+            return False
+        if not may_take(self._seen, self._identity, time.monotonic(), self._timing.duration):
             return False
         try:
             await self._write(found, holder, spec)
@@ -125,6 +151,7 @@ class Lease:
             if error.status == _CONFLICT:
                 return False
             raise
+        self._expires = began + self._timing.duration
         return True
 
     async def _write(self, found: Object, holder: str, spec: dict[str, Any]) -> None:
@@ -136,16 +163,16 @@ class Lease:
             "metadata": found.get("metadata") or {"name": self._name, "namespace": self._namespace},
             "spec": {
                 "holderIdentity": self._identity,
-                "leaseDurationSeconds": DURATION_SECONDS,
+                "leaseDurationSeconds": math.ceil(self._timing.duration),
                 "acquireTime": now if changed else spec.get("acquireTime", now),
                 "renewTime": now,
                 "leaseTransitions": spec.get("leaseTransitions", 0) + (1 if changed and holder else 0),
             },
         }
         if found:
-            self._object = await self._kube.request("PUT", f"{self._path}/{self._name}", body)
+            await self._kube.request("PUT", f"{self._path}/{self._name}", body)
         else:
-            self._object = await self._kube.request("POST", self._path, body)
+            await self._kube.request("POST", self._path, body)
         self._seen = Seen(self._identity, now, time.monotonic())
 
     async def _release(self) -> None:

@@ -5,6 +5,7 @@ Pods are listed only when a KubeJob's count of failures rises, when it ends, or 
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -58,9 +59,10 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
     if job.state is State.STOPPING:
         return [Do.POKE_STOP]
     if job.state in TERMINAL:
-        # What succeeded or failed ends by itself and is retired later; after a cancel nothing may run.
-        wrong = job.state is State.CANCELLED and not view.deleting
-        return [Do.DELETE_STRAY] if wrong else []
+        # What succeeded or failed ends by itself and is retired later; after a cancel nothing may run. A job that
+        # ended without a KubeJob has a stray: its POST arrived late, and nobody else would delete it.
+        wrong = job.state is State.CANCELLED or not job.kube_uid
+        return [Do.DELETE_STRAY] if wrong and not view.deleting else []
     if not job.kube_uid:
         return [] if view.deleting else [Do.DELETE_STRAY]  # paused or blocked: it waits, and nothing may run
     return plan_launched(view, job, failures_known)
@@ -99,18 +101,20 @@ class Observer:
     _failures: dict[str, int] = field(default_factory=dict[str, int])
 
     async def run(self) -> None:
-        """Never ends. Raises what the store raises."""
-        async for event in self.launcher.watch(self.namespace):
-            match event:
-                case Seen(view):
-                    self.views[view.uid] = view
-                    await self.seen(view)
-                case Gone(view):
-                    self.views.pop(view.uid, None)
-                    self._failures.pop(view.uid, None)
-                    await self._apply(plan_gone(view, await self.store.job(view.job_id)), view)
-                case Listed():
-                    self.on_listed()
+        """Never ends. Raises what the store and the launcher raise; call it again then."""
+        self.views.clear()  # what went away while nobody watched has no event; reconcile asks for what is not here
+        async with aclosing(self.launcher.watch(self.namespace)) as events:
+            async for event in events:
+                match event:
+                    case Seen(view):
+                        self.views[view.uid] = view
+                        await self.seen(view)
+                    case Gone(view):
+                        self.views.pop(view.uid, None)
+                        self._failures.pop(view.uid, None)
+                        await self._apply(plan_gone(view, await self.store.job(view.job_id)), view)
+                    case Listed():
+                        self.on_listed()
 
     async def seen(self, view: KubeJobView) -> None:
         """Take in one KubeJob; also called by reconcile."""

@@ -28,6 +28,8 @@ class Ending:
 def of_pod(pod: PodView) -> Ending:
     """How the attempt in this pod ended, when its runner did not say so."""
     said = _termination_message(pod.termination_message)
+    if pod.exit_code == protocol.EXIT_SUCCESS:  # even if it was to be evicted: it was faster
+        return Ending(Outcome.SUCCEEDED, 0, "")
     if pod.terminated_reason == "OOMKilled":
         return Ending(Outcome.OOM_KILLED, pod.exit_code, _error("OOMKilled", "the pod went over its memory limit"))
     if pod.disrupted:
@@ -36,12 +38,10 @@ def of_pod(pod: PodView) -> Ending:
         )
     if said is not None:
         return Ending(said.outcome, pod.exit_code, said.error)
-    if pod.exit_code == protocol.EXIT_SUCCESS:
-        return Ending(Outcome.SUCCEEDED, 0, "")
+    if pod.terminated_reason == "DeadlineExceeded":  # before the exit code: it ends by SIGKILL then
+        return Ending(Outcome.TIMED_OUT, pod.exit_code, _error("DeadlineExceeded", "the pod's own deadline passed"))
     if pod.exit_code == _SIGKILL_EXIT:
         return Ending(Outcome.ERROR, pod.exit_code, _error("Killed", "the runner was killed by SIGKILL"))
-    if pod.terminated_reason == "DeadlineExceeded":
-        return Ending(Outcome.TIMED_OUT, pod.exit_code, _error("DeadlineExceeded", "the pod's own deadline passed"))
     words = f"the runner ended with exit code {pod.exit_code} and did not say why"
     return Ending(Outcome.ERROR, pod.exit_code, _error(pod.terminated_reason or "Error", words))
 
@@ -63,7 +63,7 @@ def _termination_message(text: str) -> Ending | None:
     try:
         said: Any = json.loads(text)
         outcome = Outcome(said["outcome"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):  # job code can write this file too
         return None
     fields = part(said, "error")
     if not fields:

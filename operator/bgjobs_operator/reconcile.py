@@ -6,6 +6,7 @@ Events can be lost (kopf loses deletions over a relist; a watch can die), deadli
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -16,6 +17,7 @@ from bgjobs_core.kube import part
 from bgjobs_core.resources import QUEUES, REQUESTS
 from bgjobs_operator import status
 from bgjobs_operator.admit import Poke
+from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,16 +61,18 @@ class Pending:
     launcher: Launcher
 
     async def turn(self) -> float | None:
-        """One look at the oldest launched jobs."""
+        """One look at every job that holds a slot for a while and has not started."""
         now = await self.store.now_ms()
+        pending: list[JobRecord] = []
         for index in (keys.launched, keys.launching):
-            ids = await self.store.ids_in(index, now - PENDING_AFTER_MS, _BATCH)
-            for job in await self.store.jobs(ids):
-                if job.attempt == 0:
-                    await self._look(job, now)
+            start = 0
+            while ids := await self.store.ids_in(index, now - PENDING_AFTER_MS, _BATCH, start):
+                pending += [job for job in await self.store.jobs(ids) if job.attempt == 0]
+                start += len(ids)
+        await each(pending, partial(self._look, now))
         return None
 
-    async def _look(self, job: JobRecord, now: int) -> None:
+    async def _look(self, now: int, job: JobRecord) -> None:
         reason = job.reason
         if job.state is State.LAUNCHED:
             reason = pending_reason(await self.launcher.pods(job.namespace, job.kube_uid))
@@ -91,25 +95,39 @@ class Reconcile:
 
     async def turn(self) -> float | None:
         """Everything once."""
+        launched = await self._launched()
+        try:
+            await each(self.observers, partial(self._namespace, launched))
+        finally:
+            self.poke_all()
+        return None
+
+    async def _launched(self) -> dict[str, list[str]]:
+        """Ids of launched jobs by their namespaces."""
+        found: dict[str, list[str]] = {}
+        async for job_id in self.store.all_ids_in(keys.launched):
+            job = await self.store.job(job_id)
+            if job is not None:
+                found.setdefault(job.namespace, []).append(job_id)
+        return found
+
+    async def _namespace(self, launched: Mapping[str, Sequence[str]], namespace: str) -> None:
         requests: set[str] = set()
         queues: set[str] = set()
-        for namespace in self.observers:
-            for obj in await self.api.list(QUEUES, namespace):
-                metadata = obj["metadata"]
-                queues.add(f"{namespace}/{metadata['name']}")
-                self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
-            for obj in await self.api.list(REQUESTS, namespace):
-                metadata = obj["metadata"]
-                requests.add(metadata["uid"])
-                if not status.has_ended(obj):
-                    await self._request(obj)
+        for obj in await self.api.list(QUEUES, namespace):
+            metadata = obj["metadata"]
+            queues.add(f"{namespace}/{metadata['name']}")
+            self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
+        for obj in await self.api.list(REQUESTS, namespace):
+            metadata = obj["metadata"]
+            requests.add(metadata["uid"])
+            if not status.has_ended(obj):
+                await self._request(obj)
         for key in await self.store.queue_keys():
-            namespace, _, name = key.partition("/")
-            if namespace in self.observers and key not in queues:
-                self.pokes.add(Poke(QUEUES, namespace, name, ""))
-        await self._launched(requests)
-        self.poke_all()
-        return None
+            if key.startswith(f"{namespace}/") and key not in queues:
+                self.pokes.add(Poke(QUEUES, namespace, key.partition("/")[2], ""))
+        for job_id in launched.get(namespace, ()):
+            await self._job(job_id, requests)
 
     async def _request(self, obj: dict[str, Any]) -> None:
         metadata, said = obj["metadata"], part(obj, "status")
@@ -123,26 +141,24 @@ class Reconcile:
         else:
             self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
 
-    async def _launched(self, requests: set[str]) -> None:
-        async for job_id in self.store.all_ids_in(keys.launched):
-            job = await self.store.job(job_id)
-            if job is None or job.state is not State.LAUNCHED or job.namespace not in self.observers:
-                continue
-            observer = self.observers[job.namespace]
-            if job.request_uid and job.request_uid not in requests and await self._deleted(job):
-                continue
-            view = observer.views.get(job.kube_uid)
-            if view is not None:
-                await observer.seen(view)
-                continue
-            found = await self.launcher.find(job.namespace, job.kube_job)  # never from a cache
-            if found is None or found.uid != job.kube_uid:
-                await self.store.observe_end(job.id, job.kube_uid, "absent", "lost", "its KubeJob was deleted")
+    async def _job(self, job_id: str, requests: set[str]) -> None:
+        job = await self.store.job(job_id)
+        if job is None or job.state is not State.LAUNCHED:
+            return
+        if job.request_uid and job.request_uid not in requests and await self._deleted(job):
+            return
+        observer = self.observers[job.namespace]
+        view = observer.views.get(job.kube_uid)
+        if view is not None:
+            await observer.seen(view)
+            return
+        found = await self.launcher.find(job.namespace, job.kube_job)  # never from a cache
+        if found is None or found.uid != job.kube_uid:
+            await self.store.observe_end(job.id, job.kube_uid, "absent", "lost", "its KubeJob was deleted")
 
     async def _deleted(self, job: JobRecord) -> bool:
         obj = await self.api.get(REQUESTS, job.namespace, job.request_name)
         if obj is not None and obj["metadata"]["uid"] == job.request_uid:
             return False
-
         await self.store.stop(job.id, "cancelled", f"request:{job.request_name}", "its request was deleted")
         return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_core import keys
+from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,14 +40,29 @@ class Retire:
         """Until the next one is due."""
         now = await self.store.now_ms()
         until = round(now - self.keep_seconds * 1000)
-        for job in await self.store.jobs(await self.store.ids_in(keys.ended, until, BATCH)):
-            if job.kube_uid:
-                await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
-            await self.store.retire(job.id, "kube_job")
-        for job_id in await self.store.ids_in(keys.expiring, now, BATCH):
-            job = await self.store.job(job_id)
-            if job is not None and job.request_uid:  # the request goes with its record
-                await self.drop_request(job)
-            await self.store.retire(job_id, "record")
+        kube_jobs = await self.store.ids_in(keys.ended, until, BATCH)
+        records = await self.store.ids_in(keys.expiring, now, BATCH)
+        steps = [partial(self._kube_job, job_id) for job_id in kube_jobs]
+        steps += [partial(self._record, job_id, until) for job_id in records]
+        done = await each(steps, lambda step: step())
+        if any(done) and BATCH in {len(kube_jobs), len(records)}:
+            return 0.0
         oldest = await self.store.oldest_in(keys.ended)
         return sleep_seconds(oldest, self.keep_seconds, now)
+
+    async def _kube_job(self, job_id: str) -> bool:
+        """Whether it is gone."""
+        job = await self.store.job(job_id)
+        if job is not None and job.kube_uid:
+            await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
+        return await self.store.retire(job_id, "kube_job") != "kept"
+
+    async def _record(self, job_id: str, until: int) -> bool:
+        """Whether it is gone; KubeJobs of what has ended before `until` were deleted already."""
+        job = await self.store.job(job_id)
+        if job is not None:
+            if job.kube_uid and (job.finished_at or 0) > until:  # it may not outlive the record, its only trace
+                await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
+            if job.request_uid:  # the request goes with its record
+                await self.drop_request(job)
+        return await self.store.retire(job_id, "record") != "kept"

@@ -12,6 +12,7 @@ from bgjobs.wire import TERMINAL
 from bgjobs_core import keys
 from bgjobs_core.resources import REQUESTS
 from bgjobs_operator import status
+from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
     from bgjobs_core.records import JobRecord
@@ -40,15 +41,13 @@ class Settle:
         now = await self.store.now_ms()
         ids = await self.store.ids_in(keys.dirty, limit=BATCH)
         found = {job.id: job for job in await self.store.jobs(ids)}
-        left = len(ids) == BATCH
         for job_id in ids:
-            job = found.get(job_id)
-            if job is None:
+            if job_id not in found:
+                self._written.pop(job_id, None)
                 await self.store.settled(job_id, 0)
-            elif ready(job, now):
-                left = not await self._write(job) or left
-            else:
-                left = True
+        due = [job for job in found.values() if ready(job, now)]
+        settled = await each(due, self._write)
+        left = len(ids) == BATCH or len(due) < len(found) or not all(settled)
         return COALESCE_SECONDS / 3 if left else None
 
     async def _write(self, job: JobRecord) -> bool:

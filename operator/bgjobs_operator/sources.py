@@ -48,9 +48,14 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-async def follow(pokes: Pokes, namespaces: Sequence[str], stop: asyncio.Event) -> None:
-    """Watch the namespaces until `stop` is set."""
+async def follow(pokes: Pokes, namespaces: Sequence[str], begun: asyncio.Event, stop: asyncio.Event) -> None:
+    """Watch the namespaces until `stop` is set; `begun` is set when kopf has handlers for signals."""
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it writes a line for each event otherwise
     await kopf.operator(
-        registry=registry(pokes), settings=settings(), standalone=True, namespaces=list(namespaces), stop_flag=stop
+        registry=registry(pokes),
+        settings=settings(),
+        standalone=True,
+        namespaces=list(namespaces),
+        ready_flag=begun,
+        stop_flag=stop,
     )

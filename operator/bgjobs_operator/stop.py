@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs_core import keys
+from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,10 +61,8 @@ class Stop:
 
     async def turn(self) -> float | None:
         """Look again soon while anything is left."""
-        left = False
-        async for job_id in self.store.all_ids_in(keys.stopping):
-            left = not await self._step(job_id) or left
-        return LOOK_AGAIN_SECONDS if left else None
+        done = await each([job_id async for job_id in self.store.all_ids_in(keys.stopping)], self._step)
+        return None if all(done) else LOOK_AGAIN_SECONDS
 
     async def _step(self, job_id: str) -> bool:
         """Whether the job is done with."""
@@ -73,9 +72,10 @@ class Stop:
         posting = job_id in self.posting
         view = None if posting else await self.launcher.find(job.namespace, job.kube_job)
         step = plan(job, view, posting=posting)
-        if step is Step.DELETE and view is not None:
-            await self.store.bind(job_id, view.uid)
-            await self.launcher.delete(view.namespace, view.name, view.uid)
+        if view is not None and step in {Step.DELETE, Step.WAIT}:
+            await self.store.bind(job_id, view.uid)  # so that its pods are known, should they outlive it
+            if step is Step.DELETE:
+                await self.launcher.delete(view.namespace, view.name, view.uid)
         if step is not Step.CHECK_PODS:
             return step is Step.NOTHING
         if job.kube_uid and await self.launcher.pods(job.namespace, job.kube_uid):

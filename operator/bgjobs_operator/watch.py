@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 import structlog
 
-from bgjobs_core.kube import KubeError, KubeRefusedError, part, parts
+from bgjobs_core.kube import KubeError, KubeRefusedError, KubeUnreachableError, part, parts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from bgjobs_core.kube import Kube
 
@@ -91,7 +92,7 @@ class ListWatch(Generic[T]):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _known: dict[str, T] = field(default_factory=dict[str, T])
 
-    async def events(self) -> AsyncIterator[Present[T] | Absent[T] | Listed]:
+    async def events(self) -> AsyncGenerator[Present[T] | Absent[T] | Listed, None]:
         """Never ends; trouble is logged and waited out."""
         version, failures = "", 0
         while True:
@@ -103,22 +104,28 @@ class ListWatch(Generic[T]):
                     for item in items.values():
                         yield Present(item)
                     yield Listed()
-                failures = 0
-                async for kind, item, seen in self._watch(version):
-                    version = seen
-                    if kind == "DELETED" and item is not None:
-                        self._known.pop(self.uid(item), None)
-                        yield Absent(item)
-                    elif item is not None:
-                        self._known[self.uid(item)] = item
-                        yield Present(item)
+                silent = True
+                async with aclosing(self._watch(version)) as changes:
+                    async for kind, item, seen in changes:
+                        version, silent, failures = seen, False, 0
+                        if kind == "DELETED" and item is not None:
+                            self._known.pop(self.uid(item), None)
+                            yield Absent(item)
+                        elif item is not None:
+                            self._known[self.uid(item)] = item
+                            yield Present(item)
+                if silent:  # the server says at least a bookmark before it ends a stream by itself
+                    raise KubeUnreachableError(f"watch of {self.path}: it ended without a word")
             except KubeError as error:
                 if isinstance(error, KubeRefusedError):
                     version = ""  # too old, or a stream that the server gave up: list again
-                if not (isinstance(error, KubeRefusedError) and error.status == _GONE):
-                    failures += 1
-                    log.warning("watch interrupted", path=self.path, error=str(error), failures=failures)
-                    await self.sleep(min(_MAX_BACK_OFF, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
+                expired = isinstance(error, KubeRefusedError) and error.status == _GONE
+                failures += 1
+                if expired and failures == 1:
+                    continue
+                log.warning("watch interrupted", path=self.path, error=str(error), failures=failures)
+                pause = min(_MAX_BACK_OFF, 0.2 * 2 ** min(failures, 10))
+                await self.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
 
     def _gone(self, items: dict[str, T]) -> list[T]:
         gone = [item for uid, item in self._known.items() if uid not in items]
@@ -138,7 +145,7 @@ class ListWatch(Generic[T]):
                 return items, str(metadata.get("resourceVersion", ""))
             query["continue"] = metadata["continue"]
 
-    async def _watch(self, version: str) -> AsyncIterator[tuple[str, T | None, str]]:
+    async def _watch(self, version: str) -> AsyncGenerator[tuple[str, T | None, str], None]:
         query = {
             "labelSelector": self.selector,
             "watch": "1",
@@ -146,10 +153,14 @@ class ListWatch(Generic[T]):
             "resourceVersion": version,
             "timeoutSeconds": _SERVER_SECONDS,
         }
-        async for line in self.kube.stream(self.path, query):
-            head = msgspec.json.decode(line, type=_Head)
-            marked = msgspec.json.decode(head.object, type=_Marked)
-            if head.type == "ERROR":
-                raise KubeRefusedError(marked.code, "WatchError", marked.message)
-            item = None if head.type == "BOOKMARK" else self.decode(bytes(head.object))
-            yield head.type, item, marked.metadata.resource_version
+        async with aclosing(self.kube.stream(self.path, query)) as lines:
+            async for line in lines:
+                try:
+                    head = msgspec.json.decode(line, type=_Head)
+                    marked = msgspec.json.decode(head.object, type=_Marked)
+                    if head.type == "ERROR":
+                        raise KubeRefusedError(marked.code, "WatchError", marked.message)
+                    item = None if head.type == "BOOKMARK" else self.decode(bytes(head.object))
+                except msgspec.MsgspecError as error:  # a line that was cut off
+                    raise KubeUnreachableError(f"watch of {self.path}: {error}: {line[:100]!r}") from error
+                yield head.type, item, marked.metadata.resource_version

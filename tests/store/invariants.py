@@ -57,7 +57,7 @@ def _keys_are_known(contents: Contents) -> Iterator[str]:
             continue
         if key.kind != entry.kind:
             yield f"S9: {name} is a {entry.kind}, keys.py says {key.kind}"
-        if entry.expires != (key in {keys.log_head, keys.log_tail}):
+        if entry.expires != ("expires" in key.bound):
             yield f"S9: {name} {'expires' if entry.expires else 'never expires'}"
         if entry.kind == "stream" and len(entry.value) > _LONGEST_STREAM:
             yield f"S9: {name} has {len(entry.value)} entries"

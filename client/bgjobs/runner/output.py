@@ -119,10 +119,17 @@ class LogBuffer:
         self._lock = threading.Lock()
 
     @property
-    def empty(self) -> bool:
-        """Whether the API has everything that is kept."""
+    def end(self) -> int:
+        """Offset behind the last record."""
         with self._lock:
-            return not (self._sent or self._head or self._tail)
+            return self._end
+
+    @property
+    def start(self) -> int:
+        """Offset of the first record that the API does not have; `end` if it has all that is kept."""
+        with self._lock:
+            blocks = self._head or self._tail
+            return self._sent.offset if self._sent else blocks[0].offset if blocks else self._end
 
     def append(self, records: bytes) -> None:
         """Add whole records."""

@@ -61,7 +61,7 @@ class Reporter:
     @property
     def behind(self) -> bool:
         """Whether the API lacks log or progress."""
-        return self._progress is not None or not self._log.empty
+        return self._progress is not None or self._log.start < self._log.end
 
     def beat(self, timeout: float | None = None) -> bool:
         """Send one chunk and the progress; whether the API is any further for it.
@@ -90,8 +90,9 @@ class Reporter:
         complained = False
         while not self._ended.wait(self._beat_seconds):
             try:
-                # Beats in a row while there is more, but not for ever with an API that takes nothing.
-                while self.beat() and self.behind and not self._ended.is_set():
+                # As many in a row as what is there now takes: what a chatty job prints meanwhile can wait.
+                until = self._log.end
+                while self.beat() and self._log.start < until and not self._ended.is_set():
                     pass
                 complained = False
             except BgjobsError as error:

@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:8000"
 
 def job(**changes: Any) -> dict[str, Any]:
     """A job as the API shows it."""
-    return {
+    shown: dict[str, Any] = {
         "id": JOB_ID,
         "namespace": "team-a",
         "queue": "default",
@@ -34,7 +34,8 @@ def job(**changes: Any) -> dict[str, Any]:
         "changed_at": "2026-11-24T10:00:00Z",
         "created_by": "system:serviceaccount:team-a:web",
         "rev": 1,
-    } | changes
+    }
+    return shown | changes
 
 
 def problem(status: int, detail: str = "no", **more: Any) -> httpx2.Response:
@@ -65,8 +66,8 @@ class FakeServer(httpx2.BaseTransport):
 
     def client(self, **options: Any) -> JobClient:
         """A client of this server whose sleeps take no time."""
-        options = {"url": URL, "environ": {}} | options
-        return JobClient(transport=self, sleep=self.slept.append, **options)
+        options.setdefault("url", URL)
+        return JobClient(transport=self, sleep=self.slept.append, environ={}, **options)
 
     def handle(self) -> JobHandle:
         return JobHandle(self.client(), JOB_ID, clock=lambda: sum(self.slept))

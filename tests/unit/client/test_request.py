@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -214,7 +214,7 @@ def test_what_cannot_be_said_of_a_job(options: dict[str, Any], field: str, words
 
 
 def test_two_jobs_have_two_ids_in_their_order() -> None:
-    ids = [cast("str", build_request(NAME, "send").id) for _ in range(20)]
+    ids = [build_request(NAME, "send").id for _ in range(20)]
 
     assert len(set(ids)) == 20
-    assert [id[:13] for id in ids] == sorted(id[:13] for id in ids)
+    assert [job_id[:13] for job_id in ids] == sorted(job_id[:13] for job_id in ids)

@@ -78,7 +78,9 @@ class Pod:
             command = [sys.executable, "-c", IMPATIENT, *(f"{name}={value}" for name, value in patience.items())]
         if shell:
             command = ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *command]
-        self.process = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            command, env=self.environ, cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE
+        )
 
     def terminate(self) -> None:
         assert self.process
@@ -91,7 +93,7 @@ class Pod:
         return self.process.returncode, (out or b"").decode(errors="replace"), err.decode(errors="replace")
 
     def runs(self, **patience: float) -> tuple[int, str, str]:
-        self.launch(**patience)
+        self.launch(stdout=subprocess.PIPE, shell=None, **patience)
         return self.ends()
 
     def hang_first_beat(self) -> tuple[threading.Event, threading.Event]:

@@ -132,7 +132,7 @@ class FakeApi:
                 api.headers.append(dict(self.headers))
                 if verb in api.on:
                     api.on[verb]()
-                reply = api._answer(verb, body)  # noqa: SLF001 - its other half
+                reply = api._answer(verb, body)
                 if reply == DROP:
                     self.close_connection = True
                     return
@@ -145,7 +145,7 @@ class FakeApi:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
                 pass
 
         return Handler

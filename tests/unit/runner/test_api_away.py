@@ -180,7 +180,11 @@ def test_the_token_is_sent_and_read_again_after_401(pod: Pod) -> None:
     token = pod.folder / "token"
     token.write_text("old\n", encoding="ascii")
     pod.api.start.append(401)
-    pod.api.on["start"] = lambda: token.write_text("new\n", encoding="ascii") and None
+
+    def replace() -> None:
+        token.write_text("new\n", encoding="ascii")
+
+    pod.api.on["start"] = replace
     pod.call("nothing")
 
     code, _, _ = pod.runs()

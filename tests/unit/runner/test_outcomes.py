@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,8 @@ from bgjobs.runner import child
 from .conftest import APP, JOB_ID
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import Pod
 
 
@@ -32,8 +34,16 @@ if TYPE_CHECKING:
         ("leave_orphans", [20], 20),
     ],
     ids=[
-        "a default", "a list", "an object", "async", "static", "class method", "the largest", "the context",
-        "a fork", "orphans",
+        "a default",
+        "a list",
+        "an object",
+        "async",
+        "static",
+        "class method",
+        "the largest",
+        "the context",
+        "a fork",
+        "orphans",
     ],
 )
 def test_what_the_method_returns_is_the_result(pod: Pod, method: str, parameters: Any, result: object) -> None:
@@ -156,8 +166,7 @@ def test_a_call_that_cannot_be_made_is_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     (tmp_path / "lacking.py").write_text("import not_installed\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(APP))
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(APP), str(tmp_path), *sys.path])
     said = {"class": "sample_jobs.Sample", "method": "add", "parameters": [1], "approved_classes": ["sample_jobs.*"]}
 
     verdict = child.run(said | changes)

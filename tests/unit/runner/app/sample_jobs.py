@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import OrderedDict  # noqa: F401 - a class of elsewhere in an approved module
+from collections import OrderedDict
 from pathlib import Path
 
 from bgjobs import Abort, current_job
 
 NOT_A_CLASS = 7
+FROM_ELSEWHERE = OrderedDict[str, int]()
 FOLDER = Path(os.environ.get("TEST_FOLDER", "."))
 
 
@@ -85,7 +86,9 @@ class Sample:
             os.write(1, data)
 
     def flood(self, megabytes: int) -> None:
-        block = b"".join(b"line %010d of a job that prints far too much, to see what becomes of it\n" % n for n in range(14_000))
+        block = b"".join(
+            b"line %010d of a job that prints far too much, to see what becomes of it\n" % n for n in range(14_000)
+        )
         for _ in range(megabytes):
             os.write(1, block)
 
@@ -141,9 +144,7 @@ class Sample:
             f"os.write({ready}, b'.')\n"
             "threading.Event().wait(600)\n"
         )
-        between = (
-            f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], pass_fds=[{ready}])"
-        )
+        between = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}], pass_fds=[{ready}])"
         subprocess.run([sys.executable, "-W", "ignore", "-c", between], check=True, pass_fds=[ready])
         os.read(done, 1)
 

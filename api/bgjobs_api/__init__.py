@@ -1,0 +1,1 @@
+"""The HTTP API of bgjobs: for programs, and for the runners of jobs."""

@@ -1,0 +1,55 @@
+"""The command `bgjobs-api`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import structlog
+
+from bgjobs_api.serve import serve
+from bgjobs_api.settings import ApiSettings
+from bgjobs_core import log_setup
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+log: Any = structlog.get_logger(__name__)
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = "\n".join(
+        f"  BGJOBS_{name.upper():22} {field.description or ''}" for name, field in ApiSettings.model_fields.items()
+    )
+    return argparse.ArgumentParser(
+        prog="bgjobs-api",
+        description="The HTTP API of bgjobs, for programs and for the runners of jobs.",
+        epilog=f"Settings come from the environment:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    """Uvicorn raises the signal again when all is closed: the end that was asked for is no failure."""
+    sys.exit(0 if number == signal.SIGTERM else 128 + number)
+
+
+def main() -> None:
+    """Entry point."""
+    _parser().parse_args()
+    settings = ApiSettings()
+    log_setup.configure(settings.log_level, settings.log_format)
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        asyncio.run(serve(settings))
+    except Exception:
+        log.exception("the API ends")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What the application is built on, as a value: tests put fakes in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from bgjobs_api.redis_state import MemoryGate
+
+if TYPE_CHECKING:
+    from bgjobs_api.access import Action
+    from bgjobs_api.clock import Clock, Moment
+    from bgjobs_api.identity import Identity
+    from bgjobs_api.redis_state import RedisState
+    from bgjobs_core.store import Store
+
+
+class Authenticator(Protocol):
+    """Says who calls; see `identity.ServiceAccountTokens`."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether any token can be verified."""
+        ...
+
+    async def identify(self, token: str, now: Moment) -> Identity:
+        """Raises UnauthenticatedError or KeysUnavailableError."""
+        ...
+
+
+class Access(Protocol):
+    """Says what a caller may do; see `access.ReviewedAccess`."""
+
+    async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:
+        """Raises AccessUnavailableError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Everything that has effects.
+
+    Attributes:
+        store: the one of core, on a real Redis or on fakeredis.
+        namespaces: those that may have jobs; lists without a namespace go over them.
+    """
+
+    store: Store
+    redis: RedisState
+    authenticator: Authenticator
+    access: Access
+    clock: Clock
+    namespaces: tuple[str, ...]
+    gate: MemoryGate = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", MemoryGate(self.redis))

@@ -1,0 +1,61 @@
+"""/healthz and /readyz.
+
+Liveness asks nobody: Redis or Kubernetes being away is a matter of readiness, and a restart would not bring
+them back.
+"""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from bgjobs_api import redis_state
+from bgjobs_api.callers import DepsDep
+from bgjobs_api.deps import Deps
+from bgjobs_core.redis_door import StoreError
+
+router = APIRouter(tags=["health"])
+
+# The kubelet waits for 5 s; redis-py tries again for longer.
+PATIENCE_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Why requests would fail (none: ready), and what does not fail but may lose jobs."""
+
+    problems: dict[str, str]
+    warnings: list[str]
+
+
+async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness:
+    """Ask everything that requests need."""
+    problems: dict[str, str] = {}
+    warnings: list[str] = []
+    try:
+        async with asyncio.timeout(patience):
+            await deps.store.ping()
+            warnings = redis_state.warnings(await deps.redis.durability())
+    except TimeoutError:
+        problems["redis"] = f"Redis did not answer within {patience:g} s"
+    except StoreError as error:
+        problems["redis"] = str(error)
+    if not deps.authenticator.ready:
+        problems["kubernetes"] = "the keys that verify tokens were not read yet"
+    return Readiness(problems, warnings)
+
+
+@router.get("/healthz", summary="Does the process live?")
+async def healthz() -> JSONResponse:
+    """Always 200."""
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz", summary="Can it serve requests?", responses={503: {"description": "It cannot, and why"}})
+async def readyz(deps: DepsDep) -> JSONResponse:
+    """200 or 503, with the reasons."""
+    found = await readiness(deps)
+    return JSONResponse(asdict(found), HTTPStatus.SERVICE_UNAVAILABLE if found.problems else HTTPStatus.OK)

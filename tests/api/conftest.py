@@ -1,0 +1,37 @@
+"""Each test has an API of its own, on an empty fakeredis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from fakeredis import FakeAsyncRedis, FakeServer
+
+from bgjobs_api.app import Deps, create_app
+from bgjobs_core.store import Store
+from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+@pytest.fixture
+async def world() -> AsyncGenerator[World]:
+    """With the queue shop/default."""
+    client: Any = FakeAsyncRedis(server=FakeServer())
+    store = Store(client)
+    deps = Deps(
+        store=store,
+        redis=(redis := FakeRedisState()),
+        authenticator=(authenticator := FakeAuthenticator()),
+        access=(access := FakeAccess()),
+        clock=(clock := FakeClock()),
+        namespaces=("shop", "mail"),
+    )
+    transport = httpx2.ASGITransport(create_app(deps), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
+        made = World(store, http, authenticator, access, redis, clock)
+        await made.put_queue()
+        yield made
+    await store.close()

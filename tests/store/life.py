@@ -1,0 +1,116 @@
+"""Takes a job through its life with the store's own verbs, to the state where a test begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_core import keys
+from bgjobs_core.lifecycle import State
+from tests.store.builders import QUEUE_KEY, a_job, a_queue
+
+if TYPE_CHECKING:
+    from bgjobs_core.records import JobRecord
+    from bgjobs_core.redis_door import Client
+    from tests.store.builders import JobBuilder
+    from tests.store.checked_store import CheckedStore, Clock
+
+EPOCH: Final = "epoch-1"
+KUBE: Final = "uid-of-the-kubejob"
+POD: Final = "uid-of-the-pod"
+POD_NAME: Final = "bgjob-pod"
+DELAY_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Life:
+    """Each method takes a new job as far as its name says and returns its record."""
+
+    store: CheckedStore
+    client: Client
+    clock: Clock
+
+    async def leader(self, epoch: str = EPOCH) -> str:
+        """The leader with this epoch, and the queue `default` with ten slots."""
+        await self.store.lead(epoch)
+        if await self.store.queue(QUEUE_KEY) is None:
+            await self.store.put_queue(QUEUE_KEY, a_queue())
+        return epoch
+
+    async def enqueued(self, builder: JobBuilder | None = None) -> JobRecord:
+        """Queued, or scheduled if it has a delay."""
+        job = (builder or a_job()).build()
+        await self.store.enqueue(job)
+        return await self.store.there(job.id)
+
+    async def launching(self, builder: JobBuilder | None = None) -> JobRecord:
+        """Claimed by the leader with `EPOCH`; nothing else may be queued."""
+        await self.leader()
+        job = await self.enqueued(builder)
+        claimed = await self.store.claim(EPOCH, job.queue_key, 1)
+        assert claimed.ids == (job.id,)
+        return await self.store.there(job.id)
+
+    async def launched(self, builder: JobBuilder | None = None) -> JobRecord:
+        """Bound to `KUBE`, no pod has called yet."""
+        job = await self.launching(builder)
+        assert (await self.store.bind(job.id, KUBE)).did == "bound"
+        return await self.store.there(job.id)
+
+    async def running(self, builder: JobBuilder | None = None) -> JobRecord:
+        """`POD` runs the first attempt."""
+        job = await self.launched(builder)
+        assert (await self.store.start(job.id, KUBE, POD, POD_NAME)).action == "run"
+        return await self.store.there(job.id)
+
+    async def attempt_failed(self, job: JobRecord, pod: str) -> None:
+        """The current attempt of a running job ends with an error."""
+        reply = await self.store.finish(job.id, pod, (await self.store.there(job.id)).attempt, "error", "{}", "", 1)
+        assert reply.did == "recorded"
+
+    async def ended(self, builder: JobBuilder | None = None) -> JobRecord:
+        """Succeeded."""
+        job = await self.running(builder)
+        await self.store.finish(job.id, POD, 1, "succeeded", "", "7", 0)
+        return await self.store.there(job.id)
+
+    async def in_state(self, state: str, builder: JobBuilder | None = None) -> JobRecord:
+        """A job in any state; launched and what follows from it have one attempt, by `POD`.
+
+        `stopping!` is one whose verdict is `lost`, `stopping` one that is being cancelled.
+        """
+        builder = builder or a_job()
+        match state:
+            case State.QUEUED:
+                return await self.enqueued(builder)
+            case State.SCHEDULED:
+                return await self.enqueued(builder.delayed(DELAY_SECONDS))
+            case State.BLOCKED | State.PAUSED:
+                return await self._held(await self.enqueued(builder.delayed(DELAY_SECONDS)), state)
+            case State.LAUNCHING:
+                return await self.launching(builder)
+            case State.CANCELLED:
+                job = await self.enqueued(builder)
+                await self.store.stop(job.id, "cancelled", "ada", "")
+            case _:
+                job = await self.running(builder)
+        match state:
+            case State.STOPPING:
+                await self.store.stop(job.id, "cancelled", "ada", "no longer wanted")
+            case "stopping!":
+                await self.store.stop(job.id, "lost", "bgjobs", "its node is gone")
+            case State.SUCCEEDED:
+                await self.store.finish(job.id, POD, 1, "succeeded", "", "7", 0)
+            case State.FAILED:
+                await self.store.finish(job.id, POD, 1, "aborted", '{"type":"Abort"}', "", 1)
+            case _:
+                pass
+        return await self.store.there(job.id)
+
+    async def _held(self, job: JobRecord, state: str) -> JobRecord:
+        """No verb leads to `blocked` or `paused` yet; the others must leave such a job alone all the same."""
+        await self.client.hset(keys.job(job.id), "state", state)
+        await self.client.zrem(keys.due(), job.id)
+        await self.client.zrem(keys.by_state(job.namespace, job.state), job.id)
+        await self.client.zadd(keys.by_state(job.namespace, state), {job.id: job.changed_at})
+        return await self.store.there(job.id)

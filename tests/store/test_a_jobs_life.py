@@ -1,0 +1,121 @@
+"""The happy paths, from beginning to end: start reading here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bgjobs_core import keys
+from bgjobs_core.store import Promoted, Reply, Started
+from tests.store.builders import QUEUE_KEY, a_job, a_queue
+
+if TYPE_CHECKING:
+    from tests.store.checked_store import CheckedStore, Clock
+
+
+async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
+    # The operator leads, and has seen a queue.
+    await store.lead("epoch-1")
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
+
+    # The API enqueues; the job is ready at once.
+    job = a_job().with_parameters('["Ada", 42]').build()
+    assert await store.enqueue(job) == Reply("created", "queued")
+
+    # The leader gives it the queue's slot: an intent is written ahead of the KubeJob.
+    assert (await store.claim("epoch-1", QUEUE_KEY, 10)).ids == (job.id,)
+    assert await store.ids_in(keys.launching) == [job.id]
+
+    # The KubeJob is created, its UID recorded: from now on no other KubeJob can run this job.
+    assert await store.bind(job.id, "kube-1") == Reply("bound", "launched")
+
+    # Its pod asks whether it may run, says how far it is, and how it ended.
+    assert await store.start(job.id, "kube-1", "pod-1", "bgjob-1") == Started("run", 1, "")
+    assert await store.beat(job.id, "pod-1", 1, None, '{"done":1,"total":2}', 600) == ("continue", 0)
+    assert await store.finish(job.id, "pod-1", 1, "succeeded", "", '{"rows":2}', 0) == Reply("recorded", "succeeded")
+
+    record = await store.there(job.id)
+    assert (record.state, record.outcome, record.result) == ("succeeded", "succeeded", b'{"rows":2}')
+    assert record.parameters == b'["Ada", 42]'
+    assert (record.attempt, record.progress) == (1, b'{"done":1,"total":2}')
+    times = [
+        record.created_at, record.queued_at, record.claimed_at, record.launched_at, record.started_at,
+        record.finished_at,
+    ]  # fmt: skip
+    assert times == sorted(time for time in times if time is not None)
+    [attempt] = await store.attempts(record)
+    assert (attempt.number, attempt.pod_name, attempt.outcome, attempt.exit_code) == (1, "bgjob-1", "succeeded", 0)
+
+
+async def test_a_job_fails_is_tried_again_and_succeeds(store: CheckedStore) -> None:
+    await store.lead("epoch-1")
+    await store.put_queue(QUEUE_KEY, a_queue())
+    job = a_job().retried(1).build()
+    await store.enqueue(job)
+    await store.claim("epoch-1", QUEUE_KEY, 10)
+    await store.bind(job.id, "kube-1")
+    await store.start(job.id, "kube-1", "pod-1", "bgjob-1")
+
+    # An error closes the attempt, not the job: whether there is another one is Kubernetes' decision.
+    error = '{"type":"ValueError"}'
+    assert await store.finish(job.id, "pod-1", 1, "error", error, "", 1) == Reply("recorded", "launched")
+    record = await store.there(job.id)
+    assert (record.phase, record.reason, record.error) == ("retrying", "error", error.encode())
+
+    # The next pod of the same KubeJob is the second attempt.
+    assert await store.start(job.id, "kube-1", "pod-2", "bgjob-2") == Started("run", 2, "")
+    await store.finish(job.id, "pod-2", 2, "succeeded", "", "", 0)
+
+    record = await store.there(job.id)
+    assert (record.state, record.attempt, record.error) == ("succeeded", 2, b"")
+    assert [attempt.outcome for attempt in await store.attempts(record)] == ["error", "succeeded"]
+
+
+async def test_a_delayed_job_becomes_due(store: CheckedStore, clock: Clock) -> None:
+    job = a_job().delayed(seconds=60).build()
+    assert await store.enqueue(job) == Reply("created", "scheduled")
+
+    waiting = await store.promote()
+    assert (waiting.count, waiting.next_due) == (0, (await store.there(job.id)).not_before)
+
+    clock.forward(60)
+    due = await store.promote()
+    assert due == Promoted(1, None, due.now)
+    assert (await store.there(job.id)).state == "queued"
+
+
+async def test_a_running_job_is_cancelled(store: CheckedStore) -> None:
+    await store.lead("epoch-1")
+    await store.put_queue(QUEUE_KEY, a_queue())
+    job = a_job().build()
+    await store.enqueue(job)
+    await store.claim("epoch-1", QUEUE_KEY, 10)
+    await store.bind(job.id, "kube-1")
+    await store.start(job.id, "kube-1", "pod-1", "bgjob-1")
+
+    # It holds its slot until nothing of it is left; no code of it starts from now on.
+    assert await store.stop(job.id, "cancelled", "ada", "wrong month") == Reply("stopping", "stopping")
+    assert (await store.queue_load(QUEUE_KEY)).owned == 1
+    assert (await store.start(job.id, "kube-1", "pod-2", "bgjob-2")).action == "go_away"
+    assert (await store.beat(job.id, "pod-1", 1, None, "", 600))[0] == "stop"
+
+    # The operator has deleted the KubeJob and looked whether a pod is left.
+    assert await store.observe_end(job.id, "kube-1", "absent", "cancelled", "") == Reply("moved", "cancelled")
+
+    record = await store.there(job.id)
+    assert (record.outcome, record.stopped_by, record.note) == ("cancelled", "ada", "wrong month")
+    assert [attempt.outcome for attempt in await store.attempts(record)] == ["cancelled"]
+    assert (await store.queue_load(QUEUE_KEY)).owned == 0
+
+
+async def test_an_ended_job_is_retired(store: CheckedStore, clock: Clock) -> None:
+    job = a_job().kept(records_seconds=3600).build()
+    await store.enqueue(job)
+    await store.stop(job.id, "cancelled", "ada", "")
+
+    # First its KubeJob (had it one), then, after the retention, the record.
+    assert await store.ids_in(keys.ended) == [job.id]
+    assert await store.retire(job.id, "kube_job") == "retired"
+    assert await store.retire(job.id, "record") == "kept"
+    clock.forward(3600)
+    assert await store.retire(job.id, "record") == "retired"
+    assert await store.job(job.id) is None

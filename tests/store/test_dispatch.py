@@ -1,0 +1,254 @@
+"""promote and claim: what is due becomes ready; what is ready gets the free slots of its queue, in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from bgjobs_core.store import Claimed, Reply
+from tests.store import contents
+from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
+from tests.store.life import EPOCH, KUBE, Life
+
+if TYPE_CHECKING:
+    from bgjobs_core.redis_door import Client
+    from tests.store.builders import JobBuilder
+    from tests.store.checked_store import CheckedStore, Clock
+
+
+@pytest.fixture(autouse=True)
+async def _leader(life: Life) -> None:
+    await life.leader()
+
+
+async def _enqueue_in_order(store: CheckedStore, clock: Clock, *builders: JobBuilder) -> list[str]:
+    ids: list[str] = []
+    for builder in builders:
+        job = builder.build()
+        await store.enqueue(job)
+        ids.append(job.id)
+        clock.forward(0.001)
+    return ids
+
+
+# ------------------------------------------------------------------------------- promote
+async def test_promote_takes_what_is_due_and_says_when_the_next_one_is(store: CheckedStore, clock: Clock) -> None:
+    soon, later, much_later = (a_job().delayed(seconds).build() for seconds in (10, 20, 30))
+    for job in (much_later, soon, later):
+        await store.enqueue(job)
+
+    clock.forward(21)
+    promoted = await store.promote()
+
+    assert (promoted.count, promoted.next_due) == (2, (await store.there(much_later.id)).not_before)
+    assert promoted.now == pytest.approx(await store.now_ms() + 21_000, abs=2000)
+    assert await store.ids_in(keys.due) == [much_later.id]
+
+
+async def test_promote_takes_at_most_its_limit_the_earliest_first(store: CheckedStore, clock: Clock) -> None:
+    ids = await _enqueue_in_order(store, clock, *(a_job().delayed(10 - n) for n in range(4)))
+    clock.forward(60)
+
+    assert (await store.promote(limit=3)).count == 3
+    assert await store.ids_in(keys.due) == [ids[0]]
+    assert (await store.promote(limit=3)).count == 1
+
+
+async def test_promoted_jobs_queue_by_the_time_they_became_due(store: CheckedStore, clock: Clock) -> None:
+    """Not by the time somebody came to look."""
+    [late] = await _enqueue_in_order(store, clock, a_job().delayed(20))
+    [early] = await _enqueue_in_order(store, clock, a_job().delayed(10))
+    clock.forward(30)
+    [fresh] = await _enqueue_in_order(store, clock, a_job())
+
+    await store.promote()
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 10)).ids == (early, late, fresh)
+
+
+async def test_a_clock_set_back_promotes_nothing_early(store: CheckedStore, clock: Clock) -> None:
+    await store.enqueue(a_job().delayed(10).build())
+    clock.forward(-3600)
+
+    assert (await store.promote()).count == 0
+
+
+# ----------------------------------------------------------------------------- the order
+async def test_high_priority_goes_first_then_the_oldest(store: CheckedStore, clock: Clock) -> None:
+    low_1, high_1, low_2, high_2 = await _enqueue_in_order(store, clock, a_job(), a_job().high(), a_job(), a_job().high())
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 3)).ids == (high_1, high_2, low_1)
+    assert (await store.claim(EPOCH, QUEUE_KEY, 3)).ids == (low_2,)
+
+
+async def test_jobs_of_one_millisecond_go_by_their_ids(store: CheckedStore, client: Client) -> None:
+    jobs = many(a_job(), 5)
+    for job in jobs:
+        await store.enqueue(job)
+    ready = {job.id: (await store.there(job.id)).queued_at or 0 for job in jobs}
+
+    claimed = await store.claim(EPOCH, QUEUE_KEY, 10)
+
+    assert list(claimed.ids) == sorted(ready, key=lambda one: (ready[one], one))
+
+
+async def test_a_declined_job_does_not_jump_the_queue(store: CheckedStore, clock: Clock) -> None:
+    [first] = await _enqueue_in_order(store, clock, a_job())
+    await store.claim(EPOCH, QUEUE_KEY, 1)
+    await store.decline(EPOCH, first, "scheduled", 5000, "quota")
+    [second] = await _enqueue_in_order(store, clock, a_job())
+    clock.forward(6)
+    await store.promote()
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 2)).ids == (second, first)
+
+
+# ----------------------------------------------------------------------------- the slots
+async def test_a_claim_never_takes_more_than_the_free_slots(store: CheckedStore) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=2))
+    for job in many(a_job(), 5):
+        await store.enqueue(job)
+
+    claimed = await store.claim(EPOCH, QUEUE_KEY, 100)
+
+    assert len(claimed.ids) == 2
+    assert await store.claim(EPOCH, QUEUE_KEY, 100) == Claimed("full", ())
+    load = await store.queue_load(QUEUE_KEY)
+    assert (load.owned, load.queued) == (2, 3)
+
+
+@pytest.mark.parametrize("state", ["launching", "launched", "stopping", "stopping!"])
+async def test_a_slot_is_held_by_every_job_that_may_have_a_pod(store: CheckedStore, life: Life, state: str) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
+    await life.in_state(state)
+    await store.enqueue(a_job().build())
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+async def test_a_slot_is_free_again_when_the_job_has_ended(store: CheckedStore, life: Life, state: str) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
+    await life.in_state(state)
+    job = a_job().build()
+    await store.enqueue(job)
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).ids == (job.id,)
+
+
+async def test_a_lower_maximum_lets_running_jobs_go_on_and_claims_nothing_until_there_is_room(
+    store: CheckedStore, life: Life
+) -> None:
+    one = await life.launching()
+    two = await life.launching()
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
+    waiting = a_job().build()
+    await store.enqueue(waiting)
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
+    await store.decline(EPOCH, one.id, "failed", 0, "bad")
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
+    await store.decline(EPOCH, two.id, "failed", 0, "bad")
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).ids == (waiting.id,)
+
+
+async def test_a_higher_maximum_counts_at_once(store: CheckedStore, life: Life) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
+    await life.launching()
+    job = a_job().build()
+    await store.enqueue(job)
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=2))
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).ids == (job.id,)
+
+
+async def test_a_maximum_of_zero_closes_a_queue(store: CheckedStore) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=0))
+    await store.enqueue(a_job().build())
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
+
+
+async def test_queues_do_not_share_slots_or_jobs(store: CheckedStore) -> None:
+    for key in ("shop/mail", "other/default"):
+        await store.put_queue(key, a_queue(max_concurrent=1))
+    mail, other = a_job().on("mail").build(), a_job().on("default", namespace="other").build()
+    await store.enqueue(mail)
+    await store.enqueue(other)
+
+    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).ids == ()
+    assert (await store.claim(EPOCH, "shop/mail", 5)).ids == (mail.id,)
+    assert (await store.claim(EPOCH, "other/default", 5)).ids == (other.id,)
+
+
+async def test_a_paused_queue_gives_no_slot_until_it_is_open_again(store: CheckedStore) -> None:
+    job = a_job().build()
+    await store.enqueue(job)
+    await store.put_queue(QUEUE_KEY, a_queue(paused=True))
+
+    assert await store.claim(EPOCH, QUEUE_KEY, 1) == Claimed("closed", ())
+    await store.put_queue(QUEUE_KEY, a_queue())
+    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).ids == (job.id,)
+
+
+async def test_jobs_of_a_queue_without_settings_wait_for_it(store: CheckedStore) -> None:
+    job = a_job().on("unheard-of").build()
+    await store.enqueue(job)
+
+    assert (await store.claim(EPOCH, "shop/unheard-of", 1)).did == "closed"
+    await store.put_queue("shop/unheard-of", a_queue())
+    assert (await store.claim(EPOCH, "shop/unheard-of", 1)).ids == (job.id,)
+
+
+async def test_a_claim_is_a_write_ahead_intent(store: CheckedStore, clock: Clock) -> None:
+    job = a_job().build()
+    await store.enqueue(job)
+    clock.forward(5)
+
+    await store.claim(EPOCH, QUEUE_KEY, 1)
+
+    record = await store.there(job.id)
+    assert (record.state, record.epoch, record.kube_uid) == ("launching", EPOCH, "")
+    assert record.claimed_at is not None
+    assert await store.ids_in(keys.launching, until=record.claimed_at) == [job.id]
+    assert await store.ids_in(keys.launching, until=record.claimed_at - 1) == []
+    assert await store.oldest_in(keys.launching) == record.claimed_at
+
+
+# ----------------------------------------------------------------------------- the epoch
+async def test_a_new_leader_fences_off_the_one_before(store: CheckedStore, client: Client, life: Life) -> None:
+    intent = await life.launching()
+    job = a_job().build()
+    await store.enqueue(job)
+    await store.lead("epoch-2")
+    before = await contents.read(client)
+
+    assert await store.claim(EPOCH, QUEUE_KEY, 5) == Claimed("not_leader", ())
+    assert await store.decline(EPOCH, intent.id, "failed", 0, "") == Reply("not_leader", "")
+    assert before.differences(await contents.read(client)) == []
+    assert (await store.claim("epoch-2", QUEUE_KEY, 5)).ids == (job.id,)
+
+
+async def test_what_the_old_leader_posted_may_still_be_bound(store: CheckedStore, life: Life) -> None:
+    """A POST can arrive after the leader lost its lease; its KubeJob is the job's all the same."""
+    intent = await life.launching()
+    await store.lead("epoch-2")
+
+    assert await store.bind(intent.id, KUBE) == Reply("bound", "launched")
+
+
+async def test_lead_keeps_the_stores_id_and_raises_seq(store: CheckedStore) -> None:
+    first_id, first_seq = await store.lead("epoch-2")
+    second_id, second_seq = await store.lead("epoch-3")
+
+    assert first_id == second_id
+    assert second_seq > first_seq
+
+
+async def test_nobody_leads_an_empty_redis(store: CheckedStore, client: Client) -> None:
+    await client.flushall()
+    await store.put_queue(QUEUE_KEY, a_queue())
+
+    assert (await store.claim("", QUEUE_KEY, 1)).did == "not_leader"

@@ -1,0 +1,115 @@
+"""Who may do what: the exact tables, so that a new right is seen in a review."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Render = Callable[..., list[dict[str, Any]]]
+
+REQUESTS, QUEUES = "backgroundjobrequests.bgjobs.dev", "backgroundjobqueues.bgjobs.dev"
+VIEW = {
+    REQUESTS: "get list watch",
+    QUEUES: "get list watch",
+    f"{REQUESTS}/log": "get",
+    f"{REQUESTS}/result": "get",
+}
+SUBMIT = VIEW | {
+    REQUESTS: "create delete get list watch",
+    f"{REQUESTS}/cancel": "create",
+    f"{REQUESTS}/pause": "create",
+}
+TABLES = {
+    "Role/bgjobs-operator": {
+        "jobs.batch": "create delete get list watch",
+        "pods": "get list",
+        "pods/log": "get",
+        "events": "list",
+        REQUESTS: "get list watch",
+        QUEUES: "get list watch",
+        f"{REQUESTS}/status": "patch",
+        f"{QUEUES}/status": "patch",
+    },
+    "Role/bgjobs-operator-leader": {
+        "leases.coordination.k8s.io": "create",
+        "leases.coordination.k8s.io bgjobs-operator": "get update",
+        "namespaces tools": "get",
+    },
+    "ClusterRole/bgjobs-api": {"subjectaccessreviews.authorization.k8s.io": "create"},
+    "ClusterRole/bgjobs-viewer": VIEW,
+    "ClusterRole/bgjobs-submitter": SUBMIT,
+    "ClusterRole/bgjobs-operator": SUBMIT | {QUEUES: "get list patch update watch"},
+}
+
+
+def table(role: dict[str, Any]) -> dict[str, str]:
+    """Verbs by resource, group, subresource and, if it is bound to some, names."""
+    verbs: dict[str, set[str]] = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                plural, slash, sub = resource.partition("/")
+                full = f"{plural}.{group}".rstrip(".") + slash + sub
+                key = " ".join([full, *rule.get("resourceNames", ())])
+                verbs.setdefault(key, set()).update(rule["verbs"])
+    return {key: " ".join(sorted(found)) for key, found in verbs.items()}
+
+
+def roles(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {f"{item['kind']}/{item['metadata']['name']}": item for item in items if "rules" in item}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_table_of_a_role(render: Render, name: str) -> None:
+    assert table(roles(render())[name]) == TABLES[name]
+
+
+def test_there_are_no_other_roles(render: Render) -> None:
+    assert roles(render()).keys() == TABLES.keys()
+
+
+def test_who_is_bound_to_what(render: Render) -> None:
+    bindings = [item for item in render({"jobNamespaces": ["shop", "tools"]}) if "roleRef" in item]
+    assert sorted(
+        (
+            f"{item['kind']} in {item['metadata'].get('namespace')}",
+            f"{item['roleRef']['kind']}/{item['roleRef']['name']}",
+            *(f"{subject['kind']}/{subject['namespace']}/{subject['name']}" for subject in item["subjects"]),
+        )
+        for item in bindings
+    ) == [
+        ("ClusterRoleBinding in None", "ClusterRole/bgjobs-api", "ServiceAccount/tools/bgjobs-api"),
+        ("RoleBinding in shop", "Role/bgjobs-operator", "ServiceAccount/tools/bgjobs-operator"),
+        ("RoleBinding in tools", "Role/bgjobs-operator", "ServiceAccount/tools/bgjobs-operator"),
+        ("RoleBinding in tools", "Role/bgjobs-operator-leader", "ServiceAccount/tools/bgjobs-operator"),
+    ]
+
+
+def test_pods_run_as_the_accounts_that_are_bound(render: Render) -> None:
+    for folder in ("operator", "api"):
+        (deployment,) = [item for item in render(folder=folder) if item["kind"] == "Deployment"]
+        assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == f"bgjobs-{folder}"
+
+
+def test_roles_of_people_are_part_of_the_usual_ones(render: Render) -> None:
+    aggregated = {
+        item["metadata"]["name"]: label.rpartition("-")[2]
+        for item in render(folder="people")
+        for label in item["metadata"]["labels"]
+        if "aggregate-to" in label
+    }
+    assert aggregated == {"bgjobs-viewer": "view", "bgjobs-submitter": "edit", "bgjobs-operator": "admin"}
+    assert render({"rbac": {"create": False}}, "people") == []
+
+
+def test_the_lease_that_is_named_is_the_one_that_is_allowed(render: Render) -> None:
+    items = render({"fullnameOverride": "jobs"}, "operator")
+    (deployment,) = [item for item in items if item["kind"] == "Deployment"]
+    env = {
+        entry["name"]: entry.get("value") for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    assert f"leases.coordination.k8s.io {env['BGJOBS_LEASE_NAME']}" in table(roles(items)["Role/jobs-operator-leader"])

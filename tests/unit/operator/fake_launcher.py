@@ -1,0 +1,232 @@
+"""A cluster in memory behind the launcher's interface, with faults that tests script.
+
+What matters of Kubernetes is kept: one object for a name, a UID for each object, a foreground deletion that ends
+when the pods are gone, and a watch that tells of everything a moment later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bgjobs_operator.launcher import (
+    Gone,
+    KubeJobView,
+    LauncherUnreachableError,
+    LaunchRefusedError,
+    Listed,
+    PodView,
+    Refusal,
+    Seen,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from bgjobs_core.records import JobRecord, QueueRecord
+
+Event = Seen | Gone | Listed
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """No answer. The effect was there before (`done`), comes when the test says so (`late`), or never."""
+
+    done: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """A definite no."""
+
+    refusal: Refusal
+    message: str = "no"
+    retry_after: float | None = None
+
+
+@dataclass
+class Held:
+    """The POST is under way until the test opens the gate; `arrived` is set once it is there."""
+
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+Fault = Unreachable | Refuse | Held
+
+
+class FakeLauncher:
+    """Implements `launcher.Launcher`.
+
+    Attributes:
+        created: UID of every KubeJob that ever came to be, with its job.
+        posts: the job of each POST.
+        deletes: (name, UID) of each DELETE.
+        instant: a deletion ends at once; else with `finish_deletions`.
+        away: every call is unreachable.
+        before_pods: called while pods are listed, to let something happen in between.
+    """
+
+    def __init__(self) -> None:
+        self.created: dict[str, str] = {}
+        self.posts: list[str] = []
+        self.deletes: list[tuple[str, str]] = []
+        self.instant = True
+        self.away = False
+        self.refused_namespaces: set[str] = set()
+        self.before_pods: Callable[[], Awaitable[None]] | None = None
+        self._faults: deque[Fault] = deque()
+        self._late: list[JobRecord] = []
+        self._objects: dict[tuple[str, str], KubeJobView] = {}
+        self._pods: dict[str, dict[str, PodView]] = {}
+        self._watchers: list[tuple[str, asyncio.Queue[Event | Exception]]] = []
+
+    # ------------------------------------------------------------- what tests say
+    def script(self, *faults: Fault) -> None:
+        """What happens to the next POSTs; after that they go well."""
+        self._faults.extend(faults)
+
+    def arrive(self) -> None:
+        """The POSTs that were on their way arrive now."""
+        for job in self._late:
+            self._create(job)
+        self._late.clear()
+
+    def view(self, job_id: str) -> KubeJobView | None:
+        """The KubeJob of a job."""
+        return next((view for view in self._objects.values() if view.job_id == job_id), None)
+
+    def uid(self, job_id: str) -> str:
+        """Of the KubeJob of a job, which must be there."""
+        view = self.view(job_id)
+        assert view is not None, f"there is no KubeJob of {job_id}"
+        return view.uid
+
+    def change(self, job_id: str, **changes: object) -> KubeJobView:
+        """The KubeJob becomes so."""
+        view = self.view(job_id)
+        assert view is not None, f"there is no KubeJob of {job_id}"
+        changed = replace(view, **changes)  # pyright: ignore[reportArgumentType] - fields of KubeJobView
+        self._objects[view.namespace, view.name] = changed
+        self._tell(Seen(changed))
+        return changed
+
+    def pod(self, job_id: str, pod: PodView) -> None:
+        """The KubeJob has this pod, as this."""
+        self._pods[self.uid(job_id)][pod.uid] = pod
+
+    def stray(self, job_id: str, like: JobRecord) -> str:
+        """A KubeJob appears that nobody asked for; returns its UID."""
+        return self._create(replace(like, id=job_id))
+
+    def vanish(self, job_id: str, *, silently: bool = False, pods_stay: bool = False) -> None:
+        """Somebody else deletes the KubeJob; silently: no watch ever tells."""
+        view = self.view(job_id)
+        assert view is not None, f"there is no KubeJob of {job_id}"
+        del self._objects[view.namespace, view.name]
+        if not pods_stay:
+            self._pods[view.uid].clear()
+        if not silently:
+            self._tell(Gone(view))
+
+    def pods_vanish(self, kube_uid: str) -> None:
+        """The pods of a KubeJob are gone."""
+        self._pods[kube_uid].clear()
+
+    def finish_deletions(self) -> None:
+        """The pods of what is being deleted are gone, and so it is."""
+        for view in [one for one in self._objects.values() if one.deleting]:
+            self.vanish(view.job_id)
+
+    def break_watches(self, error: Exception) -> None:
+        """Whoever watches gets this."""
+        for _, queue in self._watchers:
+            queue.put_nowait(error)
+
+    # ------------------------------------------------------------- launcher.Launcher
+    async def create(self, job: JobRecord, queue: QueueRecord) -> str:
+        self.posts.append(job.id)
+        await asyncio.sleep(0)
+        fault = self._faults.popleft() if self._faults else None
+        match fault:
+            case Refuse(refusal, message, retry_after):
+                raise LaunchRefusedError(refusal, message, retry_after)
+            case Held(arrived, gate):
+                arrived.set()
+                await gate.wait()
+            case Unreachable(done, late):
+                if done:
+                    self._create(job)
+                if late:
+                    self._late.append(job)
+                raise LauncherUnreachableError("connection reset")
+            case None:
+                self._answer(job.namespace)
+        return self._create(job)
+
+    async def find(self, namespace: str, name: str) -> KubeJobView | None:
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        return self._objects.get((namespace, name))
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        self.deletes.append((name, uid))
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        view = self._objects.get((namespace, name))
+        if view is None or view.uid != uid:
+            return
+        self.change(view.job_id, deleting=True)
+        if self.instant:
+            self.vanish(view.job_id)
+
+    async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        if self.before_pods is not None:
+            await self.before_pods()
+        return list(self._pods.get(kube_uid, {}).values())
+
+    async def watch(self, namespace: str) -> AsyncGenerator[Event, None]:
+        queue: asyncio.Queue[Event | Exception] = asyncio.Queue()
+        for view in self._objects.values():
+            if view.namespace == namespace:
+                queue.put_nowait(Seen(view))
+        queue.put_nowait(Listed(namespace))
+        entry = (namespace, queue)
+        self._watchers.append(entry)
+        try:
+            while True:
+                event = await queue.get()
+                if isinstance(event, Exception):
+                    raise event
+                yield event
+        finally:
+            self._watchers.remove(entry)
+
+    # ------------------------------------------------------------------------------
+    def _answer(self, namespace: str) -> None:
+        if self.away:
+            raise LauncherUnreachableError("connection refused")
+        if namespace in self.refused_namespaces:
+            raise LauncherUnreachableError(f"403 Forbidden: in namespace {namespace}")
+
+    def _create(self, job: JobRecord) -> str:
+        found = self._objects.get((job.namespace, job.kube_job))
+        if found is not None:  # AlreadyExists
+            return found.uid
+        uid = f"kube-{len(self.created) + 1}"
+        self.created[uid] = job.id
+        view = KubeJobView(namespace=job.namespace, name=job.kube_job, uid=uid, job_id=job.id)
+        self._objects[job.namespace, job.kube_job] = view
+        self._pods[uid] = {}
+        self._tell(Seen(view))
+        return uid
+
+    def _tell(self, event: Seen | Gone) -> None:
+        for namespace, queue in self._watchers:
+            if namespace == event.view.namespace:
+                queue.put_nowait(event)

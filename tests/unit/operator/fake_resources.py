@@ -1,0 +1,81 @@
+"""Requests and queues in memory, in place of `resources_api.ResourcesApi`."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bgjobs_core.kube import KubeRefusedError, KubeUnreachableError
+from bgjobs_core.resources import QUEUES, REQUESTS
+from bgjobs_operator.resources_api import ResourcesApi
+
+if TYPE_CHECKING:
+    from bgjobs_core.kube import Object
+
+
+@dataclass
+class FakeResources(ResourcesApi):
+    """Objects by (plural, namespace, name).
+
+    Attributes:
+        reads: how often an object was read.
+        written: the status of each apply, in order, with the object's name.
+        refused: namespaces where we lack the permissions.
+        away: the API server does not answer.
+    """
+
+    objects: dict[tuple[str, str, str], Object] = field(default_factory=dict[tuple[str, str, str], "Object"])
+    reads: int = 0
+    written: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    deleted: list[str] = field(default_factory=list[str])
+    refused: set[str] = field(default_factory=set[str])
+    away: bool = False
+
+    def put(self, obj: Object) -> Object:
+        """The object is there, as this."""
+        metadata = obj["metadata"]
+        plural = REQUESTS if obj["kind"] == "BackgroundJobRequest" else QUEUES
+        self.objects[plural, metadata["namespace"], metadata["name"]] = obj
+        return obj
+
+    def remove(self, obj: Object) -> None:
+        """It was deleted."""
+        self.objects = {key: one for key, one in self.objects.items() if one is not obj}
+
+    def statuses(self, name: str) -> list[dict[str, Any]]:
+        """What was written to an object, in order."""
+        return [said for one, said in self.written if one == name]
+
+    async def get(self, plural: str, namespace: str, name: str) -> Object | None:
+        self._answer(namespace)
+        self.reads += 1
+        return copy.deepcopy(self.objects.get((plural, namespace, name)))
+
+    async def list(self, plural: str, namespace: str) -> list[Object]:
+        self._answer(namespace)
+        return [
+            copy.deepcopy(obj) for (kind, where, _), obj in self.objects.items() if (kind, where) == (plural, namespace)
+        ]
+
+    async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
+        self._answer(namespace)
+        obj = self.objects.get((plural, namespace, name))
+        if obj is None or obj["metadata"]["uid"] != uid:
+            return False
+        obj["status"] = copy.deepcopy(status)
+        self.written.append((name, status))
+        return True
+
+    async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
+        self._answer(namespace)
+        obj = self.objects.get((plural, namespace, name))
+        if obj is not None and obj["metadata"]["uid"] == uid:
+            self.deleted.append(name)
+            del self.objects[plural, namespace, name]
+
+    def _answer(self, namespace: str) -> None:
+        if self.away:
+            raise KubeUnreachableError("connection refused")
+        if namespace in self.refused:
+            raise KubeRefusedError(403, "Forbidden", f"in namespace {namespace}")

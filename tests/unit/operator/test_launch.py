@@ -1,0 +1,334 @@
+"""launch: every claimed job gets one KubeJob, whatever happens to the POST."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core.redis_door import StoreUnavailableError
+from bgjobs_operator.launch import IN_FLIGHT, Plan, Step, plan
+from bgjobs_operator.launcher import Refusal
+from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
+from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable
+from tests.unit.operator.world import until
+
+if TYPE_CHECKING:
+    from tests.unit.operator.world import World
+
+AGAIN, BACK, FAIL, CANCEL = Step.POST_AGAIN, Step.BACK_TO_QUEUE, Step.FAIL, Step.CANCEL
+
+
+@pytest.mark.parametrize(
+    ("refusal", "first", "refusals", "retry_after", "expected"),
+    [
+        # A definite no to the first POST: no KubeJob can exist.
+        (Refusal.QUOTA, True, 0, None, Plan(BACK, 1)),
+        (Refusal.QUOTA, True, 3, None, Plan(BACK, 8)),
+        (Refusal.QUOTA, True, 99, None, Plan(BACK, 60)),
+        (Refusal.QUOTA, True, 3, 5.0, Plan(BACK, 5)),
+        (Refusal.FORBIDDEN, True, 0, None, Plan(BACK, 30)),
+        (Refusal.INVALID, True, 0, None, Plan(FAIL, 0)),
+        # Trouble of the server: it may have been done all the same.
+        (Refusal.BUSY, True, 0, None, Plan(AGAIN, 0.5)),
+        (Refusal.BUSY, True, 4, None, Plan(AGAIN, 8)),
+        (Refusal.BUSY, True, 99, None, Plan(AGAIN, 30)),
+        (Refusal.BUSY, True, 0, 7.0, Plan(AGAIN, 7)),
+        # After an unknown result nothing is definite: a quota is asked before the name is.
+        (Refusal.QUOTA, False, 0, None, Plan(AGAIN, 0.5)),
+        (Refusal.FORBIDDEN, False, 1, None, Plan(AGAIN, 1)),
+        (Refusal.INVALID, False, 2, None, Plan(AGAIN, 2)),
+        (Refusal.BUSY, False, 0, None, Plan(AGAIN, 0.5)),
+        # Nothing of the namespace will be left.
+        (Refusal.TERMINATING, True, 0, None, Plan(CANCEL, 0)),
+        (Refusal.TERMINATING, False, 0, None, Plan(CANCEL, 0)),
+    ],
+)
+def test_plan(refusal: Refusal, first: bool, refusals: int, retry_after: float | None, expected: Plan) -> None:
+    assert plan(refusal, first=first, refusals=refusals, retry_after=retry_after) == expected
+
+
+async def test_a_claimed_job_gets_its_kube_job(world: World) -> None:
+    job = await world.claimed()
+    await world.launch()
+    assert await world.state(job) == "launched"
+    assert (await world.job(job)).kube_uid == world.launcher.uid(job)
+    assert world.slept == []
+
+
+async def test_no_more_than_so_many_are_under_way(world: World) -> None:
+    await world.lead(queue=a_queue(100))
+    gates = [Held() for _ in range(IN_FLIGHT)]
+    world.launcher.script(*gates)
+    for job in many(a_job(), IN_FLIGHT + 1):
+        await world.store.enqueue(job)
+    await world.dispatch()
+    turn = asyncio.create_task(world.launch())
+    await until(lambda: all(gate.arrived.is_set() for gate in gates))
+    assert len(world.launcher.posts) == IN_FLIGHT
+    for gate in gates:
+        gate.gate.set()
+    await turn
+    assert len(world.launcher.created) == IN_FLIGHT + 1
+
+
+class TestUnknownResult:
+    """The POST may have been done, or may be on its way: the same name is POSTed until somebody answers."""
+
+    @pytest.mark.parametrize(
+        ("fault", "posts"),
+        [
+            pytest.param(Unreachable(), 2, id="it was never done"),
+            pytest.param(Unreachable(done=True), 2, id="it was done, the answer was lost"),
+            pytest.param(Unreachable(late=True), 2, id="it is on its way"),
+            pytest.param(Refuse(Refusal.BUSY), 2, id="the server was in trouble"),
+        ],
+    )
+    async def test_never_makes_two(self, world: World, fault: Unreachable | Refuse, posts: int) -> None:
+        job = await world.claimed()
+        world.launcher.script(fault)
+        await world.launch()
+        world.launcher.arrive()
+        assert await world.state(job) == "launched"
+        assert len(world.launcher.posts) == posts
+        assert list(world.launcher.created.values()) == [job]
+
+    async def test_waits_longer_each_time(self, world: World) -> None:
+        await world.claimed()
+        world.launcher.script(*[Unreachable()] * 9)
+        await world.launch()
+        longest = [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+        assert all(most / 2 <= seconds <= most for seconds, most in zip(world.slept, longest, strict=True))
+
+    async def test_is_not_declined_by_a_later_refusal(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.script(Unreachable(done=True), Refuse(Refusal.QUOTA), Refuse(Refusal.INVALID))
+        await world.launch()
+        assert await world.state(job) == "launched"
+        assert (await world.job(job)).refusals == 0
+
+    async def test_is_remembered_when_redis_goes_away_in_between(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.script(Unreachable(late=True))
+
+        async def redis_goes_away() -> None:
+            world.store.failing = StoreUnavailableError("gone")
+
+        world.on_sleep = redis_goes_away
+        await world.launch()
+        world.store.failing = world.on_sleep = None
+        assert await world.state(job) == "launching"
+        # Its own KubeJob takes the last of the quota, so the next POST is refused.
+        world.launcher.script(Refuse(Refusal.QUOTA))
+        world.launcher.arrive()
+        await world.launch()
+        assert await world.state(job) == "launched"
+        assert (await world.job(job)).refusals == 0
+
+    async def test_is_remembered_when_the_queue_goes_away_in_between(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.script(Unreachable(late=True))
+
+        async def queue_goes_away() -> None:
+            await world.store.drop_queue(QUEUE_KEY)
+
+        world.on_sleep = queue_goes_away
+        await world.launch()
+        assert await world.state(job) == "launching"
+        world.launcher.arrive()
+        await world.observe()
+        assert await world.state(job) == "launched"
+
+    async def test_ends_when_the_observer_has_seen_it(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.script(Unreachable(done=True))
+        world.on_sleep = world.observe
+        await world.launch()
+        assert len(world.launcher.posts) == 1
+        assert await world.state(job) == "launched"
+
+
+class TestRefusal:
+    async def test_quota_returns_the_slot_and_waits_longer_each_time(self, world: World) -> None:
+        await world.lead(queue=a_queue(1))
+        job = await world.claimed()
+        for back_off in (1, 2, 4):
+            world.launcher.script(Refuse(Refusal.QUOTA, "exceeded quota"))
+            await world.launch()
+            record = await world.job(job)
+            assert (record.state, record.reason) == ("scheduled", "exceeded quota")
+            assert (await world.store.queue_load(QUEUE_KEY)).owned == 0
+            world.forward(back_off - 0.5)
+            await world.dispatch()
+            assert await world.state(job) == "scheduled"
+            world.forward(0.5)
+            await world.dispatch()
+            assert await world.state(job) == "launching"
+        await world.launch()
+        assert await world.state(job) == "launched"
+
+    async def test_a_job_in_back_off_lets_others_pass(self, world: World) -> None:
+        await world.lead(queue=a_queue(1))
+        refused = await world.claimed()
+        world.launcher.script(Refuse(Refusal.QUOTA))
+        await world.launch()
+        other = await world.launched()
+        assert (await world.state(refused), await world.state(other)) == ("scheduled", "launched")
+
+    @pytest.mark.parametrize(
+        ("refusal", "state", "outcome"),
+        [
+            (Refusal.INVALID, "failed", "rejected"),
+            (Refusal.FORBIDDEN, "scheduled", ""),
+            (Refusal.TERMINATING, "stopping", ""),
+        ],
+    )
+    async def test_says_why(self, world: World, refusal: Refusal, state: str, outcome: str) -> None:
+        job = await world.claimed()
+        world.launcher.script(Refuse(refusal, "the server's own words"))
+        await world.launch()
+        record = await world.job(job)
+        assert (record.state, record.outcome) == (state, outcome)
+        assert "the server's own words" in {record.reason, record.note}
+
+    async def test_a_job_of_a_terminating_namespace_ends_as_cancelled(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.script(Refuse(Refusal.TERMINATING))
+        await world.launch()
+        await world.stop()
+        assert await world.state(job) == "cancelled"
+
+    async def test_a_busy_server_says_when_to_come_again(self, world: World) -> None:
+        await world.claimed()
+        world.launcher.script(Refuse(Refusal.BUSY, retry_after=7))
+        await world.launch()
+        assert 3.5 <= world.slept[0] <= 7
+
+    async def test_a_queue_that_is_gone_gives_its_jobs_back(self, world: World) -> None:
+        job = await world.claimed()
+        await world.store.drop_queue(QUEUE_KEY)
+        await world.launch()
+        record = await world.job(job)
+        assert (record.state, record.reason) == ("scheduled", "there is no queue default")
+
+
+class TestCancel:
+    async def test_while_the_post_is_under_way(self, world: World) -> None:
+        job = await world.claimed()
+        post = Held()
+        world.launcher.script(post)
+        turn = asyncio.create_task(world.launch())
+        await post.arrived.wait()
+        await world.store.stop(job, "cancelled", "ada", "no")
+        await world.stop()
+        assert await world.state(job) == "stopping", "what the POST makes is not known yet"
+        post.gate.set()
+        await turn
+        assert (await world.pod_starts(job)).action == "go_away"
+        await world.stop()
+        await world.stop()
+        assert await world.state(job) == "cancelled"
+        assert world.launcher.view(job) is None
+
+    async def test_between_two_posts(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.script(Unreachable())
+
+        async def cancel() -> None:
+            await world.store.stop(job, "cancelled", "ada", "no")
+
+        world.on_sleep = cancel
+        await world.launch()
+        assert len(world.launcher.posts) == 1
+        await world.stop()
+        assert await world.state(job) == "cancelled"
+
+    @pytest.mark.parametrize(("verdict", "ends"), [("cancelled", "cancelled"), ("never_started", "failed")])
+    async def test_and_the_post_arrives_after_all_is_over(self, world: World, verdict: str, ends: str) -> None:
+        job = await world.claimed()
+        world.launcher.script(Unreachable(late=True))
+
+        async def stop() -> None:
+            await world.store.stop(job, "cancelled" if verdict == "cancelled" else "never_started", "ada", "no")
+
+        world.on_sleep = stop
+        await world.launch()
+        await world.stop()
+        assert await world.state(job) == ends
+        world.launcher.arrive()
+        assert (await world.pod_starts(job)).action == "go_away", "not a line of it runs"
+        await world.observe()
+        assert world.launcher.view(job) is None, "and nobody else would delete it"
+
+
+class TestNewLeader:
+    """It takes up the intents of the one before, whose POSTs may be done or on their way."""
+
+    async def test_finds_the_kube_job_of_the_one_before(self, world: World) -> None:
+        job = await world.claimed()
+        world.launcher.stray(job, await world.job(job))
+        await world.lead("epoch-2")
+        await world.launch()
+        assert await world.state(job) == "launched"
+        assert len(world.launcher.created) == 1
+
+    @pytest.mark.parametrize("refusal", [Refusal.QUOTA, Refusal.INVALID, Refusal.FORBIDDEN])
+    async def test_does_not_decline_its_intents(self, world: World, refusal: Refusal) -> None:
+        job = await world.claimed()
+        await world.lead("epoch-2")
+        world.launcher.script(Refuse(refusal))
+        await world.launch()
+        assert await world.state(job) == "launched"
+        assert len(world.launcher.posts) == 2
+
+    async def test_leaves_an_intent_without_a_queue(self, world: World) -> None:
+        job = await world.claimed()
+        await world.lead("epoch-2")
+        await world.store.drop_queue(QUEUE_KEY)
+        await world.launch()
+        assert await world.state(job) == "launching"
+        await world.store.put_queue(QUEUE_KEY, a_queue())
+        await world.launch()
+        assert await world.state(job) == "launched"
+
+    async def test_the_one_before_cannot_decline_any_more(self, world: World) -> None:
+        job = await world.claimed()
+        post = Held()
+        world.launcher.script(post, Refuse(Refusal.QUOTA))
+        turn = asyncio.create_task(world.launch())
+        await post.arrived.wait()
+        await world.store.lead("epoch-2")
+        assert (await world.store.decline("epoch-1", job, "scheduled", 0, "")).did == "not_leader"
+        post.gate.set()
+        await turn
+        assert await world.state(job) == "launched", "but a bind is a bind"
+
+
+class TestStray:
+    async def test_a_second_kube_job_is_deleted_by_its_uid(self, world: World) -> None:
+        """Somebody deleted the one that the observer had bound, and ours was made a moment later."""
+        job = await world.claimed()
+        post = Held()
+        world.launcher.script(post)
+        turn = asyncio.create_task(world.launch())
+        await post.arrived.wait()
+        await world.store.bind(job, "another")
+        post.gate.set()
+        await turn
+        assert world.launcher.view(job) is None
+        assert world.launcher.deletes == [(f"bgjob-{job}", "kube-1")]
+
+    async def test_that_cannot_be_deleted_now_does_not_end_the_loop(self, world: World) -> None:
+        job = await world.claimed()
+        post = Held()
+        world.launcher.script(post)
+        turn = asyncio.create_task(world.launch())
+        await post.arrived.wait()
+        await world.store.bind(job, "another")
+        world.launcher.away = True
+        post.gate.set()
+        await turn
+        world.launcher.away = False
+        await world.observe()
+        assert world.launcher.view(job) is None, "the observer sees it again"

@@ -1,0 +1,231 @@
+"""What each refusal of a POST means. Bodies marked `real` are what a Kubernetes 1.36 API server answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bgjobs_core.kube import refusal
+from bgjobs_operator.launcher import Refusal
+from bgjobs_operator.refusals import classify
+
+POLICY = "ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no such registry"
+DENIED = 'admission webhook "deny.example" denied the request'
+
+
+def body(code: int, reason: str | None, message: str, **details: Any) -> bytes:
+    status: dict[str, Any] = {
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "code": code,
+    }  # fmt: skip
+    if reason is not None:
+        status["reason"] = reason
+    if details:
+        status["details"] = details
+    return json.dumps(status).encode()
+
+
+TABLE: dict[str, tuple[int, bytes, Refusal]] = {
+    "real: quota is used up": (
+        403,
+        body(
+            403,
+            "Forbidden",
+            'jobs.batch "probe" is forbidden: exceeded quota: q, requested: count/jobs.batch=1, '
+            "used: count/jobs.batch=3, limited: count/jobs.batch=1",
+            name="probe",
+            group="batch",
+            kind="jobs",
+        ),
+        Refusal.QUOTA,
+    ),
+    "quota asks for limits": (
+        403,
+        body(403, "Forbidden", 'jobs.batch "probe" is forbidden: failed quota: q: must specify limits.cpu'),
+        Refusal.QUOTA,
+    ),
+    "quota was not counted yet": (
+        403,
+        body(403, "Forbidden", 'jobs.batch "probe" is forbidden: status unknown for quota: q, resources: jobs'),
+        Refusal.QUOTA,
+    ),
+    "quota for a priority class is missing": (
+        403,
+        body(403, "Forbidden", "jobs.batch is forbidden: insufficient quota to match these scopes: [PriorityClass]"),
+        Refusal.QUOTA,
+    ),
+    "quota was counted by two at once": (
+        409,
+        body(409, "Conflict", 'Operation cannot be fulfilled on resourcequotas "q": the object has been modified'),
+        Refusal.BUSY,
+    ),
+    "real: RBAC": (
+        403,
+        body(
+            403,
+            "Forbidden",
+            'jobs.batch is forbidden: User "eve" cannot create resource "jobs" in API group "batch" '
+            'in the namespace "shop"',
+            group="batch",
+            kind="jobs",
+        ),
+        Refusal.FORBIDDEN,
+    ),
+    "RBAC, and a role of it is missing": (
+        403,
+        body(
+            403,
+            "Forbidden",
+            'jobs.batch is forbidden: User "op" cannot create resource "jobs" in API group "batch" in the namespace '
+            '"shop": RBAC: role.rbac.authorization.k8s.io "op" not found',
+        ),
+        Refusal.FORBIDDEN,
+    ),
+    "real: our token is no good": (401, body(401, "Unauthorized", "Unauthorized"), Refusal.FORBIDDEN),
+    "real: namespace terminating": (
+        403,
+        body(
+            403,
+            "Forbidden",
+            'jobs.batch "probe" is forbidden: unable to create new content in namespace shop because it is being '
+            "terminated",
+            name="probe",
+            group="batch",
+            kind="jobs",
+            causes=[
+                {
+                    "reason": "NamespaceTerminating",
+                    "message": "namespace shop is being terminated",
+                    "field": "metadata.namespace",
+                }
+            ],
+        ),
+        Refusal.TERMINATING,
+    ),
+    "real: no such namespace": (
+        404,
+        body(404, "NotFound", 'namespaces "shop" not found', name="shop", kind="namespaces"),
+        Refusal.TERMINATING,
+    ),
+    "real: batch is not served (yet)": (
+        404,
+        body(404, "NotFound", "the server could not find the requested resource"),
+        Refusal.BUSY,
+    ),
+    "a proxy knows no such page": (404, b"404 page not found\n", Refusal.BUSY),
+    "a proxy wants a login": (403, b"<html>403 Forbidden</html>", Refusal.BUSY),
+    "real: policy says no, as invalid": (
+        422,
+        body(422, "Invalid", f'jobs.batch "probe" is forbidden: {POLICY}', causes=[{"message": POLICY}]),
+        Refusal.INVALID,
+    ),
+    "real: policy says no, as forbidden": (
+        403,
+        body(403, "Forbidden", f'jobs.batch "probe" is forbidden: {POLICY}', causes=[{"message": POLICY}]),
+        Refusal.INVALID,
+    ),
+    "real: webhook says no": (400, body(400, None, f"{DENIED}: image registry is not trusted"), Refusal.INVALID),
+    "real: webhook says no in a word": (403, body(403, "PolicyViolation", f"{DENIED}: Policy"), Refusal.INVALID),
+    "real: webhook says no and not why": (400, body(400, None, f"{DENIED} without explanation"), Refusal.INVALID),
+    "real: webhook says not now": (429, body(429, None, f"{DENIED}: slow down"), Refusal.BUSY),
+    "real: webhook is away": (
+        500,
+        body(
+            500,
+            "InternalError",
+            'Internal error occurred: failed calling webhook "down.example": failed to call webhook: '
+            'Post "https://127.0.0.1:9/x?timeout=1s": dial tcp 127.0.0.1:9: connect: connection refused',
+        ),
+        Refusal.BUSY,
+    ),
+    "real: webhook is too slow": (
+        500,
+        body(
+            500,
+            "InternalError",
+            'Internal error occurred: failed calling webhook "deny.example": failed to call webhook: '
+            'Post "https://127.0.0.1:18443/x?timeout=2s": context deadline exceeded',
+        ),
+        Refusal.BUSY,
+    ),
+    "PodSecurity of a pod": (
+        403,
+        body(
+            403,
+            "Forbidden",
+            'pods "probe" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+        ),
+        Refusal.INVALID,
+    ),
+    "real: fields are invalid": (
+        422,
+        body(
+            422,
+            "Invalid",
+            'Job.batch "BAD" is invalid: [metadata.name: Invalid value: "BAD", spec.template.spec.containers[0].image: '
+            "Required value]",
+            causes=[
+                {"reason": "FieldValueInvalid", "message": "Invalid value", "field": "metadata.name"},
+                {"reason": "FieldValueRequired", "message": "Required", "field": "spec.template.spec.restartPolicy"},
+            ],
+        ),
+        Refusal.INVALID,
+    ),
+    "real: fields are of the wrong type": (
+        400,
+        body(400, "BadRequest", "Job in version v1 cannot be handled as a Job: json: cannot unmarshal array"),
+        Refusal.INVALID,
+    ),
+    "real: the object names another namespace": (
+        400,
+        body(400, "BadRequest", "the namespace of the provided object does not match the namespace sent"),
+        Refusal.INVALID,
+    ),
+    "too large": (413, body(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728"), Refusal.INVALID),
+    "admission is not ready": (
+        403,
+        body(403, "Forbidden", 'jobs.batch "probe" is forbidden: not yet ready to handle request'),
+        Refusal.BUSY,
+    ),
+    "too many requests": (
+        429,
+        body(429, "TooManyRequests", "Too many requests, please try again later.", retryAfterSeconds=1),
+        Refusal.BUSY,
+    ),
+    "etcd's leader changes": (500, body(500, "InternalError", "etcdserver: leader changed"), Refusal.BUSY),
+    "the API server starts": (503, body(503, "ServiceUnavailable", "apiserver not ready"), Refusal.BUSY),
+    "it took too long": (504, body(504, "Timeout", "request did not complete within the allotted timeout"), Refusal.BUSY),
+    "storage took too long": (500, body(500, "ServerTimeout", "The POST operation against Job could not be completed"), Refusal.BUSY),
+    "a proxy waited too long": (408, b"", Refusal.BUSY),
+    "a load balancer has no server": (502, b"<html>Bad Gateway</html>", Refusal.BUSY),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "raw", "expected"), TABLE.values(), ids=TABLE)
+def test_what_a_refusal_means(code: int, raw: bytes, expected: Refusal) -> None:
+    assert classify(refusal(code, raw)) is expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "raw", "expected"),
+    [
+        ({"Retry-After": "7"}, b"{}", 7.0),
+        ({}, body(429, "TooManyRequests", "later", retryAfterSeconds=3), 3.0),
+        ({"Retry-After": "7"}, body(429, "TooManyRequests", "later", retryAfterSeconds=3), 7.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"{}", None),
+        ({}, b"not JSON", None),
+        ({}, b'["a", "list"]', None),
+    ],
+)
+def test_when_to_come_again(headers: dict[str, str], raw: bytes, expected: float | None) -> None:
+    assert refusal(429, raw, headers).retry_after == expected
+
+
+def test_causes_of_a_refusal() -> None:
+    raw = body(422, "Invalid", "no", causes=[{"reason": "FieldValueInvalid", "field": "spec", "message": "bad"}, {}])
+    assert refusal(422, raw).causes == (("FieldValueInvalid", "spec", "bad"), ("", "", ""))
+
+
+def test_words_that_are_no_status_are_kept_as_the_message() -> None:
+    assert refusal(502, b"Bad \xffGateway").message == "Bad \ufffdGateway"

@@ -1,0 +1,196 @@
+"""A store, a cluster in memory, and the loops between them; time passes when a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_core.store import Store
+from bgjobs_operator.admit import Admit, Poke, Pokes
+from bgjobs_operator.dispatch import Dispatch
+from bgjobs_operator.launch import Launch
+from bgjobs_operator.observe import Observer
+from bgjobs_operator.reconcile import Pending, Reconcile
+from bgjobs_operator.retire import Retire
+from bgjobs_operator.settle import Settle
+from bgjobs_operator.stop import Stop
+from tests.store.builders import a_job, a_queue
+from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.records import AttemptRecord, JobRecord
+    from bgjobs_core.redis_door import Client
+    from bgjobs_core.resources import QueueSpec
+    from bgjobs_core.store import Started
+    from tests.store.builders import JobBuilder
+    from tests.unit.operator.fake_launcher import FakeLauncher
+    from tests.unit.operator.fake_resources import FakeResources
+
+DEADLINE_SECONDS: Final = 5.0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let others run until the condition holds; fails after a few seconds."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        await asyncio.sleep(0.001)
+
+
+class TimedStore(Store):
+    """The store, with a clock that tests move and a fault that they switch on."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client, lambda: self.offset_ms)
+        self.offset_ms = 0
+        self.failing: Exception | None = None
+
+    async def now_ms(self) -> int:
+        return await super().now_ms() + self.offset_ms
+
+    async def job(self, job_id: str) -> JobRecord | None:
+        if self.failing is not None:
+            raise self.failing
+        return await super().job(job_id)
+
+
+@dataclass
+class World:
+    """Everything a leader has, without the Lease; each loop is turned by hand.
+
+    Attributes:
+        slept: seconds that the launch loop wanted to sleep.
+        on_sleep: called in place of each of these sleeps.
+        poked: names of the loops that were poked.
+    """
+
+    store: TimedStore
+    launcher: FakeLauncher
+    resources: FakeResources
+    epoch: str = "epoch-1"
+    slept: list[float] = field(default_factory=list[float])
+    on_sleep: Callable[[], Awaitable[None]] | None = None
+    poked: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.pokes = Pokes(lambda: self.poked.append("admit"))
+        self.admit = Admit(self.store, self.resources, self.pokes)
+        self.observer = Observer(
+            self.store, self.launcher, NAMESPACE, lambda: self.poked.append("stop"), lambda: self.poked.append("listed")
+        )
+        self.settle = Settle(self.store, self.resources)
+        self.pending = Pending(self.store, self.launcher)
+        self.launches = self._launches()
+        self.reconcile = Reconcile(
+            self.store,
+            self.launcher,
+            self.resources,
+            self.pokes,
+            {NAMESPACE: self.observer},
+            lambda: self.poked.append("all"),
+        )
+
+    # ------------------------------------------------------------------- time
+    def forward(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.store.offset_ms += round(seconds * 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        """In place of asyncio.sleep."""
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+        if self.on_sleep is not None:
+            await self.on_sleep()
+
+    # ------------------------------------------------------------------ loops
+    async def lead(self, epoch: str = "epoch-1", queue: QueueSpec | None = None) -> None:
+        """A leader with this epoch takes over."""
+        self.epoch = epoch
+        self.launches = self._launches()
+        await self.store.lead(epoch)
+        await self.store.put_queue(QUEUE_KEY, queue or a_queue())
+
+    def _launches(self) -> Launch:
+        def poke_stop() -> None:
+            self.poked.append("stop")
+
+        return Launch(self.store, self.launcher, self.epoch, poke_stop, asyncio.TaskGroup(), sleep=self.sleep)
+
+    async def dispatch(self) -> float | None:
+        """One turn of dispatch."""
+        return await Dispatch(self.store, self.epoch, lambda: self.poked.append("launch")).turn()
+
+    async def launch(self) -> None:
+        """One turn of launch, until nothing is under way."""
+        async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as tasks:
+            self.launches.tasks = tasks
+            await self.launches.turn()
+
+    async def stop(self) -> float | None:
+        """One turn of stop."""
+        return await Stop(self.store, self.launcher, self.launches.under_way).turn()
+
+    def retire(self, keep_seconds: float = 600) -> Retire:
+        """The retire loop."""
+        return Retire(self.store, self.launcher, keep_seconds, self._drop_request)
+
+    async def _drop_request(self, job: JobRecord) -> None:
+        await self.resources.delete("backgroundjobrequests", job.namespace, job.request_name, job.request_uid)
+
+    async def observe(self) -> None:
+        """The observer lists once more and takes in all that there is to see."""
+        before = self.poked.count("listed")
+        task = asyncio.create_task(self.observer.run())
+        await until(lambda: task.done() or self.poked.count("listed") > before)
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+
+    # ------------------------------------------------------------------- jobs
+    async def queued(self, builder: JobBuilder | None = None) -> str:
+        """A new job; returns its id."""
+        job = (builder or a_job()).build()
+        await self.store.enqueue(job)
+        return job.id
+
+    async def claimed(self, builder: JobBuilder | None = None) -> str:
+        """A job that has its slot."""
+        job_id = await self.queued(builder)
+        await self.dispatch()
+        assert (await self.job(job_id)).state == "launching"
+        return job_id
+
+    async def launched(self, builder: JobBuilder | None = None) -> str:
+        """A job that has its KubeJob."""
+        job_id = await self.claimed(builder)
+        await self.launch()
+        assert (await self.job(job_id)).state == "launched"
+        return job_id
+
+    async def job(self, job_id: str) -> JobRecord:
+        """A job that must be there."""
+        record = await self.store.job(job_id)
+        assert record is not None, f"there is no job {job_id}"
+        return record
+
+    async def state(self, job_id: str) -> str:
+        """Its state."""
+        return (await self.job(job_id)).state.value
+
+    async def attempts(self, job_id: str) -> list[AttemptRecord]:
+        """Its attempts."""
+        return await self.store.attempts(await self.job(job_id))
+
+    async def pod_starts(self, job_id: str, pod: str = "pod-1") -> Started:
+        """A pod of the job's KubeJob asks to run its code."""
+        return await self.store.start(job_id, self.launcher.uid(job_id), pod, f"bgjob-{pod}")
+
+    def poke(self, plural: str, obj: dict[str, dict[str, str]]) -> None:
+        """kopf tells of an object."""
+        metadata = obj["metadata"]
+        self.pokes.add(Poke(plural, metadata["namespace"], metadata["name"], metadata["uid"]))

@@ -122,7 +122,7 @@ class Kube:
         content_type: str,
         limits: aiohttp.ClientTimeout,
     ) -> Any:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         auth: Any = cast("Any", self._client).update_params_for_auth
         await auth(headers, [], ["BearerToken"], path, method, None)
         url = f"{self._configuration.host}{path}"

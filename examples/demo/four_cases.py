@@ -148,7 +148,7 @@ def runs(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
 def priority(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
     """B: one slot is held while low, then high are enqueued; when it is free, high runs first."""
     began = time.monotonic()
-    hold = way.ask("shop.jobs.Orders", "hold", [3], queue="single")
+    hold = way.ask("shop.jobs.Orders", "hold", [8], queue="single")
     wait_until("the slot is taken", lambda: client.get(hold).started_at is not None)
     low = way.ask("shop.jobs.Invoices", "render", [2026, 1], queue="single", priority=0)
     high = way.ask("shop.jobs.Invoices", "render", [2026, 2], queue="single", priority=1)

@@ -111,7 +111,7 @@ class FakeLauncher:
         assert view is not None, f"there is no KubeJob of {job_id}"
         changed = replace(view, **changes)  # pyright: ignore[reportArgumentType] - fields of KubeJobView
         self._objects[view.namespace, view.name] = changed
-        self._tell(Seen(changed))
+        self.tell(Seen(changed))
         return changed
 
     def pod(self, job_id: str, pod: PodView) -> None:
@@ -130,7 +130,7 @@ class FakeLauncher:
         if not pods_stay:
             self._pods[view.uid].clear()
         if not silently:
-            self._tell(Gone(view))
+            self.tell(Gone(view))
 
     def pods_vanish(self, kube_uid: str) -> None:
         """The pods of a KubeJob are gone."""
@@ -223,10 +223,11 @@ class FakeLauncher:
         view = KubeJobView(namespace=job.namespace, name=job.kube_job, uid=uid, job_id=job.id)
         self._objects[job.namespace, job.kube_job] = view
         self._pods[uid] = {}
-        self._tell(Seen(view))
+        self.tell(Seen(view))
         return uid
 
-    def _tell(self, event: Seen | Gone) -> None:
+    def tell(self, event: Seen | Gone) -> None:
+        """Whoever watches gets this."""
         for namespace, queue in self._watchers:
             if namespace == event.view.namespace:
                 queue.put_nowait(event)

@@ -1,0 +1,79 @@
+"""The API as a server on a port, on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import uvicorn
+from fakeredis import FakeAsyncRedis, FakeServer
+
+from bgjobs_api.app import Deps, create_app
+from bgjobs_core.resources import QueueSpec
+from bgjobs_core.store import Store
+from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_T = TypeVar("_T")
+PATIENCE_SECONDS: Final = 20
+
+
+class LiveApi:
+    """Close it in the end.
+
+    Attributes:
+        store: to be used through `run` only.
+        authenticator: gives out tokens.
+    """
+
+    def __init__(self) -> None:
+        self.authenticator = FakeAuthenticator()
+        self._client: Any = FakeAsyncRedis(server=FakeServer())
+        self.store = Store(self._client)
+        deps = Deps(self.store, FakeRedisState(), self.authenticator, FakeAccess(), FakeClock(), ("shop",))
+        self._server = uvicorn.Server(
+            uvicorn.Config(create_app(deps), port=0, log_config=None, access_log=False, proxy_headers=False)
+        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="api")
+        self._thread.start()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not self._server.started:
+            assert time.monotonic() < until, "the API did not start"
+            time.sleep(0.01)
+
+    def _serve(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._server.serve())
+
+    @property
+    def url(self) -> str:
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do something with the store, where the server does it too."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
+
+    def put_queue(self, **spec: Any) -> None:
+        self.run(self.store.put_queue("shop/default", QueueSpec.model_validate({"image": "shop:1", **spec})))
+
+    def launch(self, job_id: str, kube_uid: str) -> None:
+        """What the operator does with a queued job."""
+
+        async def work() -> None:
+            await self.store.lead("epoch")
+            assert job_id in (await self.store.claim("epoch", "shop/default", 10)).ids
+            assert (await self.store.bind(job_id, kube_uid)).did == "bound"
+
+        self.run(work())
+
+    def close(self) -> None:
+        self.run(self.store.close())
+        self._server.should_exit = True
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()

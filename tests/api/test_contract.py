@@ -1,0 +1,142 @@
+"""The real client and the real runner against the real API: they were written apart from each other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs.client import JobClient
+from bgjobs.errors import ConflictError, ForbiddenError, InvalidJobError, JobFailedError, NotFoundError
+from bgjobs.wire import Outcome, State
+from tests.api.live import LiveApi
+from tests.api.world import service_account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CODE = """
+from bgjobs import current_job
+
+class Greeter:
+    def greet(self, name, day=None):
+        print(f"hello {name}")
+        current_job().progress(1, 2, "half")
+        print("line\\u2028separator")
+        return {"greeted": name, "day": day, "big": 2**63 - 1}
+
+    def fail(self):
+        raise ValueError("no good")
+"""
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[LiveApi]:
+    """One server for all tests of this file."""
+    live = LiveApi()
+    live.put_queue(approved_classes=["jobs_of_a_test.*"])
+    live.authenticator.tokens["program"] = service_account("shop", "web")
+    yield live
+    live.close()
+
+
+@pytest.fixture
+def client(api: LiveApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobClient]:
+    """As a program in the namespace shop has it."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with JobClient(api.url, "program", retry_seconds=0) as made:
+        yield made
+
+
+def run_pod(api: LiveApi, job_id: str, folder: Path, suffix: str = "abcde") -> subprocess.CompletedProcess[str]:
+    """Run the supervisor as in a pod, until it ends."""
+    name, uid = f"bgjob-{job_id}-{suffix}", f"uid-{suffix}"
+    api.authenticator.tokens[f"pod-{name}"] = service_account("shop", "default", name, uid)
+    (folder / "token").write_text(f"pod-{name}")
+    (folder / "jobs_of_a_test.py").write_text(CODE)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(folder),
+        "BGJOBS_URL": api.url,
+        "BGJOBS_TOKEN_FILE": str(folder / "token"),
+        "BGJOBS_NAMESPACE": "shop",
+        "BGJOBS_JOB_ID": job_id,
+        "BGJOBS_KUBE_UID": "kube-uid",
+        "BGJOBS_POD_UID": uid,
+        "BGJOBS_POD_NAME": name,
+        "BGJOBS_TERMINATION_FILE": str(folder / "termination-log"),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "bgjobs.runner"], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_job_from_call_to_result(api: LiveApi, client: JobClient, tmp_path: Path) -> None:
+    handle = client.enqueue("jobs_of_a_test.Greeter", "greet", {"name": "zoë", "day": None}, priority=1)
+    assert handle.state == State.QUEUED
+    api.launch(handle.id, "kube-uid")
+    pod = run_pod(api, handle.id, tmp_path)
+    assert pod.returncode == 0, pod.stderr
+    assert handle.result(timeout=5) == {"greeted": "zoë", "day": None, "big": 2**63 - 1}
+    assert handle.job.progress is not None
+    assert (handle.job.progress.done, handle.job.progress.message) == (1, "half")
+    assert handle.logs() == "hello zoë\nline\u2028separator\n"
+    assert "".join(handle.logs(follow=True)) == handle.logs()
+    (attempt,) = client.attempts(handle.id)
+    assert (attempt.outcome, attempt.exit_code) == (Outcome.SUCCEEDED, 0)
+    assert [job.id for job in client.list(state="succeeded", class_="jobs_of_a_test.Greeter").items] == [handle.id]
+
+
+def test_an_error_closes_the_attempt_with_its_traceback(api: LiveApi, client: JobClient, tmp_path: Path) -> None:
+    handle = client.enqueue("jobs_of_a_test.Greeter", "fail")
+    api.launch(handle.id, "kube-uid")
+    assert run_pod(api, handle.id, tmp_path).returncode == 1
+    (attempt,) = client.attempts(handle.id)
+    assert attempt.outcome == Outcome.ERROR
+    assert attempt.error is not None
+    assert (attempt.error.type, attempt.error.message) == ("ValueError", "no good")
+    assert "jobs_of_a_test.py" in (attempt.error.traceback or "")
+    api.run(api.store.observe_end(handle.id, "kube-uid", "failed", "error", "BackoffLimitExceeded"))
+    with pytest.raises(JobFailedError, match="ValueError: no good"):
+        handle.result(timeout=5)
+
+
+def test_a_stray_pod_runs_nothing(api: LiveApi, client: JobClient, tmp_path: Path) -> None:
+    handle = client.enqueue("jobs_of_a_test.Greeter", "greet", ["a"])
+    api.launch(handle.id, "another-kube-uid")
+    pod = run_pod(api, handle.id, tmp_path)
+    assert pod.returncode == 64
+    assert "hello" not in pod.stdout
+    assert handle.refresh().attempt == 0
+
+
+def test_a_method_that_is_not_there_is_rejected(api: LiveApi, client: JobClient, tmp_path: Path) -> None:
+    handle = client.enqueue("jobs_of_a_test.Greeter", "nothing")
+    api.launch(handle.id, "kube-uid")
+    assert run_pod(api, handle.id, tmp_path).returncode == 64
+    assert (handle.refresh().state, handle.job.outcome) == (State.FAILED, Outcome.REJECTED)
+
+
+def test_refusals_are_the_clients_own_exceptions(api: LiveApi, client: JobClient) -> None:
+    with pytest.raises(InvalidJobError, match="approvedClasses") as caught:
+        client.enqueue("os.Thing", "system")
+    assert caught.value.field == "class"
+    with pytest.raises(NotFoundError):
+        client.get("0192f0c1-2a3b-7c4d-8e5f-001122334455")
+    handle = client.enqueue("jobs_of_a_test.Greeter", "greet", ["a"], delay=60)
+    with pytest.raises(ConflictError):
+        client.enqueue("jobs_of_a_test.Greeter", "greet", ["b"], id=handle.id)
+    with pytest.raises(ConflictError):
+        client.result(handle.id)
+    assert handle.cancel("not needed").state == State.CANCELLED
+    with JobClient(api.url, "nobody", retry_seconds=0) as stranger, pytest.raises(ForbiddenError):
+        stranger.get(handle.id)
+
+
+def test_asking_again_with_the_same_id_is_asking_once(client: JobClient) -> None:
+    first = client.enqueue("jobs_of_a_test.Greeter", "greet", ["a"], delay=60)
+    assert client.enqueue("jobs_of_a_test.Greeter", "greet", ["a"], delay=60, id=first.id).id == first.id

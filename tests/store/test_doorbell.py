@@ -1,0 +1,132 @@
+"""The doorbell: the verbs ring it when a loop of the leader has something to do, and no ring is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from bgjobs_core.wake import LOOPS, MAX_BLOCK_MS, Doorbell
+from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
+from tests.store.life import EPOCH, KUBE, POD, Life
+
+if TYPE_CHECKING:
+    from bgjobs_core.redis_door import Client
+    from tests.store.checked_store import CheckedStore, Clock
+
+
+@pytest.fixture
+def doorbell(client: Client) -> Doorbell:
+    """On the test's own client."""
+    return Doorbell(client)
+
+
+async def _rung(doorbell: Doorbell) -> set[str]:
+    return await doorbell.wait(1)
+
+
+async def test_who_is_rung_for_what(store: CheckedStore, clock: Clock, life: Life, doorbell: Doorbell) -> None:
+    await life.leader()
+    assert await _rung(doorbell) == {"dispatch"}  # a queue's settings
+
+    job = a_job().of_request().build()
+    await store.enqueue(job)
+    assert await _rung(doorbell) == {"dispatch", "settle"}
+    await store.claim(EPOCH, QUEUE_KEY, 1)
+    await store.bind(job.id, KUBE)
+    await store.start(job.id, KUBE, POD, "")
+    assert await _rung(doorbell) == set()  # nobody waits for a slot, and the request is dirty already
+    await store.settled(job.id, (await store.there(job.id)).rev)
+    await store.stop(job.id, "cancelled", "ada", "")
+    assert await _rung(doorbell) == {"stop", "settle"}
+    await store.observe_end(job.id, KUBE, "absent", "", "")
+    assert await _rung(doorbell) == {"retire"}
+    clock.forward(1)
+    await store.put_queue(QUEUE_KEY, a_queue())
+    assert await _rung(doorbell) == set()  # the same settings again
+
+
+async def test_a_freed_slot_rings_only_if_somebody_waits_for_it(
+    store: CheckedStore, life: Life, doorbell: Doorbell
+) -> None:
+    first, second = await life.running(), await life.running()
+    await _rung(doorbell)
+    await store.finish(first.id, POD, 1, "succeeded", "", "", 0)
+    assert "dispatch" not in await _rung(doorbell)
+
+    await store.enqueue(a_job().build())
+    await _rung(doorbell)
+    await store.finish(second.id, POD, 1, "succeeded", "", "", 0)
+    assert "dispatch" in await _rung(doorbell)
+
+
+async def test_a_delay_rings_only_if_it_ends_before_all_others(store: CheckedStore, doorbell: Doorbell) -> None:
+    await store.enqueue(a_job().delayed(60).build())
+    assert await _rung(doorbell) == {"dispatch"}
+    await store.enqueue(a_job().delayed(90).build())
+    assert await _rung(doorbell) == set()
+    await store.enqueue(a_job().delayed(30).build())
+    assert await _rung(doorbell) == {"dispatch"}
+
+
+async def test_a_ring_wakes_who_sleeps(store: CheckedStore, doorbell: Doorbell) -> None:
+    async with asyncio.timeout(MAX_BLOCK_MS / 1000 / 2), asyncio.TaskGroup() as tasks:
+        asleep = tasks.create_task(doorbell.wait(MAX_BLOCK_MS))
+        await store.ping()
+        await store.enqueue(a_job().build())
+
+    assert asleep.result() == {"dispatch"}
+
+
+async def test_rings_between_two_reads_are_not_lost(store: CheckedStore, life: Life, doorbell: Doorbell) -> None:
+    job = await life.running()
+    await _rung(doorbell)
+
+    await store.stop(job.id, "cancelled", "ada", "")
+    await store.enqueue(a_job().build())
+
+    assert await _rung(doorbell) == {"stop", "dispatch"}
+    assert await _rung(doorbell) == set()
+
+
+async def test_a_reader_who_was_cancelled_loses_nothing(store: CheckedStore, doorbell: Doorbell) -> None:
+    asleep = asyncio.create_task(doorbell.wait(MAX_BLOCK_MS))
+    await store.ping()
+    asleep.cancel()
+    await asyncio.gather(asleep, return_exceptions=True)
+
+    await store.enqueue(a_job().build())
+
+    assert await _rung(doorbell) == {"dispatch"}
+
+
+async def test_a_ring_is_not_lost_among_more_than_the_stream_keeps(
+    store: CheckedStore, client: Client, life: Life, doorbell: Doorbell
+) -> None:
+    """The stream is short; whoever was away for longer is told that everybody was rung."""
+    job = await life.running()
+    await _rung(doorbell)
+    await store.stop(job.id, "cancelled", "ada", "")
+    for another in many(a_job(), 400):
+        await store.enqueue(another)
+
+    assert await client.xlen(keys.wake()) < 400
+    assert await _rung(doorbell) == LOOPS
+    assert await _rung(doorbell) == set()
+
+
+async def test_loops_has_every_name_that_a_verb_rings() -> None:
+    from bgjobs_core.redis_door import VERBS, script_text  # noqa: PLC0415
+
+    rung = {part.partition("'")[0] for verb in VERBS for part in script_text(verb).split("wake('")[1:]}
+
+    assert rung == LOOPS
+
+
+async def test_a_second_reader_hears_the_same(store: CheckedStore, client: Client) -> None:
+    """A stand-by may listen: reading takes nothing away."""
+    await store.enqueue(a_job().build())
+
+    assert await Doorbell(client).wait(1) == await Doorbell(client).wait(1) == {"dispatch"}

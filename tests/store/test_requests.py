@@ -1,0 +1,73 @@
+"""dirty and settled: every change of a request's job reaches the request's status, whoever writes meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bgjobs_core import keys
+from tests.store.builders import QUEUE_KEY, a_job
+from tests.store.life import EPOCH, KUBE, POD, Life
+
+if TYPE_CHECKING:
+    from tests.store.checked_store import CheckedStore, Clock
+
+
+async def test_each_change_of_a_requests_job_makes_it_dirty(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    job = a_job().of_request("nightly").build()
+    steps = [
+        lambda: store.enqueue(job),
+        lambda: store.claim(EPOCH, QUEUE_KEY, 1),
+        lambda: store.bind(job.id, KUBE),
+        lambda: store.observe_phase(job.id, KUBE, "pending", "no room"),
+        lambda: store.start(job.id, KUBE, POD, ""),
+        lambda: store.finish(job.id, POD, 1, "error", "", "", 1),
+        lambda: store.start(job.id, KUBE, "pod-2", ""),
+        lambda: store.observe_attempt(job.id, KUBE, "pod-2", "error", 1, ""),
+        lambda: store.stop(job.id, "cancelled", "ada", ""),
+        lambda: store.observe_end(job.id, KUBE, "absent", "", ""),
+    ]
+    revs: list[int] = []
+    for step in steps:
+        await step()
+        assert await store.ids_in(keys.dirty) == [job.id]
+        record = await store.there(job.id)
+        assert await store.settled(job.id, record.rev) == "settled"
+        assert await store.ids_in(keys.dirty) == []
+        revs.append(record.rev)
+
+    assert revs == list(range(1, len(steps) + 1))
+
+
+async def test_news_that_come_while_the_status_is_written_keep_the_job_dirty(store: CheckedStore, life: Life) -> None:
+    job = await life.launched(a_job().of_request())
+    written = (await store.there(job.id)).rev
+    await store.start(job.id, KUBE, POD, "")  # while the API server is being told of `written`
+
+    assert await store.settled(job.id, written) == "dirty"
+    assert await store.ids_in(keys.dirty) == [job.id]
+    assert await store.settled(job.id, (await store.there(job.id)).rev) == "settled"
+    # A reply that was lost, and a belated one, change nothing.
+    assert await store.settled(job.id, (await store.there(job.id)).rev) == "settled"
+    assert await store.settled(job.id, written) == "dirty"
+    assert await store.ids_in(keys.dirty) == []
+
+
+async def test_who_has_waited_longest_comes_first(store: CheckedStore, clock: Clock) -> None:
+    first, second = a_job().of_request("first").build(), a_job().of_request("second").build()
+    for job in (first, second):
+        await store.enqueue(job)
+        clock.forward(1)
+    await store.stop(first.id, "cancelled", "ada", "")  # more news do not send it to the end
+
+    assert await store.ids_in(keys.dirty) == [first.id, second.id]
+
+
+async def test_jobs_of_the_api_are_never_dirty(store: CheckedStore, life: Life) -> None:
+    await life.ended()
+
+    assert await store.ids_in(keys.dirty) == []
+
+
+async def test_a_job_that_is_gone_is_settled(store: CheckedStore) -> None:
+    assert await store.settled("no-such-id", 3) == "settled"

@@ -1,0 +1,107 @@
+"""retire: nothing of a job is left behind, and nothing is dropped too soon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from tests.store import contents
+from tests.store.builders import a_job
+from tests.store.life import KUBE, Life
+
+if TYPE_CHECKING:
+    from bgjobs_core.redis_door import Client
+    from tests.store.checked_store import CheckedStore, Clock
+
+STAYS = {keys.seq(), keys.store_id(), keys.epoch(), keys.counters(), keys.wake(), keys.queues(), keys.queue("shop/default")}
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+async def test_not_one_key_of_a_retired_job_is_left(
+    store: CheckedStore, client: Client, clock: Clock, life: Life, state: str
+) -> None:
+    await life.leader()
+    before = set((await contents.read(client)).entries)
+    job = await life.running(a_job().of_request().retried(2))
+    for number, pod in enumerate([job.fence, "pod-2", "pod-3"], start=1):
+        await store.start(job.id, KUBE, pod, "")
+        for chunk in range(10):
+            await store.beat(job.id, pod, number, (chunk * 250_000, 250_000, b"packed"), '{"done":1}', 600)
+    match state:
+        case "succeeded":
+            await store.finish(job.id, "pod-3", 3, "succeeded", "", "[]", 0)
+        case "failed":
+            await store.observe_end(job.id, KUBE, "failed", "error", "")
+        case _:
+            await store.stop(job.id, "cancelled", "ada", "")
+            await store.observe_end(job.id, KUBE, "absent", "", "")
+    record = await store.there(job.id)
+    assert record.state == state
+    assert len((await contents.read(client)).entries) > len(before) + 10
+
+    await store.settled(job.id, record.rev)
+    await store.retire(job.id, "kube_job")
+    clock.forward(3600)
+    assert await store.retire(job.id, "record") == "retired"
+
+    left = await contents.read(client)
+    assert set(left.entries) - before <= STAYS
+    assert not [name for name in left.entries if job.id in name]
+
+
+async def test_other_jobs_are_left_alone(store: CheckedStore, clock: Clock, life: Life) -> None:
+    gone, stays = await life.ended(), await life.ended(a_job().kept(records_seconds=7200))
+    for job in (gone, stays):
+        await store.retire(job.id, "kube_job")
+    clock.forward(3600)
+
+    assert await store.retire(gone.id, "record") == "retired"
+    assert await store.retire(stays.id, "record") == "kept"
+    assert [one for _, one in await store.newest(keys.by_namespace("shop"), None, 10)] == [stays.id]
+
+
+@pytest.mark.parametrize("missing", ["the KubeJob is not deleted", "the request does not say so", "its time has not come"])
+async def test_a_record_stays_until_everything_is_done(
+    store: CheckedStore, clock: Clock, life: Life, missing: str
+) -> None:
+    job = await life.ended(a_job().of_request())
+    if missing != "the KubeJob is not deleted":
+        await store.retire(job.id, "kube_job")
+    if missing != "the request does not say so":
+        await store.settled(job.id, job.rev)
+    clock.forward(3500 if missing == "its time has not come" else 3601)
+
+    assert await store.retire(job.id, "record") == "kept"
+
+    # Once that is done, too, it goes.
+    await store.retire(job.id, "kube_job")
+    await store.settled(job.id, job.rev)
+    clock.forward(200)
+    assert await store.retire(job.id, "record") == "retired"
+
+
+async def test_the_work_lists_say_what_is_due(store: CheckedStore, life: Life) -> None:
+    job = await life.ended(a_job().kept(records_seconds=3600))
+    ended_at = job.finished_at or 0
+
+    assert await store.ids_in(keys.ended, until=ended_at) == [job.id]
+    assert await store.ids_in(keys.ended, until=ended_at - 1) == []
+    assert await store.ids_in(keys.expiring, until=ended_at + 3_600_000) == [job.id]
+    assert await store.ids_in(keys.expiring, until=ended_at + 3_599_999) == []
+
+
+@pytest.mark.parametrize("stage", ["kube_job", "record"])
+async def test_what_is_left_of_a_vanished_record_is_swept_up(
+    store: CheckedStore, client: Client, life: Life, stage: str
+) -> None:
+    job = await life.ended(a_job().of_request())
+    assert stage in {"kube_job", "record"}
+    await client.delete(keys.job(job.id), keys.attempt(job.id, 1), keys.counters())
+    for index in (keys.by_namespace("shop"), keys.by_state("shop", "succeeded"), keys.by_queue("shop/default")):
+        await client.zrem(index, job.id)
+
+    assert await store.retire(job.id, stage) == "missing"
+
+    assert await store.ids_in(keys.ended) == await store.ids_in(keys.expiring) == await store.ids_in(keys.dirty) == []

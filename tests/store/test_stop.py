@@ -1,0 +1,127 @@
+"""stop: from the moment it is acknowledged no code of the job starts; it ends when nothing of it is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from bgjobs_core.store import Reply
+from tests.store.builders import QUEUE_KEY, a_job
+from tests.store.life import DELAY_SECONDS, EPOCH, KUBE, POD, Life
+
+if TYPE_CHECKING:
+    from bgjobs_core.store import Verdict
+    from tests.store.checked_store import CheckedStore, Clock
+
+
+@pytest.mark.parametrize("state", ["blocked", "scheduled", "queued", "paused"])
+async def test_a_waiting_job_leaves_at_once(store: CheckedStore, clock: Clock, life: Life, state: str) -> None:
+    await life.leader()
+    job = await life.in_state(state)
+
+    assert await store.stop(job.id, "cancelled", "ada", "not needed") == Reply("cancelled", "cancelled")
+
+    record = await store.there(job.id)
+    assert (record.outcome, record.reason) == ("cancelled", "not needed")
+    assert (record.stopped_by, record.note, record.stopped_at) == ("ada", "not needed", record.finished_at)
+    clock.forward(DELAY_SECONDS + 1)
+    assert (await store.promote()).count == 0
+    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).ids == ()
+
+
+VERDICTS: dict[Verdict, tuple[str, str]] = {
+    # verdict         the job's state and outcome when nothing of it is left, its open attempt's outcome
+    "cancelled": ("cancelled", "cancelled"),
+    "lost": ("failed", "lost"),
+    "disrupted": ("failed", "lost"),
+}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+async def test_a_running_job_ends_with_its_verdict_when_nothing_of_it_is_left(
+    store: CheckedStore, life: Life, verdict: Verdict
+) -> None:
+    state, attempts_outcome = VERDICTS[verdict]
+    job = await life.running()
+
+    assert await store.stop(job.id, verdict, "bgjobs", "why") == Reply("stopping", "stopping")
+
+    record = await store.there(job.id)
+    assert (record.phase, record.verdict, record.finished_at) == ("ending", verdict, None)
+    assert await store.ids_in(keys.stopping) == [job.id]
+    # Only absence ends it: its KubeJob's own end does not, since pods may be left.
+    for what in ("complete", "failed"):
+        assert await store.observe_end(job.id, KUBE, what, "error", "") == Reply("same", "stopping")
+    assert await store.observe_end(job.id, KUBE, "absent", "", "") == Reply("moved", state)
+    record = await store.there(job.id)
+    assert (record.state, record.outcome, record.reason) == (state, verdict, "why")
+    assert [attempt.outcome for attempt in await store.attempts(record)] == [attempts_outcome]
+
+
+async def test_a_job_whose_code_never_started_is_given_up(store: CheckedStore, life: Life) -> None:
+    job = await life.launched()
+
+    assert await store.stop(job.id, "never_started", "bgjobs", "ImagePullBackOff") == Reply("stopping", "stopping")
+    await store.observe_end(job.id, KUBE, "absent", "", "")
+
+    record = await store.there(job.id)
+    assert (record.state, record.outcome, record.reason) == ("failed", "never_started", "ImagePullBackOff")
+
+
+async def test_a_job_that_starts_at_the_last_moment_is_not_given_up(store: CheckedStore, life: Life) -> None:
+    """Whoever decided on `never_started` had read the record before `start` came."""
+    job = await life.running()
+
+    assert await store.stop(job.id, "never_started", "bgjobs", "") == Reply("kept", "launched")
+    assert (await store.beat(job.id, POD, 1, None, "", 600))[0] == "continue"
+
+
+@pytest.mark.parametrize("verdict", ["never_started", "lost", "disrupted"])
+async def test_a_job_that_went_back_to_the_queue_can_only_be_cancelled(
+    store: CheckedStore, life: Life, verdict: Verdict
+) -> None:
+    """The other verdicts are about a KubeJob, and it has none: they were reached on an older view."""
+    job = await life.launching()
+    await store.decline(EPOCH, job.id, "scheduled", 1000, "quota")
+
+    assert await store.stop(job.id, verdict, "bgjobs", "") == Reply("kept", "scheduled")
+
+
+async def test_the_first_verdict_stays(store: CheckedStore, life: Life) -> None:
+    job = await life.running()
+    await store.stop(job.id, "lost", "bgjobs", "node away")
+
+    assert await store.stop(job.id, "cancelled", "ada", "me too") == Reply("stopping", "stopping")
+
+    record = await store.there(job.id)
+    assert (record.verdict, record.stopped_by, record.note) == ("lost", "bgjobs", "node away")
+
+
+async def test_a_stopping_job_keeps_its_slot_and_its_log(store: CheckedStore, life: Life) -> None:
+    job = await life.running()
+    await store.beat(job.id, POD, 1, (0, 5, b"packed"), "", 600)
+
+    await store.stop(job.id, "cancelled", "ada", "")
+    assert (await store.queue_load(QUEUE_KEY)).owned == 1
+    await store.observe_end(job.id, KUBE, "absent", "", "")
+
+    assert (await store.queue_load(QUEUE_KEY)).owned == 0
+    assert await store.log_chunks(job.id, 1) == [b"0 5\npacked"]
+
+
+async def test_a_job_that_has_ended_is_not_cancelled_any_more(store: CheckedStore, life: Life) -> None:
+    job = await life.ended()
+
+    assert await store.stop(job.id, "cancelled", "ada", "") == Reply("ended", "succeeded")
+    assert await store.stop("no-such-id", "cancelled", "ada", "") == Reply("missing", "")
+
+
+async def test_long_notes_are_cut(store: CheckedStore) -> None:
+    job = a_job().build()
+    await store.enqueue(job)
+
+    await store.stop(job.id, "cancelled", "ada", "x" * 5000)
+
+    assert len((await store.there(job.id)).note) == 1024

@@ -1,0 +1,282 @@
+"""admit: requests become jobs, deleted requests cancel theirs, queues' settings go to Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bgjobs_core import job_ids
+from bgjobs_core.admission import Refused
+from bgjobs_core.redis_door import StoreFullError
+from bgjobs_core.resources import QUEUES, REQUESTS, QueueSpec
+from bgjobs_operator.admit import Poke, Pokes, parse, queue_problem, wanted
+from tests.store.builders import QUEUE_KEY, a_queue
+from tests.unit.operator.builders import CREATED_MS, NAMESPACE, a_queue_object, a_request
+
+if TYPE_CHECKING:
+    from tests.unit.operator.world import World
+
+JOB = job_ids.request_job_id("uid-of-nightly")
+
+
+class TestPokes:
+    def test_an_object_that_is_poked_often_is_looked_at_once(self) -> None:
+        rung: list[str] = []
+        pokes = Pokes(lambda: rung.append("admit"))
+        first, second = Poke(REQUESTS, "shop", "a", "1"), Poke(REQUESTS, "shop", "b", "2")
+        for poke in (first, second, first):
+            pokes.add(poke)
+        assert [pokes.take(), pokes.take(), pokes.take()] == [first, second, None]
+        assert len(rung) == 3
+
+    def test_the_same_name_with_another_uid_is_another_object(self) -> None:
+        pokes = Pokes(lambda: None)
+        pokes.add(Poke(REQUESTS, "shop", "a", "1"))
+        pokes.add(Poke(REQUESTS, "shop", "a", "2"))
+        assert [poke.uid for poke in iter(pokes.take, None)] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        ({"class": "no-dots"}, "class"),
+        ({"method": "_private"}, "method"),
+        ({"priority": 2}, "priority"),
+        ({"parameters": "text"}, "parameters.list[any]"),
+        ({"maxRetries": -1}, "maxRetries"),
+        ({"mistyped": 1}, "mistyped"),
+    ],
+)
+def test_a_spec_that_our_crd_would_not_have_let_in(spec: dict[str, Any], where: str) -> None:
+    refused = parse(a_request(**spec))
+    assert isinstance(refused, Refused)
+    assert (refused.field, refused.code) == (where, "invalid_spec")
+    assert refused.message.startswith(f"spec.{where}: ")
+
+
+def test_a_request_without_a_spec() -> None:
+    assert isinstance(parse({"metadata": {}}), Refused)
+
+
+def test_the_job_that_a_request_asks_for() -> None:
+    obj = a_request(parameters={"ids": [1, 2]}, priority=1, delaySeconds=60, maxRetries=0, image="shop:2")
+    spec = parse(obj)
+    assert not isinstance(spec, Refused)
+    job = wanted(obj, spec, CREATED_MS)
+    assert not isinstance(job, Refused)
+    assert (job.id, job.namespace, job.queue, job.request_name) == (JOB, NAMESPACE, "default", "nightly")
+    assert (job.parameters, job.priority, job.max_retries, job.image) == ('{"ids":[1,2]}', 1, 0, "shop:2")
+    assert (job.created_by, job.not_before_ms, job.timeout_seconds) == ("request:nightly", CREATED_MS + 60_000, None)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ([2**63], "beyond 64 bits"),
+        (["x" * 300_000], "300,004 bytes"),
+    ],
+)
+def test_parameters_that_the_api_would_refuse(parameters: list[Any], words: str) -> None:
+    obj = a_request(parameters=parameters)
+    spec = parse(obj)
+    assert not isinstance(spec, Refused)
+    refused = wanted(obj, spec, 0)
+    assert isinstance(refused, Refused)
+    assert words in refused.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (QueueSpec(image="shop:1", approved_classes=["shop.jobs.*"]), None),
+        (QueueSpec(approved_classes=["shop.jobs.*"]), "NoImage"),
+        (QueueSpec(image="shop:1"), "NoApprovedClasses"),
+    ],
+)
+def test_queue_problem(spec: QueueSpec, reason: str | None) -> None:
+    problem = queue_problem(spec)
+    assert (problem and problem[0]) == reason
+
+
+class TestRequests:
+    async def test_become_jobs(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request()))
+        assert await world.admit.turn() is None
+        record = await world.job(JOB)
+        assert (record.state, record.request_name, record.created_by) == ("queued", "nightly", "request:nightly")
+        assert world.resources.written == [], "settle writes the status, from the record"
+
+    async def test_are_admitted_once(self, world: World) -> None:
+        obj = world.resources.put(a_request())
+        for _ in range(3):
+            world.poke(REQUESTS, obj)
+            await world.admit.turn()
+        assert (await world.job(JOB)).rev == 1
+
+    async def test_keep_their_job_when_the_queue_gets_other_defaults(self, world: World) -> None:
+        """The status with the job's id is not written yet, and the operator looks again."""
+        world.poke(REQUESTS, obj := world.resources.put(a_request()))
+        await world.admit.turn()
+        await world.store.put_queue(QUEUE_KEY, a_queue().model_copy(update={"default_max_retries": 0}))
+        world.poke(REQUESTS, obj)
+        await world.admit.turn()
+        assert world.resources.written == []
+        assert (await world.job(JOB)).max_retries == 3
+
+    async def test_whose_job_was_lost_with_redis_get_it_again(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request(status={"jobId": JOB, "state": "queued"})))
+        await world.admit.turn()
+        assert await world.state(JOB) == "queued"
+
+    async def test_whose_code_may_have_run_do_not(self, world: World) -> None:
+        status = {"jobId": JOB, "state": "launched", "kubeJob": "bgjob-1"}
+        world.poke(REQUESTS, world.resources.put(a_request(status=status)))
+        await world.admit.turn()
+        assert await world.store.job(JOB) is None
+
+    async def test_that_have_ended_are_left_alone(self, world: World) -> None:
+        status = {"conditions": [{"type": "Failed", "status": "True"}]}
+        world.poke(REQUESTS, world.resources.put(a_request(status=status)))
+        await world.admit.turn()
+        assert await world.store.job(JOB) is None
+
+    @pytest.mark.parametrize("gone", ["deleted", "being deleted", "replaced"])
+    async def test_cancel_their_job_when_they_are(self, world: World, gone: str) -> None:
+        obj = world.resources.put(a_request())
+        world.poke(REQUESTS, obj)
+        await world.admit.turn()
+        match gone:
+            case "deleted":
+                world.resources.remove(obj)
+            case "being deleted":
+                obj["metadata"]["deletionTimestamp"] = "2026-11-24T17:40:00Z"
+            case _:
+                again = a_request()
+                again["metadata"]["uid"] = "another"
+                world.resources.put(again)
+        world.pokes.add(Poke(REQUESTS, NAMESPACE, "nightly", "uid-of-nightly"))
+        await world.admit.turn()
+        record = await world.job(JOB)
+        assert (record.state, record.stopped_by, record.note) == (
+            "cancelled",
+            "request:nightly",
+            "its request was deleted",
+        )
+
+    async def test_that_are_deleted_stop_what_runs(self, world: World) -> None:
+        obj = world.resources.put(a_request())
+        world.poke(REQUESTS, obj)
+        await world.admit.turn()
+        await world.dispatch()
+        await world.launch()
+        await world.pod_starts(JOB)
+        world.resources.remove(obj)
+        world.poke(REQUESTS, obj)
+        await world.admit.turn()
+        await world.stop()
+        await world.stop()
+        assert await world.state(JOB) == "cancelled"
+        assert world.launcher.view(JOB) is None
+
+    @pytest.mark.parametrize(
+        ("spec", "reason"),
+        [
+            ({"class": "elsewhere.Evil"}, "ClassNotApproved"),
+            ({"image": "evil:1"}, "ImageNotAllowed"),
+            ({"method": "_private"}, "InvalidSpec"),
+            ({"parameters": [2**63]}, "InvalidParameters"),
+        ],
+    )
+    async def test_that_can_never_run_say_why(self, world: World, spec: dict[str, Any], reason: str) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request(**spec)))
+        assert await world.admit.turn() is None
+        (said,) = world.resources.statuses("nightly")
+        assert (said["state"], said["conditions"][0]["reason"]) == ("failed", reason)
+        assert await world.store.job(JOB) is None
+
+    async def test_wait_for_their_queue(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
+        for _ in range(3):
+            assert await world.admit.turn() == 5.0
+        (said,) = world.resources.statuses("nightly")
+        assert "no BackgroundJobQueue 'reports'" in said["reason"]
+        assert "state" not in said
+        await world.store.put_queue("shop/reports", a_queue())
+        assert await world.admit.turn() is None
+        assert await world.state(JOB) == "queued"
+
+    async def test_that_wait_do_not_keep_the_loop_turning(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
+        world.poked.clear()
+        await world.admit.turn()
+        assert world.poked == [], "it comes back after its five seconds, not at once"
+
+    async def test_wait_while_redis_is_full(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def full(_: object) -> None:
+            raise StoreFullError("Redis is at its memory limit")
+
+        monkeypatch.setattr(world.store, "enqueue", full)
+        world.poke(REQUESTS, world.resources.put(a_request()))
+        assert await world.admit.turn() == 5.0
+        assert world.resources.statuses("nightly")[0]["reason"] == "Redis is at its memory limit"
+        monkeypatch.undo()
+        assert await world.admit.turn() is None
+        assert await world.state(JOB) == "queued"
+
+    async def test_wait_while_kubernetes_is_away(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request()))
+        world.resources.away = True
+        assert await world.admit.turn() == 5.0
+        world.resources.away = False
+        assert await world.admit.turn() is None
+        assert await world.state(JOB) == "queued"
+
+    async def test_that_wait_survive_an_error_with_another(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request("waits", queue="reports")))
+        world.poke(QUEUES, world.resources.put(a_queue_object("breaks")))
+
+        async def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(world.store, "put_queue", broken)
+        with pytest.raises(ZeroDivisionError):
+            await world.admit.turn()
+        assert [poke.name for poke in iter(world.pokes.take, None)] == ["waits"]
+
+
+class TestQueues:
+    async def test_go_to_redis(self, world: World) -> None:
+        world.poke(QUEUES, world.resources.put(a_queue_object("reports", maxConcurrent=3, paused=True)))
+        await world.admit.turn()
+        queue = await world.store.queue("shop/reports")
+        assert queue is not None
+        assert (queue.spec.max_concurrent, queue.spec.paused) == (3, True)
+        (said,) = world.resources.statuses("reports")
+        assert (said["conditions"][0]["status"], said["observedGeneration"]) == ("True", 1)
+
+    async def test_are_told_once_for_each_generation(self, world: World) -> None:
+        for generation in (1, 1, 2):
+            obj = world.resources.put(a_queue_object("reports", generation))
+            obj["status"] = {"observedGeneration": max(generation - 1, 1)} if world.resources.written else {}
+            world.poke(QUEUES, obj)
+            await world.admit.turn()
+        assert [said["observedGeneration"] for said in world.resources.statuses("reports")] == [1, 2]
+
+    async def test_that_are_wrong_say_so_and_keep_their_last_settings(self, world: World) -> None:
+        world.poke(QUEUES, world.resources.put(a_queue_object(maxConcurrent=3)))
+        await world.admit.turn()
+        world.poke(QUEUES, world.resources.put(a_queue_object(generation=2, maxConcurrent=-1)))
+        await world.admit.turn()
+        queue = await world.store.queue(QUEUE_KEY)
+        assert queue is not None
+        assert queue.spec.max_concurrent == 3
+        assert world.resources.statuses("default")[-1]["conditions"][0]["reason"] == "InvalidSpec"
+
+    async def test_that_are_deleted_launch_nothing_more(self, world: World) -> None:
+        world.pokes.add(Poke(QUEUES, NAMESPACE, "default", ""))
+        await world.admit.turn()
+        await world.queued()
+        await world.dispatch()
+        assert await world.store.queue_keys() == []
+        assert world.launcher.posts == []

@@ -1,0 +1,183 @@
+"""observe: what happens to KubeJobs is taken into the records."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs.wire import State
+from bgjobs_core.redis_door import StoreUnavailableError
+from bgjobs_operator.launcher import Gone
+from bgjobs_operator.observe import Do, plan_gone, plan_seen
+from tests.store.builders import QUEUE_KEY
+from tests.unit.operator.builders import a_kube_job, a_pod, a_record
+from tests.unit.operator.world import until
+
+if TYPE_CHECKING:
+    from bgjobs_core.records import JobRecord
+    from bgjobs_operator.launcher import KubeJobView
+    from tests.unit.operator.world import World
+
+THERE = a_kube_job().build()
+DELETING = a_kube_job().deleting().build()
+ANOTHER = a_kube_job().with_uid("kube-2").build()
+COMPLETE = a_kube_job().complete().build()
+FAILED = a_kube_job().failed().build()
+
+LAUNCHED = a_record().launched().build()
+
+
+@pytest.mark.parametrize(
+    ("view", "job", "failures_known", "expected"),
+    [
+        pytest.param(THERE, None, 0, [], id="no record: Redis may be older than the world"),
+        pytest.param(THERE, a_record().launching().build(), 0, [Do.BIND], id="launching: the answer was lost"),
+        pytest.param(THERE, a_record().build(), 0, [Do.BIND], id="queued again, and it came late"),
+        pytest.param(THERE, a_record().waiting(State.SCHEDULED).build(), 0, [Do.BIND], id="scheduled again"),
+        pytest.param(COMPLETE, a_record().launching().build(), 0, [Do.BIND, Do.COMPLETE], id="unbound, but complete"),
+        pytest.param(THERE, a_record().waiting(State.PAUSED).build(), 0, [Do.DELETE_STRAY], id="paused"),
+        pytest.param(THERE, a_record().waiting(State.BLOCKED).build(), 0, [Do.DELETE_STRAY], id="blocked"),
+        pytest.param(DELETING, a_record().waiting(State.PAUSED).build(), 0, [], id="paused, and it goes already"),
+        pytest.param(THERE, LAUNCHED, 0, [], id="nothing is new"),
+        pytest.param(a_kube_job().failing(1).build(), LAUNCHED, 0, [Do.READ_PODS], id="a pod has failed"),
+        pytest.param(a_kube_job().failing(1).build(), LAUNCHED, 1, [], id="the same pod as before"),
+        pytest.param(COMPLETE, LAUNCHED, 0, [Do.COMPLETE], id="complete"),
+        pytest.param(FAILED, LAUNCHED, 1, [Do.READ_PODS, Do.FAILED], id="failed: the last pod says it best"),
+        pytest.param(ANOTHER, LAUNCHED, 0, [Do.DELETE_STRAY], id="launched by another one"),
+        pytest.param(
+            a_kube_job().with_uid("kube-2").deleting().build(), LAUNCHED, 0, [], id="another one, which goes already"
+        ),
+        pytest.param(THERE, a_record().stopping().build(), 0, [Do.POKE_STOP], id="stopping, unbound"),
+        pytest.param(THERE, a_record().stopping("kube-1").build(), 0, [Do.POKE_STOP], id="stopping"),
+        pytest.param(COMPLETE, a_record().stopping("kube-1").build(), 0, [Do.POKE_STOP], id="stopping, too late"),
+        pytest.param(ANOTHER, a_record().stopping("kube-1").build(), 0, [Do.DELETE_STRAY], id="stopping another one"),
+        pytest.param(THERE, a_record().ended(State.SUCCEEDED, "kube-1").build(), 0, [], id="succeeded: it ends soon"),
+        pytest.param(THERE, a_record().ended(State.FAILED, "kube-1").build(), 0, [], id="failed: it ends soon"),
+        pytest.param(THERE, a_record().ended(State.CANCELLED, "kube-1").build(), 0, [Do.DELETE_STRAY], id="cancelled"),
+        pytest.param(DELETING, a_record().ended(State.CANCELLED, "kube-1").build(), 0, [], id="cancelled, it goes"),
+        pytest.param(THERE, a_record().ended(State.CANCELLED).build(), 0, [Do.DELETE_STRAY], id="cancelled before"),
+        pytest.param(THERE, a_record().ended(State.FAILED).build(), 0, [Do.DELETE_STRAY], id="failed before it came"),
+    ],
+)
+def test_plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int, expected: list[Do]) -> None:
+    assert plan_seen(view, job, failures_known) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        pytest.param(None, [], id="no record"),
+        pytest.param(LAUNCHED, [Do.CHECK_ABSENT], id="launched: look, for a watch is no proof"),
+        pytest.param(a_record().launched("kube-2").build(), [], id="bound to another one"),
+        pytest.param(a_record().launching().build(), [], id="unbound: it is POSTed again"),
+        pytest.param(a_record().stopping("kube-1").build(), [Do.POKE_STOP], id="stopping"),
+        pytest.param(a_record().ended(State.SUCCEEDED, "kube-1").build(), [], id="ended"),
+    ],
+)
+def test_plan_gone(job: JobRecord | None, expected: list[Do]) -> None:
+    assert plan_gone(THERE, job) == expected
+
+
+class TestEndings:
+    async def test_complete(self, world: World) -> None:
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.change(job, complete=True)
+        await world.observe()
+        assert await world.state(job) == "succeeded"
+        assert [attempt.outcome for attempt in await world.attempts(job)] == ["succeeded"]
+
+    async def test_complete_without_any_start(self, world: World) -> None:
+        job = await world.launched()
+        world.launcher.change(job, complete=True)
+        await world.observe()
+        assert (await world.job(job)).attempt == 0
+        assert await world.state(job) == "succeeded"
+
+    async def test_oom(self, world: World) -> None:
+        """It kills the runner too, so the container's status is all there is; Kubernetes tries again."""
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.pod(job, a_pod().exited(137, "OOMKilled").build())
+        world.launcher.change(job, failed=1)
+        await world.observe()
+        record = await world.job(job)
+        assert (record.state, record.phase, record.reason) == ("launched", "retrying", "oom_killed")
+        assert [(one.outcome, one.exit_code) for one in await world.attempts(job)] == [("oom_killed", 137)]
+        assert (await world.pod_starts(job, "pod-2")).attempt == 2
+
+    async def test_oom_of_the_last_attempt_is_the_outcome_of_the_job(self, world: World) -> None:
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.pod(job, a_pod().exited(137, "OOMKilled").build())
+        world.launcher.change(job, failed=1, failure="BackoffLimitExceeded", message="Job has reached the limit")
+        await world.observe()
+        record = await world.job(job)
+        assert (record.state, record.outcome) == ("failed", "oom_killed")
+        assert record.reason == "BackoffLimitExceeded: Job has reached the limit"
+
+    async def test_pods_of_other_attempts_change_nothing(self, world: World) -> None:
+        job = await world.launched()
+        await world.pod_starts(job, "pod-1")
+        world.launcher.pod(job, a_pod("pod-0").exited(137, "OOMKilled").build())
+        world.launcher.pod(job, a_pod("pod-1").build())
+        world.launcher.change(job, failed=1)
+        await world.observe()
+        assert [attempt.ended_at for attempt in await world.attempts(job)] == [None]
+
+    async def test_deleted_by_somebody_is_lost(self, world: World) -> None:
+        job = await world.launched()
+        watch = asyncio.create_task(world.observer.run())
+        await until(lambda: world.observer.views)
+        world.launcher.vanish(job)
+        await until(lambda: not world.observer.views)
+        other = await world.launched()
+        await until(lambda: world.launcher.uid(other) in world.observer.views)  # so it is done with the one before
+        watch.cancel()
+        await asyncio.wait({watch})
+        record = await world.job(job)
+        assert (record.state, record.outcome) == ("failed", "lost")
+        assert (await world.store.queue_load(QUEUE_KEY)).owned == 1, "that of the other job"
+
+    async def test_a_stale_deletion_is_no_proof(self, world: World) -> None:
+        job = await world.launched()
+        view = world.launcher.view(job)
+        assert view is not None
+        watch = asyncio.create_task(world.observer.run())
+        await until(lambda: world.observer.views)
+        world.launcher.tell(Gone(view))
+        await until(lambda: not world.observer.views)
+        world.launcher.change(job, active=1)
+        await until(lambda: world.observer.views)
+        watch.cancel()
+        await asyncio.wait({watch})
+        assert await world.state(job) == "launched"
+
+
+class TestTrouble:
+    async def test_what_vanishes_while_redis_is_away_is_noticed(self, world: World) -> None:
+        job = await world.launched()
+        await world.observe()
+        world.store.failing = StoreUnavailableError("gone")
+        with pytest.raises(StoreUnavailableError):
+            await world.observe()
+        world.launcher.vanish(job, silently=True)
+        world.store.failing = None
+        await world.observe()
+        await world.reconcile.turn()
+        record = await world.job(job)
+        assert (record.state, record.outcome) == ("failed", "lost")
+
+    async def test_pods_that_could_not_be_read_are_read_again(self, world: World) -> None:
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.pod(job, a_pod().exited(1).build())
+        view = world.launcher.change(job, failed=1)
+        world.launcher.away = True
+        with pytest.raises(Exception, match="connection refused"):
+            await world.observer.seen(view)
+        world.launcher.away = False
+        await world.observer.seen(view)
+        assert [attempt.outcome for attempt in await world.attempts(job)] == ["error"]

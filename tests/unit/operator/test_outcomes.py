@@ -1,0 +1,79 @@
+"""What the end of a pod or of a KubeJob says, when the runner itself could not say it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bgjobs.wire import Outcome
+from bgjobs_operator.launcher import PodView
+from bgjobs_operator.outcomes import of_kube_job, of_pod
+from tests.unit.operator.builders import a_kube_job, a_pod
+
+ABORTED = json.dumps({"outcome": "aborted", "error": {"type": "Abort", "message": "no such customer"}})
+FAILED = json.dumps({"outcome": "error", "error": {"type": "ValueError", "message": "bad"}})
+
+
+@pytest.mark.parametrize(
+    ("pod", "outcome", "exit_code", "error_type"),
+    [
+        pytest.param(a_pod().exited(0, "Completed").build(), "succeeded", 0, None, id="it went well"),
+        pytest.param(a_pod().exited(0).disrupted().build(), "succeeded", 0, None, id="faster than its eviction"),
+        pytest.param(a_pod().exited(1).saying(FAILED).build(), "error", 1, "ValueError", id="it left a message"),
+        pytest.param(a_pod().exited(64).saying(ABORTED).build(), "aborted", 64, "Abort", id="aborted"),
+        pytest.param(
+            a_pod().exited(1).saying('{"outcome": "timed_out"}').build(), "timed_out", 1, None, id="no error in it"
+        ),
+        pytest.param(
+            a_pod().exited(1).saying('{"outcome": "error", "error": {}}').build(), "error", 1, None, id="empty error"
+        ),
+        pytest.param(a_pod().exited(137, "OOMKilled").build(), "oom_killed", 137, "OOMKilled", id="out of memory"),
+        pytest.param(
+            a_pod().exited(137, "OOMKilled").saying(FAILED).build(),
+            "oom_killed",
+            137,
+            "OOMKilled",
+            id="out of memory, whatever the child left",
+        ),
+        pytest.param(a_pod().disrupted().build(), "disrupted", None, "Disrupted", id="its node went away"),
+        pytest.param(
+            a_pod().exited(143).disrupted().saying(FAILED).build(), "disrupted", 143, "Disrupted", id="evicted"
+        ),
+        pytest.param(a_pod().exited(137).build(), "error", 137, "Killed", id="killed"),
+        pytest.param(
+            a_pod().exited(137, "DeadlineExceeded").build(), "timed_out", 137, "DeadlineExceeded", id="backstop"
+        ),
+        pytest.param(a_pod().exited(9).build(), "error", 9, "Error", id="the runner itself failed"),
+        pytest.param(a_pod().exited(None, "").build(), "error", None, "Error", id="nothing is known"),
+    ],
+)
+def test_of_pod(pod: PodView, outcome: str, exit_code: int | None, error_type: str | None) -> None:
+    ending = of_pod(pod)
+    assert (ending.outcome, ending.exit_code) == (outcome, exit_code)
+    assert (json.loads(ending.error)["type"] if ending.error else None) == error_type
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["", "Traceback (most recent call last):", "[]", '"error"', "7", "null", "{}", '{"outcome": "great"}',
+     '{"outcome": []}', "[" * 4096],
+)  # fmt: skip
+def test_a_message_that_is_not_the_runners_says_nothing(message: str) -> None:
+    """Job code can write to that file too."""
+    ending = of_pod(a_pod().exited(1).saying(message).build())
+    assert ending.outcome is Outcome.ERROR
+    assert "exit code 1" in ending.error
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        ("BackoffLimitExceeded", "error"),
+        ("DeadlineExceeded", "timed_out"),
+        ("PodFailurePolicy", "rejected"),
+        ("Failed", "error"),
+    ],
+)
+def test_of_kube_job(reason: str, outcome: str) -> None:
+    assert of_kube_job(a_kube_job().failed(reason).build()) == outcome

@@ -1,0 +1,158 @@
+"""When something is due, overdue, or stuck: small policies on times, one table each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs.wire import State
+from bgjobs_operator import dispatch, retire
+from bgjobs_operator.admit import due_ms
+from bgjobs_operator.health import Health, stuck
+from bgjobs_operator.lease import Seen, may_take
+from bgjobs_operator.loop import Loop
+from bgjobs_operator.reconcile import overdue, pending_reason
+from bgjobs_operator.settle import ready
+from tests.unit.operator.builders import CREATED, CREATED_MS, a_pod, a_queue_record, a_record
+
+if TYPE_CHECKING:
+    from bgjobs_core.records import JobRecord
+    from bgjobs_operator.launcher import PodView
+
+NOW = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("next_due", "expected"),
+    [(None, 4.0), (NOW + 60_000, 4.0), (NOW + 1500, 1.5), (NOW, 0.0), (NOW - 1, 0.0)],
+)
+def test_dispatch_sleeps_until_the_next_job_is_due(next_due: int | None, expected: float) -> None:
+    assert dispatch.sleep_seconds(next_due, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("oldest", "expected"),
+    [(None, 60.0), (NOW, 60.0), (NOW - 570_000, 30.0), (NOW - 600_000, 0.0), (NOW - 900_000, 0.0)],
+)
+def test_retire_sleeps_until_a_kube_job_was_kept_for_ten_minutes(oldest: int | None, expected: float) -> None:
+    assert retire.sleep_seconds(oldest, 600, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        pytest.param(a_record().but(changed_at=NOW).build(), False, id="just changed: more may follow"),
+        pytest.param(a_record().but(changed_at=NOW - 1499).build(), False, id="not quiet for long enough"),
+        pytest.param(a_record().but(changed_at=NOW - 1500).build(), True, id="quiet"),
+        pytest.param(a_record().ended(State.FAILED).but(changed_at=NOW).build(), True, id="an end is told at once"),
+    ],
+)
+def test_settle_writes(job: JobRecord, expected: bool) -> None:
+    assert ready(job, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("created", "delay", "now_ms", "expected"),
+    [
+        pytest.param(CREATED, 0, CREATED_MS, None, id="no delay"),
+        pytest.param(CREATED, 60, CREATED_MS + 400, CREATED_MS + 60_400, id="at once: the present is more exact"),
+        pytest.param(CREATED, 60, CREATED_MS + 90_000, CREATED_MS + 61_000, id="later: never shorter than asked"),
+        pytest.param(CREATED, 0.25, CREATED_MS + 400, CREATED_MS + 650, id="less than a second"),
+        pytest.param("2026-11-24T18:36:35+01:00", 60, CREATED_MS, CREATED_MS + 60_000, id="another zone"),
+    ],
+)
+def test_a_request_becomes_due(created: str, delay: float, now_ms: int, expected: int | None) -> None:
+    assert due_ms(created, delay, now_ms) == expected
+
+
+DEADLINE = 1800_000
+
+
+@pytest.mark.parametrize(
+    ("job", "now", "expected"),
+    [
+        pytest.param(a_record().launched(at=NOW).build(), NOW + DEADLINE, False, id="to the very end"),
+        pytest.param(a_record().launched(at=NOW).build(), NOW + DEADLINE + 1, True, id="never started"),
+        pytest.param(a_record().launching(claimed_at=NOW).build(), NOW + DEADLINE + 1, True, id="never launched"),
+        pytest.param(
+            a_record().launching(claimed_at=NOW - 9).launched(at=NOW).build(), NOW + DEADLINE, False, id="from the bind"
+        ),
+        pytest.param(a_record().launched(at=NOW).attempted(1).build(), NOW + 9 * DEADLINE, False, id="it has started"),
+        pytest.param(a_record().build(), NOW + 9 * DEADLINE, False, id="it has no slot"),
+    ],
+)
+def test_overdue(job: JobRecord, now: int, expected: bool) -> None:
+    assert overdue(job, a_queue_record(pending_deadline_seconds=1800), now) is expected
+
+
+def test_without_a_queue_nothing_is_overdue() -> None:
+    assert not overdue(a_record().launched(at=0).build(), None, 9 * DEADLINE)
+
+
+@pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        ([], ""),
+        ([a_pod().build()], ""),
+        ([a_pod().waiting("ContainerCreating").build()], ""),
+        ([a_pod().waiting("PodInitializing").build()], ""),
+        ([a_pod().waiting("ErrImagePull", "not found").build()], "ErrImagePull: not found"),
+        ([a_pod().waiting("Unschedulable").build()], "Unschedulable"),
+        ([a_pod().waiting("ContainerCreating").build(), a_pod().waiting("CrashLoopBackOff").build()], "CrashLoopBackOff"),
+    ],
+)  # fmt: skip
+def test_why_a_job_is_pending(pods: list[PodView], expected: str) -> None:
+    assert pending_reason(pods) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "expected"),
+    [
+        pytest.param(Seen("", "", 0), 1, True, id="nobody holds it"),
+        pytest.param(Seen("other/1", "t", 100), 115, False, id="renewed 15 s ago"),
+        pytest.param(Seen("other/1", "t", 100), 115.1, True, id="not renewed any more"),
+        pytest.param(Seen("me/1", "t", 100), 101, True, id="an earlier process of this pod: it is dead"),
+        pytest.param(Seen("me/2", "t", 100), 101, True, id="ourselves"),
+        pytest.param(Seen("me-too/1", "t", 100), 101, False, id="a pod whose name begins alike"),
+    ],
+)
+def test_may_take_the_lease(seen: Seen, now: float, expected: bool) -> None:
+    assert may_take(seen, "me/2", now) is expected
+
+
+async def nothing() -> float | None:
+    """A turn."""
+
+
+def loop(name: str, period: float, turned_at: float, failing: str = "") -> Loop:
+    return Loop(name, nothing, period, turned_at, failing)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(100.0, []), (165.0, []), (165.1, ["quick"]), (221.0, ["quick", "slow"])],
+)
+def test_a_loop_is_stuck_a_minute_after_its_period(now: float, expected: list[str]) -> None:
+    assert stuck([loop("quick", 5, 100), loop("slow", 60, 100)], now) == expected
+
+
+class TestHealth:
+    def test_only_a_stuck_loop_of_the_leader_is_a_reason_to_restart(self) -> None:
+        health = Health(leading=True, loops=[loop("quick", 5, 0, failing="Redis does not answer")])
+        assert health.live(1) == (200, {"leading": True, "stuck": []})
+        assert health.live(99) == (500, {"leading": True, "stuck": ["quick"]})
+        health.leading = False
+        assert health.live(99) == (200, {"leading": False, "stuck": []})
+
+    def test_a_failing_loop_is_a_matter_of_readiness(self) -> None:
+        health = Health(leading=True, loops=[loop("quick", 5, 0, failing="Redis does not answer"), loop("slow", 60, 0)])
+        assert health.ready() == (503, {"leading": True, "problems": {"quick": "Redis does not answer"}})
+
+    def test_a_replica_that_stands_by_is_ready_to(self) -> None:
+        assert Health().ready() == (200, {"leading": False, "problems": {}})
+        assert Health(loops=[loop("quick", 5, 0, failing="old news")]).ready()[0] == 200
+
+    def test_a_problem_of_the_process_counts_for_both(self) -> None:
+        health = Health(problems={"redis": "gone"})
+        assert health.ready() == (503, {"leading": False, "problems": {"redis": "gone"}})

@@ -1,0 +1,116 @@
+"""retire: KubeJobs are deleted after R, records after their retention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from bgjobs_operator.launcher import LauncherUnreachableError
+from bgjobs_operator.retire import BATCH
+from tests.store.builders import a_job, a_queue, many
+from tests.unit.operator.builders import a_request
+
+if TYPE_CHECKING:
+    from tests.store.builders import JobBuilder
+    from tests.unit.operator.world import World
+
+
+async def succeeded(world: World, builder: JobBuilder | None = None) -> str:
+    """A job that has ended."""
+    job = await world.launched(builder)
+    await world.pod_starts(job)
+    await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    return job
+
+
+async def test_a_kube_job_is_kept_for_ten_minutes(world: World) -> None:
+    job = await succeeded(world)
+    retire = world.retire()
+    world.forward(590)
+    wait = await retire.turn()
+    assert wait == pytest.approx(10, abs=1)
+    assert world.launcher.deletes == []
+    uid = world.launcher.uid(job)
+    world.forward(11)
+    await retire.turn()
+    assert world.launcher.deletes == [(f"bgjob-{job}", uid)]
+    assert await world.state(job) == "succeeded", "its record stays"
+    await retire.turn()
+    assert len(world.launcher.deletes) == 1
+
+
+async def test_a_record_goes_after_its_retention(world: World) -> None:
+    job = await succeeded(world, a_job().kept(3600))
+    retire = world.retire()
+    world.forward(3590)
+    await retire.turn()
+    assert await world.store.job(job) is not None
+    world.forward(11)
+    await retire.turn()
+    assert await world.store.job(job) is None
+    assert len(world.launcher.deletes) == 1
+
+
+async def test_a_request_goes_with_its_record(world: World) -> None:
+    world.resources.put(a_request())
+    await succeeded(world, a_job().of_request("nightly").kept(3600))
+    await world.settle.turn()
+    world.forward(3601)
+    await world.retire().turn()
+    assert world.resources.deleted == ["nightly"]
+
+
+async def test_a_kube_job_does_not_outlive_its_record(world: World) -> None:
+    """A queue may keep records for less than R; nobody would know of the KubeJob any more."""
+    job = await succeeded(world, a_job().kept(60))
+    world.forward(61)
+    await world.retire().turn()
+    assert await world.store.job(job) is None
+    assert world.launcher.view(job) is None
+
+
+async def test_a_job_without_a_kube_job_has_nothing_to_delete(world: World) -> None:
+    job = await world.queued()
+    await world.store.stop(job, "cancelled", "ada", "")
+    world.forward(3601)
+    await world.retire().turn()
+    assert world.launcher.deletes == []
+    assert await world.store.job(job) is None
+
+
+@pytest.mark.parametrize("index", [keys.ended, keys.expiring])
+async def test_what_is_left_is_taken_up_at_once(world: World, index: keys.Key) -> None:
+    for job in many(a_job(), BATCH + 1):
+        await world.store.enqueue(job)
+        await world.store.stop(job.id, "cancelled", "ada", "")
+    retire = world.retire()
+    world.forward(601 if index is keys.ended else 3601)
+    assert await retire.turn() == 0.0
+    await retire.turn()
+    assert await world.store.ids_in(index) == []
+
+
+async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: World) -> None:
+    await world.store.put_queue("closed/default", a_queue())
+    refused = await succeeded(world, a_job().on("default", "closed"))
+    other = await succeeded(world)
+    world.launcher.refused_namespaces.add("closed")
+    world.forward(601)
+    retire = world.retire()
+    with pytest.raises(LauncherUnreachableError, match="namespace closed"):
+        await retire.turn()
+    assert world.launcher.view(other) is None
+    world.launcher.refused_namespaces.clear()
+    await retire.turn()
+    assert world.launcher.view(refused) is None, "its turn comes when it can"
+
+
+async def test_an_index_entry_without_a_record_does_not_turn_the_loop_for_ever(world: World, client: object) -> None:
+    job = await succeeded(world)
+    del client
+    world.forward(3601)
+    await world.retire().turn()
+    assert await world.store.job(job) is None
+    assert await world.retire().turn() == 60.0

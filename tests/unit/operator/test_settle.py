@@ -1,0 +1,123 @@
+"""settle: the status of requests follows the records, in few writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from bgjobs_core.kube import KubeRefusedError
+from bgjobs_operator.settle import COALESCE_SECONDS
+from tests.store.builders import a_job, a_queue
+from tests.unit.operator.builders import a_request
+
+if TYPE_CHECKING:
+    from tests.unit.operator.world import World
+
+OF_NIGHTLY = a_job().of_request("nightly")
+
+
+async def dirty(world: World) -> list[str]:
+    return await world.store.ids_in(keys.dirty)
+
+
+async def test_a_job_that_is_over_at_once_is_written_once(world: World) -> None:
+    world.resources.put(a_request())
+    job = await world.launched(OF_NIGHTLY)
+    assert await world.settle.turn() == COALESCE_SECONDS / 3
+    await world.pod_starts(job)
+    await world.settle.turn()
+    await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    assert await world.settle.turn() is None
+    assert [said["state"] for said in world.resources.statuses("nightly")] == ["succeeded"]
+    assert await dirty(world) == []
+
+
+async def test_a_normal_job_takes_three_writes(world: World) -> None:
+    world.resources.put(a_request())
+    job = await world.queued(OF_NIGHTLY)
+    for _ in range(8):  # it waits for a slot
+        world.forward(0.5)
+        await world.settle.turn()
+    await world.dispatch()
+    await world.settle.turn()
+    await world.launch()
+    await world.settle.turn()
+    await world.store.observe_phase(job, world.launcher.uid(job), "pending", "")
+    world.forward(1)
+    await world.pod_starts(job)
+    for _ in range(20):  # it runs
+        world.forward(0.5)
+        await world.settle.turn()
+    await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    for _ in range(8):
+        world.forward(0.5)
+        await world.settle.turn()
+    said = [(one["state"], one.get("phase")) for one in world.resources.statuses("nightly")]
+    assert said == [("queued", None), ("launched", "running"), ("succeeded", None)]
+
+
+async def test_what_changes_while_it_is_written_is_written_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.resources.put(a_request())
+    job = await world.launched(OF_NIGHTLY)
+    world.forward(2)
+    write = world.resources.apply_status
+
+    async def slow(*what: object) -> bool:
+        monkeypatch.undo()
+        await world.pod_starts(job)
+        return await write(*what)  # pyright: ignore[reportArgumentType] - as it was called
+
+    monkeypatch.setattr(world.resources, "apply_status", slow)
+    assert await world.settle.turn() is not None
+    assert await dirty(world) == [job]
+    world.forward(2)
+    assert await world.settle.turn() is None
+    assert [said.get("phase") for said in world.resources.statuses("nightly")] == ["pending", "running"]
+
+
+async def test_what_a_request_says_already_is_not_written_again(world: World) -> None:
+    world.resources.put(a_request())
+    job = await world.launched(OF_NIGHTLY)
+    world.forward(2)
+    await world.settle.turn()
+    await world.store.observe_phase(job, world.launcher.uid(job), "suspended", "")
+    await world.store.observe_phase(job, world.launcher.uid(job), "pending", "")
+    world.forward(2)
+    await world.settle.turn()
+    assert len(world.resources.written) == 1
+    assert await dirty(world) == []
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_request_that_is_gone_is_done_with(world: World, ended: bool) -> None:
+    job = await world.launched(OF_NIGHTLY)
+    if ended:
+        await world.pod_starts(job)
+        await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    world.forward(2)
+    assert await world.settle.turn() is None
+    assert await dirty(world) == []
+
+
+async def test_one_that_is_refused_does_not_keep_the_others_waiting(world: World) -> None:
+    await world.store.put_queue("closed/default", a_queue())
+    closed = a_request("closed")
+    closed["metadata"]["namespace"] = "closed"
+    world.resources.put(closed)
+    world.resources.put(a_request())
+    refused = await world.launched(a_job().on("default", "closed").of_request("closed"))
+    await world.launched(OF_NIGHTLY)
+    world.forward(2)
+    world.resources.refused.add("closed")
+    with pytest.raises(KubeRefusedError, match="namespace closed"):
+        await world.settle.turn()
+    assert [name for name, _ in world.resources.written] == ["nightly"]
+    assert await dirty(world) == [refused]
+
+
+async def test_jobs_of_clients_have_no_request(world: World) -> None:
+    await world.launched()
+    assert await world.settle.turn() is None
+    assert world.resources.written == []

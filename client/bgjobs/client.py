@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx2
 
 LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
+LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
 
 
 class LogPart(NamedTuple):
@@ -27,10 +28,12 @@ class LogPart(NamedTuple):
 
     Attributes:
         data: UTF-8 text; a piece may end within a character.
+        next_offset: where the next one begins, as the server counts.
         complete: whether nothing will come after it.
     """
 
     data: bytes
+    next_offset: int
     complete: bool
 
 
@@ -186,23 +189,32 @@ class JobClient:
     def logs(self, job_id: str, attempt: int | None = None) -> str:
         """What is there of the log of an attempt, by default the latest one's."""
         data = b""
+        offset = 0
         while True:
-            part = self.log_part(job_id, attempt, len(data))
+            part = self.log_part(job_id, attempt, offset)
             data += part.data
+            offset = part.next_offset
             if part.complete or not part.data:
                 return data.decode(errors="replace")
 
     def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart:
-        """The log of an attempt from a byte offset on.
+        """The log of an attempt from an offset on.
 
         Args:
             job_id: of the job.
             attempt: its number; None: the latest.
-            offset: how many bytes of it the caller has.
+            offset: 0, or where the part before says that the next one begins. That is the number of bytes so far,
+                until the log is so long that its middle is left out.
         """
         where = f"{_path(job_id)}/log" if attempt is None else f"{_path(job_id)}/attempts/{attempt}/log"
         response = self._transport.send("GET", where, {"offset": str(offset)})
-        return LogPart(response.content, response.headers.get(LOG_COMPLETE_HEADER, "").lower() == "true")
+        data, headers = response.content, response.headers
+        next_offset = headers.get(LOG_NEXT_HEADER, "")
+        return LogPart(
+            data,
+            int(next_offset) if next_offset.isdecimal() else offset + len(data),
+            headers.get(LOG_COMPLETE_HEADER, "").lower() == "true",
+        )
 
     def result(self, job_id: str) -> Any:
         """What the method returned.

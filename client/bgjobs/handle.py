@@ -134,7 +134,7 @@ class JobHandle:
         offset = 0
         while True:
             part = self._client.log_part(self.id, number, offset)
-            offset += len(part.data)
+            offset = part.next_offset
             if text := decoder.decode(part.data, final=part.complete):
                 yield text
             if part.complete:

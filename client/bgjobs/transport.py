@@ -121,7 +121,12 @@ class Transport:
         pid = os.getpid()
         client = self._clients.get(pid)
         if client is None:
-            new = httpx2.Client(timeout=self._timeout_seconds, transport=self._transport)
+            new = httpx2.Client(
+                timeout=self._timeout_seconds,
+                transport=self._transport,
+                # A proxy for the way out of the house does not lead to this machine.
+                trust_env=not self._server.is_local,
+            )
             # Another thread may have been faster; setdefault is atomic, so both use the same one.
             client = self._clients.setdefault(pid, new)
         return client

@@ -126,7 +126,11 @@ def token(account: str = CALLER, namespace: str = SHOP, audience: str = "bgjobs"
 def api() -> Iterator[str]:
     """The address of the API for this machine: its ClusterIP where that can be reached, else a forwarded port."""
     address = kubectl("get", "service", f"{RELEASE}-api", "-n", SYSTEM, "-o", "jsonpath={.spec.clusterIP}")
-    if _answers(f"http://{address}"):
+    try:
+        wait_until("this machine reaches the ClusterIP", lambda: _answers(f"http://{address}"), seconds=3)
+    except TimeoutError:
+        pass
+    else:
         yield f"http://{address}"
         return
     with socket.socket() as probe:
@@ -147,7 +151,7 @@ def api() -> Iterator[str]:
 def _answers(url: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/healthz", timeout=3):
+        with opener.open(f"{url}/healthz", timeout=1):
             return True
     except OSError:
         return False

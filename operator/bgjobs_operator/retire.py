@@ -58,11 +58,11 @@ class Retire:
         return await self.store.retire(job_id, "kube_job") != "kept"
 
     async def _record(self, job_id: str, until: int) -> bool:
-        """Whether it is gone; KubeJobs of what has ended before `until` were deleted already."""
+        """Whether it is gone; of what has ended after `until` the KubeJob is kept, which may not outlive its record."""
         job = await self.store.job(job_id)
         if job is not None:
-            if job.kube_uid and (job.finished_at or 0) > until:  # it may not outlive the record, its only trace
-                await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
+            if (job.finished_at or 0) > until:
+                return False
             if job.request_uid:  # the request goes with its record
                 await self.drop_request(job)
         return await self.store.retire(job_id, "record") != "kept"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import structlog
 from fakeredis import FakeAsyncRedis, FakeServer
+from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
 
 from bgjobs_api.app import Deps, create_app
 from bgjobs_core.store import Store
-from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> Iterator[None]:
+    """Only what goes wrong is logged."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

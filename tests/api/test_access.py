@@ -6,16 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.api.world import service_account
 
 from bgjobs_api import access
 from bgjobs_api.access import Action, ReviewedAccess
 from bgjobs_api.clock import Moment
 from bgjobs_core.kube import KubeError, KubeRefusedError, KubeUnreachableError
-from tests.api.world import service_account
 
 if TYPE_CHECKING:
-    from bgjobs_core.kube import Kube
     from tests.api.world import World
+
+    from bgjobs_core.kube import Kube
 
 WEB = service_account("shop", "web")
 
@@ -192,7 +193,7 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     reviewed = ReviewedAccess(kube.ask)
     for number in range(10):
         await reviewed.allowed(WEB, access.GET, f"ns-{number}", moment(0))
-    assert len(reviewed._decided) == 3  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
+    assert len(reviewed._decided) == 3  # pyright: ignore[reportPrivateUsage]
     await reviewed.allowed(WEB, access.GET, "ns-9", moment(1))
     assert len(kube.asked) == 10
 

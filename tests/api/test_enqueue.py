@@ -139,6 +139,14 @@ async def test_what_is_wrong_is_named(world: World, changes: dict[str, Any], fie
     assert problem.errors[0].message in problem.detail
 
 
+async def test_on_the_wire_it_is_class(world: World) -> None:
+    response = await world.enqueue(**{"class": None, "cls": "shop.jobs.Report"})
+    assert {error["field"]: error["message"] for error in response.json()["errors"]} == {
+        "class": "is missing",
+        "cls": "there is no such field",
+    }
+
+
 async def test_every_wrong_field_is_named(world: World) -> None:
     response = await world.enqueue(**{"class": "x", "priority": 7})
     assert {error["field"] for error in response.json()["errors"]} == {"class", "priority"}

@@ -70,7 +70,7 @@ async def test_a_number_is_written_as_it_was_stored(world: World) -> None:
 async def test_nobody_encodes_stored_parameters_again(world: World) -> None:
     """Even spelling that our own encoder would never write comes out as it lies there."""
     job_id = await world.enqueued()
-    client = world.store._client  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
+    client = world.store._client  # pyright: ignore[reportPrivateUsage]
     await client.hset(f"{{bgjobs}}:job:{job_id}", "parameters", b'[ 1.10, "\\u00e9",1E400 ]')
     assert b'"parameters":[ 1.10, "\\u00e9",1E400 ]' in (await world.get(f"/api/v1/jobs/{job_id}")).content
 

@@ -60,6 +60,7 @@ async def test_filters(world: World) -> None:
     assert await ids(world, state="scheduled") == [later]
     assert set(await ids(world, queue="mail")) == {mail, later}
     assert await ids(world, queue="mail", state="queued") == [mail]
+    assert await ids(world, queue="default", state="scheduled") == []
     assert await ids(world, **{"class": "shop.jobs.Other"}) == [other]
     assert await ids(world, queue="mail", **{"class": "shop.jobs.Other"}) == []
     assert set(await ids(world, state="queued")) == {plain, mail, other}

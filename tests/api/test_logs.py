@@ -7,14 +7,13 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.api.world import chunk, lines
 
 from bgjobs.protocol import LOG_HEAD_BYTES, MAX_CHUNK_BYTES
 from bgjobs_api import log_text
-from tests.api.world import chunk, lines
 
 if TYPE_CHECKING:
     import httpx2
-
     from tests.api.world import Pod, World
 
 
@@ -104,7 +103,7 @@ async def test_whoever_follows_gets_it_sooner(world: World) -> None:
     assert (await pod.call("beat", attempt=1)).json()["beat_seconds"] == 10
     await log(world, pod)
     assert (await pod.call("beat", attempt=1)).json()["beat_seconds"] == 1
-    client = world.store._client  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
+    client = world.store._client  # pyright: ignore[reportPrivateUsage]
     assert 0 < await client.ttl(f"{{bgjobs}}:watched:{pod.job_id}") <= 15
     await client.delete(f"{{bgjobs}}:watched:{pod.job_id}")
     assert (await pod.call("beat", attempt=1)).json()["beat_seconds"] == 10
@@ -121,14 +120,16 @@ async def test_a_log_that_has_expired_says_so(world: World) -> None:
     pod = await world.running()
     end = await ship(pod, 0, lines("one"))
     await pod.call("finish", attempt=1, outcome="succeeded")
-    client = world.store._client  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
+    client = world.store._client  # pyright: ignore[reportPrivateUsage]
     await client.delete(f"{{bgjobs}}:job:{pod.job_id}:log:1:head")
     said = f"... {end} bytes of log are not kept any more ...\n"
     assert (await log(world, pod)).text == said
     assert (await log(world, pod, offset=len(said))).text == ""
 
 
-@pytest.mark.parametrize("query", [{"offset": -1}, {"offset": 2**53}, {"offset": "x"}, {"timestamps": "x"}, {"tail": 1}])
+@pytest.mark.parametrize(
+    "query", [{"offset": -1}, {"offset": 2**53}, {"offset": "x"}, {"timestamps": "x"}, {"tail": 1}]
+)
 async def test_a_wrong_query_is_refused(world: World, query: dict[str, Any]) -> None:
     job_id = await world.enqueued()
     response = await world.get(f"/api/v1/jobs/{job_id}/log", **query)

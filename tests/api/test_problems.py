@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     import httpx2
-
     from tests.api.world import World
 
 
@@ -96,4 +95,6 @@ async def test_a_report_may_be_larger(world: World) -> None:
     more: dict[str, Any] = {"token": pod.token, "headers": {"Bgjobs-Protocol": "1"}}
     assert (await world.call("POST", f"{path}/beat", content=b" " * (MAX_BODY_BYTES + 1), **more)).status_code == 413
     assert (await world.call("POST", f"{path}/finish", content=b" " * MAX_REPORT_BYTES, **more)).status_code == 400
-    assert (await world.call("POST", f"{path}/finish", content=b" " * (MAX_REPORT_BYTES + 1), **more)).status_code == 413
+    assert (
+        await world.call("POST", f"{path}/finish", content=b" " * (MAX_REPORT_BYTES + 1), **more)
+    ).status_code == 413

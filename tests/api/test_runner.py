@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.api.world import KUBE_UID, chunk, lines, service_account
 
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_CHUNK_BYTES, MAX_ERROR_BYTES, MAX_JSON_BYTES
@@ -16,7 +17,6 @@ from bgjobs.wire import FinishRequest, LogChunk, StartReply, State
 from bgjobs_api import reports
 from bgjobs_api.problems import ProblemError
 from bgjobs_core.redis_door import StoreUnavailableError
-from tests.api.world import KUBE_UID, chunk, lines, service_account
 
 if TYPE_CHECKING:
     from tests.api.world import World
@@ -120,7 +120,9 @@ async def test_a_token_speaks_only_for_its_own_pod(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("name", ["web-7d9", "bgjob-", "xbgjob-{id}-a", "bgjob-{other}-a", "bgjob-{id}", "bgjob-{id}x-a"])
+@pytest.mark.parametrize(
+    "name", ["web-7d9", "bgjob-", "xbgjob-{id}-a", "bgjob-{other}-a", "bgjob-{id}", "bgjob-{id}x-a"]
+)
 async def test_a_pod_of_something_else_may_not_speak_for_the_job(world: World, verb: str, name: str) -> None:
     pod = await world.running()
     name = name.format(id=pod.job_id, other=new_job_id())
@@ -188,7 +190,7 @@ async def test_logs_are_kept_as_long_as_the_queue_says(world: World) -> None:
     await world.put_queue(retention={"logs_seconds": 100})
     pod = await world.running()
     await pod.call("beat", attempt=1, chunk=chunk(0, lines("a")))
-    client = world.store._client  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
+    client = world.store._client  # pyright: ignore[reportPrivateUsage]
     assert 90 < await client.ttl(f"{{bgjobs}}:job:{pod.job_id}:log:1:head") <= 100
 
 
@@ -258,7 +260,7 @@ async def test_only_some_outcomes_end_the_job(world: World, outcome: str, state:
     """After the others, whether there is another attempt is Kubernetes' decision."""
     pod = await world.running()
     error = None if outcome == "succeeded" else {"type": "E", "message": "m"}
-    body = {"attempt": 1, "outcome": outcome, "error": error, "exit_code": -9}
+    body: dict[str, Any] = {"attempt": 1, "outcome": outcome, "error": error, "exit_code": -9}
     reply = await pod.call("finish", **body)
     assert reply.json() == {"action": "recorded", "state": state}
     assert (await pod.call("finish", **body)).json() == reply.json()
@@ -269,7 +271,7 @@ async def test_only_some_outcomes_end_the_job(world: World, outcome: str, state:
 async def test_a_result_of_256_kib_is_kept_and_no_more(world: World) -> None:
     pod = await world.running()
     most = MAX_JSON_BYTES - len('""')
-    body = {"attempt": 1, "outcome": "succeeded", "has_result": True}
+    body: dict[str, Any] = {"attempt": 1, "outcome": "succeeded", "has_result": True}
     refused = await pod.call("finish", result="x" * (most + 1), **body)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "result")
     assert (await world.there(pod.job_id)).state == State.LAUNCHED

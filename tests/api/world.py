@@ -7,8 +7,6 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx2
-
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import PROTOCOL_HEADER
 from bgjobs_api.access import AccessUnavailableError, Action
@@ -19,6 +17,8 @@ from bgjobs_core.records import kube_job_name
 from bgjobs_core.resources import QueueSpec
 
 if TYPE_CHECKING:
+    import httpx2
+
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
 
@@ -56,7 +56,7 @@ class FakeAuthenticator:
     tokens: dict[str, Identity] = field(default_factory=dict[str, Identity])
     failure: Exception | None = None
 
-    async def identify(self, token: str, now: Moment) -> Identity:
+    async def identify(self, token: str, now: Moment) -> Identity:  # noqa: ARG002 - of the protocol
         if self.failure:
             raise self.failure
         if token not in self.tokens:
@@ -75,7 +75,13 @@ class FakeAccess:
     def deny(self, verb: str, target: str, *namespaces: str) -> None:
         self.denied |= {(verb, target, one) for one in (*namespaces, "")}
 
-    async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:
+    async def allowed(
+        self,
+        caller: Identity,
+        action: Action,
+        namespace: str,
+        now: Moment,  # noqa: ARG002 - of the protocol
+    ) -> bool:
         if self.away:
             raise AccessUnavailableError("no answer")
         self.asked.append((caller.user, action.verb, action.target, namespace))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import audit
-from cluster_view import creations, ended, kube_job_exists, pods_of, until_running
+from tests.cluster.cluster_view import creations, ended, kube_job_exists, pods_of, until_running
 from installation import SHOP, kubectl, wait_until
 
 if TYPE_CHECKING:
     from bgjobs import JobClient
-    from conftest import RequestOf
+    from tests.cluster.conftest import RequestOf
 
 
 def test_a_running_job_that_obeys_sigterm(client: JobClient) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import audit
-import ledger
+from tests.cluster import ledger
 from bgjobs.ids import new_job_id
-from cluster_view import ended
+from tests.cluster.cluster_view import ended
 from installation import RELEASE, SYSTEM, dev, kubectl, wait_until
 
 if TYPE_CHECKING:
     from bgjobs import JobClient
-    from conftest import RequestOf
+    from tests.cluster.conftest import RequestOf
 
 SECONDS = 120
 PER_SECOND = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cluster_view import ended
+from tests.cluster.cluster_view import ended
 from installation import SHOP, kubectl
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tests.store.life import Life
 from tests.store.servers import ALL, Servers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from bgjobs_core.redis_door import Client
 
@@ -37,15 +37,29 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def client(backend: str, servers: Servers) -> AsyncIterator[Client]:
+async def open_client(backend: str, servers: Servers) -> AsyncIterator[Callable[[], Client]]:
+    """Opens one more client of the test's Redis."""
+    fake = FakeServer()
+    opened: list[Client] = []
+
+    def open_one() -> Client:
+        client: Client = (
+            FakeAsyncRedis(server=fake) if backend == "fakeredis" else redis_door.connect(servers.url(backend))
+        )
+        opened.append(client)
+        return client
+
+    yield open_one
+    for client in opened:
+        await client.aclose()
+
+
+@pytest.fixture
+async def client(open_client: Callable[[], Client]) -> Client:
     """A client of an empty Redis."""
-    if backend == "fakeredis":
-        opened: Client = FakeAsyncRedis(server=FakeServer())
-    else:
-        opened = redis_door.connect(servers.url(backend))
-        await opened.flushall()
-    yield opened
-    await opened.aclose()
+    client = open_client()
+    await client.flushall()
+    return client
 
 
 @pytest.fixture

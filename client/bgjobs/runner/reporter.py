@@ -86,14 +86,21 @@ class Reporter:
         further = chunk is not None and self._log.received(int(_number(reply.get("next_offset"), 0)))
         return further or (progress is not None and chunk is None)
 
+    def catch_up(self) -> None:
+        """Beat until the API has what is there now; what a chatty job prints meanwhile can wait.
+
+        Raises:
+            BgjobsError: as `beat`.
+        """
+        until = self._log.end
+        while self.beat() and self._log.start < until and not self._ended.is_set():
+            pass
+
     def _run(self) -> None:
         complained = False
         while not self._ended.wait(self._beat_seconds):
             try:
-                # As many in a row as what is there now takes: what a chatty job prints meanwhile can wait.
-                until = self._log.end
-                while self.beat() and self._log.start < until and not self._ended.is_set():
-                    pass
+                self.catch_up()
                 complained = False
             except BgjobsError as error:
                 if not complained:

@@ -130,6 +130,15 @@ def test_following_one_attempt(server: FakeServer) -> None:
     ]
 
 
+def test_following_a_log_whose_middle_is_left_out(server: FakeServer) -> None:
+    far = {"Bgjobs-Log-Complete": "false", "Bgjobs-Log-Next-Offset": "1099511628000"}
+    server.reply(job(state="launched", attempt=1))
+    server.answers.extend([httpx2.Response(200, content=b"long", headers=far), log_part(b" end", complete=True)])
+
+    assert "".join(server.handle().logs(1, follow=True)) == "long end"
+    assert server.requests[-1].url.query == b"offset=1099511628000"
+
+
 def test_following_a_job_goes_from_attempt_to_attempt(server: FakeServer) -> None:
     server.reply(job(attempt=0), job(attempt=0), job(attempt=1, state="launched"))
     server.answers.append(log_part(b"first\n", complete=True))

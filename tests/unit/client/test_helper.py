@@ -96,6 +96,10 @@ def test_a_program_and_its_fork_have_a_connection_each(api: Api) -> None:
 
 def test_threads_share_one_client(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BGJOBS_URL", api.url)
+    # A laptop's proxy does not matter to a local server.
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
     clients: set[int] = set()
     barrier = threading.Barrier(8)
 

@@ -214,7 +214,6 @@ class TestPending:
         await world.pending.turn()
         assert (await world.job(job)).phase == "running"
 
-    @pytest.mark.xfail(reason="stop.lua takes `never_started` of a job that has started", strict=True)
     async def test_a_start_at_the_last_moment_counts(self, world: World) -> None:
         job = await world.launched()
         world.forward(1801)

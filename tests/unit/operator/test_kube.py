@@ -1,0 +1,106 @@
+"""The door to the Kubernetes API: our own errors behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core.kube import KubeRefusedError, KubeUnreachableError, part, parts
+from tests.unit.operator.fake_cluster import Answer, Drop, Stream, status
+
+if TYPE_CHECKING:
+    from tests.unit.operator.fake_cluster import FakeCluster
+
+
+async def test_json_in_and_out(cluster: FakeCluster) -> None:
+    cluster.script("PATCH /x", Answer({"a": 1}))
+    answer = await cluster.kube().request(
+        "PATCH", "/x", {"b": "ü"}, {"force": "true", "of": "a=b,c&d"}, "application/apply-patch+yaml"
+    )
+    (call,) = cluster.calls
+    assert answer == {"a": 1}
+    assert (call.body, call.content_type) == ({"b": "ü"}, "application/apply-patch+yaml")
+    assert call.query == {"force": "true", "of": "a=b,c&d"}
+
+
+async def test_an_empty_answer(cluster: FakeCluster) -> None:
+    cluster.script("DELETE /x", Answer(raw=b""))
+    assert await cluster.kube().request("DELETE", "/x") == {}
+
+
+async def test_a_refusal(cluster: FakeCluster) -> None:
+    cluster.script("GET /x", status(403, "Forbidden", "not you"))
+    with pytest.raises(KubeRefusedError, match="403 Forbidden: not you"):
+        await cluster.kube().request("GET", "/x")
+
+
+@pytest.mark.parametrize("answer", [Drop(), Answer(raw=b'{"a":'), Answer(raw=b"<html>")])
+async def test_a_broken_answer_leaves_open_what_was_done(cluster: FakeCluster, answer: Answer | Drop) -> None:
+    cluster.script("POST /x", answer)
+    with pytest.raises(KubeUnreachableError):
+        await cluster.kube().request("POST", "/x", {})
+
+
+async def test_nobody_listens() -> None:
+    from tests.unit.operator.fake_cluster import FakeCluster as Another  # noqa: PLC0415
+
+    async with Another() as gone:
+        kube = gone.kube()
+    with pytest.raises(KubeUnreachableError):
+        await kube.request("GET", "/x")
+    await kube.close()
+
+
+async def test_text(cluster: FakeCluster) -> None:
+    cluster.script("GET /log", Answer(raw=b"a line\nand \xff"), status(404, "NotFound"), Drop(), Drop())
+    kube = cluster.kube()
+    assert await kube.text("/log", {"tailLines": "5"}) == "a line\nand \ufffd"
+    with pytest.raises(KubeRefusedError):
+        await kube.text("/log")
+    with pytest.raises(KubeUnreachableError):
+        await kube.text("/log")
+
+
+class TestStream:
+    async def test_lines_until_the_server_ends_it(self, cluster: FakeCluster) -> None:
+        cluster.script("WATCH /x", Stream((b"one\n", b"two", b" and a half\n")))
+        assert [line async for line in cluster.kube().stream("/x", {"watch": "1"})] == [b"one\n", b"two and a half\n"]
+
+    async def test_a_long_line(self, cluster: FakeCluster) -> None:
+        """An object may have 1.5 MiB, far beyond what aiohttp takes for a line by default."""
+        line = b"x" * 1_500_000 + b"\n"
+        cluster.script("WATCH /x", Stream((line,)))
+        assert [line async for line in cluster.kube().stream("/x", {"watch": "1"})] == [line]
+
+    async def test_a_refusal(self, cluster: FakeCluster) -> None:
+        cluster.script("WATCH /x", status(410, "Expired"))
+        with pytest.raises(KubeRefusedError, match="410 Expired"):
+            _ = [line async for line in cluster.kube().stream("/x", {"watch": "1"})]
+
+    async def test_a_broken_connection(self, cluster: FakeCluster) -> None:
+        cluster.script("WATCH /x", Drop((b"one\n",)))
+        lines: list[bytes] = []
+        with pytest.raises(KubeUnreachableError):
+            async for line in cluster.kube().stream("/x", {"watch": "1"}):
+                lines.append(line)  # noqa: PERF401 - what came before the error is wanted
+        assert lines == [b"one\n"]
+
+
+@pytest.mark.parametrize(
+    ("obj", "names", "expected"),
+    [
+        ({"a": {"b": {"c": 1}}}, ("a", "b"), {"c": 1}),
+        ({"a": {"b": None}}, ("a", "b"), {}),
+        ({"a": []}, ("a", "b"), {}),
+        ({}, ("a",), {}),
+        ({"c": 1}, (), {"c": 1}),
+    ],
+)
+def test_part(obj: dict[str, object], names: tuple[str, ...], expected: dict[str, object]) -> None:
+    assert part(obj, *names) == expected
+
+
+@pytest.mark.parametrize(("obj", "expected"), [({"a": [{}]}, [{}]), ({"a": None}, []), ({}, [])])
+def test_parts(obj: dict[str, object], expected: list[object]) -> None:
+    assert parts(obj, "a") == expected

@@ -1,0 +1,234 @@
+"""The launcher on a cluster, against an API server in this process: what it asks, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bgjobs_operator.kube_launcher import KubeLauncher, pod_view, view_of
+from bgjobs_operator.launcher import (
+    Gone,
+    KubeJobView,
+    LauncherUnreachableError,
+    LaunchRefusedError,
+    Listed,
+    PodView,
+    Refusal,
+    Seen,
+)
+from tests.unit.operator.builders import JOB_ID, a_queue_record, a_record
+from tests.unit.operator.fake_cluster import Answer, Drop, status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tests.unit.operator.fake_cluster import FakeCluster
+
+JOBS = "/apis/batch/v1/namespaces/shop/jobs"
+NAME = f"bgjob-{JOB_ID}"
+ONE = f"{JOBS}/{NAME}"
+PODS = "/api/v1/namespaces/shop/pods"
+JOB = a_record().launching().build()
+QUEUE = a_queue_record()
+
+
+def kube_job(uid: str = "kube-1", job_id: str = JOB_ID, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    metadata: dict[str, Any] = {
+        "name": NAME, "namespace": "shop", "uid": uid, "resourceVersion": "7", "labels": {"bgjobs.dev/job-id": job_id},
+    }  # fmt: skip
+    return {"metadata": metadata | fields.pop("metadata", {}), "spec": {"suspend": False}, "status": {}, **fields}
+
+
+def condition(kind: str, value: str = "True", **more: str) -> dict[str, str]:
+    return {"type": kind, "status": value, **more}
+
+
+SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {}),
+        ({"status": {"active": 1, "ready": 1, "failed": 2}}, {"active": 1, "ready": 1, "failed": 2}),
+        ({"status": {"succeeded": 1, "conditions": [condition("Complete")]}}, {"succeeded": 1, "complete": True}),
+        ({"status": {"conditions": [condition("Complete", "False")]}}, {}),
+        (
+            {"status": {"failed": 1, "conditions": [condition("FailureTarget", reason="BackoffLimitExceeded")]}},
+            {"failed": 1},
+        ),
+        (
+            {"status": {"conditions": [condition("Failed", reason="BackoffLimitExceeded", message="limit")]}},
+            {"failure": "BackoffLimitExceeded", "message": "limit"},
+        ),
+        ({"status": {"conditions": [condition("Failed")]}}, {"failure": "Failed"}),
+        ({"spec": {"suspend": True}}, {"suspended": True}),
+        ({"spec": {}}, {}),
+        ({"metadata": {"deletionTimestamp": "2026-11-24T17:58:43Z"}}, {"deleting": True}),
+        ({"metadata": {"labels": {}}}, {"job_id": ""}),
+    ],
+)
+def test_what_is_seen_of_a_kube_job(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    view = view_of(json.dumps(kube_job(**fields)).encode())
+    assert view == KubeJobView(**{**vars(SEEN), **expected})
+
+
+def pod(**state: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    return {"metadata": {"name": "bgjob-pod", "uid": "pod-1"}, "status": state}
+
+
+def job_container(**state: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON
+    return [{"name": "sidecar", "state": {"running": {}}}, {"name": "job", "state": state}]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(pod(), {}, id="nothing is known yet"),
+        pytest.param(pod(phase="Running", containerStatuses=job_container(running={})), {}, id="running"),
+        pytest.param(
+            pod(phase="Failed", containerStatuses=job_container(terminated={"exitCode": 137, "reason": "OOMKilled"})),
+            {"ended": True, "exit_code": 137, "terminated_reason": "OOMKilled"},
+            id="out of memory",
+        ),
+        pytest.param(
+            pod(
+                phase="Failed",
+                reason="DeadlineExceeded",
+                message="Pod was active on the node longer than the specified deadline",
+                containerStatuses=job_container(terminated={"exitCode": 9, "reason": "Error"}),
+            ),
+            {"ended": True, "exit_code": 9, "terminated_reason": "DeadlineExceeded"},
+            id="the backstop, as a kubelet says it",
+        ),
+        pytest.param(
+            pod(phase="Succeeded", containerStatuses=job_container(terminated={"exitCode": 0, "message": "{}"})),
+            {"ended": True, "exit_code": 0, "termination_message": "{}"},
+            id="succeeded",
+        ),
+        pytest.param(
+            pod(phase="Failed", reason="Evicted", conditions=[condition("DisruptionTarget")]),
+            {"ended": True, "disrupted": True},
+            id="evicted before its container was there",
+        ),
+        pytest.param(
+            pod(containerStatuses=job_container(waiting={"reason": "ErrImagePull", "message": "not found"})),
+            {"waiting_reason": "ErrImagePull", "waiting_message": "not found"},
+            id="no image",
+        ),
+        pytest.param(
+            pod(conditions=[condition("PodScheduled", "False", reason="Unschedulable", message="0/1 nodes")]),
+            {"waiting_reason": "Unschedulable", "waiting_message": "0/1 nodes"},
+            id="no node",
+        ),
+    ],
+)
+def test_what_is_seen_of_a_pod(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert pod_view(found) == PodView(**{"name": "bgjob-pod", "uid": "pod-1", "ended": False, **expected})
+
+
+@pytest.fixture
+def launcher(cluster: FakeCluster) -> KubeLauncher:
+    return KubeLauncher(cluster.kube(), "install-1", "http://api")
+
+
+class TestCreate:
+    async def test_a_new_one(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        cluster.script(f"POST {JOBS}", Answer(kube_job(), 201))
+        assert await launcher.create(JOB, QUEUE) == "kube-1"
+        (call,) = cluster.calls
+        assert (call.body["metadata"]["name"], call.content_type) == (NAME, "application/json")
+
+    async def test_one_that_is_there(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
+        cluster.script(f"GET {ONE}", Answer(kube_job("kube-0")))
+        assert await launcher.create(JOB, QUEUE) == "kube-0"
+
+    async def test_one_that_was_there(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
+        with pytest.raises(LauncherUnreachableError, match="was there and is gone"):
+            await launcher.create(JOB, QUEUE)
+
+    async def test_something_else_of_that_name(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
+        cluster.script(f"GET {ONE}", Answer(kube_job(job_id="")))
+        with pytest.raises(LaunchRefusedError, match="another object has the name") as refused:
+            await launcher.create(JOB, QUEUE)
+        assert refused.value.refusal is Refusal.INVALID
+
+    async def test_a_refusal(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        cluster.script(f"POST {JOBS}", status(429, "TooManyRequests", "later", retryAfterSeconds=3))
+        with pytest.raises(LaunchRefusedError) as refused:
+            await launcher.create(JOB, QUEUE)
+        assert (refused.value.refusal, refused.value.message, refused.value.retry_after) == (Refusal.BUSY, "later", 3)
+
+    @pytest.mark.parametrize("answer", [Drop(), Answer(raw=b'{"metadata": {"na', status=201)])
+    async def test_no_answer_or_half_of_one(
+        self, cluster: FakeCluster, launcher: KubeLauncher, answer: Drop | Answer
+    ) -> None:
+        cluster.script(f"POST {JOBS}", answer)
+        with pytest.raises(LauncherUnreachableError):
+            await launcher.create(JOB, QUEUE)
+
+
+class TestDelete:
+    async def test_names_uid_and_propagation(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        cluster.script(f"DELETE {ONE}", Answer({}))
+        await launcher.delete("shop", NAME, "kube-1")
+        (call,) = cluster.calls
+        assert call.body["propagationPolicy"] == "Foreground"
+        assert call.body["preconditions"] == {"uid": "kube-1"}
+
+    @pytest.mark.parametrize("answer", [status(404, "NotFound"), status(409, "Conflict")])
+    async def test_of_what_is_gone_is_no_error(
+        self, cluster: FakeCluster, launcher: KubeLauncher, answer: Answer
+    ) -> None:
+        cluster.script(f"DELETE {ONE}", answer)
+        await launcher.delete("shop", NAME, "kube-1")
+
+
+@pytest.mark.parametrize("answer", [Drop(), status(403, "Forbidden"), status(500, "InternalError")])
+@pytest.mark.parametrize(
+    ("call", "ask"),
+    [
+        (f"GET {ONE}", lambda launcher: launcher.find("shop", NAME)),
+        (f"GET {PODS}", lambda launcher: launcher.pods("shop", "kube-1")),
+        (f"DELETE {ONE}", lambda launcher: launcher.delete("shop", NAME, "kube-1")),
+    ],
+)
+async def test_no_answer_is_no_absence(
+    cluster: FakeCluster,
+    launcher: KubeLauncher,
+    call: str,
+    ask: Callable[[KubeLauncher], Coroutine[Any, Any, object]],
+    answer: Answer | Drop,
+) -> None:
+    cluster.script(call, *[answer] * 2)
+    with pytest.raises(LauncherUnreachableError):
+        await ask(launcher)
+
+
+async def test_find(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    cluster.script(f"GET {ONE}", Answer(kube_job()))
+    assert await launcher.find("shop", NAME) == SEEN
+    assert await launcher.find("shop", NAME) is None
+    assert "resourceVersion" not in cluster.calls[0].query, "0 would be answered from a cache"
+
+
+async def test_pods(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Running")]}))
+    assert [one.uid for one in await launcher.pods("shop", "kube-1")] == ["pod-1"]
+    assert cluster.calls[0].query == {"labelSelector": "batch.kubernetes.io/controller-uid=kube-1"}
+
+
+async def test_watch(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    cluster.script(f"GET {JOBS}", Answer({"metadata": {"resourceVersion": "5"}, "items": [kube_job()]}))
+    cluster.script(f"WATCH {JOBS}", Drop(({"type": "DELETED", "object": kube_job()},)))
+    watch = launcher.watch("shop")
+    async with asyncio.timeout(5):
+        assert [await anext(watch) for _ in range(3)] == [Seen(SEEN), Listed("shop"), Gone(SEEN)]
+    await watch.aclose()
+    assert cluster.calls[0].query["labelSelector"] == "bgjobs.dev/install=install-1"

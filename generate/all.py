@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import custom_resources
 import lifecycle
+import openapi
 import redis_keys
 import values
 import values_schema
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
     custom_resources.files,
     lifecycle.files,
+    openapi.files,
     redis_keys.files,
     values_schema.files,
     values.files,

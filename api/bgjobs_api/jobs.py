@@ -52,7 +52,17 @@ router = APIRouter(
     ),
 )
 
-_TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+_TEXT = {
+    "description": "A piece of the log",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+    "headers": {
+        LOG_COMPLETE_HEADER: {
+            "description": "whether nothing will come after it",
+            "schema": {"type": "boolean"},
+        },
+        LOG_NEXT_HEADER: {"description": "the `offset` to ask with for what follows", "schema": {"type": "integer"}},
+    },
+}
 
 
 class ListQuery(BaseModel):
@@ -136,7 +146,8 @@ async def enqueue_job(
 async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Query()]) -> Response:
     """The latest changed first.
 
-    A page may have less than `limit` jobs, even none, and still a `next_cursor`: so many rows were looked at.
+    A page may have less than `limit` jobs, even none, and still a `next_cursor`: there is a limit to how many rows
+    it looks at, and to how many bytes it has.
     """
     cursor = None
     if query.cursor is not None:

@@ -12,7 +12,7 @@ from bgjobs_api.ids import is_stored_id
 from bgjobs_core import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from bgjobs.wire import State
     from bgjobs_core.records import JobRecord
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # A page looks at so many rows at most; a filter that finds less among them gives a short page and a cursor.
 MAX_ROWS: Final = 2000
 _BATCH_ROWS: Final = 200
+# Parameters and errors are up to 320 KiB a job, and results are read with them: neither a page nor what is
+# read at once for it may take all memory.
+MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
+_RECORDS_AT_ONCE: Final = 20
 
 Row = tuple[int, str]  # changed_at in ms, id
 
@@ -76,16 +80,15 @@ async def page(store: Store, looked_for: Filter, limit: int, cursor: Row | None)
     """The next jobs behind the cursor."""
     indexes = await asyncio.gather(*(_index(store, looked_for, one) for one in looked_for.namespaces))
     found: list[JobRecord] = []
-    before, looked_at = cursor, 0
+    before, looked_at, size_bytes = cursor, 0, 0
     while looked_at < MAX_ROWS:
         # One more than wanted tells whether there is another page.
         size = min(max(limit + 1, _BATCH_ROWS if looked_at else 0), MAX_ROWS - looked_at)
         rows = await _newest(store, indexes, before, size)
-        records = {record.id: record for record in await store.jobs([job_id for _, job_id in rows])}
-        for row in rows:
-            record = records.get(row[1])
+        async for row, record in _records(store, rows):
             if record is not None and looked_for.fits(record):
-                if len(found) == limit:
+                size_bytes += len(record.parameters) + len(record.error)
+                if found and (len(found) == limit or size_bytes > MAX_PAGE_BYTES):
                     return Page(tuple(found), None if before is None else write_cursor(before))
                 found.append(record)
             before = row
@@ -93,6 +96,15 @@ async def page(store: Store, looked_for: Filter, limit: int, cursor: Row | None)
         if len(rows) < size:
             return Page(tuple(found), None)
     return Page(tuple(found), None if before is None else write_cursor(before))
+
+
+async def _records(store: Store, rows: Sequence[Row]) -> AsyncGenerator[tuple[Row, JobRecord | None]]:
+    """Each row with its record, None if that is gone."""
+    for start in range(0, len(rows), _RECORDS_AT_ONCE):
+        some = rows[start : start + _RECORDS_AT_ONCE]
+        records = {record.id: record for record in await store.jobs([job_id for _, job_id in some])}
+        for row in some:
+            yield row, records.get(row[1])
 
 
 async def _index(store: Store, looked_for: Filter, namespace: str) -> str:

@@ -78,7 +78,6 @@ async def start(
     record = await _record_for(deps, caller, job_id, body)
     # The queue is read first: from `run` on the attempt counts, so nothing may fail after it.
     queue = await deps.store.queue(record.queue_key) if record else None
-    beat_seconds = await _beat_seconds(deps, job_id)
     if record is not None and queue is None and record.state not in TERMINAL | {State.STOPPING}:
         # As in the store, the jobs of a queue that is gone wait for one of that name.
         reason = f"there is no BackgroundJobQueue {record.queue!r} any more"
@@ -98,7 +97,7 @@ async def start(
             "method": record.method,
             "approved_classes": list(queue.spec.approved_classes),
             "timeout_seconds": record.timeout_seconds,
-            "beat_seconds": beat_seconds,
+            "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }
     )
     return render.with_parameters(reply, record.parameters)

@@ -33,7 +33,7 @@ RECORDED: Final = "recorded"
 
 # Environment of a job's container (set by the launcher).
 ENV_URL: Final = "BGJOBS_URL"
-ENV_TOKEN_FILE: Final = "BGJOBS_TOKEN_FILE"
+ENV_TOKEN_FILE: Final = "BGJOBS_TOKEN_FILE"  # noqa: S105 - a name, not a secret
 ENV_NAMESPACE: Final = "BGJOBS_NAMESPACE"
 ENV_JOB_ID: Final = "BGJOBS_JOB_ID"
 ENV_KUBE_UID: Final = "BGJOBS_KUBE_UID"

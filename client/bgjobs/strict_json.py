@@ -8,6 +8,7 @@ The standard library alone is imported.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final, NoReturn, cast
 
 from bgjobs.protocol import MAX_JSON_BYTES, MAX_JSON_DEPTH
@@ -34,7 +35,7 @@ def dumps(value: object, what: str = "value", limit: int = MAX_JSON_BYTES) -> st
     return text
 
 
-def loads(text: str | bytes, what: str = "value", limit: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401 - JSON is any
+def loads(text: str | bytes, what: str = "value", limit: int = MAX_JSON_BYTES) -> Any:
     """Decode and check.
 
     Raises:
@@ -67,7 +68,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _check(value: object, path: str, depth: int) -> None:
+def _check(value: object, path: str, depth: int) -> None:  # noqa: PLR0912 - a branch for each kind of value
     if depth > MAX_JSON_DEPTH:
         raise NotJSONError(f"{path} is nested deeper than {MAX_JSON_DEPTH} levels")
     if value is None or isinstance(value, bool):
@@ -78,7 +79,7 @@ def _check(value: object, path: str, depth: int) -> None:
         if not _INT64_MIN <= value <= _INT64_MAX:
             raise NotJSONError(f"{path} is an integer beyond 64 bits; send it as a string")
     elif isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise NotJSONError(f"{path} is {value}, which JSON cannot carry")
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(cast("list[object]", value)):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from bgjobs.wire import Attempt, Failure, Job, Outcome, Phase, Progress
-from bgjobs_core.records import AttemptRecord, JobRecord
+
+if TYPE_CHECKING:
+    from bgjobs_core.records import AttemptRecord, JobRecord
 
 
 def moment(milliseconds: int | None) -> datetime | None:

@@ -6,10 +6,9 @@ import argparse
 import sys
 import time
 
-from four_cases import CASES, ByHelper, ByKubectl, Row
-
 import installation
 from bgjobs import JobClient
+from four_cases import CASES, ByHelper, ByKubectl, Row
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import audit
@@ -14,10 +15,9 @@ from installation import SHOP, kubectl, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from bgjobs.wire import Job
-
-Say = "Callable[[str], None]"
 
 
 class Way(Protocol):
@@ -155,15 +155,14 @@ def priority(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
     jobs = {name: ended(client, job_id, say) for name, job_id in (("hold", hold), ("high", high), ("low", low))}
     order = sorted(jobs, key=lambda name: jobs[name].started_at or jobs[name].changed_at)
     overlap = any(
-        jobs[second].launched_at is None or (jobs[first].finished_at or began_at(jobs[first])) > began_at(jobs[second])
-        for first, second in zip(order, order[1:], strict=False)
+        (jobs[first].finished_at or began_at(jobs[first])) > began_at(jobs[second]) for first, second in pairwise(order)
     )
     seen = f"{', '.join(order)}; {'at once' if overlap else 'one at a time'}"
     expected = "hold, high, low; one at a time"
     return Row("b", way.name, expected, seen, seen == expected, time.monotonic() - began)
 
 
-def began_at(job: Job) -> Any:  # noqa: ANN401 - a datetime
+def began_at(job: Job) -> datetime:
     """When its code started, else when it changed."""
     return job.started_at or job.changed_at
 

@@ -117,9 +117,7 @@ def queue(name: str, max_concurrent: int, **more: object) -> str:
 
 def token(account: str = CALLER, namespace: str = SHOP, audience: str = "bgjobs") -> str:
     """A ServiceAccount's token for the API."""
-    return kubectl(
-        "create", "token", account, "-n", namespace, "--audience", audience, "--duration", "2h"
-    ).strip()
+    return kubectl("create", "token", account, "-n", namespace, "--audience", audience, "--duration", "2h").strip()
 
 
 @contextmanager

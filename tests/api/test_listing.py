@@ -104,6 +104,26 @@ async def test_a_page_looks_at_a_bounded_number_of_rows(world: World, monkeypatc
     assert sorted(one for page in pages for one in page) == sorted([rare, rarer])
 
 
+async def test_a_page_has_a_bounded_number_of_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_PAGE_BYTES", 2500)
+    small = await world.enqueued()
+    made = [await world.enqueued(parameters=["x" * 1000]) for _ in range(5)]
+    large = await world.enqueued(parameters=["x" * 5000])
+    pages = await all_pages(world)
+    assert sorted(one for page in pages for one in page) == sorted([small, *made, large])
+    assert max(len(page) for page in pages) <= 3
+    assert len(pages) <= 5
+
+
+async def test_many_jobs_come_in_order(world: World) -> None:
+    """More than are read at once."""
+    made = [await world.enqueued() for _ in range(45)]
+    (page,) = await all_pages(world, limit=200)
+    records = [await world.there(one) for one in page]
+    assert sorted(page) == sorted(made)
+    assert page == [one.id for one in sorted(records, key=lambda one: (one.changed_at, one.id), reverse=True)]
+
+
 async def test_without_a_namespace_it_is_all_that_the_caller_may_list(world: World) -> None:
     await world.put_queue("mail/default")
     shop, mail = await world.enqueued(), await world.enqueued(namespace="mail")

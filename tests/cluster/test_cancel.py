@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import audit
-from tests.cluster.cluster_view import creations, ended, kube_job_exists, pods_of, until_running
 from installation import SHOP, kubectl, wait_until
+from tests.cluster.cluster_view import creations, ended, kube_job_exists, pods_of, until_running
 
 if TYPE_CHECKING:
     from bgjobs import JobClient

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import audit
-from tests.cluster import ledger
 from bgjobs.ids import new_job_id
-from tests.cluster.cluster_view import ended
 from installation import RELEASE, SYSTEM, dev, kubectl, wait_until
+from tests.cluster import ledger
+from tests.cluster.cluster_view import ended
 
 if TYPE_CHECKING:
     from bgjobs import JobClient

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.cluster.cluster_view import ended
 from installation import SHOP, kubectl
+from tests.cluster.cluster_view import ended
 
 if TYPE_CHECKING:
     from bgjobs import JobClient

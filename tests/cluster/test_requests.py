@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs import InvalidJobError
-from tests.cluster.cluster_view import creations, ended
 from installation import SHOP, CommandError, kubectl, wait_until
+from tests.cluster.cluster_view import creations, ended
 
 if TYPE_CHECKING:
     from bgjobs import JobClient
@@ -58,7 +58,11 @@ def test_an_unapproved_class_is_refused_both_ways(client: JobClient) -> None:
 
 @pytest.mark.parametrize(
     ("method", "parameters", "says"),
-    [("no_such_method", [], "no_such_method"), ("render", [2026], "month"), ("render", {"year": 1, "month": 2, "day": 3}, "day")],
+    [
+        ("no_such_method", [], "no_such_method"),
+        ("render", [2026], "month"),
+        ("render", {"year": 1, "month": 2, "day": 3}, "day"),
+    ],
     ids=["missing method", "too few arguments", "unknown argument"],
 )
 def test_a_call_that_cannot_work_is_rejected_and_not_retried(

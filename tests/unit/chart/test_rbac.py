@@ -26,10 +26,9 @@ SUBMIT = VIEW | {
 TABLES = {
     "Role/bgjobs-operator": {
         "jobs.batch": "create delete get list watch",
-        "pods": "get list",
-        "pods/log": "get",
+        "pods": "list",
         "events": "list",
-        REQUESTS: "get list watch",
+        REQUESTS: "delete get list watch",
         QUEUES: "get list watch",
         f"{REQUESTS}/status": "patch",
         f"{QUEUES}/status": "patch",

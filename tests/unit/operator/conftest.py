@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
+def redis_server() -> FakeServer:
     """An empty Redis."""
-    opened: Client = FakeAsyncRedis(server=FakeServer())
+    return FakeServer()
+
+
+@pytest.fixture
+async def client(redis_server: FakeServer) -> AsyncIterator[Client]:
+    """A client of it."""
+    opened: Client = FakeAsyncRedis(server=redis_server)
     yield opened
     await opened.aclose()
 

@@ -68,6 +68,7 @@ class FakeLauncher:
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         before_pods: called while pods are listed, to let something happen in between.
+        watched: how many watches were begun.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class FakeLauncher:
         self.deletes: list[tuple[str, str]] = []
         self.instant = True
         self.away = False
+        self.watched = 0
         self.refused_namespaces: set[str] = set()
         self.before_pods: Callable[[], Awaitable[None]] | None = None
         self._faults: deque[Fault] = deque()
@@ -198,6 +200,7 @@ class FakeLauncher:
         queue.put_nowait(Listed(namespace))
         entry = (namespace, queue)
         self._watchers.append(entry)
+        self.watched += 1
         try:
             while True:
                 event = await queue.get()

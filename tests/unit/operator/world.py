@@ -66,6 +66,7 @@ class World:
         slept: seconds that the launch loop wanted to sleep.
         on_sleep: called in place of each of these sleeps.
         poked: names of the loops that were poked.
+        on_ring: called when kopf has poked.
     """
 
     store: TimedStore
@@ -75,9 +76,10 @@ class World:
     slept: list[float] = field(default_factory=list[float])
     on_sleep: Callable[[], Awaitable[None]] | None = None
     poked: list[str] = field(default_factory=list[str])
+    on_ring: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        self.pokes = Pokes(lambda: self.poked.append("admit"))
+        self.pokes = Pokes(self._ring)
         self.admit = Admit(self.store, self.resources, self.pokes)
         self.observer = Observer(
             self.store, self.launcher, NAMESPACE, lambda: self.poked.append("stop"), lambda: self.poked.append("listed")
@@ -93,6 +95,11 @@ class World:
             {NAMESPACE: self.observer},
             lambda: self.poked.append("all"),
         )
+
+    def _ring(self) -> None:
+        self.poked.append("admit")
+        if self.on_ring is not None:
+            self.on_ring()
 
     # ------------------------------------------------------------------- time
     def forward(self, seconds: float) -> None:

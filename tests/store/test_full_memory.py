@@ -1,0 +1,256 @@
+"""When Redis is at its memory limit: nothing new comes in, and everything that frees memory goes on.
+
+On real servers alone: fakeredis has no memory limit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bgjobs_core import keys
+from bgjobs_core.redis_door import StoreFullError
+from bgjobs_core.store import Reply
+from tests.store import contents
+from tests.store.builders import QUEUE_KEY, a_job, a_queue
+from tests.store.life import EPOCH, KUBE, POD, Life
+from tests.store.servers import REAL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from bgjobs_core.redis_door import Client
+    from tests.store.checked_store import CheckedStore, Clock
+
+pytestmark = pytest.mark.parametrize("backend", REAL, indirect=True)
+
+
+class Memory:
+    """The server's limit."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def fill(self) -> None:
+        """From now on no byte is free."""
+        await self._client.config_set("maxmemory", 1)
+
+    async def free(self) -> None:
+        """There is no limit."""
+        await self._client.config_set("maxmemory", 0)
+
+
+@pytest.fixture
+async def memory(client: Client) -> AsyncIterator[Memory]:
+    """Freed again after the test: the server is the whole run's."""
+    limit = Memory(client)
+    yield limit
+    await limit.free()
+
+
+async def test_enqueue_is_refused_and_writes_nothing(store: CheckedStore, client: Client, memory: Memory) -> None:
+    known = a_job().build()
+    await store.enqueue(known)
+    await memory.fill()
+    before = await contents.read(client)
+
+    for job in (a_job(), a_job().high(), a_job().delayed(60), a_job().of_request()):
+        with pytest.raises(StoreFullError, match="nothing was written"):
+            await store.enqueue(job.build())
+
+    assert before.differences(await contents.read(client)) == []
+    # What was acknowledged is acknowledged again.
+    assert await store.enqueue(known) == Reply("exists", "queued")
+    await memory.free()
+    assert (await store.enqueue(a_job().build())).did == "created"
+
+
+async def _finish(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.finish(job.id, POD, 1, "succeeded", "", '{"rows":1}', 0)
+
+
+async def _finish_with_error(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.finish(job.id, POD, 1, "error", '{"type":"E"}', "", 1)
+
+
+async def _stop_waiting(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.enqueued()
+    return lambda: store.stop(job.id, "cancelled", "ada", "note")
+
+
+async def _stop_running(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.stop(job.id, "cancelled", "ada", "note")
+
+
+async def _observe_end(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.observe_end(job.id, KUBE, "failed", "error", "words")
+
+
+async def _observe_absence(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.in_state("stopping")
+    return lambda: store.observe_end(job.id, KUBE, "absent", "", "")
+
+
+async def _observe_attempt(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.observe_attempt(job.id, KUBE, POD, "oom_killed", 137, '{"type":"E"}')
+
+
+async def _observe_phase(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.launched()
+    return lambda: store.observe_phase(job.id, KUBE, "pending", "words")
+
+
+async def _decline_to_scheduled(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.launching()
+    return lambda: store.decline(EPOCH, job.id, "scheduled", 1000, "quota")
+
+
+async def _decline_to_failed(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.launching()
+    return lambda: store.decline(EPOCH, job.id, "failed", 0, "manifest")
+
+
+async def _promote(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await life.enqueued(a_job().delayed(60))
+    life.clock.forward(61)
+    return store.promote
+
+
+async def _claim(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await life.leader()
+    await life.enqueued()
+    return lambda: store.claim(EPOCH, QUEUE_KEY, 1)
+
+
+async def _bind(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.launching()
+    return lambda: store.bind(job.id, KUBE)
+
+
+async def _start_first(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.launched()
+    return lambda: store.start(job.id, KUBE, POD, "")
+
+
+async def _start_unbound(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.launching()
+    return lambda: store.start(job.id, KUBE, POD, "")
+
+
+async def _start_next(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running(a_job().of_request())
+    return lambda: store.start(job.id, KUBE, "pod-2", "")
+
+
+async def _lead(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    return lambda: store.lead("epoch-2")
+
+
+async def _pause_queue(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await life.leader()
+    return lambda: store.put_queue(QUEUE_KEY, a_queue(paused=True))
+
+
+async def _drop_queue(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await life.leader()
+    return lambda: store.drop_queue(QUEUE_KEY)
+
+
+async def _settled(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.ended(a_job().of_request())
+    return lambda: store.settled(job.id, job.rev)
+
+
+async def _retire_kube_job(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.ended()
+    return lambda: store.retire(job.id, "kube_job")
+
+
+async def _retire_record(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.ended()
+    await store.retire(job.id, "kube_job")
+    life.clock.forward(3601)
+    return lambda: store.retire(job.id, "record")
+
+
+GOES_ON = {
+    "finish": _finish,
+    "finish with an error": _finish_with_error,
+    "stop of a waiting job": _stop_waiting,
+    "stop of a running job": _stop_running,
+    "observe an end": _observe_end,
+    "observe that nothing is left": _observe_absence,
+    "observe a dead pod": _observe_attempt,
+    "observe a phase": _observe_phase,
+    "decline to scheduled": _decline_to_scheduled,
+    "decline to failed": _decline_to_failed,
+    "promote": _promote,
+    "claim": _claim,
+    "bind": _bind,
+    "start": _start_first,
+    "start before the bind": _start_unbound,
+    "start of the next attempt": _start_next,
+    "lead": _lead,
+    "pause a queue": _pause_queue,
+    "drop a queue": _drop_queue,
+    "settled": _settled,
+    "retire the KubeJob": _retire_kube_job,
+    "retire the record": _retire_record,
+}
+
+
+@pytest.mark.parametrize("arrange", GOES_ON.values(), ids=GOES_ON)
+async def test_everything_else_goes_on(
+    store: CheckedStore,
+    client: Client,
+    life: Life,
+    memory: Memory,
+    arrange: Callable[[CheckedStore, Life], Awaitable[Callable[[], Awaitable[object]]]],
+) -> None:
+    act = await arrange(store, life)
+    before = await contents.read(client)
+    await memory.fill()
+
+    await act()
+
+    assert before.differences(await contents.read(client)) != []
+
+
+async def test_memory_comes_back_by_retiring(
+    store: CheckedStore, client: Client, clock: Clock, life: Life, memory: Memory
+) -> None:
+    """The whole way out of a full Redis, at the limit all the time: what runs ends, and what has ended goes."""
+    job = await life.running(a_job().with_parameters(f'["{"x" * 200_000}"]'))
+    await memory.fill()
+    used = (await client.info("memory"))["used_memory_dataset"]
+
+    await store.finish(job.id, POD, 1, "succeeded", "", "", 0)
+    await store.retire(job.id, "kube_job")
+    clock.forward(3601)
+    assert await store.retire(job.id, "record") == "retired"
+
+    assert (await client.info("memory"))["used_memory_dataset"] < used - 150_000
+
+
+async def test_a_beat_keeps_no_log_and_no_progress_but_the_order_to_stop_is_heard(
+    store: CheckedStore, client: Client, life: Life, memory: Memory
+) -> None:
+    job = await life.running()
+    await store.stop(job.id, "cancelled", "ada", "")
+    await memory.fill()
+    before = await contents.read(client)
+
+    with pytest.raises(StoreFullError):
+        await store.beat(job.id, POD, 1, (0, 9, b"packed"), "", 600)
+    with pytest.raises(StoreFullError):
+        await store.beat(job.id, POD, 1, None, '{"done":1}', 600)
+    assert await store.beat(job.id, POD, 1, None, "", 600) == ("stop", 0)
+
+    assert before.differences(await contents.read(client)) == []
+    assert await store.ids_in(keys.stopping) == [job.id]

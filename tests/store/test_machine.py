@@ -1,0 +1,381 @@
+"""All verbs in any order, by two leaders and several pods, each verb perhaps sent twice, the clock jumping.
+
+Hypothesis looks for an order after which a safety property of the design does not hold (`safety.py`,
+`invariants.py`). `pytest --hypothesis-profile=explore` looks elsewhere each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from fakeredis import FakeAsyncRedis, FakeServer
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bgjobs_core import keys, redis_door
+from bgjobs_core.records import MAX_DISRUPTIONS
+from bgjobs_core.store import Store
+from tests.store import contents
+from tests.store.builders import NAMESPACE, a_job, a_queue
+from tests.store.checked_store import Clock
+from tests.store.safety import Step, Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from bgjobs_core.records import NewJob
+    from bgjobs_core.redis_door import Client
+    from tests.store.contents import Contents
+    from tests.store.servers import Servers
+
+Answer = TypeVar("Answer")
+
+QUEUES: Final = ("default", "mail")
+# Half of the draws are what the real KubeJob and its pods would say, so that runs get far.
+KUBES: Final = st.sampled_from(["kube-1", "kube-1", "kube-1", "kube-2"])
+PODS: Final = st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"])
+TWICE: Final = st.booleans()
+queues = st.sampled_from(QUEUES)
+# Mostly the leader, sometimes the one before, who does not know it yet, or somebody who never led.
+LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
+
+
+class Machine(RuleBasedStateMachine):
+    """One Redis, and a `Witness` of what was promised."""
+
+    jobs: Bundle[Any] = Bundle("jobs")
+
+    def __init__(self, open_client: Callable[[], Client]) -> None:
+        super().__init__()
+        self._loop = asyncio.Runner()
+        self._client = open_client()
+        self._clock = Clock()
+        self._store = Store(self._client, self._clock)
+        self._witness = Witness()
+        self._epochs: list[str] = []
+        self._wait_for(self._client.flushall())
+        self._now: Contents = self._wait_for(contents.read(self._client))
+
+    def teardown(self) -> None:
+        """Hypothesis calls this after each run."""
+        self._wait_for(self._client.aclose())
+        self._loop.close()
+
+    def _wait_for(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        return self._loop.run(coroutine)
+
+    def _do(
+        self,
+        verb: str,
+        job_id: str,
+        send: Callable[[], Awaitable[Answer]],
+        said: Callable[[Answer], str],
+        *,
+        twice: bool,
+    ) -> Answer:
+        """Send a verb, perhaps again after a lost reply, and let the witness judge."""
+
+        async def step() -> tuple[Answer, Contents]:
+            return await send(), await contents.read(self._client)
+
+        answer, after = self._wait_for(step())
+        wrong = self._witness.judge(Step(verb, job_id, self._now, after, said(answer)))
+        self._now = after
+        assert wrong == [], wrong
+        if twice:
+            _, again = self._wait_for(step())
+            assert after.differences(again) == [], f"{verb} did more when it came again"
+        return answer
+
+    # ------------------------------------------------------------------ leader and queues
+    @initialize()
+    def begin(self) -> None:
+        for queue in QUEUES:
+            self.settings(queue, 2, twice=False)
+        self.lead()
+
+    @rule()
+    def lead(self) -> None:
+        epoch = f"epoch-{len(self._epochs) + 1}"
+        self._epochs.append(epoch)
+        self._do("lead", "", lambda: self._store.lead(epoch), lambda _: "", twice=False)
+
+    @rule(queue=queues, becomes=st.sampled_from([0, 1, 1, 2, 2, 3, 3, "paused", "dropped"]), twice=TWICE)
+    def settings(self, queue: str, becomes: int | str, twice: bool) -> None:
+        key = f"{NAMESPACE}/{queue}"
+        if becomes == "dropped":
+            self._do("drop_queue", "", lambda: self._store.drop_queue(key), str, twice=twice)
+            return
+        spec = a_queue(paused=True) if isinstance(becomes, str) else a_queue(max_concurrent=becomes)
+        self._do("put_queue", "", lambda: self._store.put_queue(key, spec), str, twice=twice)
+
+    def _epoch(self, led_ago: int) -> str:
+        return self._epochs[-1 - led_ago] if led_ago < len(self._epochs) else "never led"
+
+    @rule(seconds=st.sampled_from([-2, 1, 5, 40, 3700]))
+    def time_passes(self, seconds: int) -> None:
+        self._clock.forward(seconds)
+
+    # --------------------------------------------------------------------------- enqueue
+    @rule(
+        target=jobs,
+        queue=queues,
+        high=st.booleans(),
+        delay=st.sampled_from([0, 0, 0, 5]),
+        retries=st.integers(0, 1),
+        requested=st.booleans(),
+        twice=TWICE,
+    )
+    def enqueue(self, queue: str, high: bool, delay: int, retries: int, requested: bool, twice: bool) -> NewJob:
+        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
+        builder = builder.high() if high else builder
+        job = (builder.of_request() if requested else builder).build()
+        self._send_enqueue(job, twice=twice)
+        return job
+
+    @rule(job=jobs, twice=TWICE)
+    def enqueue_again(self, job: NewJob, twice: bool) -> None:
+        self._send_enqueue(job, twice=twice)
+
+    def _send_enqueue(self, job: NewJob, *, twice: bool) -> None:
+        self._do("enqueue", job.id, lambda: self._store.enqueue(job), lambda reply: reply.did, twice=twice)
+
+    # ------------------------------------------------------------------- how it should go
+    @rule(job=jobs, steps=st.integers(1, 3), pod=PODS, twice=TWICE)
+    def goes_on(self, job: NewJob, steps: int, pod: str, twice: bool) -> None:
+        """What comes next for a job, so that runs get beyond the first states."""
+        for _ in range(steps):
+            record = self._now.jobs().get(job.id)
+            match record.state.value if record else "gone":
+                case "scheduled":
+                    self._clock.forward(6)
+                    self.promote(200)
+                case "queued":
+                    self.claim(0, job.queue, 3)
+                case "launching":
+                    self.bind(job, "kube-1", twice=twice)
+                case "launched":
+                    self.start(job, "kube-1", pod, twice=twice)
+                case "stopping":
+                    self.observe_end(job, record.kube_uid if record else "", "absent", twice=twice)
+                case _:
+                    return
+
+    @rule(job=jobs, how=st.sampled_from(["succeeded", "error", "aborted", "complete", "failed", "oom"]), twice=TWICE)
+    def ends(self, job: NewJob, how: Literal["succeeded", "error", "aborted", "complete", "failed", "oom"], twice: bool) -> None:
+        """The current attempt, or the KubeJob, comes to its end."""
+        record = self._now.jobs().get(job.id)
+        if record is None or not record.kube_uid:
+            return
+        if how in {"complete", "failed"}:
+            self.observe_end(job, record.kube_uid, "complete" if how == "complete" else "failed", twice=twice)
+        elif how == "oom":
+            self._see_attempt(job, record.kube_uid, record.fence, twice=twice)
+        else:
+            self._finish(job, record.fence, record.attempt, how, twice=twice)
+
+    # -------------------------------------------------------------------------- dispatch
+    @rule(limit=st.sampled_from([1, 200]))
+    def promote(self, limit: int) -> None:
+        before = self._now
+        promoted = self._do("promote", "", lambda: self._store.promote(limit), lambda _: "", twice=False)
+        late = [one for one, due in before.scores(keys.due()).items() if due <= promoted.now]
+        assert promoted.count == min(limit, len(late))
+        still = [one for one in self._now.scores(keys.due()) if one not in late]
+        assert len(still) == len(before.scores(keys.due())) - len(late), "S6: promoted before its time"
+
+    @rule(led_ago=LED_AGO, queue=queues, limit=st.integers(1, 3))
+    def claim(self, led_ago: int, queue: str, limit: int) -> None:
+        before, key, epoch = self._now, f"{NAMESPACE}/{queue}", self._epoch(led_ago)
+        claimed = self._do("claim", "", lambda: self._store.claim(epoch, key, limit), lambda _: "", twice=False)
+
+        assert (claimed.did == "not_leader") == (led_ago > 0)
+        spec = before.fields(keys.queue(key))
+        ready = [one for priority in (1, 0) for one in _in_order(before.scores(keys.ready(key, priority)))]
+        free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
+        is_open = claimed.did != "not_leader" and spec.get(b"paused") == b"0"
+        expected = ready[: max(0, min(limit, free))] if is_open else []
+        assert list(claimed.ids) == expected, "S5, S6, or the order"
+        if not claimed.ids:
+            assert before.differences(self._now) == []
+
+    @rule(job=jobs, led_ago=LED_AGO, back_to=st.sampled_from(["scheduled", "failed"]), twice=TWICE)
+    def decline(self, job: NewJob, led_ago: int, back_to: Literal["scheduled", "failed"], twice: bool) -> None:
+        before, epoch = self._now, self._epoch(led_ago)
+        reply = self._do(
+            "decline", job.id, lambda: self._store.decline(epoch, job.id, back_to, 1000, "quota"), _did, twice=twice
+        )
+        assert (reply.did == "not_leader") == (led_ago > 0)
+        if reply.did != "declined":
+            assert before.differences(self._now) == []
+
+    @rule(job=jobs, kube=KUBES, twice=TWICE)
+    def bind(self, job: NewJob, kube: str, twice: bool) -> None:
+        reply = self._do("bind", job.id, lambda: self._store.bind(job.id, kube), _did, twice=twice)
+        record = self._now.jobs().get(job.id)
+        assert (reply.did == "bound") == (record is not None and record.kube_uid == kube)
+
+    # ----------------------------------------------------------------------- the runner
+    @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)
+    def start(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:
+        pod = f"{kube}-{pod}"
+        started = self._do(
+            "start", job.id, lambda: self._store.start(job.id, kube, pod, pod), lambda one: one.action, twice=twice
+        )
+        if started.action == "run":
+            assert self._witness.started(job.id, kube) == []
+            record = self._now.jobs()[job.id]
+            assert (record.fence, record.attempt, record.kube_uid) == (pod, started.attempt, kube)
+            assert record.attempt <= job.max_retries + 1 + MAX_DISRUPTIONS, "S7"
+
+    @rule(job=jobs, new_pods=st.integers(3, 9))
+    def many_disruptions(self, job: NewJob, new_pods: int) -> None:
+        for number in range(new_pods):
+            self.start(job, "kube-1", f"pod-{len(self._now.entries)}-{number}", twice=False)
+
+    @rule(job=jobs, pod=PODS, attempt=st.integers(1, 2), offset=st.sampled_from([0, 10, 50]), twice=TWICE)
+    def beat(self, job: NewJob, pod: str, attempt: int, offset: int, twice: bool) -> None:
+        before, pod = self._now, f"kube-1-{pod}"
+        chunk = (offset, 10, b"packed")
+        action, _ = self._do(
+            "beat",
+            job.id,
+            lambda: self._store.beat(job.id, pod, attempt, chunk, '{"done":1}', 600),
+            lambda one: one[0],
+            twice=twice,
+        )
+        record = self._now.jobs().get(job.id)
+        if record is None or (record.fence, record.attempt) != (pod, attempt):
+            assert action == "go_away"
+        if action == "go_away":
+            assert before.differences(self._now) == []
+        if job.id in self._witness.cancelled:
+            assert action != "continue"
+
+    @rule(
+        job=jobs,
+        pod=PODS,
+        attempt=st.integers(1, 2),
+        outcome=st.sampled_from(["succeeded", "error", "error", "timed_out", "aborted", "rejected"]),
+        twice=TWICE,
+    )
+    def finish(self, job: NewJob, pod: str, attempt: int, outcome: str, twice: bool) -> None:
+        self._finish(job, f"kube-1-{pod}", attempt, outcome, twice=twice)
+
+    def _finish(self, job: NewJob, pod: str, attempt: int, outcome: str, *, twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "finish", job.id, lambda: self._store.finish(job.id, pod, attempt, outcome, "{}", "7", 1), _did, twice=twice
+        )
+        record = before.jobs().get(job.id)
+        if record is None or record.fence != pod or record.attempt != attempt:
+            assert before.differences(self._now) == [], f"the fence did not hold: {reply}"
+
+    # --------------------------------------------------------------------- the observer
+    @rule(
+        job=jobs,
+        kube=st.sampled_from(["kube-1", "kube-1", "kube-2", ""]),
+        what=st.sampled_from(["complete", "failed", "absent", "absent"]),
+        twice=TWICE,
+    )
+    def observe_end(self, job: NewJob, kube: str, what: Literal["complete", "failed", "absent"], twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "observe", job.id, lambda: self._store.observe_end(job.id, kube, what, "error", "seen"), _did, twice=twice
+        )
+        record = before.jobs().get(job.id)
+        if record is None or record.kube_uid != kube:
+            assert reply.did in {"stray", "missing"}
+        if reply.did != "moved":
+            assert before.differences(self._now) == []
+
+    @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)
+    def observe_attempt(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:
+        self._see_attempt(job, kube, f"kube-1-{pod}", twice=twice)
+
+    def _see_attempt(self, job: NewJob, kube: str, pod: str, *, twice: bool) -> None:
+        self._do(
+            "observe",
+            job.id,
+            lambda: self._store.observe_attempt(job.id, kube, pod, "oom_killed", 137, "{}"),
+            _did,
+            twice=twice,
+        )
+
+    @rule(job=jobs, kube=KUBES, phase=st.sampled_from(["pending", "unreachable"]), twice=TWICE)
+    def observe_phase(self, job: NewJob, kube: str, phase: str, twice: bool) -> None:
+        self._do(
+            "observe", job.id, lambda: self._store.observe_phase(job.id, kube, phase, "words"), _did, twice=twice
+        )
+
+    # ------------------------------------------------------------------- stop and retire
+    @rule(
+        job=jobs,
+        verdict=st.sampled_from(["cancelled", "cancelled", "lost", "disrupted", "never_started"]),
+        twice=TWICE,
+    )
+    def stop(
+        self, job: NewJob, verdict: Literal["cancelled", "lost", "disrupted", "never_started"], twice: bool
+    ) -> None:
+        reply = self._do("stop", job.id, lambda: self._store.stop(job.id, verdict, "ada", "why"), _did, twice=twice)
+        if reply.did in {"cancelled", "stopping"}:
+            self._witness.cancelled.add(job.id)
+        assert verdict != "cancelled" or reply.did != "kept"
+
+    @rule(job=jobs, stage=st.sampled_from(["kube_job", "record"]), twice=TWICE)
+    def retire(self, job: NewJob, stage: Literal["kube_job", "record"], twice: bool) -> None:
+        self._do("retire", job.id, lambda: self._store.retire(job.id, stage), str, twice=twice)
+
+    @precondition(lambda self: bool(self._now.scores(keys.ended())))
+    @rule(twice=TWICE)
+    def retire_everything_that_is_due(self, twice: bool) -> None:
+        self._clock.forward(61)
+        for job in self._now.jobs().values():
+            self._do("settled", job.id, lambda job=job: self._store.settled(job.id, job.rev), str, twice=twice)
+            for stage in ("kube_job", "record"):
+                self._do(
+                    "retire", job.id, lambda job=job, stage=stage: self._store.retire(job.id, stage), str, twice=twice
+                )
+        assert self._now.scores(keys.ended()) == {}
+
+    @rule(job=jobs, behind=st.integers(0, 1), twice=TWICE)
+    def settled(self, job: NewJob, behind: int, twice: bool) -> None:
+        record = self._now.jobs().get(job.id)
+        rev = record.rev - behind if record else 1
+        said = self._do("settled", job.id, lambda: self._store.settled(job.id, rev), str, twice=twice)
+        assert (said == "dirty") == (record is not None and behind == 1)
+
+
+def _did(reply: Any) -> str:  # noqa: ANN401 - any reply
+    return reply.did
+
+
+def _in_order(scores: dict[str, int]) -> list[str]:
+    return sorted(scores, key=lambda one: (scores[one], one))
+
+
+def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> None:
+    def open_client() -> Client:
+        if backend == "fakeredis":
+            return FakeAsyncRedis(server=FakeServer())
+        return redis_door.connect(servers.url(backend))
+
+    # The same runs on each; Valkey is the fastest, so it has the most.
+    examples = {"valkey": 60, "redis": 20, "fakeredis": 20}[backend]
+    run_state_machine_as_test(
+        lambda: Machine(open_client),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=40,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )

@@ -1,0 +1,85 @@
+"""The one door to Redis: our own errors, whatever redis-py and the server say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import exceptions as rex
+
+from bgjobs_core import keys, redis_door
+from bgjobs_core.redis_door import VERBS, StoreError, StoreFullError, StoreUnavailableError, translate
+from bgjobs_core.wake import Doorbell
+from tests.store.builders import a_job
+from tests.store.servers import REAL
+
+if TYPE_CHECKING:
+    from bgjobs_core.redis_door import Client
+    from tests.store.checked_store import CheckedStore
+
+ERRORS: dict[str, tuple[Exception, type[StoreError]]] = {
+    "refused": (rex.ConnectionError("Error 111 connecting"), StoreUnavailableError),
+    "timed out": (rex.TimeoutError("Timeout reading"), StoreUnavailableError),
+    "loading": (rex.BusyLoadingError("Redis is loading the dataset"), StoreUnavailableError),
+    "pool is empty": (rex.MaxConnectionsError("Too many connections"), StoreUnavailableError),
+    "no socket": (FileNotFoundError(2, "No such file"), StoreUnavailableError),
+    "full": (rex.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), StoreFullError),
+    "full, in a script": (rex.ResponseError("OOM command not allowed, script: 1234, on @user_script:4"), StoreFullError),
+    "wrong password": (rex.AuthenticationError("WRONGPASS"), StoreUnavailableError),
+    "disk full": (rex.ResponseError("MISCONF Errors writing to the AOF file"), StoreError),
+    "anything else": (rex.ResponseError("WRONGTYPE Operation against a key"), StoreError),
+}
+
+
+@pytest.mark.parametrize(("theirs", "ours"), ERRORS.values(), ids=ERRORS)
+def test_every_error_has_a_meaning_of_ours(theirs: Exception, ours: type[StoreError]) -> None:
+    assert type(translate(theirs)) is ours
+
+
+async def test_what_a_script_says_comes_as_a_store_error(store: CheckedStore, client: Client) -> None:
+    await client.set(keys.due(), "not a sorted set")
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.promote()
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.ids_in(keys.due)
+    await client.delete(keys.due())
+
+
+async def test_reads_translate_too(store: CheckedStore, client: Client) -> None:
+    job = a_job().build()
+    await client.set(keys.job(job.id), "not a hash")
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.job(job.id)
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.jobs([job.id])
+    await client.delete(keys.job(job.id))
+
+
+@pytest.mark.parametrize("backend", REAL, indirect=True)  # fakeredis fails in another way when it reads such a key
+async def test_the_doorbell_translates_too(client: Client) -> None:
+    await client.set(keys.wake(), "not a stream")
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await Doorbell(client).wait(1)
+
+
+async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> None:
+    """A global variable is an error on a real server, and on fakeredis it breaks every script after it."""
+    calls = {
+        "enqueue": ["id", "digest", 0, "", "namespace", "n", "queue", "n/q", "priority", 0, "request_name", "r",
+                    "records_ms", 1, "max_retries", 0],
+        "promote": [10], "claim": ["e", "n/q", 1], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
+        "start": ["id", "k", "p", "name", 6], "beat": ["id", "p", 1, "", 0, "", "", 9, 9, 9],
+        "finish": ["id", "p", 1, "error", "", "", ""], "observe": ["id", "k", "absent", "lost", "", "", "", "", ""],
+        "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1], "lead": ["e", "s"],
+        "put_queue": ["n/q", "max_concurrent", 1, "paused", 0], "drop_queue": ["n/q"],
+    }  # fmt: skip
+    assert set(calls) == set(VERBS)
+    scripts = redis_door.Scripts(client)
+
+    for verb, arguments in calls.items():
+        assert await scripts.run(verb, *arguments)
+
+    await client.flushall()

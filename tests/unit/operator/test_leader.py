@@ -1,0 +1,217 @@
+"""Everything that the leader runs, together, with Redis and Kubernetes in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from fakeredis import FakeAsyncRedis, FakeServer
+from structlog.testing import capture_logs
+
+from bgjobs_core import job_ids
+from bgjobs_core.redis_door import StoreUnavailableError
+from bgjobs_core.wake import Doorbell
+from bgjobs_operator.health import Health
+from bgjobs_operator.launcher import Refusal
+from bgjobs_operator.leader import Leader
+from bgjobs_operator.loop import NotLeaderError
+from tests.store.builders import a_job
+from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
+from tests.unit.operator.fake_launcher import Refuse, Unreachable
+from tests.unit.operator.world import DEADLINE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.unit.operator.world import World
+
+JOB = job_ids.request_job_id("uid-of-nightly")
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+async def leader(world: World, redis_server: FakeServer, health: Health) -> AsyncIterator[Leader]:
+    """Not leading yet."""
+    bell = Doorbell(FakeAsyncRedis(server=redis_server))  # a connection of its own: it blocks
+    made = Leader(world.store, bell, world.launcher, world.resources, world.pokes, (NAMESPACE,), 600, health)
+    world.resources.put(a_queue_object(maxConcurrent=2))
+    world.on_ring = lambda: made.poke("admit")
+    yield made
+    await bell.close()
+
+
+@asynccontextmanager
+async def leading(leader: Leader) -> AsyncIterator[asyncio.Task[None]]:
+    """Lead while the block runs."""
+    task = asyncio.create_task(leader.lead())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def becomes(world: World, job: str, *states: str) -> None:
+    """The job comes to one of these states."""
+
+    async def there() -> bool:
+        record = await world.store.job(job)
+        return record is not None and record.state in states
+
+    await eventually(there)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Let the loops run until the condition holds."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_job_from_its_enqueue_to_its_end(world: World, leader: Leader) -> None:
+    async with leading(leader):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+        await world.pod_starts(job)
+        await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+        await becomes(world, job, "succeeded")
+
+
+async def test_a_request_from_its_creation_to_its_deletion(world: World, leader: Leader) -> None:
+    async with leading(leader):
+        obj = world.resources.put(a_request())
+        world.poke("backgroundjobrequests", obj)
+        await becomes(world, JOB, "launched")
+        await world.pod_starts(JOB)
+        world.resources.remove(obj)
+        world.poke("backgroundjobrequests", obj)
+        await becomes(world, JOB, "cancelled")
+        assert world.launcher.view(JOB) is None
+
+
+async def test_requests_that_were_there_before_are_found(world: World, leader: Leader) -> None:
+    world.resources.put(a_request())
+    async with leading(leader):
+        await becomes(world, JOB, "launched")
+
+
+async def test_a_cancel_stops_what_runs(world: World, leader: Leader) -> None:
+    async with leading(leader):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+        await world.pod_starts(job)
+        await world.store.stop(job, "cancelled", "ada", "")
+        await becomes(world, job, "cancelled")
+        assert world.launcher.view(job) is None
+
+
+async def test_a_freed_slot_goes_to_the_next(world: World, leader: Leader) -> None:
+    async with leading(leader):
+        jobs = [await world.queued() for _ in range(3)]
+        await becomes(world, jobs[0], "launched")
+        await becomes(world, jobs[1], "launched")
+        assert await world.state(jobs[2]) == "queued"
+        world.launcher.change(jobs[0], complete=True)
+        await becomes(world, jobs[2], "launched")
+
+
+async def test_out_of_memory_until_kubernetes_gives_up(world: World, leader: Leader) -> None:
+    async with leading(leader):
+        job = await world.queued(a_job().retried(1))
+        await becomes(world, job, "launched")
+        for number in (1, 2):
+            await world.pod_starts(job, f"pod-{number}")
+            world.launcher.pod(job, a_pod(f"pod-{number}").exited(137, "OOMKilled").build())
+            gone_too_far = {"failure": "BackoffLimitExceeded"} if number == 2 else {}
+            world.launcher.change(job, failed=number, **gone_too_far)
+
+            async def attempt_ended(count: int = number) -> bool:
+                attempts = await world.attempts(job)
+                return len(attempts) == count and attempts[-1].outcome == "oom_killed"
+
+            await eventually(attempt_ended)
+        await becomes(world, job, "failed")
+        assert (await world.job(job)).outcome == "oom_killed"
+
+
+async def test_a_new_leader_goes_on_with_the_intents_of_the_one_before(world: World, leader: Leader) -> None:
+    done, lost, refused = [await world.claimed() for _ in range(3)]
+    world.launcher.stray(done, await world.job(done))
+    world.launcher.stray(lost, await world.job(lost))
+    world.launcher.vanish(lost)
+    world.launcher.script(Refuse(Refusal.QUOTA))
+    async with leading(leader):
+        for job in (done, lost, refused):
+            await becomes(world, job, "launched")
+
+
+async def test_another_leader_ends_it(world: World, leader: Leader, health: Health) -> None:
+    async with leading(leader) as task:
+        job = await world.queued()
+        await becomes(world, job, "launched")
+        await world.store.lead("somebody-else")
+        leader.poke("dispatch")
+        await asyncio.wait({task}, timeout=DEADLINE_SECONDS)
+        error = task.exception()
+    assert isinstance(error, ExceptionGroup)
+    assert error.subgroup(NotLeaderError)
+    assert not health.leading
+    await world.queued()
+    leader.poke("dispatch")  # nobody is there to hear it
+
+
+async def test_an_observer_in_trouble_watches_again(world: World, leader: Leader) -> None:
+    with capture_logs() as logs:
+        async with leading(leader):
+            job = await world.queued()
+            await becomes(world, job, "launched")
+            for error in (StoreUnavailableError("gone"), ZeroDivisionError("oh")):
+                watchers = world.launcher.watched
+                world.launcher.break_watches(error)
+
+                async def watches_again(before: int = watchers) -> bool:
+                    return world.launcher.watched > before
+
+                await eventually(watches_again)
+            world.launcher.change(job, complete=True)
+            await becomes(world, job, "succeeded")
+    events = [entry["event"] for entry in logs]
+    assert "observer interrupted" in events
+    assert "observer failed unexpectedly" in events
+
+
+async def test_it_waits_for_redis(
+    world: World, leader: Leader, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bgjobs_operator.leader._RETRY_SECONDS", 0.001)
+    lead = world.store.lead
+
+    async def away(_: str) -> tuple[str, int]:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(world.store, "lead", away)
+    async with leading(leader):
+
+        async def told() -> bool:
+            return health.ready() == (503, {"leading": False, "problems": {"redis": "gone"}})
+
+        await eventually(told)
+        monkeypatch.setattr(world.store, "lead", lead)
+        job = await world.queued()
+        await becomes(world, job, "launched")
+        assert health.leading
+        assert "redis" not in health.problems
+
+
+async def test_a_lost_answer_in_all_the_bustle(world: World, leader: Leader) -> None:
+    world.launcher.script(Unreachable(done=True))
+    async with leading(leader):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+        assert list(world.launcher.created.values()) == [job]

@@ -1,0 +1,223 @@
+"""A loop of the leader, and working on many things at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from bgjobs_core.kube import KubeUnreachableError
+from bgjobs_core.redis_door import StoreUnavailableError
+from bgjobs_operator import loop as module
+from bgjobs_operator.launcher import LauncherUnreachableError
+from bgjobs_operator.loop import Loop, NotLeaderError, each
+from tests.unit.operator.world import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LONG = 3600.0
+TROUBLE = [StoreUnavailableError("gone"), KubeUnreachableError("gone"), LauncherUnreachableError("gone")]
+
+
+class Turns:
+    """What a loop does; each turn takes the next of `plan`, an error or a number of seconds, later None."""
+
+    def __init__(self, *plan: Exception | float | None, period: float = LONG) -> None:
+        self.plan = list(plan)
+        self.count = 0
+        self.during: list[Loop] = []
+        self.loop = Loop("test", self._turn, period)
+        self.task = asyncio.create_task(self.loop.run())
+
+    async def _turn(self) -> float | None:
+        self.count += 1
+        for loop in self.during:
+            loop.poke()
+        self.during = []
+        result = self.plan.pop(0) if self.plan else None
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def after(self, count: int) -> None:
+        """So many turns were done."""
+        await until(lambda: self.count >= count)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def started() -> AsyncIterator[list[Turns]]:
+    """Those in this list are ended with the test."""
+    turns: list[Turns] = []
+    yield turns
+    for one in turns:
+        one.task.cancel()
+        await asyncio.wait({one.task})
+
+
+class TestLoop:
+    async def test_turns_at_once_and_then_when_it_is_poked(self, started: list[Turns]) -> None:
+        started.append(turns := Turns())
+        await turns.after(1)
+        turns.loop.poke()
+        await turns.after(2)
+        assert turns.count == 2
+
+    async def test_a_poke_during_a_turn_is_not_lost(self, started: list[Turns]) -> None:
+        started.append(turns := Turns())
+        turns.during.append(turns.loop)
+        await turns.after(2)
+        assert turns.count == 2
+
+    async def test_many_pokes_are_one_turn(self, started: list[Turns]) -> None:
+        started.append(turns := Turns())
+        await turns.after(1)
+        for _ in range(9):
+            turns.loop.poke()
+        await turns.after(2)
+        for _ in range(9):
+            await asyncio.sleep(0)
+        assert turns.count == 2
+
+    async def test_looks_again_when_the_turn_says_so(self, started: list[Turns]) -> None:
+        started.append(turns := Turns(0.0, 0.001))
+        await turns.after(3)
+
+    async def test_looks_again_after_its_period(self, started: list[Turns]) -> None:
+        started.append(turns := Turns(period=0.001))
+        await turns.after(3)
+
+    @pytest.mark.parametrize("error", TROUBLE, ids=lambda error: type(error).__name__)
+    async def test_trouble_is_told_and_waited_out(self, started: list[Turns], error: Exception) -> None:
+        with capture_logs() as logs:
+            started.append(turns := Turns(error))
+            await turns.after(1)
+            assert turns.loop.failing == "gone"
+            await turns.after(2)
+        assert turns.loop.failing == ""
+        assert [(entry["event"], entry["log_level"]) for entry in logs] == [("loop failed", "warning")]
+
+    async def test_an_unexpected_error_is_logged_and_the_loop_goes_on(self, started: list[Turns]) -> None:
+        with capture_logs() as logs:
+            started.append(turns := Turns(ZeroDivisionError("oh")))
+            await turns.after(2)
+        (entry,) = logs
+        assert (entry["event"], entry["loop"], entry["exc_info"]) == ("loop failed unexpectedly", "test", True)
+
+    async def test_waits_longer_after_each_failure(self, started: list[Turns], monkeypatch: pytest.MonkeyPatch) -> None:
+        waits: list[float] = []
+
+        def timeout(seconds: float) -> asyncio.Timeout:
+            waits.append(seconds)
+            return asyncio.Timeout(0)
+
+        monkeypatch.setattr("bgjobs_operator.loop.asyncio.timeout", timeout)
+        started.append(turns := Turns(*TROUBLE * 3))
+        await until(lambda: len(waits) > 9)
+        assert waits[:10] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, LONG]
+        turns.task.cancel()
+
+    async def test_a_failed_turn_is_a_turn(self, started: list[Turns]) -> None:
+        """A restart would not bring Redis back."""
+        started.append(turns := Turns(*TROUBLE))
+        turns.loop.turned_at = 0
+        await turns.after(1)
+        assert time.monotonic() - turns.loop.turned_at < 60
+
+    async def test_another_leader_ends_it(self, started: list[Turns]) -> None:
+        started.append(turns := Turns(NotLeaderError()))
+        with pytest.raises(NotLeaderError):
+            await turns.task
+
+    async def test_a_cancel_ends_it(self, started: list[Turns]) -> None:
+        started.append(turns := Turns())
+        await turns.after(1)
+        turns.task.cancel()
+        await asyncio.wait({turns.task})
+        assert turns.task.cancelled()
+
+
+class TestEach:
+    async def test_works_on_all(self) -> None:
+        async def double(number: int) -> int:
+            await asyncio.sleep(0)
+            return number * 2
+
+        assert sorted(await each(range(20), double)) == [number * 2 for number in range(20)]
+        assert await each([], double) == []
+
+    async def test_some_at_once(self) -> None:
+        under_way, most, gate = 0, 0, asyncio.Event()
+
+        async def work(_: int) -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            if most == 8:
+                gate.set()
+            await gate.wait()
+            under_way -= 1
+
+        await asyncio.wait_for(each(range(20), work), 5)
+        assert most == 8
+
+    async def test_trouble_with_one_is_raised_in_the_end(self) -> None:
+        done: list[int] = []
+
+        async def work(number: int) -> None:
+            if number == 3:
+                raise KubeUnreachableError(f"no answer about {number}")
+            done.append(number)
+
+        with pytest.raises(KubeUnreachableError, match="about 3"):
+            await each(range(20), work)
+        assert len(done) == 19
+
+    async def test_not_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If nobody answers, each item would wait for its own timeout, and the loop would seem to be stuck."""
+        now, tried = 0.0, 0
+
+        async def work(_: int) -> None:
+            nonlocal now, tried
+            now, tried = now + 15, tried + 1
+            raise LauncherUnreachableError("timeout")
+
+        monkeypatch.setattr(module.time, "monotonic", lambda: now)
+        with pytest.raises(LauncherUnreachableError):
+            await each(range(1000), work)
+        assert tried < 20
+
+    @pytest.mark.parametrize("error", [StoreUnavailableError("gone"), ZeroDivisionError("oh"), NotLeaderError()])
+    async def test_any_other_error_ends_it_at_once(self, error: Exception) -> None:
+        tried = 0
+
+        async def work(_: int) -> None:
+            nonlocal tried
+            tried += 1
+            await asyncio.sleep(0)
+            raise error
+
+        with pytest.raises(type(error)):
+            await each(range(1000), work)
+        assert tried < 20
+
+    async def test_a_cancel_cancels_the_work(self) -> None:
+        begun, cancelled = asyncio.Event(), asyncio.Event()
+
+        async def work(_: int) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        task = asyncio.create_task(each(range(3), work))
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        assert cancelled.is_set()

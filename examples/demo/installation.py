@@ -8,14 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = "bgjobs"
@@ -121,7 +120,7 @@ def token(account: str = CALLER, namespace: str = SHOP, audience: str = "bgjobs"
 
 
 @contextmanager
-def api() -> Iterator[str]:
+def api() -> Generator[str]:
     """The address of the API for this machine: its ClusterIP where that can be reached, else a forwarded port."""
     address = kubectl("get", "service", f"{RELEASE}-api", "-n", SYSTEM, "-o", "jsonpath={.spec.clusterIP}")
     try:

@@ -17,6 +17,7 @@ import structlog
 from bgjobs_core import keys
 from bgjobs_core.redis_door import StoreError
 from bgjobs_operator.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
+from bgjobs_operator.loop import end_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -112,6 +113,7 @@ class Launch:
         tries = 0
         # Read anew at each try: it may be cancelled, or bound by the observer, and its KubeJob gone since.
         while (job := await self.store.job(job_id)) is not None and job.state == "launching":
+            end_if_cancelled()
             # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
             first = job.epoch == self.epoch and job_id not in self._unsure
             queue = await self.store.queue(job.queue_key)

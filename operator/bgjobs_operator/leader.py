@@ -15,7 +15,7 @@ from bgjobs_operator.admit import Admit
 from bgjobs_operator.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.launch import Launch
 from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.loop import Loop
+from bgjobs_operator.loop import Loop, end_if_cancelled
 from bgjobs_operator.observe import Observer
 from bgjobs_operator.reconcile import PENDING_PERIOD, PERIOD, Pending, Reconcile
 from bgjobs_operator.retire import LONGEST_SLEEP as RETIRE_SLEEP
@@ -109,6 +109,7 @@ class Leader:
     async def _take_over(self) -> str:
         epoch = secrets.token_hex(8)
         while True:
+            end_if_cancelled()
             try:
                 store_id, seq = await self._store.lead(epoch)
             except StoreError as error:
@@ -122,6 +123,7 @@ class Leader:
 
     async def _listen(self) -> None:
         while True:
+            end_if_cancelled()
             try:
                 for name in await self._doorbell.wait(MAX_BLOCK_MS):
                     self.poke(name)

@@ -32,6 +32,17 @@ class NotLeaderError(Exception):
     """Somebody else's epoch is in Redis: this process must stop leading."""
 
 
+def end_if_cancelled() -> None:
+    """Raise a CancelledError that something below has swallowed; whatever goes on for ever asks this each time.
+
+    `asyncio.wait_for` of Python 3.11 swallows it if what it waits for is done at the same moment, and redis-py sends
+    every command with it: a leader that has lost the Lease would go on leading.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def each(items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
     """Work on every item, some at once; what Kubernetes refuses for one (a namespace) must not block the others.
 
@@ -49,6 +60,7 @@ async def each(items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> list[R]
     async def worker() -> None:
         nonlocal until
         for item in waiting:
+            end_if_cancelled()
             if time.monotonic() > until:
                 return
             try:
@@ -111,6 +123,7 @@ class Loop:
                 failures, self.failing = failures + 1, repr(error)
                 log.exception("loop failed unexpectedly", loop=self.name, failures=failures)
                 wait = min(_MAX_BACK_OFF, 0.1 * 2**failures)
+            end_if_cancelled()
             self.turned_at = time.monotonic()
             try:
                 async with asyncio.timeout(self.period if wait is None else wait):

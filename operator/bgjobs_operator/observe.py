@@ -15,6 +15,7 @@ import structlog
 from bgjobs.wire import TERMINAL, State
 from bgjobs_operator import outcomes
 from bgjobs_operator.launcher import Gone, Listed, Seen
+from bgjobs_operator.loop import end_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +116,7 @@ class Observer:
                         await self._apply(plan_gone(view, await self.store.job(view.job_id)), view)
                     case Listed():
                         self.on_listed()
+                end_if_cancelled()
 
     async def seen(self, view: KubeJobView) -> None:
         """Take in one KubeJob; also called by reconcile."""

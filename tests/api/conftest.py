@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import pytest
 import structlog
 from fakeredis import FakeAsyncRedis, FakeServer
-from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
 
 from bgjobs_api.app import Deps, create_app
 from bgjobs_core.store import Store
+from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+
+    from fastapi import FastAPI
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,8 +28,14 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    """Routes without anything behind them; putting them together takes longer than most tests."""
+    return create_app(cast("Deps", None))
+
+
 @pytest.fixture
-async def world() -> AsyncGenerator[World]:
+async def world(app: FastAPI) -> AsyncGenerator[World]:
     """With the queue shop/default."""
     client: Any = FakeAsyncRedis(server=FakeServer())
     store = Store(client)
@@ -39,7 +47,8 @@ async def world() -> AsyncGenerator[World]:
         clock=(clock := FakeClock()),
         namespaces=("shop", "mail"),
     )
-    transport = httpx2.ASGITransport(create_app(deps), raise_app_exceptions=False)
+    app.state.deps = deps
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
         made = World(store, http, authenticator, access, redis, clock)
         await made.put_queue()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import uvicorn
 from fakeredis import FakeAsyncRedis, FakeServer
-from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState
 
 from bgjobs_api.app import Deps, create_app
 from bgjobs_core.resources import QueueSpec
 from bgjobs_core.store import Store
+from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -6,17 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from tests.api.world import service_account
 
 from bgjobs_api import access
 from bgjobs_api.access import Action, ReviewedAccess
 from bgjobs_api.clock import Moment
 from bgjobs_core.kube import KubeError, KubeRefusedError, KubeUnreachableError
+from tests.api.world import service_account
 
 if TYPE_CHECKING:
-    from tests.api.world import World
-
     from bgjobs_core.kube import Kube
+    from tests.api.world import World
 
 WEB = service_account("shop", "web")
 

@@ -8,12 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.api.live import LiveApi
-from tests.api.world import service_account
 
 from bgjobs.client import JobClient
 from bgjobs.errors import ConflictError, ForbiddenError, InvalidJobError, JobFailedError, NotFoundError
 from bgjobs.wire import Outcome, State
+from tests.api.live import LiveApi
+from tests.api.world import service_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from tests.api.world import FakeRedisState
 
 from bgjobs_api import health, redis_state
 from bgjobs_api.deps import Deps
 from bgjobs_api.redis_state import Durability, Memory, MemoryGate
 from bgjobs_core.redis_door import StoreError, StoreUnavailableError
+from tests.api.world import FakeRedisState
 
 if TYPE_CHECKING:
     from tests.api.world import World

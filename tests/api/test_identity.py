@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from joserfc import jwk
-from tests.api.tokens import ISSUER, Cluster, claims, new_key, sign
-from tests.api.world import NOW
 
 from bgjobs_api.clock import Moment
 from bgjobs_api.identity import (
@@ -27,13 +25,14 @@ from bgjobs_api.identity import (
     verify,
 )
 from bgjobs_core.kube import KubeUnreachableError
+from tests.api.tokens import ISSUER, Cluster, claims, new_key, sign
+from tests.api.world import NOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from tests.api.world import World
-
     from bgjobs_core.kube import Kube
+    from tests.api.world import World
 
 KEY = new_key("key-1")
 EC_KEY = new_key("key-2", "EC")

@@ -7,13 +7,14 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.api.world import chunk, lines
 
 from bgjobs.protocol import LOG_HEAD_BYTES, MAX_CHUNK_BYTES
 from bgjobs_api import log_text
+from tests.api.world import chunk, lines
 
 if TYPE_CHECKING:
     import httpx2
+
     from tests.api.world import Pod, World
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     import httpx2
+
     from tests.api.world import World
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from fastapi.dependencies.models import Dependant
-    from tests.api.world import World
 
     from bgjobs_api.app import Deps
+    from tests.api.world import World
 
 EXPECTED = {
     "GET /api/openapi.json",

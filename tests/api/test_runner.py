@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.api.world import KUBE_UID, chunk, lines, service_account
 
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_CHUNK_BYTES, MAX_ERROR_BYTES, MAX_JSON_BYTES
@@ -17,6 +16,7 @@ from bgjobs.wire import FinishRequest, LogChunk, StartReply, State
 from bgjobs_api import reports
 from bgjobs_api.problems import ProblemError
 from bgjobs_core.redis_door import StoreUnavailableError
+from tests.api.world import KUBE_UID, chunk, lines, service_account
 
 if TYPE_CHECKING:
     from tests.api.world import World

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from joserfc import jwk, jwt
+
 from tests.api.world import NOW
 
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from installation import SHOP, kubectl
 from tests.cluster.cluster_view import ended
@@ -18,8 +18,7 @@ def test_no_redis_no_kubernetes_token_not_root_in_a_restricted_namespace(client:
 
     job = client.enqueue("shop.jobs.Env", "dump")
     assert ended(client, job.id).state == "succeeded"
-    seen = job.result()
-    assert isinstance(seen, dict)
+    seen = cast("dict[str, Any]", job.result())
     assert seen["uid"] == 65532
     assert seen["kubernetes_token"] is False
     assert not [name for name in seen["environment"] if "REDIS" in name.upper()]

@@ -1,19 +1,16 @@
 """Jobs and queues for tests, said in the words that matter to the test.
 
-    a_job().high().delayed(seconds=60).build()
+a_job().high().delayed(seconds=60).build()
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from bgjobs.ids import new_job_id
 from bgjobs_core.records import NewJob
 from bgjobs_core.resources import QueueSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 NAMESPACE: Final = "shop"
 QUEUE: Final = "default"
@@ -26,7 +23,7 @@ class JobBuilder:
     def __init__(self, job: NewJob) -> None:
         self._job = job
 
-    def but(self, **changes: Any) -> Self:  # noqa: ANN401 - any field of NewJob
+    def but(self, **changes: Any) -> Self:
         """With other fields."""
         return type(self)(replace(self._job, **changes))
 
@@ -74,7 +71,7 @@ def a_job() -> JobBuilder:
     )  # fmt: skip
 
 
-def many(builder: JobBuilder, count: int) -> Iterable[NewJob]:
+def many(builder: JobBuilder, count: int) -> list[NewJob]:
     """So many jobs that differ only in their ids."""
     return [builder.but(id=new_job_id()).build() for _ in range(count)]
 

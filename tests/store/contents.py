@@ -29,7 +29,7 @@ class Contents:
 
     entries: dict[str, Entry]
 
-    def value(self, key: str) -> Any:  # noqa: ANN401 - what the key holds
+    def value(self, key: str) -> Any:
         """What a key holds, None if it is not there."""
         entry = self.entries.get(key)
         return entry.value if entry else None
@@ -77,13 +77,15 @@ async def read(client: Client) -> Contents:
     for name, kind in zip(names, kinds, strict=True):
         _ask(pipe, name, kind)
     values = await pipe.execute()
-    return Contents({
-        name.decode(): Entry(kind, _plain(kind, value), ttl != _EVER)
-        for name, kind, value, ttl in zip(names, kinds, values, facts[1::2], strict=True)
-    })
+    return Contents(
+        {
+            name.decode(): Entry(kind, _plain(kind, value), ttl != _EVER)
+            for name, kind, value, ttl in zip(names, kinds, values, facts[1::2], strict=True)
+        }
+    )
 
 
-def _ask(pipe: Any, name: bytes, kind: str) -> None:  # noqa: ANN401 - a pipeline of redis-py or fakeredis
+def _ask(pipe: Any, name: bytes, kind: str) -> None:
     match kind:
         case "hash":
             pipe.hgetall(name)
@@ -99,7 +101,7 @@ def _ask(pipe: Any, name: bytes, kind: str) -> None:  # noqa: ANN401 - a pipelin
             pipe.get(name)
 
 
-def _plain(kind: str, value: Any) -> Any:  # noqa: ANN401 - replies
+def _plain(kind: str, value: Any) -> Any:
     match kind:
         case "zset":
             return {member.decode(): int(score) for member, score in value}

@@ -75,7 +75,7 @@ class Witness:
     def _change(self, step: Step, job_id: str, old: JobRecord | None, new: JobRecord | None) -> Iterator[str]:
         source = old.state.value if old else lifecycle.NEW
         target = new.state.value if new else GONE
-        if source != target and target != GONE and not lifecycle.allowed(step.verb, source, target):
+        if target not in {source, GONE} and not lifecycle.allowed(step.verb, source, target):
             yield f"went from {source} to {target}, which is no arrow of the life cycle"
         if target == GONE and not (step.verb == "retire" and old and old.state in TERMINAL):
             yield f"vanished from {source}"

@@ -53,9 +53,7 @@ async def test_a_runner_may_end_without_an_exit_code(store: CheckedStore, life: 
     assert [attempt.exit_code for attempt in await store.attempts(await store.there(job.id))] == [None]
 
 
-async def test_only_the_pod_of_the_current_attempt_finishes_it(
-    store: CheckedStore, client: Client, life: Life
-) -> None:
+async def test_only_the_pod_of_the_current_attempt_finishes_it(store: CheckedStore, client: Client, life: Life) -> None:
     job = await life.running()
     await store.start(job.id, KUBE, "pod-2", "")
     before = await contents.read(client)

@@ -77,7 +77,9 @@ async def test_a_clock_set_back_promotes_nothing_early(store: CheckedStore, cloc
 
 # ----------------------------------------------------------------------------- the order
 async def test_high_priority_goes_first_then_the_oldest(store: CheckedStore, clock: Clock) -> None:
-    low_1, high_1, low_2, high_2 = await _enqueue_in_order(store, clock, a_job(), a_job().high(), a_job(), a_job().high())
+    low_1, high_1, low_2, high_2 = await _enqueue_in_order(
+        store, clock, a_job(), a_job().high(), a_job(), a_job().high()
+    )
 
     assert (await store.claim(EPOCH, QUEUE_KEY, 3)).ids == (high_1, high_2, low_1)
     assert (await store.claim(EPOCH, QUEUE_KEY, 3)).ids == (low_2,)

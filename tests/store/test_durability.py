@@ -59,7 +59,7 @@ async def test_every_acknowledged_job_survives_sigkill_in_the_middle_of_the_writ
             if len(acknowledged) == 150:
                 enough.set()
 
-    callers = [asyncio.create_task(enqueue(list(many(a_job(), 500)))) for _ in range(8)]
+    callers = [asyncio.create_task(enqueue(many(a_job(), 500))) for _ in range(8)]
     async with asyncio.timeout(30):
         await enough.wait()
     server.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,10 @@ async def test_the_same_id_with_other_content_is_a_conflict(store: CheckedStore,
 
 
 @pytest.mark.parametrize(
-    "change", [{"created_by": "bob"}, {"records_seconds": 60}, {"logs_seconds": 60}], ids=lambda change: next(iter(change))
-)  # fmt: skip
+    "change",
+    [{"created_by": "bob"}, {"records_seconds": 60}, {"logs_seconds": 60}],
+    ids=lambda change: next(iter(change)),
+)
 async def test_who_asks_and_how_long_it_is_kept_make_no_difference(store: CheckedStore, change: dict[str, Any]) -> None:
     builder = a_job()
     await store.enqueue(builder.build())
@@ -93,7 +96,7 @@ PARAMETERS = {
     "unicode": '["Ærøskøbing","日本","🦆","e\u0301"]',
     "controls": dumps(["\x00\x1f\x7f\n\r\t", "\u2028"]),
     "escapes": '["\\u00e9","\\"","\\\\"]',
-    "spaces": ' [ 1 , 2 ] ',
+    "spaces": " [ 1 , 2 ] ",
     "almost too large": dumps(["x" * 262_000]),
 }
 
@@ -152,4 +155,4 @@ async def test_each_write_raises_seq(store: CheckedStore, client: Client, life: 
     await store.claim(EPOCH, QUEUE_KEY, 3)
     seen.append(int(await client.get(keys.seq())))
 
-    assert all(earlier < later for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(earlier < later for earlier, later in itertools.pairwise(seen))

@@ -12,7 +12,7 @@ The jobs are those of `Life.in_state`; `stopping!` has the verdict lost, `gone` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
@@ -71,7 +71,7 @@ retire the record          | kept                kept                kept       
 retire the record, too soon| kept                kept                kept                kept                kept               kept             kept            kept         kept       kept      kept      missing
 settled                    | settled*            settled*            settled*            settled*            settled*           settled*         settled*        settled*     settled*   settled*  settled*  settled
 settled, older rev         | dirty               dirty               dirty               dirty               dirty              dirty            dirty           dirty        dirty      dirty     dirty     settled
-"""
+"""  # noqa: E501 - a table
 
 # What a verb answers when it is sent again after a lost reply; the others say the same once more.
 AGAIN: Final = {
@@ -177,8 +177,7 @@ class Verbs:
     async def _finish(self, pod_uid: str, outcome: str) -> str:
         return await _did(self.store.finish(self.job.id, pod_uid, 1, outcome, '{"type":"E"}', "7", 1))
 
-    async def _observe(self, kube_uid: str, what: str) -> str:
-        assert what in {"complete", "failed", "absent"}
+    async def _observe(self, kube_uid: str, what: Literal["complete", "failed", "absent"]) -> str:
         outcome = "succeeded" if what == "complete" else "error"
         return await _did(self.store.observe_end(self.job.id, kube_uid, what, outcome, "seen"))
 
@@ -223,7 +222,7 @@ async def _problem_with_cell(
         return f"it wrote {before.differences(after)}"
 
     # The reply was lost: the same again.
-    verb = row if row.startswith("retire") else row.split()[0].rstrip(",")
+    verb = row if row.startswith("retire") else row.split(maxsplit=1)[0].rstrip(",")
     if (said := await verbs.send(row)) != AGAIN.get((verb, expected), expected):
         return f"it answers {said} when it comes again"
     if changes := after.differences(await contents.read(client)):

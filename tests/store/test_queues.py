@@ -64,7 +64,8 @@ async def test_jobs_of_a_dropped_queue_wait_until_it_comes_back(store: CheckedSt
 async def test_a_queue_says_how_much_it_holds(store: CheckedStore, life: Life) -> None:
     assert await store.queue_load(QUEUE_KEY) == QueueLoad(0, 0)
     await life.running()
-    for job in [*many(a_job(), 2), *many(a_job().high(), 3), *many(a_job().delayed(9), 1), *many(a_job().on("mail"), 1)]:
+    counted = [*many(a_job(), 2), *many(a_job().high(), 3)]
+    for job in [*counted, a_job().delayed(9).build(), a_job().on("mail").build()]:
         await store.enqueue(job)
 
     assert await store.queue_load(QUEUE_KEY) == QueueLoad(owned=1, queued=5)

@@ -24,7 +24,7 @@ ERRORS: dict[str, tuple[Exception, type[StoreError]]] = {
     "pool is empty": (rex.MaxConnectionsError("Too many connections"), StoreUnavailableError),
     "no socket": (FileNotFoundError(2, "No such file"), StoreUnavailableError),
     "full": (rex.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), StoreFullError),
-    "full, in a script": (rex.ResponseError("OOM command not allowed, script: 1234, on @user_script:4"), StoreFullError),
+    "full, in a script": (rex.ResponseError("OOM command not allowed, script: 12, on @user_script:4"), StoreFullError),
     "wrong password": (rex.AuthenticationError("WRONGPASS"), StoreUnavailableError),
     "disk full": (rex.ResponseError("MISCONF Errors writing to the AOF file"), StoreError),
     "anything else": (rex.ResponseError("WRONGTYPE Operation against a key"), StoreError),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from bgjobs_core import keys
 from tests.store import contents
-from tests.store.builders import a_job
+from tests.store.builders import QUEUE_KEY, a_job
 from tests.store.life import KUBE, Life
 
 if TYPE_CHECKING:
     from bgjobs_core.redis_door import Client
     from tests.store.checked_store import CheckedStore, Clock
 
-STAYS = {keys.seq(), keys.store_id(), keys.epoch(), keys.counters(), keys.wake(), keys.queues(), keys.queue("shop/default")}
+STAYS = {
+    keys.seq(), keys.store_id(), keys.epoch(), keys.counters(), keys.wake(), keys.queues(), keys.queue(QUEUE_KEY),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
@@ -62,7 +64,9 @@ async def test_other_jobs_are_left_alone(store: CheckedStore, clock: Clock, life
     assert [one for _, one in await store.newest(keys.by_namespace("shop"), None, 10)] == [stays.id]
 
 
-@pytest.mark.parametrize("missing", ["the KubeJob is not deleted", "the request does not say so", "its time has not come"])
+@pytest.mark.parametrize(
+    "missing", ["the KubeJob is not deleted", "the request does not say so", "its time has not come"]
+)
 async def test_a_record_stays_until_everything_is_done(
     store: CheckedStore, clock: Clock, life: Life, missing: str
 ) -> None:
@@ -94,10 +98,9 @@ async def test_the_work_lists_say_what_is_due(store: CheckedStore, life: Life) -
 
 @pytest.mark.parametrize("stage", ["kube_job", "record"])
 async def test_what_is_left_of_a_vanished_record_is_swept_up(
-    store: CheckedStore, client: Client, life: Life, stage: str
+    store: CheckedStore, client: Client, life: Life, stage: Literal["kube_job", "record"]
 ) -> None:
     job = await life.ended(a_job().of_request())
-    assert stage in {"kube_job", "record"}
     await client.delete(keys.job(job.id), keys.attempt(job.id, 1), keys.counters())
     for index in (keys.by_namespace("shop"), keys.by_state("shop", "succeeded"), keys.by_queue("shop/default")):
         await client.zrem(index, job.id)

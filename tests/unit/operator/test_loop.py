@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,23 @@ class TestLoop:
         turns.task.cancel()
         await asyncio.wait({turns.task})
         assert turns.task.cancelled()
+
+
+    async def test_a_cancel_that_was_swallowed_below_ends_it(self) -> None:
+        """As asyncio.wait_for of Python 3.11 does when its answer comes at the same moment."""
+        begun = asyncio.Event()
+
+        async def turn() -> float | None:
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return None
+
+        task = asyncio.create_task(Loop("test", turn, LONG).run())
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        assert task.cancelled()
 
 
 class TestEach:

@@ -8,11 +8,11 @@ import pytest
 
 from bgjobs_core import keys
 from tests.store.builders import QUEUE_KEY, a_job, many
-from tests.store.life import Life
 
 if TYPE_CHECKING:
     from bgjobs_core.redis_door import Client
     from tests.store.checked_store import CheckedStore, Clock
+    from tests.store.life import Life
 
 INDEX = keys.by_namespace("shop")
 

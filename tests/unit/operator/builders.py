@@ -29,7 +29,7 @@ class RecordBuilder:
     def __init__(self, record: JobRecord) -> None:
         self._record = record
 
-    def but(self, **changes: Any) -> Self:  # noqa: ANN401 - any field of JobRecord
+    def but(self, **changes: Any) -> Self:
         return type(self)(replace(self._record, **changes))
 
     def launching(self, claimed_at: int = 0) -> Self:
@@ -74,7 +74,7 @@ class KubeJobBuilder:
     def __init__(self, view: KubeJobView) -> None:
         self._view = view
 
-    def but(self, **changes: Any) -> Self:  # noqa: ANN401 - any field of KubeJobView
+    def but(self, **changes: Any) -> Self:
         return type(self)(replace(self._view, **changes))
 
     def with_uid(self, uid: str) -> Self:
@@ -108,7 +108,7 @@ class PodBuilder:
     def __init__(self, view: PodView) -> None:
         self._view = view
 
-    def but(self, **changes: Any) -> Self:  # noqa: ANN401 - any field of PodView
+    def but(self, **changes: Any) -> Self:
         return type(self)(replace(self._view, **changes))
 
     def exited(self, code: int | None, reason: str = "Error") -> Self:
@@ -133,13 +133,13 @@ def a_pod(uid: str = "pod-1") -> PodBuilder:
     return PodBuilder(PodView(name=f"bgjob-{uid}", uid=uid, ended=False))
 
 
-def a_queue_record(**settings: Any) -> QueueRecord:  # noqa: ANN401 - any field of QueueSpec
+def a_queue_record(**settings: Any) -> QueueRecord:
     """A queue that approves `shop.jobs.*` and has the image `shop:1`."""
     fields: dict[str, Any] = {"approved_classes": ["shop.jobs.*"], "image": "shop:1", **settings}
     return QueueRecord(NAMESPACE, QUEUE, QueueSpec.model_validate(fields))
 
 
-def a_request(name: str = "nightly", status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:  # noqa: ANN401
+def a_request(name: str = "nightly", status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     """A BackgroundJobRequest as the API server gives it."""
     return {
         "apiVersion": API_VERSION,
@@ -156,7 +156,7 @@ def a_request(name: str = "nightly", status: dict[str, Any] | None = None, **spe
     }
 
 
-def a_queue_object(name: str = QUEUE, generation: int = 1, **spec: Any) -> dict[str, Any]:  # noqa: ANN401
+def a_queue_object(name: str = QUEUE, generation: int = 1, **spec: Any) -> dict[str, Any]:
     """A BackgroundJobQueue as the API server gives it."""
     return {
         "apiVersion": API_VERSION,

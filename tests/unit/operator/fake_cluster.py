@@ -60,7 +60,7 @@ class Stream:
 Scripted = Answer | Drop | Stream
 
 
-def status(code: int, reason: str, message: str = "no", **details: Any) -> Answer:  # noqa: ANN401 - any JSON
+def status(code: int, reason: str, message: str = "no", **details: Any) -> Answer:
     """A Status object."""
     return Answer(
         {
@@ -84,6 +84,7 @@ class FakeCluster:
         leases: by name.
         away: connections break before anything is done.
         mute: no answer at all.
+        refused: 403 to everything.
     """
 
     def __init__(self) -> None:
@@ -91,6 +92,7 @@ class FakeCluster:
         self.leases: dict[str, Object] = {}
         self.away = False
         self.mute = False
+        self.refused = False
         self._scripts: defaultdict[str, deque[Scripted]] = defaultdict(deque[Scripted])
         self._version = 0
         self._closing = asyncio.Event()
@@ -139,7 +141,7 @@ class FakeCluster:
 
     # --------------------------------------------------------------------------
     @web.middleware
-    async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's
+    async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:
         raw = await request.read()
         query = dict(request.query)
         method = "WATCH" if query.get("watch") else request.method
@@ -149,6 +151,8 @@ class FakeCluster:
             await self._closing.wait()
         if self.away:
             _break(request)
+        if self.refused:
+            return _no(403, "Forbidden")
         return await handler(request)
 
     async def _scripted(self, request: web.Request) -> web.StreamResponse:

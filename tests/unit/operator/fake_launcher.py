@@ -149,7 +149,7 @@ class FakeLauncher:
             queue.put_nowait(error)
 
     # ------------------------------------------------------------- launcher.Launcher
-    async def create(self, job: JobRecord, queue: QueueRecord) -> str:
+    async def create(self, job: JobRecord, queue: QueueRecord) -> str:  # noqa: ARG002 - as the interface has it
         self.posts.append(job.id)
         await asyncio.sleep(0)
         fault = self._faults.popleft() if self._faults else None

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from bgjobs_core.kube import KubeRefusedError, KubeUnreachableError, part, parts
-from tests.unit.operator.fake_cluster import Answer, Drop, Stream, status
-
-if TYPE_CHECKING:
-    from tests.unit.operator.fake_cluster import FakeCluster
+from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, status
 
 
 async def test_json_in_and_out(cluster: FakeCluster) -> None:
@@ -43,9 +38,7 @@ async def test_a_broken_answer_leaves_open_what_was_done(cluster: FakeCluster, a
 
 
 async def test_nobody_listens() -> None:
-    from tests.unit.operator.fake_cluster import FakeCluster as Another  # noqa: PLC0415
-
-    async with Another() as gone:
+    async with FakeCluster() as gone:
         kube = gone.kube()
     with pytest.raises(KubeUnreachableError):
         await kube.request("GET", "/x")
@@ -80,11 +73,10 @@ class TestStream:
 
     async def test_a_broken_connection(self, cluster: FakeCluster) -> None:
         cluster.script("WATCH /x", Drop((b"one\n",)))
-        lines: list[bytes] = []
+        stream = cluster.kube().stream("/x", {"watch": "1"})
+        assert await anext(stream) == b"one\n"
         with pytest.raises(KubeUnreachableError):
-            async for line in cluster.kube().stream("/x", {"watch": "1"}):
-                lines.append(line)  # noqa: PERF401 - what came before the error is wanted
-        assert lines == [b"one\n"]
+            await anext(stream)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +93,6 @@ def test_part(obj: dict[str, object], names: tuple[str, ...], expected: dict[str
     assert part(obj, *names) == expected
 
 
-@pytest.mark.parametrize(("obj", "expected"), [({"a": [{}]}, [{}]), ({"a": None}, []), ({}, [])])
-def test_parts(obj: dict[str, object], expected: list[object]) -> None:
+@pytest.mark.parametrize(("obj", "expected"), [({"a": [{"b": 1}]}, [{"b": 1}]), ({"a": None}, []), ({"b": 1}, [])])
+def test_parts(obj: dict[str, object], expected: list[dict[str, int]]) -> None:
     assert parts(obj, "a") == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.unit.operator.builders import JOB_ID, a_queue_record, a_record
 from tests.unit.operator.fake_cluster import Answer, Drop, status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from tests.unit.operator.fake_cluster import FakeCluster
 
@@ -35,7 +36,7 @@ JOB = a_record().launching().build()
 QUEUE = a_queue_record()
 
 
-def kube_job(uid: str = "kube-1", job_id: str = JOB_ID, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def kube_job(uid: str = "kube-1", job_id: str = JOB_ID, **fields: Any) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "name": NAME, "namespace": "shop", "uid": uid, "resourceVersion": "7", "labels": {"bgjobs.dev/job-id": job_id},
     }  # fmt: skip
@@ -73,14 +74,14 @@ SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
 )
 def test_what_is_seen_of_a_kube_job(fields: dict[str, Any], expected: dict[str, Any]) -> None:
     view = view_of(json.dumps(kube_job(**fields)).encode())
-    assert view == KubeJobView(**{**vars(SEEN), **expected})
+    assert view == replace(SEEN, **expected)
 
 
-def pod(**state: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def pod(**state: Any) -> dict[str, Any]:
     return {"metadata": {"name": "bgjob-pod", "uid": "pod-1"}, "status": state}
 
 
-def job_container(**state: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON
+def job_container(**state: Any) -> list[dict[str, Any]]:
     return [{"name": "sidecar", "state": {"running": {}}}, {"name": "job", "state": state}]
 
 
@@ -127,7 +128,8 @@ def job_container(**state: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any J
     ],
 )
 def test_what_is_seen_of_a_pod(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert pod_view(found) == PodView(**{"name": "bgjob-pod", "uid": "pod-1", "ended": False, **expected})
+    nothing = PodView(name="bgjob-pod", uid="pod-1", ended=False)
+    assert pod_view(found) == replace(nothing, **expected)
 
 
 @pytest.fixture
@@ -190,20 +192,29 @@ class TestDelete:
         await launcher.delete("shop", NAME, "kube-1")
 
 
+async def find(launcher: KubeLauncher) -> object:
+    return await launcher.find("shop", NAME)
+
+
+async def pods(launcher: KubeLauncher) -> object:
+    return await launcher.pods("shop", "kube-1")
+
+
+async def delete(launcher: KubeLauncher) -> object:
+    return await launcher.delete("shop", NAME, "kube-1")
+
+
 @pytest.mark.parametrize("answer", [Drop(), status(403, "Forbidden"), status(500, "InternalError")])
 @pytest.mark.parametrize(
     ("call", "ask"),
-    [
-        (f"GET {ONE}", lambda launcher: launcher.find("shop", NAME)),
-        (f"GET {PODS}", lambda launcher: launcher.pods("shop", "kube-1")),
-        (f"DELETE {ONE}", lambda launcher: launcher.delete("shop", NAME, "kube-1")),
-    ],
+    [(f"GET {ONE}", find), (f"GET {PODS}", pods), (f"DELETE {ONE}", delete)],
+    ids=["find", "pods", "delete"],
 )
 async def test_no_answer_is_no_absence(
     cluster: FakeCluster,
     launcher: KubeLauncher,
     call: str,
-    ask: Callable[[KubeLauncher], Coroutine[Any, Any, object]],
+    ask: Callable[[KubeLauncher], Awaitable[object]],
     answer: Answer | Drop,
 ) -> None:
     cluster.script(call, *[answer] * 2)
@@ -211,14 +222,14 @@ async def test_no_answer_is_no_absence(
         await ask(launcher)
 
 
-async def test_find(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+async def test_find_reads_what_is_there_now(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     cluster.script(f"GET {ONE}", Answer(kube_job()))
     assert await launcher.find("shop", NAME) == SEEN
     assert await launcher.find("shop", NAME) is None
     assert "resourceVersion" not in cluster.calls[0].query, "0 would be answered from a cache"
 
 
-async def test_pods(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+async def test_pods_of_a_kube_job(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Running")]}))
     assert [one.uid for one in await launcher.pods("shop", "kube-1")] == ["pod-1"]
     assert cluster.calls[0].query == {"labelSelector": "batch.kubernetes.io/controller-uid=kube-1"}

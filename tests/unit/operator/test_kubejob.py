@@ -16,7 +16,7 @@ URL = "http://bgjobs-api.bgjobs"
 INSTALL = "uid-of-the-release-namespace"
 
 
-def made(record: RecordBuilder | None = None, pod: dict[str, Any] | None = None, **queue: Any) -> dict[str, Any]:  # noqa: ANN401
+def made(record: RecordBuilder | None = None, pod: dict[str, Any] | None = None, **queue: Any) -> dict[str, Any]:
     """The manifest of a job, with this pod template in its queue."""
     settings = PodSettings.model_validate(pod or {})
     return manifest((record or a_record().launching()).build(), a_queue_record(pod=settings, **queue), INSTALL, URL)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from bgjobs_core.kube import KubeRefusedError
 from bgjobs_operator.lease import Lease, Timing
 from tests.unit.operator.world import until
 
@@ -226,15 +225,9 @@ class TestHold:
 
 
 async def test_a_lease_that_may_not_be_read_is_waited_for(cluster: FakeCluster) -> None:
-    lease = a_lease(cluster)
-    refusals: list[int] = []
-
-    async def refused(*_: object) -> dict[str, object]:
-        refusals.append(1)
-        raise KubeRefusedError(403, "Forbidden", "no")
-
-    lease._kube.request = refused  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue] # noqa: SLF001
-    waiting = asyncio.create_task(lease.acquire())
-    await until(lambda: len(refusals) > 2)
-    waiting.cancel()
-    await asyncio.wait({waiting})
+    cluster.refused = True
+    waiting = asyncio.create_task(a_lease(cluster).acquire())
+    await until(lambda: len(cluster.calls) > 2)
+    cluster.refused = False
+    await asyncio.wait_for(waiting, 5)
+    assert holder(cluster) == "pod-a/1"

@@ -141,7 +141,6 @@ class TestLoop:
         await asyncio.wait({turns.task})
         assert turns.task.cancelled()
 
-
     async def test_a_cancel_that_was_swallowed_below_ends_it(self) -> None:
         """As asyncio.wait_for of Python 3.11 does when its answer comes at the same moment."""
         begun = asyncio.Event()

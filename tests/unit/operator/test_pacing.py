@@ -99,9 +99,9 @@ def test_without_a_queue_nothing_is_overdue() -> None:
         ([a_pod().waiting("PodInitializing").build()], ""),
         ([a_pod().waiting("ErrImagePull", "not found").build()], "ErrImagePull: not found"),
         ([a_pod().waiting("Unschedulable").build()], "Unschedulable"),
-        ([a_pod().waiting("ContainerCreating").build(), a_pod().waiting("CrashLoopBackOff").build()], "CrashLoopBackOff"),
+        ([a_pod().waiting("ContainerCreating").build(), a_pod().waiting("Evicted").build()], "Evicted"),
     ],
-)  # fmt: skip
+)
 def test_why_a_job_is_pending(pods: list[PodView], expected: str) -> None:
     assert pending_reason(pods) == expected
 

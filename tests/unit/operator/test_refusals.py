@@ -182,7 +182,7 @@ TABLE: dict[str, tuple[int, bytes, Refusal]] = {
         body(400, "BadRequest", "the namespace of the provided object does not match the namespace sent"),
         Refusal.INVALID,
     ),
-    "too large": (413, body(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728"), Refusal.INVALID),
+    "too large": (413, body(413, "RequestEntityTooLarge", "Request entity too large"), Refusal.INVALID),
     "admission is not ready": (
         403,
         body(403, "Forbidden", 'jobs.batch "probe" is forbidden: not yet ready to handle request'),
@@ -195,8 +195,8 @@ TABLE: dict[str, tuple[int, bytes, Refusal]] = {
     ),
     "etcd's leader changes": (500, body(500, "InternalError", "etcdserver: leader changed"), Refusal.BUSY),
     "the API server starts": (503, body(503, "ServiceUnavailable", "apiserver not ready"), Refusal.BUSY),
-    "it took too long": (504, body(504, "Timeout", "request did not complete within the allotted timeout"), Refusal.BUSY),
-    "storage took too long": (500, body(500, "ServerTimeout", "The POST operation against Job could not be completed"), Refusal.BUSY),
+    "it took too long": (504, body(504, "Timeout", "request did not complete"), Refusal.BUSY),
+    "storage took too long": (500, body(500, "ServerTimeout", "The operation could not be completed"), Refusal.BUSY),
     "a proxy waited too long": (408, b"", Refusal.BUSY),
     "a load balancer has no server": (502, b"<html>Bad Gateway</html>", Refusal.BUSY),
 }  # fmt: skip

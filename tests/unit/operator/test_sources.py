@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import kopf
 import pytest
 
 from bgjobs_core.resources import GROUP, QUEUES, REQUESTS, VERSION
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 def handlers(pokes: Pokes) -> dict[str, Callable[..., Any]]:
     """The event handlers by their ids."""
     registry: Any = sources.registry(pokes)
-    return {handler.id: handler.fn for handler in registry._watching.get_all_handlers()}  # noqa: SLF001
+    return {handler.id: handler.fn for handler in registry._watching.get_all_handlers()}
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def pokes() -> Pokes:
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED", "DELETED"])
 def test_every_event_pokes(pokes: Pokes, handler: str, obj: dict[str, Any], expected: Poke, kind: str | None) -> None:
     everything_that_kopf_passes = {
-        "type": kind, "body": kopf.Body(obj), "namespace": "shop", "name": "x", "uid": "y", "logger": None, "memo": {},
-        "event": {"type": kind, "object": obj}, "resource": None, "patch": kopf.Patch(), "param": None, "retry": 0,
+        "type": kind, "body": obj, "namespace": "shop", "name": "x", "uid": "y", "logger": None, "memo": {},
+        "event": {"type": kind, "object": obj}, "resource": None, "patch": {}, "param": None, "retry": 0,
     }  # fmt: skip
     assert handlers(pokes)[handler](**everything_that_kopf_passes) is None
     assert pokes.take() == expected
@@ -49,10 +48,10 @@ def test_requests_and_queues_are_watched_and_nothing_else(pokes: Pokes) -> None:
     registry: Any = sources.registry(pokes)
     watched = {
         (handler.selector.group, handler.selector.version, handler.selector.any_name)
-        for handler in registry._watching.get_all_handlers()  # noqa: SLF001
+        for handler in registry._watching.get_all_handlers()
     }
     assert watched == {(GROUP, VERSION, REQUESTS), (GROUP, VERSION, QUEUES)}
-    changing, spawning = registry._changing.get_all_handlers(), registry._spawning.get_all_handlers()  # noqa: SLF001
+    changing, spawning = registry._changing.get_all_handlers(), registry._spawning.get_all_handlers()
     assert ([*changing], [*spawning]) == ([], []), "no finalizer on what users own, and no daemon"
 
 

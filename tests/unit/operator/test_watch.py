@@ -25,11 +25,10 @@ class Thing(msgspec.Struct):
     """What the test reads of an object."""
 
     metadata: Metadata
-    colour: str = ""
 
 
-def thing(uid: str, version: int = 0, colour: str = "") -> dict[str, Any]:
-    return {"metadata": {"name": uid, "uid": uid, "resourceVersion": str(version)}, "colour": colour}
+def thing(uid: str, version: int = 0) -> dict[str, Any]:
+    return {"metadata": {"name": uid, "uid": uid, "resourceVersion": str(version)}}
 
 
 def page(version: int, *items: dict[str, Any], more: str = "") -> Answer:
@@ -99,10 +98,8 @@ async def follower(cluster: FakeCluster) -> AsyncIterator[Follower]:
 
 async def test_a_list_and_what_comes_after_it(cluster: FakeCluster, follower: Follower) -> None:
     cluster.script(LIST, page(5, thing("a"), thing("b")))
-    cluster.script(
-        WATCH,
-        Stream((line("ADDED", thing("c", 6)), line("MODIFIED", thing("a", 7)), line("DELETED", thing("b", 8))), ends=False),
-    )  # fmt: skip
+    changes = (line("ADDED", thing("c", 6)), line("MODIFIED", thing("a", 7)), line("DELETED", thing("b", 8)))
+    cluster.script(WATCH, Stream(changes, ends=False))
     await follower.see("+a", "+b", "=", "+c", "+a", "-b")
     (call,) = cluster.asked("WATCH")
     assert call.query == {
@@ -180,15 +177,8 @@ async def test_a_version_that_is_too_old_lists_again(
 async def test_deletions_that_nobody_saw_are_told(cluster: FakeCluster, follower: Follower) -> None:
     """Also of what came by the watch, as it was last seen."""
     cluster.script(LIST, page(5, thing("a")), page(90))
-    cluster.script(
-        WATCH,
-        Stream((
-            line("ADDED", thing("b", 6)),
-            line("MODIFIED", thing("b", 7, "red")),
-            line("DELETED", thing("a", 8)),
-            error(410, "Expired"),
-        )),
-    )  # fmt: skip
+    added, changed, deleted = ("ADDED", thing("b", 6)), ("MODIFIED", thing("b", 7)), ("DELETED", thing("a", 8))
+    cluster.script(WATCH, Stream((line(*added), line(*changed), line(*deleted), error(410, "Expired"))))
     await follower.see("+a", "=", "+b", "+b", "-a", "-b", "=")
 
 

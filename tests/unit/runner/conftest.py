@@ -43,7 +43,6 @@ class Pod:
         self.environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": path,
-            "PYTHONDONTWRITEBYTECODE": "1",
             "BGJOBS_URL": api.url,
             "BGJOBS_TOKEN_FILE": str(folder / "token"),
             "BGJOBS_NAMESPACE": "team-a",

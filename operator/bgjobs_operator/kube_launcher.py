@@ -111,6 +111,14 @@ def pod_view(pod: Object) -> PodView:
     )
 
 
+def latest_complaint(events: list[Object]) -> str:
+    """The words of the newest event; "" if there is none."""
+    if not events:
+        return ""
+    newest = max(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    return f"{newest.get('reason', '')}: {newest.get('message', '')}"
+
+
 class KubeLauncher:
     """Implements `launcher.Launcher`.
 
@@ -182,6 +190,15 @@ class KubeLauncher:
         except (KubeUnreachableError, KubeRefusedError) as error:
             raise LauncherUnreachableError(str(error)) from error
         return [pod_view(pod) for pod in parts(found, "items")]
+
+    async def complaint(self, namespace: str, kube_uid: str) -> str:
+        """See `Launcher.complaint`."""
+        query = {"fieldSelector": f"involvedObject.uid={kube_uid},type=Warning", "limit": "50"}
+        try:
+            found = await self._kube.request("GET", f"/api/v1/namespaces/{namespace}/events", query=query)
+        except (KubeUnreachableError, KubeRefusedError) as error:
+            raise LauncherUnreachableError(str(error)) from error
+        return latest_complaint(parts(found, "items"))
 
     async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
         """See `Launcher.watch`."""

@@ -137,6 +137,13 @@ class Launcher(Protocol):
         """All pods of a KubeJob that are still there. Raises LauncherUnreachableError."""
         ...
 
+    async def complaint(self, namespace: str, kube_uid: str) -> str:
+        """Why a KubeJob has no pod, as a quota that is used up; "" if nothing is known.
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
     def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
         """Everything that happens to KubeJobs of ours in a namespace, for ever; it lists again after trouble.
 

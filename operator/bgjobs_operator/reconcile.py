@@ -75,7 +75,10 @@ class Pending:
     async def _look(self, now: int, job: JobRecord) -> None:
         reason = job.reason
         if job.state is State.LAUNCHED:
-            reason = pending_reason(await self.launcher.pods(job.namespace, job.kube_uid))
+            pods = await self.launcher.pods(job.namespace, job.kube_uid)
+            # Pods that quota or admission refuses are nowhere: only an Event of the KubeJob says so.
+            words = pending_reason(pods) if pods else await self.launcher.complaint(job.namespace, job.kube_uid)
+            reason = words[:1024]
             await self.store.observe_phase(job.id, job.kube_uid, "pending", reason)
         if overdue(job, await self.store.queue(job.queue_key), now):
             note = f"its code did not start in time{': ' if reason else ''}{reason}"

@@ -67,6 +67,7 @@ class FakeLauncher:
         deletes: (name, UID) of each DELETE.
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
+        complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
         before_pods: called while pods are listed, to let something happen in between.
         watched: how many watches were begun.
     """
@@ -80,6 +81,7 @@ class FakeLauncher:
         self.watched = 0
         self.refused_namespaces: set[str] = set()
         self.before_pods: Callable[[], Awaitable[None]] | None = None
+        self.complaints: dict[str, str] = {}
         self._faults: deque[Fault] = deque()
         self._late: list[JobRecord] = []
         self._objects: dict[tuple[str, str], KubeJobView] = {}
@@ -191,6 +193,10 @@ class FakeLauncher:
         if self.before_pods is not None:
             await self.before_pods()
         return list(self._pods.get(kube_uid, {}).values())
+
+    async def complaint(self, namespace: str, kube_uid: str) -> str:
+        self._answer(namespace)
+        return self.complaints.get(kube_uid, "")
 
     async def watch(self, namespace: str) -> AsyncGenerator[Event, None]:
         queue: asyncio.Queue[Event | Exception] = asyncio.Queue()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_operator.kube_launcher import KubeLauncher, pod_view, view_of
+from bgjobs_operator.kube_launcher import KubeLauncher, latest_complaint, pod_view, view_of
 from bgjobs_operator.launcher import (
     Gone,
     KubeJobView,
@@ -243,3 +243,10 @@ async def test_watch(cluster: FakeCluster, launcher: KubeLauncher) -> None:
         assert [await anext(watch) for _ in range(3)] == [Seen(SEEN), Listed("shop"), Gone(SEEN)]
     await watch.aclose()
     assert cluster.calls[0].query["labelSelector"] == "bgjobs.dev/install=install-1"
+
+
+def test_the_newest_of_several_complaints_counts() -> None:
+    old = {"reason": "FailedCreate", "message": "first", "lastTimestamp": "2026-11-24T10:00:00Z"}
+    new = {"reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": "2026-11-24T10:00:09Z"}
+    assert latest_complaint([old, new]) == latest_complaint([new, old]) == "FailedCreate: exceeded quota"
+    assert latest_complaint([]) == ""

@@ -136,6 +136,14 @@ class TestPending:
         record = await world.job(job)
         assert (record.phase, record.reason) == ("pending", "ErrImagePull: not found")
 
+    async def test_says_why_there_is_no_pod_at_all(self, world: World) -> None:
+        job = await world.launched()
+        uid = (await world.job(job)).kube_uid
+        world.launcher.complaints[uid] = "FailedCreate: exceeded quota: pods"
+        world.forward(6)
+        await world.pending.turn()
+        assert (await world.job(job)).reason == "FailedCreate: exceeded quota: pods"
+
     async def test_says_nothing_once_it_is_well(self, world: World) -> None:
         job = await world.launched()
         world.forward(6)

@@ -146,6 +146,18 @@ async def test_head_and_tail_without_a_gap_are_one_log(store: CheckedStore, life
     assert _numbers(entries) == list(range(1600))
 
 
+async def test_what_follows_the_tail_never_goes_to_the_head_though_there_is_room(
+    store: CheckedStore, life: Life
+) -> None:
+    job = await life.running()
+    shipper = Shipper(store, job)
+    for n in range(6):  # the sixth does not fit into the head any more, the small one would
+        await shipper.ship(_records(n * 200, 200, 1000))
+    await shipper.ship(_records(1200, 1, 1000))
+
+    assert _numbers(list(logs.read(await store.log_chunks(job.id, 1)))) == list(range(1201))
+
+
 async def test_a_log_that_expired_while_the_job_was_quiet_goes_on(
     store: CheckedStore, client: Client, life: Life
 ) -> None:

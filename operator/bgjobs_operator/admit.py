@@ -25,7 +25,7 @@ from bgjobs_operator import status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bgjobs_core.records import QueueRecord
+    from bgjobs_core.records import JobRecord, QueueRecord
     from bgjobs_core.store import Store
     from bgjobs_operator.resources_api import ResourcesApi
 
@@ -125,6 +125,23 @@ def queue_problem(spec: QueueSpec) -> tuple[str, str] | None:
     return None
 
 
+def is_gone(obj: dict[str, Any] | None, uid: str) -> bool:
+    """Whether the object with this UID was deleted, or is being deleted; `obj` is what has its name."""
+    return obj is None or obj["metadata"]["uid"] != uid or bool(obj["metadata"].get("deletionTimestamp"))
+
+
+async def cancel_with_request(store: Store, api: ResourcesApi, job: JobRecord) -> bool:
+    """Cancel the job if its request was deleted; whether that is so. Raises the errors of both."""
+    if not job.request_uid or not is_gone(await api.get(REQUESTS, job.namespace, job.request_name), job.request_uid):
+        return False
+    await _cancel(store, job.id, job.request_name)
+    return True
+
+
+async def _cancel(store: Store, job_id: str, request: str) -> None:
+    await store.stop(job_id, "cancelled", f"request:{request}", "its request was deleted")
+
+
 @dataclass
 class Admit:
     """One turn looks at everything that was poked."""
@@ -152,10 +169,8 @@ class Admit:
 
     async def _request(self, poke: Poke) -> bool:
         obj = await self.api.get(REQUESTS, poke.namespace, poke.name)
-        if obj is None or obj["metadata"]["uid"] != poke.uid or obj["metadata"].get("deletionTimestamp"):
-            await self.store.stop(
-                job_ids.request_job_id(poke.uid), "cancelled", f"request:{poke.name}", "its request was deleted"
-            )
+        if obj is None or is_gone(obj, poke.uid):
+            await _cancel(self.store, job_ids.request_job_id(poke.uid), poke.name)
             return True
         said = part(obj, "status")
         if status.has_ended(obj):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs_core.kube import KubeError
 from bgjobs_core.redis_door import StoreError
 from bgjobs_core.resources import REQUESTS
 from bgjobs_core.wake import MAX_BLOCK_MS
@@ -74,7 +75,12 @@ class Leader:
         async with asyncio.TaskGroup() as tasks:
             observers = {
                 namespace: Observer(
-                    self._store, self._launcher, namespace, lambda: self.poke("stop"), lambda: self.poke("reconcile")
+                    self._store,
+                    self._launcher,
+                    self._api,
+                    namespace,
+                    lambda: self.poke("stop"),
+                    lambda: self.poke("reconcile"),
                 )
                 for namespace in self._namespaces
             }
@@ -82,9 +88,7 @@ class Leader:
             dispatch = Dispatch(self._store, epoch, lambda: self.poke("launch"))
             stop = Stop(self._store, self._launcher, launch.under_way)
             retire = Retire(self._store, self._launcher, self._keep_seconds, self._drop_request)
-            reconcile = Reconcile(
-                self._store, self._launcher, self._api, self._pokes, observers, lambda: self._poke_all("reconcile")
-            )
+            reconcile = Reconcile(self._store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"))
             loops = [
                 Loop("admit", Admit(self._store, self._api, self._pokes).turn, PERIOD),
                 Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
@@ -135,7 +139,7 @@ class Leader:
         while True:
             try:
                 await observer.run()
-            except (StoreError, LauncherUnreachableError) as error:
+            except (StoreError, KubeError, LauncherUnreachableError) as error:
                 # The event is lost with this; a fresh list brings everything again.
                 log.warning("observer interrupted", namespace=observer.namespace, error=str(error))
             except Exception:

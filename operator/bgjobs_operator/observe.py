@@ -14,6 +14,7 @@ import structlog
 
 from bgjobs.wire import TERMINAL, State
 from bgjobs_operator import outcomes
+from bgjobs_operator.admit import cancel_with_request
 from bgjobs_operator.launcher import Gone, Listed, Seen
 from bgjobs_operator.loop import end_if_cancelled
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
     from bgjobs_operator.launcher import KubeJobView, Launcher, PodView
+    from bgjobs_operator.resources_api import ResourcesApi
 
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
@@ -95,6 +97,7 @@ class Observer:
 
     store: Store
     launcher: Launcher
+    api: ResourcesApi
     namespace: str
     poke_stop: Callable[[], None]
     on_listed: Callable[[], None]
@@ -102,7 +105,7 @@ class Observer:
     _failures: dict[str, int] = field(default_factory=dict[str, int])
 
     async def run(self) -> None:
-        """Never ends. Raises what the store and the launcher raise; call it again then."""
+        """Never ends. Raises what the store, the launcher and the API raise; call it again then."""
         self.views.clear()  # what went away while nobody watched has no event; reconcile asks for what is not here
         async with aclosing(self.launcher.watch(self.namespace)) as events:
             async for event in events:
@@ -146,9 +149,20 @@ class Observer:
                 outcome = outcomes.of_kube_job(view)
                 await self.store.observe_end(view.job_id, view.uid, "failed", outcome, _words(view))
             case Do.CHECK_ABSENT:
-                found = await self.launcher.find(view.namespace, view.name)
-                if found is None or found.uid != view.uid:
-                    await self.store.observe_end(view.job_id, view.uid, "absent", "lost", "its KubeJob was deleted")
+                job = await self.store.job(view.job_id)
+                if job is not None and job.kube_uid == view.uid:
+                    await self.check_absent(job)
+
+    async def check_absent(self, job: JobRecord) -> None:
+        """The KubeJob of a launched job is not seen: look for it, never in a cache. Also called by reconcile."""
+        found = await self.launcher.find(job.namespace, job.kube_job)
+        if found is not None and found.uid == job.kube_uid:
+            return
+        # Kubernetes deletes a KubeJob with the request that owns it, and that may be seen before the request's end is.
+        if await cancel_with_request(self.store, self.api, job):
+            self.poke_stop()
+        else:
+            await self.store.observe_end(job.id, job.kube_uid, "absent", "lost", "its KubeJob was deleted")
 
     async def _pod_ended(self, view: KubeJobView, pod: PodView) -> None:
         if pod.ended:

@@ -16,7 +16,7 @@ from bgjobs_core import keys
 from bgjobs_core.kube import part
 from bgjobs_core.resources import QUEUES, REQUESTS
 from bgjobs_operator import status
-from bgjobs_operator.admit import Poke
+from bgjobs_operator.admit import Poke, cancel_with_request
 from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ class Reconcile:
     """Three-way: Redis × KubeJobs × custom resources."""
 
     store: Store
-    launcher: Launcher
     api: ResourcesApi
     pokes: Pokes
     observers: Mapping[str, Observer]
@@ -148,20 +147,11 @@ class Reconcile:
         job = await self.store.job(job_id)
         if job is None or job.state is not State.LAUNCHED:
             return
-        if job.request_uid and job.request_uid not in requests and await self._deleted(job):
+        if job.request_uid not in requests and await cancel_with_request(self.store, self.api, job):
             return
         observer = self.observers[job.namespace]
         view = observer.views.get(job.kube_uid)
         if view is not None:
             await observer.seen(view)
-            return
-        found = await self.launcher.find(job.namespace, job.kube_job)  # never from a cache
-        if found is None or found.uid != job.kube_uid:
-            await self.store.observe_end(job.id, job.kube_uid, "absent", "lost", "its KubeJob was deleted")
-
-    async def _deleted(self, job: JobRecord) -> bool:
-        obj = await self.api.get(REQUESTS, job.namespace, job.request_name)
-        if obj is not None and obj["metadata"]["uid"] == job.request_uid:
-            return False
-        await self.store.stop(job.id, "cancelled", f"request:{job.request_name}", "its request was deleted")
-        return True
+        else:
+            await observer.check_absent(job)

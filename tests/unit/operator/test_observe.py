@@ -11,8 +11,8 @@ from bgjobs.wire import State
 from bgjobs_core.redis_door import StoreUnavailableError
 from bgjobs_operator.launcher import Gone
 from bgjobs_operator.observe import Do, plan_gone, plan_seen
-from tests.store.builders import QUEUE_KEY
-from tests.unit.operator.builders import a_kube_job, a_pod, a_record
+from tests.store.builders import QUEUE_KEY, a_job
+from tests.unit.operator.builders import a_kube_job, a_pod, a_record, a_request
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
@@ -140,6 +140,26 @@ class TestEndings:
         record = await world.job(job)
         assert (record.state, record.outcome) == ("failed", "lost")
         assert (await world.store.queue_load(QUEUE_KEY)).owned == 1, "that of the other job"
+
+    @pytest.mark.parametrize(
+        ("request_is", "state"), [("there", "failed"), ("deleted", "stopping"), ("being deleted", "stopping")]
+    )
+    async def test_deleted_by_kubernetes_with_its_request_is_cancelled(
+        self, world: World, request_is: str, state: str
+    ) -> None:
+        """Its owner reference does that, and we may see the KubeJob go before kopf tells of the request."""
+        obj = world.resources.put(a_request())
+        job = await world.launched(a_job().of_request("nightly"))
+        if request_is == "deleted":
+            world.resources.remove(obj)
+        if request_is == "being deleted":
+            obj["metadata"]["deletionTimestamp"] = "2026-11-24T17:40:00Z"
+        world.launcher.vanish(job, silently=True)
+        world.poked.clear()
+        await world.observer.check_absent(await world.job(job))
+        record = await world.job(job)
+        assert record.state == state
+        assert ("stop" in world.poked, record.verdict) == ((True, "cancelled") if state == "stopping" else (False, ""))
 
     async def test_a_stale_deletion_is_no_proof(self, world: World) -> None:
         job = await world.launched()

@@ -116,7 +116,7 @@ class TestReconcile:
     async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(self, world: World) -> None:
         job = await world.launched()
         world.launcher.vanish(job, silently=True)
-        closed = Observer(world.store, world.launcher, "closed", lambda: None, lambda: None)
+        closed = Observer(world.store, world.launcher, world.resources, "closed", lambda: None, lambda: None)
         world.reconcile.observers = {"closed": closed, NAMESPACE: world.observer}
         world.resources.refused.add("closed")
         with pytest.raises(KubeRefusedError, match="namespace closed"):

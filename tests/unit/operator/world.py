@@ -82,14 +82,18 @@ class World:
         self.pokes = Pokes(self._ring)
         self.admit = Admit(self.store, self.resources, self.pokes)
         self.observer = Observer(
-            self.store, self.launcher, NAMESPACE, lambda: self.poked.append("stop"), lambda: self.poked.append("listed")
+            self.store,
+            self.launcher,
+            self.resources,
+            NAMESPACE,
+            lambda: self.poked.append("stop"),
+            lambda: self.poked.append("listed"),
         )
         self.settle = Settle(self.store, self.resources)
         self.pending = Pending(self.store, self.launcher)
         self.launches = self._launches()
         self.reconcile = Reconcile(
             self.store,
-            self.launcher,
             self.resources,
             self.pokes,
             {NAMESPACE: self.observer},

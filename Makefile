@@ -36,7 +36,7 @@ check: $(STAMP) ## the quick loop: lint, types, layers, unit tests (under a minu
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/basedpyright --warnings
-	$(BIN)/python -m pytest -q tests/fundamentals tests/unit
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/fundamentals tests/unit
 
 .PHONY: format
 format: $(STAMP) ## format the code

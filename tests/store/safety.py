@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bgjobs_core import keys, lifecycle
-from bgjobs_core.lifecycle import TERMINAL
+from bgjobs_core.lifecycle import OWNED, TERMINAL
 from tests.store import invariants
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ def _same_job(step: Step, old: JobRecord, new: JobRecord) -> Iterator[str]:
         yield f"attempt went from {old.attempt} to {new.attempt}"
     if old.verdict and new.verdict != old.verdict:
         yield f"verdict went from {old.verdict} to {new.verdict}"
+    slots = keys.owned(old.queue_key)
+    if {old.state, new.state} <= OWNED and step.before.scores(slots)[old.id] != step.after.scores(slots)[old.id]:
+        yield "holds its slot, and no longer since when it took it"
     for number in range(1, old.attempt + 1):
         name = keys.attempt(old.id, number)
         if b"ended_at" in step.before.fields(name) and step.before.fields(name) != step.after.fields(name):

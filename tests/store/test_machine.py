@@ -396,7 +396,7 @@ def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> N
         return redis_door.connect(servers.url(backend))
 
     # The same runs on each; Valkey is the fastest, so it has the most.
-    examples = {"valkey": 50, "redis": 12, "fakeredis": 12}[backend]
+    examples = {"valkey": 80, "redis": 15, "fakeredis": 15}[backend]
     machine = cast("type[Machine]", lambda: Machine(open_client, can_be_full=backend != "fakeredis"))
     run_state_machine_as_test(
         machine,

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, Literal
 import pytest
 
 from bgjobs.protocol import RUN
-from bgjobs_core import lifecycle
+from bgjobs_core import keys, lifecycle
 from bgjobs_core.lifecycle import STATES, TRANSITIONS
+from bgjobs_core.redis_door import StoreError
 from tests.store import contents, invariants
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import DELAY_SECONDS, EPOCH, KUBE, POD, POD_NAME, Life
@@ -250,3 +251,18 @@ def test_every_arrow_of_the_lifecycle_is_seen_in_the_table_and_no_other() -> Non
     delayed_enqueue = ("enqueue", lifecycle.NEW, "scheduled")  # test_enqueue.py
 
     assert _arrows() | {delayed_enqueue} == drawn
+
+
+async def test_a_move_that_is_no_arrow_is_refused_whatever_led_to_it(
+    store: CheckedStore, client: Client, clock: Clock, life: Life
+) -> None:
+    """The last guard: here the index of due jobs holds one that is paused, as by hand or by a bug."""
+    job = await life.in_state("paused")
+    await client.zadd(keys.due(), {job.id: 0})
+    before = await contents.read(client)
+
+    with pytest.raises(StoreError, match="promote may not move a job from paused to queued"):
+        await store.promote()
+
+    assert before.differences(await contents.read(client)) == []
+    await client.zrem(keys.due(), job.id)

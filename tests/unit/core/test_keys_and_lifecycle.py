@@ -6,7 +6,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from lupa import LuaRuntime
+from lupa.lua51 import LuaRuntime  # the one of fakeredis: two Luas in one process crash it
 
 from bgjobs.wire import OWNED, TERMINAL, WAITING, Phase, State
 from bgjobs_core import keys, lifecycle

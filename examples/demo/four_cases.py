@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import audit
-from bgjobs import JobClient, run_background_job
-from installation import SHOP, kubectl, wait_until
+from bgjobs import BgjobsError, JobClient, run_background_job
+from installation import SHOP, CommandError, kubectl, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from bgjobs.wire import Job
@@ -197,4 +197,16 @@ def retried(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
     return Row("d", way.name, expected, seen, seen == expected, time.monotonic() - began)
 
 
-CASES = (runs, priority, delayed, retried)
+Case = Callable[[Way, JobClient, Callable[[str], None]], Row]
+
+CASES: tuple[Case, ...] = (runs, priority, delayed, retried)
+
+
+def play(case: Case, way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+    """Play a case; what breaks off is a row that is not as expected, so that the others are still played."""
+    began = time.monotonic()
+    try:
+        return case(way, client, say)
+    except (BgjobsError, CommandError, TimeoutError) as error:
+        letter = (case.__doc__ or "?")[0].lower()
+        return Row(letter, way.name, "an end", f"{type(error).__name__}: {error}", False, time.monotonic() - began)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from bgjobs_api.clock import Moment
     from bgjobs_api.identity import Identity
-    from bgjobs_core.kube import Kube, Object
+    from bgjobs_core.kube import Object
+    from bgjobs_core.kube_door import Kube
 
 log: Any = structlog.get_logger(__name__)
 

@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from bgjobs.wire import BeatRequest, CancelRequest, EnqueueRequest, FinishRequest, Problem, StartRequest
+from bgjobs.wire import BeatRequest, CancelRequest, EnqueueRequest, FinishRequest, Problem, RerunRequest, StartRequest
 from bgjobs_api import health, jobs, problems, queues, runner
 from bgjobs_api.deps import Deps
 from bgjobs_api.request_log import RequestLog
+from bgjobs_api.same_origin import SameOrigin
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,7 +40,14 @@ Every error is `application/problem+json` (RFC 9457) with a stable `code`. After
 same request can be sent again: a job is enqueued under an id that the caller made.
 """
 # Read by hand, not by FastAPI, so that it would not know them.
-_BODIES: Final[tuple[type[BaseModel], ...]] = (EnqueueRequest, CancelRequest, StartRequest, BeatRequest, FinishRequest)
+_BODIES: Final[tuple[type[BaseModel], ...]] = (
+    EnqueueRequest,
+    CancelRequest,
+    RerunRequest,
+    StartRequest,
+    BeatRequest,
+    FinishRequest,
+)
 
 
 class Api(FastAPI):
@@ -82,6 +90,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None) -> Api:
     for part in (jobs.router, queues.router, runner.router, health.router):
         app.include_router(part)
     problems.install(app)
+    app.add_middleware(SameOrigin)
     app.add_middleware(RequestLog)
     return app
 

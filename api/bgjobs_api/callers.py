@@ -32,9 +32,12 @@ async def identify(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
     """The caller; 401 without a good token."""
-    if credentials is None:
-        raise _unauthorized("a token is needed: `Authorization: Bearer ...`", "")
     deps = deps_of(request)
+    if credentials is None:
+        if deps.anonymous is None:
+            raise _unauthorized("a token is needed: `Authorization: Bearer ...`", "")
+        request.state.user = deps.anonymous.user
+        return deps.anonymous
     try:
         caller = await deps.authenticator.identify(credentials.credentials, deps.clock())
     except UnauthenticatedError as error:

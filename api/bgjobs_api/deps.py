@@ -43,6 +43,7 @@ class Deps:
     Attributes:
         store: the one of core, on a real Redis or on fakeredis.
         namespaces: those that may have jobs; lists without a namespace go over them.
+        anonymous: who calls without a token; None: nobody may. Only local mode has one.
     """
 
     store: Store
@@ -51,6 +52,7 @@ class Deps:
     access: Access
     clock: Clock
     namespaces: tuple[str, ...]
+    anonymous: Identity | None = None
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:

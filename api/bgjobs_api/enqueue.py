@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bgjobs import strict_json
-from bgjobs.wire import FieldProblem
+from bgjobs.wire import TERMINAL, FieldProblem
 from bgjobs_api.problems import ProblemError, invalid, store_full
 from bgjobs_core.admission import Refused, Wanted, decide
 
@@ -57,6 +57,7 @@ def asked_before(asked: Wanted, record: JobRecord) -> bool:
         (asked.parameters.encode(), record.parameters),
         (asked.priority, record.priority),
         ("", record.request_uid),
+        (asked.rerun_of, record.rerun_of),
     )
     chosen = (
         (asked.max_retries, record.max_retries),
@@ -96,6 +97,44 @@ async def enqueue(deps: Deps, asked: Wanted) -> tuple[JobRecord, bool]:
     if record is None:
         raise RuntimeError(f"job {asked.id} was stored and is gone")
     return record, reply.did == "created"
+
+
+async def rerun(deps: Deps, caller: Identity, record: JobRecord, job_id: str) -> JobRecord:
+    """Enqueue what a job asked for once more, as a new job; its parameters are taken over byte for byte.
+
+    It runs in the queue's image of today, since it is mostly run again when its code was mended; in its old one
+    only where the queue leaves the image to those who ask.
+
+    Args:
+        deps: the store and the memory gate.
+        caller: who wants it.
+        record: the job that has ended.
+        job_id: of the new job; the same id again is the same job.
+
+    Raises:
+        ProblemError: 409 while the job has not ended, and as `enqueue`: the queue's rules are those of today.
+    """
+    if record.state not in TERMINAL:
+        raise ProblemError(
+            HTTPStatus.CONFLICT, "job_not_ended", f"the job has not ended: it is {record.state}; cancel it first"
+        )
+    queue = await deps.store.queue(record.queue_key)
+    asked = Wanted(
+        id=job_id,
+        namespace=record.namespace,
+        queue=record.queue,
+        cls=record.cls,
+        method=record.method,
+        parameters=record.parameters.decode(),
+        priority=record.priority,
+        delay_seconds=0,
+        max_retries=record.max_retries,
+        timeout_seconds=record.timeout_seconds,
+        image=None if queue and queue.spec.image else record.image,
+        created_by=caller.user,
+        rerun_of=record.id,
+    )
+    return (await enqueue(deps, asked))[0]
 
 
 async def _again(deps: Deps, asked: Wanted, problem: ProblemError) -> JobRecord:

@@ -22,6 +22,7 @@ from bgjobs.wire import (
     JobList,
     JobResult,
     LabelName,
+    RerunRequest,
     State,
 )
 from bgjobs_api import access, listing, log_text, render
@@ -29,7 +30,7 @@ from bgjobs_api.access import Action
 from bgjobs_api.body import documented, json_body
 from bgjobs_api.callers import Caller, DepsDep, identify, readable, require
 from bgjobs_api.deps import Deps
-from bgjobs_api.enqueue import enqueue, wanted
+from bgjobs_api.enqueue import enqueue, rerun, wanted
 from bgjobs_api.identity import Identity
 from bgjobs_api.ids import is_stored_id
 from bgjobs_api.problems import ProblemError, invalid, not_found, responses
@@ -191,6 +192,26 @@ async def cancel_job(
     if reply.did == "ended" and not again:
         raise ProblemError(HTTPStatus.CONFLICT, "job_ended", f"the job has ended already: it is {record.state}")
     return render.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.post(
+    "/jobs/{job_id}/rerun",
+    response_model=Job,
+    status_code=HTTPStatus.CREATED,
+    summary="Run a job again",
+    openapi_extra=documented(RerunRequest),
+    responses=responses(
+        HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.INSUFFICIENT_STORAGE
+    ),
+)
+async def rerun_job(
+    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[RerunRequest, Depends(json_body(RerunRequest))]
+) -> Response:
+    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    await require(deps, caller, access.ENQUEUE, record.namespace)
+    made = await rerun(deps, caller, record, body.id)
+    return render.job(made, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.id}"})
 
 
 @router.get("/jobs/{job_id}/attempts", summary="List a job's attempts", responses=responses(HTTPStatus.NOT_FOUND))

@@ -57,4 +57,6 @@ async def _view(store: Store, key: str) -> QueueView | None:
         max_concurrent=queue.spec.max_concurrent,
         owned=load.owned,
         queued=load.queued,
+        image=queue.spec.image,
+        approved_classes=list(queue.spec.approved_classes),
     )

@@ -15,7 +15,7 @@ from bgjobs_api.deps import Deps
 from bgjobs_api.identity import KeyRing, ServiceAccountTokens, fetch_keys
 from bgjobs_api.redis_state import RealRedisState
 from bgjobs_core import redis_door
-from bgjobs_core.kube import Kube
+from bgjobs_core.kube_door import Kube
 from bgjobs_core.store import Store
 
 if TYPE_CHECKING:

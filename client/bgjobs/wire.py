@@ -107,6 +107,12 @@ class CancelRequest(_Body):
     note: Annotated[str, StringConstraints(max_length=500)] | None = None
 
 
+class RerunRequest(_Body):
+    """`POST /api/v1/jobs/{id}/rerun`: the same call as a new job. As in enqueue, the same id is the same new job."""
+
+    id: JobId = Field(description="UUIDv7 of the new job, made by the client")
+
+
 class Failure(BaseModel):
     """An error of job code, or what the server says in its place."""
 
@@ -170,6 +176,7 @@ class Job(BaseModel):
     stopped_by: str | None = None
     note: str | None = None
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
+    rerun_of: str | None = Field(default=None, description="the job that was run again as this one")
     kube_job: str | None = None
     kube_uid: str | None = None
     rev: int
@@ -197,6 +204,8 @@ class QueueView(BaseModel):
     max_concurrent: int
     owned: int
     queued: int
+    image: str | None = None
+    approved_classes: list[str] = Field(default_factory=list[str])
 
 
 class QueueList(BaseModel):

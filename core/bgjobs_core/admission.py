@@ -33,6 +33,7 @@ class Wanted:
     not_before_ms: int | None = None
     request_name: str = ""
     request_uid: str = ""
+    rerun_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,4 +98,5 @@ def decide(wanted: Wanted, spec: QueueSpec | None) -> NewJob | Refused:
         not_before_ms=wanted.not_before_ms,
         request_name=wanted.request_name,
         request_uid=wanted.request_uid,
+        rerun_of=wanted.rerun_of,
     )

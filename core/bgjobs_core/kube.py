@@ -1,29 +1,17 @@
-"""The one door to the Kubernetes API: plain JSON in and out, errors of our own.
+"""Objects of the Kubernetes API as plain JSON, and what can go wrong with it.
 
-`kubernetes.aio` brings the configuration, TLS and token refresh; its models are not used, since building
-and reading them costs several times what the call itself does.
+The connection is in `kube_door`: importing that takes a second and 30 MB, which only those pay who open it.
 """
 
 from __future__ import annotations
 
 import json
-import urllib.parse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import aiohttp
-from kubernetes.aio import client, config
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Mapping
 
 Object = dict[str, Any]
-
-_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=3)
-# Bookmarks come about once a minute, so a stream that says nothing for longer is dead.
-_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=3, sock_read=70)
-_HTTP_ERROR: Final = 400
 
 
 class KubeError(Exception):
@@ -92,111 +80,3 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str] | None = None) 
         causes,
         float(after) if after and str(after).isdigit() else None,
     )
-
-
-class Kube:
-    """A connection to one cluster. Close it in the end."""
-
-    def __init__(self, configuration: client.Configuration) -> None:
-        self._configuration = configuration
-        self._client = client.ApiClient(configuration)
-
-    @classmethod
-    async def connect(cls) -> Kube:
-        """From the pod's ServiceAccount, else from the kubeconfig that KUBECONFIG names."""
-        configuration = client.Configuration()
-        if _SERVICE_ACCOUNT.exists():
-            cast("Any", config).load_incluster_config(client_configuration=configuration)
-        else:
-            await cast("Any", config).load_kube_config(client_configuration=configuration)
-        # Environment proxies and netrc are otherwise looked up at every request, four times its own cost.
-        configuration.client_session_kwargs = {"trust_env": False}
-        return cls(configuration)
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Object | None,
-        query: Mapping[str, str] | None,
-        content_type: str,
-        limits: aiohttp.ClientTimeout,
-    ) -> Any:
-        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
-        auth: Any = cast("Any", self._client).update_params_for_auth
-        await auth(headers, [], ["BearerToken"], path, method, None)
-        url = f"{self._configuration.host}{path}"
-        if query:
-            url += "?" + "&".join(f"{key}={_quote(value)}" for key, value in query.items())
-        call: Any = cast("Any", self._client).call_api
-        try:
-            return await call(method, url, header_params=headers, body=body, _request_timeout=limits)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: Object | None = None,
-        query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> Object:
-        """One call.
-
-        Args:
-            method: as `GET`.
-            path: as `/apis/batch/v1/namespaces/shop/jobs`.
-            body: sent as JSON.
-            query: parameters.
-            content_type: as `application/apply-patch+yaml` (JSON is YAML).
-
-        Raises:
-            KubeRefusedError: an answer of 400 or more.
-            KubeUnreachableError: no answer.
-        """
-        response = await self._send(method, path, body, query, content_type, _TIMEOUT)
-        try:
-            raw = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
-        if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, raw, response.headers)
-        try:
-            return json.loads(raw) if raw else {}
-        except ValueError as error:  # cut off, or from something that stands before the API server
-            raise KubeUnreachableError(f"{method} {path}: the answer is not JSON: {raw[:100]!r}") from error
-
-    async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """GET something that is not JSON, as a pod's log. Raises as `request`."""
-        response = await self._send("GET", path, None, query, "application/json", _TIMEOUT)
-        try:
-            raw = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubeUnreachableError(f"GET {path}: {error or type(error).__name__}") from error
-        if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, raw, response.headers)
-        return raw.decode(errors="replace")
-
-    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        """The lines of a watch until the server ends it. Raises as `request`."""
-        response = await self._send("GET", path, None, query, "application/json", _WATCH_TIMEOUT)
-        raw: aiohttp.ClientResponse = response.response
-        try:
-            if response.status >= _HTTP_ERROR:
-                raise refusal(response.status, await response.read(), response.headers)
-            while line := await raw.content.readline():
-                yield line
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise KubeUnreachableError(f"watch of {path}: {error or type(error).__name__}") from error
-        finally:
-            raw.close()
-
-    async def close(self) -> None:
-        """Close its connections."""
-        await self._client.close()
-
-
-def _quote(value: str) -> str:
-
-    return urllib.parse.quote(value, safe="")

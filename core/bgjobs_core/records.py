@@ -28,6 +28,7 @@ class NewJob:
         delay_ms: from now; `not_before_ms`, if given, is absolute, and the later of the two holds.
         created_by: Kubernetes user name.
         request_uid: UID of the BackgroundJobRequest it comes from, else "".
+        rerun_of: id of the job that is run again with this one, else "".
     """
 
     id: str
@@ -47,6 +48,7 @@ class NewJob:
     not_before_ms: int | None = None
     request_name: str = ""
     request_uid: str = ""
+    rerun_of: str = ""
 
     @property
     def queue_key(self) -> str:
@@ -57,7 +59,7 @@ class NewJob:
         """What makes two enqueues of one id the same: namespace and what was asked for."""
         parts = [
             self.namespace, self.queue, self.cls, self.method, self.parameters, self.priority, self.delay_ms,
-            self.max_retries, self.timeout_seconds, self.image, self.request_uid,
+            self.max_retries, self.timeout_seconds, self.image, self.request_uid, self.rerun_of,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -85,6 +87,7 @@ class JobRecord:
     logs_seconds: int
     request_name: str = ""
     request_uid: str = ""
+    rerun_of: str = ""
     phase: str = ""
     reason: str = ""
     outcome: str = ""
@@ -135,13 +138,13 @@ class JobRecord:
             timeout_seconds=float(text["timeout_seconds"]), image=string("image"), created_by=string("created_by"),
             created_at=int(text["created_at"]), changed_at=int(text["changed_at"]),
             logs_seconds=int(text["logs_seconds"]), request_name=string("request_name"),
-            request_uid=string("request_uid"), phase=string("phase"), reason=string("reason"),
-            outcome=string("outcome"), verdict=string("verdict"), epoch=string("epoch"), kube_uid=string("kube_uid"),
-            fence=string("fence"), not_before=number("not_before"), queued_at=number("queued_at"),
-            claimed_at=number("claimed_at"), launched_at=number("launched_at"), started_at=number("started_at"),
-            stopped_at=number("stopped_at"), finished_at=number("finished_at"), stopped_by=string("stopped_by"),
-            note=string("note"), refusals=number("refusals") or 0, error=text.get("error", b""),
-            result=text.get("result", b""), progress=text.get("progress", b""),
+            request_uid=string("request_uid"), rerun_of=string("rerun_of"), phase=string("phase"),
+            reason=string("reason"), outcome=string("outcome"), verdict=string("verdict"), epoch=string("epoch"),
+            kube_uid=string("kube_uid"), fence=string("fence"), not_before=number("not_before"),
+            queued_at=number("queued_at"), claimed_at=number("claimed_at"), launched_at=number("launched_at"),
+            started_at=number("started_at"), stopped_at=number("stopped_at"), finished_at=number("finished_at"),
+            stopped_by=string("stopped_by"), note=string("note"), refusals=number("refusals") or 0,
+            error=text.get("error", b""), result=text.get("result", b""), progress=text.get("progress", b""),
         )  # fmt: skip
 
 

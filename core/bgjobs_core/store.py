@@ -87,7 +87,7 @@ class Store:
             "parameters": job.parameters, "priority": job.priority, "max_retries": job.max_retries,
             "timeout_seconds": job.timeout_seconds, "image": job.image, "created_by": job.created_by,
             "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
-            "request_name": job.request_name, "request_uid": job.request_uid,
+            "request_name": job.request_name, "request_uid": job.request_uid, "rerun_of": job.rerun_of,
         }  # fmt: skip
         flat = [part for pair in fields.items() for part in pair]
         not_before = "" if job.not_before_ms is None else job.not_before_ms

@@ -41,7 +41,8 @@ def job_view(record: JobRecord) -> Job:
         "started_at": moment(record.started_at), "finished_at": moment(record.finished_at),
         "changed_at": _certain(record.changed_at), "created_by": record.created_by,
         "stopped_by": record.stopped_by or None, "note": record.note or None,
-        "request": record.request_name or None, "kube_job": record.kube_job if record.kube_uid else None,
+        "request": record.request_name or None,
+        "rerun_of": record.rerun_of or None, "kube_job": record.kube_job if record.kube_uid else None,
         "kube_uid": record.kube_uid or None, "rev": record.rev,
     })  # fmt: skip
 

@@ -12,15 +12,16 @@ from typing import Any
 import structlog
 
 from bgjobs_core import log_setup, redis_door
-from bgjobs_core.kube import Kube, KubeError
+from bgjobs_core.kube import KubeError
+from bgjobs_core.kube_door import Kube
 from bgjobs_core.store import Store
 from bgjobs_core.wake import Doorbell
-from bgjobs_operator import health, sources
+from bgjobs_operator import health, health_server, sources
 from bgjobs_operator.admit import Pokes
 from bgjobs_operator.kube_launcher import KubeLauncher
+from bgjobs_operator.kube_resources import KubeResources
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.lease import Lease
-from bgjobs_operator.resources_api import ResourcesApi
 from bgjobs_operator.settings import OperatorSettings
 
 log: Any = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ async def install_id(kube: Kube, namespace: str) -> str:
 async def operate(settings: OperatorSettings) -> None:
     """Until SIGTERM or SIGINT, or until the Lease is lost; the caller ends the process then."""
     state = health.Health()
-    server = await health.serve(state, settings.health_host, settings.health_port)
+    server = await health_server.serve(state, settings.health_host, settings.health_port)
     kube = await Kube.connect()
     install = await install_id(kube, settings.namespace)
     url = settings.redis_url.get_secret_value()
@@ -57,7 +58,7 @@ async def operate(settings: OperatorSettings) -> None:
         store,
         doorbell,
         KubeLauncher(kube, install, settings.api_url),
-        ResourcesApi(kube),
+        KubeResources(kube),
         pokes,
         settings.watched_namespaces,
         settings.kube_jobs_seconds,

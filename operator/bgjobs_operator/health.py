@@ -1,4 +1,4 @@
-"""/healthz and /readyz of the operator.
+"""Whether the operator is well.
 
 Liveness fails only when a loop has not turned, well or badly, for a minute: Redis or Kubernetes being
 away is a matter of readiness, and a restart would not bring them back.
@@ -6,12 +6,8 @@ away is a matter of readiness, and a restart would not bring them back.
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-
-from aiohttp import web
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,22 +40,3 @@ class Health:
         failing = {loop.name: loop.failing for loop in self.loops if loop.failing} if self.leading else {}
         problems = {**self.problems, **failing}
         return (503 if problems else 200), {"leading": self.leading, "problems": problems}
-
-
-async def serve(health: Health, host: str, port: int) -> web.AppRunner:
-    """Start answering; call `cleanup()` of what this returns in the end."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        code, body = health.live(time.monotonic())
-        return web.Response(status=code, text=json.dumps(body), content_type="application/json")
-
-    async def readyz(_: web.Request) -> web.Response:
-        code, body = health.ready()
-        return web.Response(status=code, text=json.dumps(body), content_type="application/json")
-
-    app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return runner

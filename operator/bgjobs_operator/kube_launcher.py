@@ -29,7 +29,7 @@ from bgjobs_operator.watch import Absent, ListWatch, Metadata, Present
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bgjobs_core.kube import Kube
+    from bgjobs_core.kube_door import Kube
     from bgjobs_core.records import JobRecord, QueueRecord
 
 _NOT_FOUND: Final = 404

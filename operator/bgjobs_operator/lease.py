@@ -21,7 +21,8 @@ from bgjobs_core.kube import KubeError, KubeRefusedError, part
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bgjobs_core.kube import Kube, Object
+    from bgjobs_core.kube import Object
+    from bgjobs_core.kube_door import Kube
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409

@@ -20,7 +20,7 @@ from bgjobs_core.kube import KubeError, KubeRefusedError, KubeUnreachableError, 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from bgjobs_core.kube import Kube
+    from bgjobs_core.kube_door import Kube
 
 _PAGE: Final = "500"
 _SERVER_SECONDS: Final = "300"

@@ -14,7 +14,7 @@ from bgjobs_core.kube import KubeError, KubeRefusedError, KubeUnreachableError
 from tests.api.world import service_account
 
 if TYPE_CHECKING:
-    from bgjobs_core.kube import Kube
+    from bgjobs_core.kube_door import Kube
     from tests.api.world import World
 
 WEB = service_account("shop", "web")

@@ -31,7 +31,7 @@ from tests.api.world import NOW
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from bgjobs_core.kube import Kube
+    from bgjobs_core.kube_door import Kube
     from tests.api.world import World
 
 KEY = new_key("key-1")

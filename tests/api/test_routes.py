@@ -34,6 +34,7 @@ EXPECTED = {
     "GET /readyz",
     "POST /api/v1/jobs",
     "POST /api/v1/jobs/{job_id}/cancel",
+    "POST /api/v1/jobs/{job_id}/rerun",
     "POST /runner/v1/jobs/{job_id}/beat",
     "POST /runner/v1/jobs/{job_id}/finish",
     "POST /runner/v1/jobs/{job_id}/start",
@@ -133,6 +134,7 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
     assert bodies == {
         "jobs": "#/components/schemas/EnqueueRequest",
         "cancel": "#/components/schemas/CancelRequest",
+        "rerun": "#/components/schemas/RerunRequest",
         "start": "#/components/schemas/StartRequest",
         "beat": "#/components/schemas/BeatRequest",
         "finish": "#/components/schemas/FinishRequest",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from aiohttp import web
 from kubernetes.aio import client
 
-from bgjobs_core.kube import Kube
+from bgjobs_core.kube_door import Kube
 
 if TYPE_CHECKING:
     from types import TracebackType

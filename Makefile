@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.ready
 DEV := $(PYTHON) devcluster/dev
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
@@ -14,16 +15,27 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # ------------------------------------------------------------------------------ set-up
-$(STAMP): requirements/dev.txt pyproject.toml client/pyproject.toml
-	$(call say,setting up $(VENV) (about half a minute))
+# What running needs; developing needs more. `api/assets` fetches the dashboard's script.
+$(RUNS): requirements/local.txt requirements/assets.txt pyproject.toml client/pyproject.toml
+	$(call say,setting up $(VENV) to run bgjobs (about a quarter of a minute))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.x")'
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: install it (on Debian: apt-get install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
+	@$(BIN)/python api/assets
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e client -e .
+	@touch $@
+
+$(STAMP): $(RUNS) requirements/dev.txt
+	$(call say,adding the tools of development (about a quarter of a minute))
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .PHONY: setup
 setup: $(STAMP) ## make .venv with everything that developing needs
+
+.PHONY: dev
+dev: $(RUNS) ## run jobs on this machine, without a cluster, and one of the examples at once (ARGS="--help")
+	@$(BIN)/bgjobs dev examples/shop --hello $(ARGS)
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files anew
@@ -32,8 +44,8 @@ lock: $(STAMP) ## write the lock files anew
 # ------------------------------------------------------------------------------ checks
 .PHONY: check
 check: $(STAMP) ## the quick loop: lint, types, layers, unit tests (under a minute)
-	$(BIN)/ruff check --quiet .
-	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet . api/assets
+	$(BIN)/ruff format --check --quiet . api/assets
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/basedpyright --warnings
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/fundamentals tests/unit

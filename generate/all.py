@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import command
 import custom_resources
 import lifecycle
 import openapi
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
+    command.files,
     custom_resources.files,
     lifecycle.files,
     openapi.files,

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from bgjobs.wire import BeatRequest, CancelRequest, EnqueueRequest, FinishRequest, Problem, RerunRequest, StartRequest
 from bgjobs_api import health, jobs, problems, queues, runner
 from bgjobs_api.deps import Deps
+from bgjobs_api.pages import routes as dashboard
 from bgjobs_api.request_log import RequestLog
 from bgjobs_api.same_origin import SameOrigin
 
@@ -95,10 +96,12 @@ def _application(lifespan: Lifespan[FastAPI] | None = None) -> Api:
     return app
 
 
-def create_app(deps: Deps, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """The application on these dependencies."""
+def create_app(deps: Deps, lifespan: Lifespan[FastAPI] | None = None, *, pages: bool = False) -> FastAPI:
+    """The application on these dependencies, with the dashboard if `pages`."""
     app = _application(lifespan)
     app.state.deps = deps
+    if pages:
+        dashboard.install(app)
     return app
 
 

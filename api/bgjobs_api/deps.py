@@ -43,6 +43,7 @@ class Deps:
     Attributes:
         store: the one of core, on a real Redis or on fakeredis.
         namespaces: those that may have jobs; lists without a namespace go over them.
+        notice: a sentence that every page shows on top, "" for none.
         anonymous: who calls without a token; None: nobody may. Only local mode has one.
     """
 
@@ -52,6 +53,7 @@ class Deps:
     access: Access
     clock: Clock
     namespaces: tuple[str, ...]
+    notice: str = ""
     anonymous: Identity | None = None
     gate: MemoryGate = field(init=False)
 

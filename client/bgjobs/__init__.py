@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bgjobs.async_client import AsyncJobClient
+    from bgjobs.async_handle import AsyncJobHandle
+    from bgjobs.async_helper import run_background_job_async
     from bgjobs.client import JobClient
     from bgjobs.context import Abort, NotInJobError, current_job
     from bgjobs.errors import (
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abort",
+    "AsyncJobClient",
+    "AsyncJobHandle",
     "BgjobsError",
     "ConfigurationError",
     "ConflictError",
@@ -41,15 +46,19 @@ __all__ = [
     "UnreachableError",
     "current_job",
     "run_background_job",
+    "run_background_job_async",
 ]
 
 _MODULES = {
     "Abort": "context",
+    "AsyncJobClient": "async_client",
+    "AsyncJobHandle": "async_handle",
     "JobClient": "client",
     "JobHandle": "handle",
     "NotInJobError": "context",
     "current_job": "context",
     "run_background_job": "helper",
+    "run_background_job_async": "async_helper",
 }
 
 

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.errors import UnreachableError
+from bgjobs import endpoints
 from bgjobs.handle import JobHandle
-from bgjobs.request import EnqueueOptions, build_request, dotted_class
+from bgjobs.polling import LogReading
+from bgjobs.request import EnqueueOptions, build_request
 from bgjobs.settings import find_server, find_token
-from bgjobs.transport import Transport, parse
-from bgjobs.wire import Attempt, AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult
+from bgjobs.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import httpx2
 
-LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
-LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
-
-
-class LogPart(NamedTuple):
-    """A piece of an attempt's log.
-
-    Attributes:
-        data: UTF-8 text; a piece may end within a character.
-        next_offset: where the next one begins, as the server counts.
-        complete: whether nothing will come after it.
-    """
-
-    data: bytes
-    next_offset: int
-    complete: bool
+    from bgjobs.endpoints import LogPart
+    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList
 
 
 class JobClient:
@@ -130,13 +115,7 @@ class JobClient:
 
     def send(self, request: EnqueueRequest) -> JobHandle:
         """Send a request that is already made; `enqueue` makes one."""
-        body = request.model_dump_json(by_alias=True, exclude_none=True).encode()
-        try:
-            job = parse(Job, self._transport.send("POST", "/api/v1/jobs", body=body))
-        except UnreachableError as error:
-            raise UnreachableError(
-                f'{error}. Whether the job is enqueued is unknown; ask again with id="{request.id}"'
-            ) from error
+        job = self._transport.send(endpoints.enqueue(request))
         return JobHandle(self, job.id, job)
 
     def handle(self, job_id: str) -> JobHandle:
@@ -149,7 +128,7 @@ class JobClient:
         Raises:
             NotFoundError: if there is none, or it was dropped after its retention.
         """
-        return parse(Job, self._transport.send("GET", _path(job_id)))
+        return self._transport.send(endpoints.get(job_id))
 
     def list(
         self,
@@ -162,16 +141,16 @@ class JobClient:
         cursor: str | None = None,
     ) -> JobList:
         """One page of jobs, the latest changed first; give its `next_cursor` for the next one."""
-        asked = {
-            "namespace": namespace or self._namespace,
-            "state": state,
-            "queue": queue,
-            "class": None if class_ is None else dotted_class(class_),
-            "limit": None if limit is None else str(limit),
-            "cursor": cursor,
-        }
-        query = {name: value for name, value in asked.items() if value is not None}
-        return parse(JobList, self._transport.send("GET", "/api/v1/jobs", query))
+        return self._transport.send(
+            endpoints.list_jobs(
+                namespace=namespace or self._namespace,
+                state=state,
+                queue=queue,
+                class_=class_,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
 
     def cancel(self, job_id: str, note: str | None = None) -> Job:
         """Stop the job for good: a waiting one never starts, a running one has its pods deleted.
@@ -179,23 +158,36 @@ class JobClient:
         Raises:
             ConflictError: if it has already ended.
         """
-        body = CancelRequest(note=note).model_dump_json(exclude_none=True).encode()
-        return parse(Job, self._transport.send("POST", f"{_path(job_id)}/cancel", body=body))
+        return self._transport.send(endpoints.cancel(job_id, note))
+
+    def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in `enqueue`
+        """Run what a job called once more, as a new job, which says so in `rerun_of`; the old one stays as it is.
+
+        Args:
+            job_id: of the job, which has ended.
+            id: of the new one, a UUIDv7; default: a new one. Sent again, the same id is the same new job.
+
+        Raises:
+            ConflictError: if the job has not ended, or the id belongs to another one.
+            InvalidJobError: if the queue does not allow the call any more.
+            UnreachableError: naming the id; whether the job is stored is unknown, so call again with it.
+        """
+        job = self._transport.send(endpoints.rerun(job_id, id))
+        return JobHandle(self, job.id, job)
 
     def attempts(self, job_id: str) -> Sequence[Attempt]:
         """The attempts of the job, the first one first."""
-        return parse(AttemptList, self._transport.send("GET", f"{_path(job_id)}/attempts")).items
+        return self._transport.send(endpoints.attempts(job_id))
 
     def logs(self, job_id: str, attempt: int | None = None) -> str:
         """What is there of the log of an attempt, by default the latest one's."""
-        data = b""
-        offset = 0
+        reading = LogReading()
+        text = ""
         while True:
-            part = self.log_part(job_id, attempt, offset)
-            data += part.data
-            offset = part.next_offset
+            part = self.log_part(job_id, attempt, reading.offset)
+            text += reading.take(part)
             if part.complete or not part.data:
-                return data.decode(errors="replace")
+                return text + reading.rest()
 
     def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart:
         """The log of an attempt from an offset on.
@@ -206,15 +198,7 @@ class JobClient:
             offset: 0, or where the part before says that the next one begins. That is the number of bytes so far,
                 until the log is so long that its middle is left out.
         """
-        where = f"{_path(job_id)}/log" if attempt is None else f"{_path(job_id)}/attempts/{attempt}/log"
-        response = self._transport.send("GET", where, {"offset": str(offset)})
-        data, headers = response.content, response.headers
-        next_offset = headers.get(LOG_NEXT_HEADER, "")
-        return LogPart(
-            data,
-            int(next_offset) if next_offset.isdecimal() else offset + len(data),
-            headers.get(LOG_COMPLETE_HEADER, "").lower() == "true",
-        )
+        return self._transport.send(endpoints.log_part(job_id, attempt, offset))
 
     def result(self, job_id: str) -> Any:
         """What the method returned.
@@ -223,8 +207,4 @@ class JobClient:
             ConflictError: while the job has not ended.
             NotFoundError: if it returned nothing.
         """
-        return parse(JobResult, self._transport.send("GET", f"{_path(job_id)}/result")).value
-
-
-def _path(job_id: str) -> str:
-    return f"/api/v1/jobs/{quote(job_id, safe='')}"
+        return self._transport.send(endpoints.result(job_id))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.errors import BgjobsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from types import FrameType
 
 MAX_MESSAGE_CHARACTERS: Final = 500
@@ -41,15 +43,30 @@ class CurrentJob:
         attempt: which attempt this is, from 1.
         max_retries: how many more may follow a failed first one.
         namespace: the Kubernetes namespace of the job.
+        cls: dotted name of the class that was asked for.
+        method: its method.
+        parameters: a list or a dict, as the method got them.
     """
 
     def __init__(
-        self, job_id: str, attempt: int, max_retries: int, namespace: str, send_progress: Callable[[bytes], None]
+        self,
+        job_id: str,
+        attempt: int,
+        max_retries: int,
+        namespace: str,
+        send_progress: Callable[[bytes], None],
+        *,
+        cls: str,
+        method: str,
+        parameters: list[Any] | dict[str, Any],
     ) -> None:
         self.id = job_id
         self.attempt = attempt
         self.max_retries = max_retries
         self.namespace = namespace
+        self.cls = cls
+        self.method = method
+        self.parameters = parameters
         self._send = send_progress
         self._lock = threading.Lock()
         self._unsent: bytes | None = None
@@ -122,7 +139,10 @@ class CurrentJob:
         self._listens = True
 
 
-_current: CurrentJob | None = None
+# A runner's process runs one job. In a test there may be more, one within another or in threads: each sees its
+# own, and the threads that job code starts, which inherit no context, see the latest.
+_running: Final[list[CurrentJob]] = []
+_here: Final[ContextVar[CurrentJob | None]] = ContextVar("bgjobs_current_job", default=None)
 
 
 def current_job() -> CurrentJob:
@@ -131,14 +151,26 @@ def current_job() -> CurrentJob:
     Raises:
         NotInJobError: if it runs none: in a web server, in a test, at a prompt.
     """
-    if _current is None:
+    job = _here.get() or (_running[-1] if _running else None)
+    if job is None:
         raise NotInJobError(
             f"no job runs in this process (pid {os.getpid()}): current_job() is for code that bgjobs calls as a job"
         )
-    return _current
+    return job
 
 
-def enter(job: CurrentJob | None) -> None:
-    """Make this the process's job; the runner calls this."""
-    global _current  # noqa: PLW0603 - one process runs one job
-    _current = job
+def enter(job: CurrentJob) -> None:
+    """Make this the process's job, from now on; the runner calls this."""
+    _running.append(job)
+
+
+@contextlib.contextmanager
+def running(job: CurrentJob) -> Generator[None]:
+    """Make this the current job for as long as it runs in place; `bgjobs.testing` calls this."""
+    token = _here.set(job)
+    _running.append(job)
+    try:
+        yield
+    finally:
+        _running.remove(job)
+        _here.reset(token)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import codecs
 import time
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from bgjobs.errors import JobFailedError
+from bgjobs import polling
 from bgjobs.wire import TERMINAL, Job, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bgjobs.client import JobClient
+    from bgjobs.endpoints import LogPart
 
-FIRST_POLL_SECONDS = 0.2
+
+class _Jobs(Protocol):
+    """What a handle asks: the server through a `JobClient`, or the jobs that `bgjobs.testing` has in memory."""
+
+    def get(self, job_id: str) -> Job: ...
+    def cancel(self, job_id: str, note: str | None = None) -> Job: ...
+    def rerun(self, job_id: str, id: str | None = None) -> JobHandle: ...  # noqa: A002 - as in `enqueue`
+    def logs(self, job_id: str, attempt: int | None = None) -> str: ...
+    def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
+    def result(self, job_id: str) -> Any: ...
+    def sleep(self, seconds: float, /) -> None: ...
 
 
 class JobHandle:
@@ -25,7 +34,7 @@ class JobHandle:
     """
 
     def __init__(
-        self, client: JobClient, job_id: str, job: Job | None = None, clock: Callable[[], float] = time.monotonic
+        self, client: _Jobs, job_id: str, job: Job | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.id = job_id
         self._client = client
@@ -33,9 +42,7 @@ class JobHandle:
         self._clock = clock
 
     def __repr__(self) -> str:
-        if self._job is None:
-            return f"<JobHandle {self.id}>"
-        return f"<JobHandle {self.id} {self._job.cls}.{self._job.method} {self._job.state}>"
+        return shown("JobHandle", self.id, self._job)
 
     @property
     def job(self) -> Job:
@@ -63,15 +70,9 @@ class JobHandle:
             TimeoutError: if it has not ended by then; the job goes on.
         """
         started = self._clock()
-        pause = min(FIRST_POLL_SECONDS, poll)
+        pauses = polling.pauses(poll)
         while (job := self.refresh()).state not in TERMINAL:
-            if timeout is not None:
-                left = timeout - (self._clock() - started)
-                if left <= 0:
-                    raise TimeoutError(f"job {self.id} is still {job.state} after {timeout:g} s")
-                pause = min(pause, left)
-            self._client.sleep(pause)
-            pause = min(pause * 1.5, poll)
+            self._client.sleep(polling.pause_within(next(pauses), job, timeout, self._clock() - started))
         return job
 
     def result(self, timeout: float | None = None) -> Any:
@@ -82,20 +83,17 @@ class JobHandle:
             TimeoutError: as `wait`.
         """
         job = self.wait(timeout)
-        if job.state != State.SUCCEEDED:
-            why = f"{job.error.type}: {job.error.message}" if job.error else job.reason or "no reason is known"
-            raise JobFailedError(
-                f"{job.cls}.{job.method} ({self.id}) {job.state}{f' ({job.outcome})' if job.outcome else ''}: {why}",
-                str(job.state),
-                None if job.outcome is None else str(job.outcome),
-                job.error.traceback if job.error else None,
-            )
+        polling.raise_unless_succeeded(job)
         return self._client.result(self.id) if job.has_result else None
 
     def cancel(self, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""
         self._job = self._client.cancel(self.id, note)
         return self._job
+
+    def rerun(self) -> JobHandle:
+        """Run the same call once more; a handle on the new job. See `JobClient.rerun`."""
+        return self._client.rerun(self.id)
 
     @overload
     def logs(self, attempt: int | None = None, follow: Literal[False] = False) -> str: ...
@@ -121,23 +119,22 @@ class JobHandle:
 
     def _wait_for_attempt(self, number: int) -> bool:
         """Whether the attempt has started, once that is known: it has, or the job ended without it."""
-        pause = FIRST_POLL_SECONDS
-        while (job := self.refresh()).attempt < number:
-            if job.state in TERMINAL:
-                return False
-            self._client.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
-        return True
+        pauses = polling.pauses()
+        while (started := polling.has_started(self.refresh(), number)) is None:
+            self._client.sleep(next(pauses))
+        return started
 
     def _follow_attempt(self, number: int) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        offset = 0
-        while True:
-            part = self._client.log_part(self.id, number, offset)
-            offset = part.next_offset
-            if text := decoder.decode(part.data, final=part.complete):
+        reading = polling.LogReading()
+        while not reading.complete:
+            part = self._client.log_part(self.id, number, reading.offset)
+            if text := reading.take(part):
                 yield text
-            if part.complete:
-                return
-            if not part.data:
-                self._client.sleep(1.0)
+            if not part.data and not part.complete:
+                self._client.sleep(polling.MOST_SECONDS)
+
+
+def shown(kind: str, job_id: str, job: Job | None) -> str:
+    """How a handle is shown at a prompt."""
+    what = "" if job is None else f" {job.cls}.{job.method} {job.state}"
+    return f"<{kind} {job_id}{what}>"

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from bgjobs.client import JobClient
+from bgjobs.request import EnqueueOptions, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
+    from bgjobs.async_handle import AsyncJobHandle
     from bgjobs.handle import JobHandle
-    from bgjobs.request import EnqueueOptions
+    from bgjobs.wire import EnqueueRequest
 
 # By process, so that a forked one does not write into its parent's connection.
 _clients: dict[int, JobClient] = {}
+
+
+class _Enqueuer(Protocol):
+    """What takes requests in place of a server."""
+
+    def send(self, request: EnqueueRequest) -> JobHandle: ...
+    def send_async(self, request: EnqueueRequest) -> AsyncJobHandle: ...
+
+
+# For the whole process: a program under test may enqueue from any of its threads.
+_in_use: list[_Enqueuer] = []
 
 
 def run_background_job(
@@ -28,7 +42,8 @@ def run_background_job(
 ) -> JobHandle:
     """Run a method of a class in the background, on Kubernetes.
 
-    The server is that of `BGJOBS_URL`; `JobClient` says where the token comes from.
+    The server is that of `BGJOBS_URL`; `JobClient` says where the token comes from. In a test, `bgjobs.testing` runs
+    the job in place.
 
     Example:
         `run_background_job("shop.jobs.Invoices", "render", [2026, 11], priority=1, delay=60)`
@@ -46,7 +61,8 @@ def run_background_job(
         ConfigurationError: if there is no server or no token.
         UnreachableError: if the API does not answer; the message holds the id to ask again with.
     """
-    return default_client().enqueue(cls, method, parameters, priority=priority, delay=delay, **options)
+    request = build_request(cls, method, parameters, priority=priority, delay=delay, **options)
+    return (in_use() or default_client()).send(request)
 
 
 def default_client() -> JobClient:
@@ -63,6 +79,21 @@ def close_default_client() -> None:
     client = _clients.pop(os.getpid(), None)
     if client is not None:
         client.close()
+
+
+@contextlib.contextmanager
+def use(enqueuer: _Enqueuer) -> Generator[None]:
+    """Have this take what the helpers are asked for, in place of a server; within another one, for that long."""
+    _in_use.append(enqueuer)
+    try:
+        yield
+    finally:
+        _in_use.remove(enqueuer)
+
+
+def in_use() -> _Enqueuer | None:
+    """What takes requests in place of a server at the moment, if anything does."""
+    return _in_use[-1] if _in_use else None
 
 
 atexit.register(close_default_client)

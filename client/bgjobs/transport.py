@@ -1,49 +1,27 @@
-"""The client's one door to HTTP: httpx2 goes in here, and our own errors come out."""
+"""The way to the API over httpx2: calls are sent, again where that may help."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
-from pydantic import BaseModel, ValidationError
 
-from bgjobs.errors import (
-    ConflictError,
-    ForbiddenError,
-    InvalidJobError,
-    NotFoundError,
-    RefusedError,
-    UnreachableError,
-)
-from bgjobs.retry import backoff_seconds, random_jitter, retry_after_seconds
-from bgjobs.wire import Problem
+from bgjobs.errors import RefusedError
+from bgjobs.exchange import Call, Patience, Trouble, no_answer, not_now
+from bgjobs.retry import random_jitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from bgjobs.server import Address
 
-# The API is starting, overloaded or between two replicas: the same call may work in a moment. Every call of
-# ours may be sent twice: a job is enqueued under an id that the caller made.
-_AGAIN = frozenset({429, 502, 503, 504})
-
-
-_REFUSALS: Final = {
-    HTTPStatus.UNAUTHORIZED: ForbiddenError,
-    HTTPStatus.FORBIDDEN: ForbiddenError,
-    HTTPStatus.NOT_FOUND: NotFoundError,
-    HTTPStatus.CONFLICT: ConflictError,
-}
-
-_Model = TypeVar("_Model", bound=BaseModel)
+_T = TypeVar("_T")
 
 
 class Transport:
-    """Sends requests, again where that may help, and turns answers that are errors into exceptions."""
+    """Sends calls and gives what their answers say."""
 
     def __init__(
         self,
@@ -59,7 +37,7 @@ class Transport:
         self._server = server
         self._token = token
         self._timeout_seconds = timeout_seconds
-        self._retry_seconds = retry_seconds
+        self._patience = Patience(server.url, retry_seconds)
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
@@ -71,10 +49,8 @@ class Transport:
         """The server's URL."""
         return self._server.url
 
-    def send(
-        self, verb: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> httpx2.Response:
-        """Send one request; the answer has a status of 2xx.
+    def send(self, call: Call[_T]) -> _T:
+        """Send one call; what its answer says.
 
         Raises:
             UnreachableError: if there is no answer, or only "not now", until the retries are used up.
@@ -82,25 +58,14 @@ class Transport:
             ConfigurationError: if the token file cannot be read.
         """
         started = self._clock()
-        failures = 0
+        tries = 0
         while True:
-            asked: float | None = None
-            try:
-                response = self._once(verb, path, query, body)
-            except httpx2.TransportError as error:
-                problem = f"{type(error).__name__}: {error}"
-            except httpx2.InvalidURL as error:
-                raise RefusedError(f"{self.url}: {error}", 0) from error
-            else:
-                if response.status_code not in _AGAIN:
-                    return _checked(response)
-                problem = f"it answers {response.status_code}: {_problem(response).detail}"
-                asked = retry_after_seconds(response.headers.get("Retry-After"))
-            failures += 1
-            pause = max(asked or 0.0, backoff_seconds(failures, random_jitter()))
-            if self._clock() - started + pause > self._retry_seconds:
-                raise UnreachableError(f"{self.url} could not be reached in {failures} tries ({problem})")
-            self._sleep(pause)
+            tries += 1
+            outcome = self._try(call)
+            if not isinstance(outcome, Trouble):
+                return call.answer(outcome)
+            elapsed = self._clock() - started
+            self._sleep(self._patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -108,14 +73,20 @@ class Transport:
         if client is not None:
             client.close()
 
-    def _once(self, verb: str, path: str, query: Mapping[str, str] | None, body: bytes | None) -> httpx2.Response:
-        headers = {"Accept": "application/json, text/plain"}
-        token = self._token()
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return self._client().request(verb, f"{self.url}{path}", params=query, headers=headers, content=body)
+    def _try(self, call: Call[Any]) -> httpx2.Response | Trouble:
+        try:
+            response = self._client().request(
+                call.verb,
+                f"{self.url}{call.path}",
+                params=call.query or None,
+                headers=call.headers(self._token()),
+                content=call.body,
+            )
+        except httpx2.TransportError as error:
+            return no_answer(error)
+        except httpx2.InvalidURL as error:
+            raise RefusedError(f"{self.url}: {error}", 0) from error
+        return not_now(response) or response
 
     def _client(self) -> httpx2.Client:
         pid = os.getpid()
@@ -130,42 +101,3 @@ class Transport:
             # Another thread may have been faster; setdefault is atomic, so both use the same one.
             client = self._clients.setdefault(pid, new)
         return client
-
-
-def parse(model: type[_Model], response: httpx2.Response) -> _Model:
-    """Read the body of a good answer.
-
-    Raises:
-        RefusedError: if it is not what the API promises: something else answers under this URL.
-    """
-    try:
-        return model.model_validate_json(response.content)
-    except ValidationError as error:
-        raise RefusedError(
-            f"{response.url} did not answer as the bgjobs API does; does the URL lead to it? ({error})",
-            response.status_code,
-        ) from error
-
-
-def _checked(response: httpx2.Response) -> httpx2.Response:
-    status = response.status_code
-    if response.is_success:
-        return response
-    problem = _problem(response)
-    detail = problem.detail or problem.title
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        first = problem.errors[0] if problem.errors else None
-        text = f"{first.field}: {first.message}" if first and first.message not in detail else detail
-        raise InvalidJobError(text, first.field if first else None)
-    if status in _REFUSALS:
-        raise _REFUSALS[HTTPStatus(status)](detail, status)
-    if status == HTTPStatus.INSUFFICIENT_STORAGE:
-        raise RefusedError(f"Redis is full, no job can be enqueued: {detail}", status)
-    raise RefusedError(f"{response.url} answered {status}: {detail}", status)
-
-
-def _problem(response: httpx2.Response) -> Problem:
-    with contextlib.suppress(ValidationError):
-        return Problem.model_validate_json(response.content)
-    detail = response.text.strip()[:500] or response.reason_phrase
-    return Problem(title=response.reason_phrase, status=response.status_code, detail=detail, code="unknown")

@@ -36,13 +36,13 @@ class Kube:
         self._client = client.ApiClient(configuration)
 
     @classmethod
-    async def connect(cls) -> Kube:
-        """From the pod's ServiceAccount, else from the kubeconfig that KUBECONFIG names."""
+    async def connect(cls, kubeconfig: str | None = None) -> Kube:
+        """From the pod's ServiceAccount, else from this file or the one that KUBECONFIG names."""
         configuration = client.Configuration()
         if _SERVICE_ACCOUNT.exists():
             cast("Any", config).load_incluster_config(client_configuration=configuration)
         else:
-            await cast("Any", config).load_kube_config(client_configuration=configuration)
+            await cast("Any", config).load_kube_config(kubeconfig, client_configuration=configuration)
         # Environment proxies and netrc are otherwise looked up at every request, four times its own cost.
         configuration.client_session_kwargs = {"trust_env": False}
         return cls(configuration)

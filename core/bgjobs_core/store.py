@@ -330,6 +330,18 @@ class Store:
         """How many rows an index of jobs has, by the full name of its key."""
         return cast("int", await self._ask("ZCARD", index))
 
+    async def count(self, indexes: Sequence[str], limit: int) -> int:
+        """How many jobs are in all of these indexes, but never more than the limit.
+
+        Args:
+            indexes: full names of one or two keys. Two are intersected, which looks at the smaller one and stops
+                at the limit.
+            limit: from here on the count is not exact.
+        """
+        if len(indexes) == 1:
+            return min(await self.index_size(indexes[0]), limit)
+        return cast("int", await self._ask("ZINTERCARD", len(indexes), *indexes, "LIMIT", limit))
+
     async def watch_log(self, job_id: str) -> None:
         """Somebody follows the log of this job; it is forgotten after 15 s."""
         await self._ask("SET", keys.watched(job_id), 1, "EX", 15)

@@ -6,9 +6,11 @@ import argparse
 import sys
 import time
 
+import audit
 import installation
 from bgjobs import JobClient
-from four_cases import CASES, ByHelper, ByKubectl, Row, play
+from four_cases import CASES, Row, Site, play
+from ways import ByHelper, ByKubectl
 
 
 def main() -> int:
@@ -35,10 +37,11 @@ def main() -> int:
         installation.use(url)
         say(f"the API is at {url}")
         with JobClient(namespace=installation.SHOP) as client:
+            site = Site(client, audit.created_at, say)
             for case in CASES:
                 for way in (ByKubectl(), ByHelper()):
                     say(f"case {case.__doc__}" if isinstance(way, ByKubectl) else "the same by run_background_job")
-                    rows.append(play(case, way, client, say))
+                    rows.append(play(case, way, site))
     print(table(rows))
     print(installation.kubectl("get", "backgroundjobrequests", "-n", installation.SHOP))
     return exit_code(rows)

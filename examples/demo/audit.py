@@ -43,3 +43,8 @@ def kube_jobs_created(job_id: str) -> list[Entry]:
 def received_at(entry: Entry) -> datetime:
     """When the request reached the API server."""
     return datetime.fromisoformat(entry["requestReceivedTimestamp"])
+
+
+def created_at(job_id: str) -> list[datetime]:
+    """When the API server took the job's KubeJobs, one if all is well."""
+    return [received_at(entry) for entry in kube_jobs_created(job_id)]

@@ -4,106 +4,32 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-import audit
-from bgjobs import BgjobsError, JobClient, run_background_job
-from installation import SHOP, CommandError, kubectl, wait_until
+from bgjobs import BgjobsError, JobClient
+from installation import CommandError, wait_until
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bgjobs.wire import Job
+    from ways import Way
 
 
-class Way(Protocol):
-    """A way of asking for a job."""
+@dataclass(frozen=True)
+class Site:
+    """Where the cases are played.
 
-    name: str
+    Attributes:
+        created: when KubeJobs of a job were created, by a witness that is not the job's record.
+    """
 
-    def ask(
-        self,
-        cls: str,
-        method: str,
-        parameters: list[Any],
-        *,
-        queue: str = "default",
-        priority: int = 0,
-        delay: int = 0,
-        max_retries: int | None = None,
-    ) -> str:
-        """Ask; returns the job's id."""
-        ...
-
-
-class ByHelper:
-    """`run_background_job`, as in the replaced system."""
-
-    name = "run_background_job"
-
-    def ask(
-        self,
-        cls: str,
-        method: str,
-        parameters: list[Any],
-        *,
-        queue: str = "default",
-        priority: int = 0,
-        delay: int = 0,
-        max_retries: int | None = None,
-    ) -> str:
-        """See `Way`."""
-        handle = run_background_job(
-            cls, method, parameters, priority=priority, delay=delay, queue=queue, max_retries=max_retries
-        )
-        return handle.id
-
-
-class ByKubectl:
-    """`kubectl apply` of a BackgroundJobRequest."""
-
-    name = "kubectl apply"
-
-    def ask(
-        self,
-        cls: str,
-        method: str,
-        parameters: list[Any],
-        *,
-        queue: str = "default",
-        priority: int = 0,
-        delay: int = 0,
-        max_retries: int | None = None,
-    ) -> str:
-        """See `Way`."""
-        name = f"{method.replace('_', '-')}-{uuid.uuid4().hex[:8]}"
-        spec: dict[str, Any] = {
-            "queue": queue, "class": cls, "method": method, "parameters": parameters, "priority": priority,
-            "delaySeconds": delay,
-        }  # fmt: skip
-        if max_retries is not None:
-            spec["maxRetries"] = max_retries
-        metadata = {"name": name, "namespace": SHOP}
-        kind = {"apiVersion": "bgjobs.dev/v1alpha1", "kind": "BackgroundJobRequest"}
-        kubectl("apply", "-f", "-", stdin=json.dumps({**kind, "metadata": metadata, "spec": spec}))
-        return request_job_id(name)
-
-
-def request_job_id(name: str) -> str:
-    """The job that a request was made into; waits for it."""
-    found = ""
-
-    def there() -> bool:
-        nonlocal found
-        found = kubectl("get", "backgroundjobrequest", name, "-n", SHOP, "-o", "jsonpath={.status.jobId}")
-        return bool(found)
-
-    wait_until(f"request {name} has a job", there)
-    return found
+    client: JobClient
+    created: Callable[[str], list[datetime]]
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -118,15 +44,15 @@ class Row:
     seconds: float
 
 
-def ended(client: JobClient, job_id: str, say: Callable[[str], None], seconds: float = 120) -> Job:
+def ended(site: Site, job_id: str, seconds: float = 120) -> Job:
     """Wait for a job's end and say what it does meanwhile."""
     last = ""
     deadline = time.monotonic() + seconds
     while True:
-        job = client.get(job_id)
+        job = site.client.get(job_id)
         now = " ".join(part for part in (job.state, job.phase, job.reason) if part)
         if now != last:
-            say(f"{job.cls.rpartition('.')[2]}.{job.method} {job_id[-6:]}: {now}")
+            site.say(f"{job.cls.rpartition('.')[2]}.{job.method} {job_id[-6:]}: {now}")
             last = now
         if job.finished_at is not None:
             return job
@@ -135,24 +61,24 @@ def ended(client: JobClient, job_id: str, say: Callable[[str], None], seconds: f
         time.sleep(0.3)
 
 
-def runs(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+def runs(way: Way, site: Site) -> Row:
     """A: a job with no delay or priority runs, and its parameters reach it."""
     began = time.monotonic()
-    job = ended(client, way.ask("shop.jobs.Invoices", "render", [2026, 11]), say)
-    value = client.handle(job.id).result() if job.state == "succeeded" else None
+    job = ended(site, way.ask("shop.jobs.Invoices", "render", [2026, 11]))
+    value = site.client.handle(job.id).result() if job.state == "succeeded" else None
     seen = f"{job.state}, {json.dumps(value)}"
     expected = 'succeeded, {"invoices": 5, "folder": "invoices/de/2026/11"}'
     return Row("a", way.name, expected, seen, seen == expected, time.monotonic() - began)
 
 
-def priority(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+def priority(way: Way, site: Site) -> Row:
     """B: one slot is held while low, then high are enqueued; when it is free, high runs first."""
     began = time.monotonic()
     hold = way.ask("shop.jobs.Orders", "hold", [8], queue="single")
-    wait_until("the slot is taken", lambda: client.get(hold).started_at is not None)
+    wait_until("the slot is taken", lambda: site.client.get(hold).started_at is not None)
     low = way.ask("shop.jobs.Invoices", "render", [2026, 1], queue="single", priority=0)
     high = way.ask("shop.jobs.Invoices", "render", [2026, 2], queue="single", priority=1)
-    jobs = {name: ended(client, job_id, say) for name, job_id in (("hold", hold), ("high", high), ("low", low))}
+    jobs = {name: ended(site, job_id) for name, job_id in (("hold", hold), ("high", high), ("low", low))}
     order = sorted(jobs, key=lambda name: jobs[name].started_at or jobs[name].changed_at)
     overlap = any(
         (jobs[first].finished_at or began_at(jobs[first])) > began_at(jobs[second]) for first, second in pairwise(order)
@@ -167,28 +93,28 @@ def began_at(job: Job) -> datetime:
     return job.started_at or job.changed_at
 
 
-def delayed(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+def delayed(way: Way, site: Site) -> Row:
     """C: a job with 10 s delay: its KubeJob is not created before it is due, and within 1 s after."""
     began = time.monotonic()
-    job = ended(client, way.ask("shop.jobs.Invoices", "render", [2026, 3], delay=10), say)
-    created = audit.kube_jobs_created(job.id)
+    job = ended(site, way.ask("shop.jobs.Invoices", "render", [2026, 3], delay=10))
+    created = site.created(job.id)
     if len(created) != 1 or job.not_before is None:
         seen, passed = f"{len(created)} KubeJobs", False
     else:
         waited = (job.not_before - job.created_at).total_seconds()
-        late = (audit.received_at(created[0]) - job.not_before).total_seconds()
+        late = (created[0] - job.not_before).total_seconds()
         passed = waited >= 9 and 0 <= late <= 1 and job.state == "succeeded"
         seen = f"KubeJob {late:.3f} s after it was due, {job.state}"
     return Row("c", way.name, "KubeJob 0 to 1 s after it was due, succeeded", seen, passed, time.monotonic() - began)
 
 
-def retried(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+def retried(way: Way, site: Site) -> Row:
     """D: a job that raises is retried by Kubernetes up to max_retries, then failed; each attempt has log and error."""
     began = time.monotonic()
-    job = ended(client, way.ask("shop.jobs.Payments", "charge", [42], max_retries=2), say, 180)
-    attempts = client.attempts(job.id)
+    job = ended(site, way.ask("shop.jobs.Payments", "charge", [42], max_retries=2), 180)
+    attempts = site.client.attempts(job.id)
     told = [
-        bool(a.error and "PaymentRefused" in (a.error.traceback or "") and client.logs(job.id, a.number).strip())
+        bool(a.error and "PaymentRefused" in (a.error.traceback or "") and site.client.logs(job.id, a.number).strip())
         for a in attempts
     ]
     words = [str(a.outcome) for a in attempts]
@@ -197,16 +123,16 @@ def retried(way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
     return Row("d", way.name, expected, seen, seen == expected, time.monotonic() - began)
 
 
-Case = Callable[[Way, JobClient, Callable[[str], None]], Row]
+Case = Callable[["Way", Site], Row]
 
 CASES: tuple[Case, ...] = (runs, priority, delayed, retried)
 
 
-def play(case: Case, way: Way, client: JobClient, say: Callable[[str], None]) -> Row:
+def play(case: Case, way: Way, site: Site) -> Row:
     """Play a case; what breaks off is a row that is not as expected, so that the others are still played."""
     began = time.monotonic()
     try:
-        return case(way, client, say)
+        return case(way, site)
     except (BgjobsError, CommandError, TimeoutError) as error:
         letter = (case.__doc__ or "?")[0].lower()
         return Row(letter, way.name, "an end", f"{type(error).__name__}: {error}", False, time.monotonic() - began)

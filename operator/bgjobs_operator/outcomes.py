@@ -36,6 +36,8 @@ def of_pod(pod: PodView) -> Ending:
         return Ending(
             Outcome.DISRUPTED, pod.exit_code, _error("Disrupted", "the pod was evicted or its node went away")
         )
+    if pod.terminated_reason == "ContainerStatusUnknown":  # the kubelet cannot find the container any more
+        return Ending(Outcome.LOST, pod.exit_code, _error("Lost", "it ended together with its node, and left no word"))
     if said is not None:
         return Ending(said.outcome, pod.exit_code, said.error)
     if pod.terminated_reason == "DeadlineExceeded":  # before the exit code: it ends by SIGKILL then

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
         pytest.param({"sec-fetch-site": "none"}, True, id="typed by the person"),
         pytest.param({"sec-fetch-site": "cross-site"}, False, id="another site"),
         pytest.param({"sec-fetch-site": "same-site"}, False, id="another host or port of the site"),
-        pytest.param(
-            {"sec-fetch-site": "cross-site", "origin": "http://api"}, False, id="origin is not believed"
-        ),
+        pytest.param({"sec-fetch-site": "cross-site", "origin": "http://api"}, False, id="origin is not believed"),
         pytest.param({"origin": "http://api"}, True, id="an old browser, our page"),
         pytest.param({"origin": "http://evil.example"}, False, id="an old browser, another page"),
         pytest.param({"origin": "http://api:81"}, False, id="another port"),

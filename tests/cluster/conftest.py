@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-import four_cases
 import installation
+import ways
 from bgjobs import JobClient
 
 if TYPE_CHECKING:
@@ -56,6 +56,6 @@ def request_of(client: JobClient) -> RequestOf:
             "spec": {"class": f"shop.jobs.{cls}", "method": method, "parameters": parameters, **spec},
         }
         installation.kubectl("apply", "-f", "-", stdin=json.dumps(body))
-        return name, four_cases.request_job_id(name)
+        return name, ways.request_job_id(name)
 
     return apply

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # Folders with packages directly in them (pyproject.toml, client/pyproject.toml).
-PACKAGE_FOLDERS: Final = ("client", "core", "operator", "api")
+PACKAGE_FOLDERS: Final = ("client", "core", "operator", "api", "local")
 LUA: Final = ROOT / "core" / "bgjobs_core" / "lua"
 
 _SOURCES: Final = (*PACKAGE_FOLDERS, "tests", "generate", "devcluster", "examples")

@@ -93,6 +93,29 @@ async def test_each_index_has_its_own_jobs(store: CheckedStore, life: Life) -> N
     assert await ids(keys.by_queue("other/default")) == {other.id}
 
 
+async def test_jobs_are_counted_by_one_index_or_by_two(store: CheckedStore, life: Life) -> None:
+    await life.running()
+    for job in (*many(a_job(), 3), *many(a_job().on("mail"), 2), a_job().on("mail").delayed(60).build()):
+        await store.enqueue(job)
+    mail = keys.by_queue("shop/mail")
+
+    assert await store.count([INDEX], 100) == 7
+    assert await store.count([keys.by_state("shop", "queued")], 100) == 5
+    assert await store.count([mail], 100) == 3
+    assert await store.count([keys.by_state("shop", "queued"), mail], 100) == 2
+    assert await store.count([keys.by_state("shop", "launched"), mail], 100) == 0
+    assert await store.count([keys.by_state("other", "queued"), mail], 100) == 0
+
+
+async def test_a_count_stops_at_its_limit(store: CheckedStore) -> None:
+    for job in many(a_job(), 5):
+        await store.enqueue(job)
+    both = [keys.by_state("shop", "queued"), keys.by_queue(QUEUE_KEY)]
+
+    assert [await store.count(both, limit) for limit in (1, 4, 5, 6)] == [1, 4, 5, 5]
+    assert [await store.count([INDEX], limit) for limit in (1, 4, 5, 6)] == [1, 4, 5, 5]
+
+
 async def test_jobs_are_read_together_and_those_that_are_gone_left_out(store: CheckedStore) -> None:
     one, two = many(a_job(), 2)
     for job in (one, two):

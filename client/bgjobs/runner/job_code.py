@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bgjobs.calls import UnfitCallError, check_call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from bgjobs.calls import Parameters
 
@@ -43,8 +43,20 @@ def load_class(name: str, approved: Sequence[str]) -> type:
     return cls
 
 
-def call(cls: type, method: str, parameters: Parameters) -> object:
-    """`cls().method(...)`, awaited if it is async.
+def run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:
+    """Run it in an event loop of its own."""
+    import asyncio  # noqa: PLC0415 - 60 ms that only async jobs pay
+
+    return asyncio.run(waiting)
+
+
+def call(
+    cls: type,
+    method: str,
+    parameters: Parameters,
+    run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
+) -> object:
+    """`cls().method(...)`, run to its end if it is async.
 
     Raises:
         UnfitCallError: before any of its code runs, if the call does not fit.
@@ -55,9 +67,8 @@ def call(cls: type, method: str, parameters: Parameters) -> object:
     value = function(**parameters) if isinstance(parameters, dict) else function(*cast("Sequence[Any]", parameters))
     if not inspect.isawaitable(value):
         return value
-    import asyncio  # noqa: PLC0415 - 60 ms that only async jobs pay
 
     async def wait() -> object:
         return await value
 
-    return asyncio.run(wait())
+    return run(wait())

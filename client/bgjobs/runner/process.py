@@ -68,7 +68,11 @@ def spawn(environ: Mapping[str, str]) -> Child:
             os.close(fd)
     for fd in (out, err, frames, call):
         os.set_blocking(fd, False)
+    _spawned.append(pid)
     return Child(pid, out, err, frames, call)
+
+
+_spawned: list[int] = []
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
@@ -111,7 +115,17 @@ def kill_leftovers(pid: int) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.002)  # their own orphans come to us as they end
+    if pid in _spawned:
+        _spawned.remove(pid)  # its number may be another process's from now on
     return True
+
+
+def kill_all() -> None:
+    """Kill everything that this process has started, in whatever state it is."""
+    for pid in (*_spawned,):  # which gets shorter meanwhile
+        kill_leftovers(pid)
+    for pid in _own_children():  # one that was being made at this moment
+        kill_leftovers(pid)
 
 
 def _own_children() -> list[int]:

@@ -26,6 +26,10 @@ ENV_GRACE_SECONDS: Final = "BGJOBS_GRACE_SECONDS"
 ENV_TERMINATION_FILE: Final = "BGJOBS_TERMINATION_FILE"
 
 
+# The descriptor of a pipe that ends with the launcher (see `lifeline`); not in a pod.
+ENV_LIFELINE: Final = "BGJOBS_LIFELINE_FD"
+
+
 class Settings(NamedTuple):
     """Everything that differs from pod to pod; times are seconds.
 
@@ -37,6 +41,7 @@ class Settings(NamedTuple):
         wait: how long a pod that was told to wait is held before it is given back to Kubernetes.
         wait_poll: between two questions while it waits.
         request: for one request to the API.
+        lifeline: descriptor of a pipe that ends with the launcher; None in a pod.
     """
 
     url: str
@@ -54,6 +59,7 @@ class Settings(NamedTuple):
     wait: float = 300.0
     wait_poll: float = 3.0
     request: float = 10.0
+    lifeline: int | None = None
 
     @property
     def stop_grace(self) -> float:
@@ -81,6 +87,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         pod_name=environ[ENV_POD_NAME],
         termination_file=environ.get(ENV_TERMINATION_FILE) or TERMINATION_MESSAGE_FILE,
     )
+    if lifeline := environ.get(ENV_LIFELINE):
+        if not lifeline.isdecimal():
+            raise ConfigurationError(f"{ENV_LIFELINE}={lifeline} is not the number of a descriptor")
+        settings = settings._replace(lifeline=int(lifeline))
     grace = environ.get(ENV_GRACE_SECONDS)
     if not grace:
         return settings

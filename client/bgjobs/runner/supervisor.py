@@ -51,6 +51,10 @@ def main(environ: Mapping[str, str]) -> int:
 def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
     """Run one attempt, from the first question to the last report."""
     process.keep_standard_descriptors()
+    if settings.lifeline is not None:
+        from bgjobs.runner import lifeline  # noqa: PLC0415 - not in a pod
+
+        lifeline.tie(settings.lifeline)
     pod = _Pod(settings, environ, Signals())
     try:
         pod.signals.interrupts = True

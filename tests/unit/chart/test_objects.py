@@ -46,12 +46,14 @@ def test_what_an_installation_consists_of(render: Render) -> None:
         "tools Deployment/bgjobs-operator",
         "tools Role/bgjobs-operator",
         "tools Role/bgjobs-operator-leader",
+        "tools RoleBinding/bgjobs-cli",
         "tools RoleBinding/bgjobs-operator",
         "tools RoleBinding/bgjobs-operator-leader",
         "tools Secret/bgjobs-redis",
         "tools Service/bgjobs-api",
         "tools Service/bgjobs-redis",
         "tools ServiceAccount/bgjobs-api",
+        "tools ServiceAccount/bgjobs-cli",
         "tools ServiceAccount/bgjobs-job",
         "tools ServiceAccount/bgjobs-operator",
         "tools StatefulSet/bgjobs-redis",
@@ -64,7 +66,9 @@ def test_each_namespace_of_jobs_gets_what_jobs_need(render: Render) -> None:
         assert sorted(identity(item) for item in items if item["metadata"].get("namespace") == namespace) == [
             "BackgroundJobQueue/default",
             "Role/bgjobs-operator",
+            "RoleBinding/bgjobs-cli",
             "RoleBinding/bgjobs-operator",
+            "ServiceAccount/bgjobs-cli",
             "ServiceAccount/bgjobs-job",
         ]
     assert {item["metadata"].get("namespace") for item in items} == {None, "tools", "shop", "billing"}

@@ -82,7 +82,9 @@ def test_who_is_bound_to_what(render: Render) -> None:
         for item in bindings
     ) == [
         ("ClusterRoleBinding in None", "ClusterRole/bgjobs-api", "ServiceAccount/tools/bgjobs-api"),
+        ("RoleBinding in shop", "ClusterRole/bgjobs-submitter", "ServiceAccount/shop/bgjobs-cli"),
         ("RoleBinding in shop", "Role/bgjobs-operator", "ServiceAccount/tools/bgjobs-operator"),
+        ("RoleBinding in tools", "ClusterRole/bgjobs-submitter", "ServiceAccount/tools/bgjobs-cli"),
         ("RoleBinding in tools", "Role/bgjobs-operator", "ServiceAccount/tools/bgjobs-operator"),
         ("RoleBinding in tools", "Role/bgjobs-operator-leader", "ServiceAccount/tools/bgjobs-operator"),
     ]
@@ -98,11 +100,23 @@ def test_roles_of_people_are_part_of_the_usual_ones(render: Render) -> None:
     aggregated = {
         item["metadata"]["name"]: label.rpartition("-")[2]
         for item in render(folder="people")
+        if item["kind"] == "ClusterRole"
         for label in item["metadata"]["labels"]
         if "aggregate-to" in label
     }
     assert aggregated == {"bgjobs-viewer": "view", "bgjobs-submitter": "edit", "bgjobs-operator": "admin"}
     assert render({"rbac": {"create": False}}, "people") == []
+
+
+def test_the_commands_account_is_a_submitter_in_each_namespace(render: Render) -> None:
+    bound = [
+        (item["metadata"]["namespace"], item["roleRef"]["name"], item["subjects"][0]["name"])
+        for item in render({"jobNamespaces": ["shop", "mail"]}, "people")
+        if item["kind"] == "RoleBinding"
+    ]
+    assert bound == [("shop", "bgjobs-submitter", "bgjobs-cli"), ("mail", "bgjobs-submitter", "bgjobs-cli")]
+    without = render({"rbac": {"command": False}}, "people")
+    assert {item["kind"] for item in without} == {"ClusterRole"}
 
 
 def test_the_lease_that_is_named_is_the_one_that_is_allowed(render: Render) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from bgjobs import JobClient
+from bgjobs import AsyncJobClient, JobClient
 from bgjobs.handle import JobHandle
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def problem(status: int, detail: str = "no", **more: Any) -> httpx2.Response:
     return httpx2.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
 
 
-class FakeServer(httpx2.BaseTransport):
+class FakeServer(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """Answers what is scripted, the last answer again and again; an exception is raised."""
 
     def __init__(self) -> None:
@@ -58,6 +59,10 @@ class FakeServer(httpx2.BaseTransport):
             raise answer
         return httpx2.Response(answer.status_code, content=answer.content, headers=answer.headers)
 
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(0)
+        return self.handle_request(request)
+
     def reply(self, *bodies: Any, status: int = 200) -> None:
         self.answers.extend(httpx2.Response(status, json=body) for body in bodies)
 
@@ -68,6 +73,16 @@ class FakeServer(httpx2.BaseTransport):
         """A client of this server whose sleeps take no time."""
         options.setdefault("url", URL)
         return JobClient(transport=self, sleep=self.slept.append, environ={}, **options)
+
+    def async_client(self, **options: Any) -> AsyncJobClient:
+        """The same for asyncio."""
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+
+        options.setdefault("url", URL)
+        options.setdefault("sleep", sleep)
+        return AsyncJobClient(transport=self, environ={}, **options)
 
     def handle(self) -> JobHandle:
         return JobHandle(self.client(), JOB_ID, clock=lambda: sum(self.slept))

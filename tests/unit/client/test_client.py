@@ -17,11 +17,15 @@ from bgjobs import (
     RefusedError,
     UnreachableError,
 )
+from bgjobs.ids import is_job_id
 
 from .conftest import JOB_ID, URL, job, problem
 
 if TYPE_CHECKING:
     from .conftest import FakeServer
+
+
+OTHER = "0192f0c1-2a3b-7c4d-8e5f-001122334466"
 
 
 def test_enqueue_sends_what_was_said_and_no_more(server: FakeServer, client: JobClient) -> None:
@@ -162,6 +166,7 @@ def test_an_error_without_a_problem_document_is_shown(server: FakeServer, client
     [
         ("get", {"job_id": "a/b"}, "GET", "/api/v1/jobs/a%2Fb", job()),
         ("cancel", {"job_id": JOB_ID}, "POST", f"/api/v1/jobs/{JOB_ID}/cancel", job(state="cancelled")),
+        ("rerun", {"job_id": JOB_ID}, "POST", f"/api/v1/jobs/{JOB_ID}/rerun", job()),
         ("attempts", {"job_id": JOB_ID}, "GET", f"/api/v1/jobs/{JOB_ID}/attempts", {"items": []}),
         ("result", {"job_id": JOB_ID}, "GET", f"/api/v1/jobs/{JOB_ID}/result", {"value": 7}),
         ("list", {}, "GET", "/api/v1/jobs", {"items": []}),
@@ -173,7 +178,7 @@ def test_an_error_without_a_problem_document_is_shown(server: FakeServer, client
             {"items": [job()], "next_cursor": "y"},
         ),
     ],
-    ids=["get", "cancel", "attempts", "result", "list all", "list some"],
+    ids=["get", "cancel", "rerun", "attempts", "result", "list all", "list some"],
 )
 def test_routes(
     server: FakeServer, client: JobClient, method: str, arguments: dict[str, Any], verb: str, target: str, answer: Any
@@ -196,6 +201,26 @@ def test_what_comes_back(server: FakeServer, client: JobClient) -> None:
     assert (page.items[0].cls, page.next_cursor) == ("shop.jobs.Mail", "y")
     assert client.cancel(JOB_ID, "by mistake").state == "cancelled"
     assert server.body() == {"note": "by mistake"}
+
+
+def test_a_job_is_run_again_under_an_id_that_is_sent_again(server: FakeServer, client: JobClient) -> None:
+    server.answers.append(problem(503))
+    server.reply(job(id="new", rerun_of=JOB_ID))
+
+    handle = client.handle(JOB_ID).rerun()
+
+    assert (handle.id, handle.job.rerun_of) == ("new", JOB_ID)
+    assert server.body(0) == server.body(1)
+    assert is_job_id(server.body()["id"])
+
+
+def test_a_rerun_that_is_lost_names_its_id(server: FakeServer) -> None:
+    server.answers.append(httpx2.ConnectError("refused"))
+    with (
+        server.client(retry_seconds=0) as client,
+        pytest.raises(UnreachableError, match=f'ask again with id="{OTHER}"'),
+    ):
+        client.rerun(JOB_ID, OTHER)
 
 
 def test_a_log_comes_in_as_many_parts_as_it_takes(server: FakeServer, client: JobClient) -> None:

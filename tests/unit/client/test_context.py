@@ -25,10 +25,11 @@ def sent() -> list[bytes]:
 @pytest.fixture
 def job(sent: list[bytes]) -> Iterator[CurrentJob]:
     before = signal.getsignal(signal.SIGTERM)
-    made = CurrentJob("an-id", 2, 3, "team-a", sent.append)
-    context.enter(made)
-    yield made
-    context.enter(None)
+    made = CurrentJob(
+        "an-id", 2, 3, "team-a", sent.append, cls="shop.jobs.Mail", method="send", parameters={"to": "ann"}
+    )
+    with context.running(made):
+        yield made
     signal.signal(signal.SIGTERM, before)
 
 
@@ -42,7 +43,26 @@ def test_outside_a_job_there_is_none() -> None:
 def test_within_a_job_there_is_one(job: CurrentJob) -> None:
     assert current_job() is job
     assert (job.id, job.attempt, job.max_retries, job.namespace) == ("an-id", 2, 3, "team-a")
+    assert (job.cls, job.method, job.parameters) == ("shop.jobs.Mail", "send", {"to": "ann"})
     assert repr(job) == "<CurrentJob an-id attempt 2>"
+
+
+def test_one_within_another_gives_way_and_comes_back(job: CurrentJob, sent: list[bytes]) -> None:
+    inner = CurrentJob("inner", 1, 0, "team-a", sent.append, cls="a.B", method="c", parameters=[])
+
+    with context.running(inner):
+        assert current_job() is inner
+
+    assert current_job() is job
+
+
+def test_the_jobs_own_threads_see_it(job: CurrentJob) -> None:
+    seen: list[CurrentJob] = []
+    thread = threading.Thread(target=lambda: seen.append(current_job()))
+    thread.start()
+    thread.join()
+
+    assert seen == [job]
 
 
 def test_progress_is_coalesced_and_nothing_last_is_lost(job: CurrentJob, sent: list[bytes]) -> None:

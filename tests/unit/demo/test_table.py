@@ -10,7 +10,8 @@ import pytest
 
 import installation
 from bgjobs import JobClient, UnreachableError
-from four_cases import CASES, ByHelper, ByKubectl, Row, play
+from four_cases import CASES, Row, Site, play
+from ways import ByHelper, ByKubectl
 
 
 def _main() -> Any:
@@ -54,7 +55,7 @@ def test_a_case_that_breaks_off_is_a_row(error: Exception) -> None:
         raise error
 
     with JobClient("http://127.0.0.1:1", namespace="shop") as client:
-        row = play(broken, ByHelper(), client, print)
+        row = play(broken, ByHelper(), Site(client, lambda _: [], print))
     assert (row.case, row.passed) == ("b", False)
     assert str(error) in row.seen
 

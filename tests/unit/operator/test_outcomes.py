@@ -39,6 +39,7 @@ FAILED = json.dumps({"outcome": "error", "error": {"type": "ValueError", "messag
             "OOMKilled",
             id="out of memory, whatever the child left",
         ),
+        pytest.param(a_pod().exited(137, "ContainerStatusUnknown").build(), "lost", 137, "Lost", id="node restarted"),
         pytest.param(a_pod().disrupted().build(), "disrupted", None, "Disrupted", id="its node went away"),
         pytest.param(
             a_pod().exited(143).disrupted().saying(FAILED).build(), "disrupted", 143, "Disrupted", id="evicted"

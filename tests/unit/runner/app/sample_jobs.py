@@ -108,6 +108,10 @@ class Sample:
         job = current_job()
         return {"id": job.id, "attempt": job.attempt, "max_retries": job.max_retries, "namespace": job.namespace}
 
+    def what(self, *names: str) -> list[object]:
+        job = current_job()
+        return [job.cls, job.method, job.parameters == list(names)]
+
     def make_progress(self, steps: int) -> None:
         for step in range(1, steps + 1):
             current_job().progress(step, steps, f"step {step}")

@@ -1,0 +1,87 @@
+"""Templates to answers: everything escaped, nothing undefined, and the headers that every page has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from fastapi import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bgjobs_api.pages import assets, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+
+    from bgjobs_api.deps import Deps
+
+CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("bgjobs_api.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    # Their types know the built-in ones alone.
+    cast("dict[str, Any]", made.globals).update(asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX)
+    cast("dict[str, Any]", made.filters).update(
+        count=words.count, initials=words.initials, plural=words.plural, size=words.size
+    )
+    return made
+
+
+ENVIRONMENT: Final = _environment()
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether htmx asks for the live part alone."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def page(
+    request: Request,
+    name: str,
+    deps: Deps | None,
+    user: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **shown: Any,
+) -> Response:
+    """A page, or the live part of it.
+
+    Args:
+        request: what is answered.
+        name: of the template `{name}.html`; that of its live part is `{name}_live.html`.
+        deps: for the notice; None if they are out of reach.
+        user: who reads; "" if that is not known.
+        status: of the answer.
+        headers: more of them.
+        shown: for the template.
+    """
+    template = f"{name}_live.html" if is_fragment(request) and status < 400 else f"{name}.html"  # noqa: PLR2004
+    url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    text = ENVIRONMENT.get_template(template).render(
+        section=name, url=url, notice=deps.notice if deps is not None else "", user=user, **shown
+    )
+    return Response(text, status, media_type="text/html; charset=utf-8", headers={**HEADERS, **(headers or {})})
+
+
+def redirect(to: str) -> Response:
+    """See there, with GET."""
+    return Response(status_code=303, headers={**HEADERS, "Location": to})

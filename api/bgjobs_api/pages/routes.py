@@ -1,0 +1,101 @@
+"""Routes of the pages. What is shown is made by presenters; what is allowed is asked as in the JSON API."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+
+from bgjobs_api import access, listing
+from bgjobs_api.callers import Caller, DepsDep, identify
+from bgjobs_api.ids import is_stored_id
+from bgjobs_api.pages import assets, errors, facets, filters, job_routes, reading, rendering, rows, words
+from bgjobs_api.pages.filters import JobsQuery, NamespacesQuery
+from bgjobs_api.problems import invalid
+
+PAGE_ROWS = 25
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(identify)])
+router.include_router(job_routes.router)
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages to an application that has everything else."""
+    app.include_router(router)
+    app.include_router(assets.router)
+    errors.install(app)
+
+
+@router.get("/")
+async def home() -> Response:
+    """To the jobs."""
+    return rendering.redirect("/jobs")
+
+
+@router.get("/jobs")
+async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Annotated[JobsQuery, Query()]) -> Response:
+    """The list, the latest changed first."""
+    chosen = filters.choice(query)
+    if chosen.cls is not None and is_stored_id(chosen.cls):
+        return rendering.redirect(f"/jobs/{chosen.cls}")
+    cursor = _cursor(query.cursor)
+    namespaces, pickable = await reading.namespaces(deps, caller, access.LIST, query.ns)
+    queue_keys = await reading.queue_keys(deps, caller, namespaces)
+    names = {key.partition("/")[2] for key in queue_keys}
+    if chosen.queue is not None:
+        names.add(chosen.queue)
+    page, found, now = await asyncio.gather(
+        listing.page(deps.store, chosen.looked_for(namespaces), PAGE_ROWS, cursor),
+        facets.read(deps.store, namespaces, sorted(names), chosen),
+        deps.store.now_ms(),
+    )
+    queues = await reading.queues_of(deps, caller, page.records)
+    return rendering.page(
+        request,
+        "jobs",
+        deps,
+        caller.user,
+        chosen=chosen,
+        namespaces=namespaces,
+        pickable=pickable,
+        facets=found,
+        rows=rows.rows(page.records, now, queues),
+        older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
+        is_first=cursor is None,
+        looked_at=listing.MAX_ROWS,
+        matching="" if found.matching is None else words.count(found.matching),
+        server=str(request.base_url).rstrip("/"),
+    )
+
+
+def _cursor(text: str | None) -> listing.Row | None:
+    if text is None:
+        return None
+    try:
+        return listing.read_cursor(text)
+    except ValueError as error:
+        raise invalid("cursor", "is not one that a page gave") from error
+
+
+@router.get("/queues")
+async def queues_page(
+    request: Request, deps: DepsDep, caller: Caller, query: Annotated[NamespacesQuery, Query()]
+) -> Response:
+    """Queues with their load."""
+    namespaces, pickable = await reading.namespaces(deps, caller, access.LIST_QUEUES, query.ns)
+    keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
+    found = await asyncio.gather(*(reading.queue_now(deps, key) for key in keys))
+    return rendering.page(
+        request,
+        "queues",
+        deps,
+        caller.user,
+        chosen=filters.Choice(tuple(query.ns)),
+        namespaces=namespaces,
+        pickable=pickable,
+        queues=[(one.record, one.load) for one in found if one.record is not None],
+        jobs_url=_jobs_url,
+    )
+
+
+def _jobs_url(namespace: str, queue: str, state: str | None = None) -> str:
+    return filters.Choice((namespace,), state, queue).url

@@ -1,0 +1,1 @@
+"""The command `bgjobs`: the API for a terminal. `pip install 'bgjobs[cli]'` brings what it needs."""

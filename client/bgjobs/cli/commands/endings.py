@@ -1,0 +1,59 @@
+"""What is done with a job that was just asked for, or is waited for: its log, its end, its exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bgjobs.cli import exits, follow, shown
+from bgjobs.wire import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bgjobs.cli.session import Session
+    from bgjobs.client import JobClient
+    from bgjobs.wire import Job
+
+
+def write_log(data: bytes) -> None:
+    """A piece of log, as it is."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def wait(session: Session, client: JobClient, ids: Sequence[str], timeout: float | None) -> int:
+    """Wait for jobs; 1 unless all succeeded."""
+    watcher = follow.Watcher(session, several=len(ids) > 1)
+    try:
+        jobs = follow.wait_for(client, ids, timeout=timeout, clock=session.world.clock, see=watcher.see)
+    finally:
+        watcher.clear()
+    return say_ends(session, jobs)
+
+
+def follow_to_end(session: Session, client: JobClient, job_id: str) -> int:
+    """Follow the log of a job, then tell its end as `wait` does."""
+    watcher = follow.Watcher(session, several=False)
+    try:
+        job = follow.follow_log(client, job_id, None, write_log, watcher, session.say)
+    finally:
+        watcher.clear()
+    return say_ends(session, [job])
+
+
+def say_ends(session: Session, jobs: Sequence[Job]) -> int:
+    """How each job ended; a failure is said even where quiet is wanted."""
+    code = exits.DONE
+    for job in jobs:
+        if job.state == State.SUCCEEDED:
+            session.say(f"job {job.id} succeeded")
+            continue
+        code = exits.FAILED
+        outcome = f" ({job.outcome})" if job.outcome and str(job.outcome) != str(job.state) else ""
+        words = shown.why(job)
+        print(
+            f"bgjobs: job {job.id} {job.state}{outcome}{f': {words}' if words else ''}; more by `bgjobs show {job.id}`",
+            file=sys.stderr,
+        )
+    return code

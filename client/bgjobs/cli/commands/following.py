@@ -1,0 +1,81 @@
+"""`logs` and `wait`."""
+
+from typing import Annotated
+
+import typer
+
+from bgjobs.cli import completion, durations
+from bgjobs.cli.session import Session
+
+
+def logs(
+    session: Session,
+    word: Annotated[
+        str, typer.Argument(metavar="ID", help="Of a job, as `show` takes it.", autocompletion=completion.job_ids)
+    ],
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the job, or the one attempt, has ended.")
+    ] = False,
+    attempt: Annotated[
+        int | None,
+        typer.Option("--attempt", metavar="NUMBER", min=1, help="Of this attempt; else of the latest one."),
+    ] = None,
+) -> None:
+    r"""Print what a job printed, byte for byte.
+
+    With -f it follows from one attempt to the next, and says so on standard error. Of a very long log the middle was
+    left out, which a line in it says.
+
+    \b
+    Examples:
+      bgjobs logs last -f
+      bgjobs logs 1122334455 --attempt 1 > first.log
+    """
+    from bgjobs.cli import follow as following  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli import shown  # noqa: PLC0415 - as above
+    from bgjobs.cli.commands import endings, lookup  # noqa: PLC0415 - as above
+
+    client = session.client(patient=follow)
+    job_id = lookup.ids(client, [word])[0]
+    if follow:
+        watcher = following.Watcher(session, several=False)
+        try:
+            job = following.follow_log(client, job_id, attempt, endings.write_log, watcher, session.say)
+        finally:
+            watcher.clear()
+        session.say(f"job {job.id} is {shown.state_label(job)}")
+        return
+    if attempt is None:
+        job = client.get(job_id)
+        if not job.attempt:
+            words = shown.why(job)
+            session.say(f"no attempt has started: the job is {job.state}{f' ({words})' if words else ''}")
+    following.copy_log(client, job_id, attempt, endings.write_log)
+
+
+def wait(
+    session: Session,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Jobs, as `show` takes them.", autocompletion=completion.job_ids),
+    ],
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="SECONDS", help="Exit 7 after this time, like 90, 5m, 2h; the jobs go on."),
+    ] = None,
+) -> int:
+    r"""Wait until jobs have ended: exit 0 if all succeeded, else 1.
+
+    How they get on is told on standard error: on a terminal by a line that changes, with a bar if the job reports its
+    progress; else by a line for each change.
+
+    \b
+    Examples:
+      bgjobs wait last
+      bgjobs wait 1122334455 99aabbccdd --timeout 10m && echo done
+    """
+    from bgjobs.cli.commands import endings, lookup  # noqa: PLC0415 - `--help` does not pay for models
+
+    limit = durations.seconds(timeout, "--timeout")
+    client = session.client(patient=True)
+    return endings.wait(session, client, lookup.ids(client, words), limit)

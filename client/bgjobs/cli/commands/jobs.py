@@ -1,0 +1,157 @@
+"""`list`, `show` and `cancel`."""
+
+from typing import Annotated, Final
+
+import typer
+
+from bgjobs.cli import completion
+from bgjobs.cli.exits import UsageError
+from bgjobs.cli.session import Session
+from bgjobs.cli.shared_options import Format, Output
+
+_PAGE: Final = 200
+
+
+def list_jobs(
+    session: Session,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help="queued, failed, ...; of launched ones also the phase, as running.",
+            autocompletion=completion.states,
+        ),
+    ] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option("--queue", metavar="NAME", help="Of this queue.", autocompletion=completion.queues),
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Of this class, by its dotted name.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most so many.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="All, however many there are.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    r"""List jobs, the latest changed first.
+
+    A launched job shows what is seen of it as its state: pending, running, retrying and so on. ATTEMPT is the number of
+    the latest attempt, of the attempts that it may have.
+
+    \b
+    Examples:
+      bgjobs list
+      bgjobs list --state failed --class shop.jobs.Invoices
+      bgjobs list -n shop --all -o json | jq '.[] | select(.attempt > 1) | .id'
+    """
+    from bgjobs.cli import shown  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.wire import Job, Phase, State  # noqa: PLC0415 - as above
+
+    asked, phase = state, None
+    if state is not None and state in list(Phase):
+        asked, phase = State.LAUNCHED, state
+    elif state is not None and state not in list(State):
+        raise UsageError(f"there is no state {state!r}; there are {', '.join([*State, *Phase])}")
+    client = session.client()
+    found: list[Job] = []
+    cursor = None
+    while everything or len(found) < limit:
+        # A page may be short, or empty, and not the last one.
+        size = _PAGE if everything or phase else min(_PAGE, limit - len(found))
+        page = client.list(state=asked, queue=queue, class_=class_name, limit=size, cursor=cursor)
+        found.extend(job for job in page.items if phase is None or job.phase == phase)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    if not everything:
+        more = cursor is not None or len(found) > limit
+        del found[limit:]
+        if more:
+            session.say(f"the latest {len(found)} are shown; --limit or --all shows more")
+    if not found:
+        where = f" in namespace {session.namespace}" if session.namespace else ""
+        session.say(f"no jobs{where}" + (" like that" if state or queue or class_name else ""))
+    world = session.world
+    shown.print_models(
+        found,
+        output,
+        lambda: shown.job_table(found, world.now(), world.environ) if found else [],
+        lambda job: job.id,
+        many=True,
+    )
+
+
+def show(
+    session: Session,
+    word: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Of a job: all of it, 6 characters or more of its end or beginning, or `last`.",
+            autocompletion=completion.job_ids,
+        ),
+    ],
+    output: Output = Format.TABLE,
+) -> None:
+    r"""Show everything about a job: its call, times, attempts, error with traceback, and result.
+
+    JSON and YAML are the job as the API gives it; its attempts and its result have URLs of their own there.
+
+    \b
+    Examples:
+      bgjobs show last
+      bgjobs show 1122334455 -o json | jq .error
+    """
+    from bgjobs.cli import shown, text  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - as above
+    from bgjobs.errors import ConflictError, ForbiddenError, NotFoundError  # noqa: PLC0415 - as above
+
+    client = session.client()
+    job = client.get(lookup.ids(client, [word])[0])
+
+    def page() -> list[str]:
+        result = None
+        if job.has_result:
+            try:
+                result = text.plain(client.result(job.id))
+            except (ConflictError, ForbiddenError, NotFoundError) as error:
+                # The rest can be seen without the right to see this.
+                result = f"not shown: {error}"
+        return shown.job_page(job, client.attempts(job.id), result, session.world.environ)
+
+    shown.print_models([job], output, page, lambda one: one.id, many=False)
+
+
+def cancel(
+    session: Session,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Jobs, as `show` takes them.", autocompletion=completion.job_ids),
+    ],
+    note: Annotated[
+        str | None, typer.Option("--note", metavar="TEXT", help="Why, for those who look at the job later.")
+    ] = None,
+    output: Output = Format.NAME,
+) -> None:
+    r"""Cancel jobs for good: a waiting one never starts, a running one has its pods deleted.
+
+    From the moment that this returns no code of the job starts. A running job is `stopping` until its last pod is
+    gone, which takes 30 seconds at most if it does not listen to SIGTERM. `bgjobs wait` waits for that.
+
+    \b
+    Examples:
+      bgjobs cancel last --note 'wrong month'
+      bgjobs list --state queued -o name | xargs bgjobs cancel
+    """
+    from bgjobs.cli import shown  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - as above
+
+    client = session.client()
+    jobs = [client.cancel(job_id, note) for job_id in lookup.ids(client, words)]
+    for job in jobs:
+        session.say(f"job {job.id} is {job.state}")
+    world = session.world
+    shown.print_models(
+        jobs, output, lambda: shown.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
+    )

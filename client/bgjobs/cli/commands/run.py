@@ -1,0 +1,171 @@
+"""`run` and `rerun`: ask for jobs."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bgjobs.cli import completion, durations, parameters
+from bgjobs.cli.exits import UsageError
+from bgjobs.cli.session import Session
+from bgjobs.cli.shared_options import Format, Output
+
+if TYPE_CHECKING:
+    from bgjobs.wire import Job
+
+WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Wait for the end; exit 0 if it succeeded, else 1.")]
+LogsOption = Annotated[
+    bool, typer.Option("--logs", "-f", help="Follow the log until the end, then exit as --wait does.")
+]
+WaitTimeout = Annotated[
+    str | None,
+    typer.Option("--wait-timeout", metavar="SECONDS", help="With --wait: exit 7 after this time; the job goes on."),
+]
+
+
+def run(
+    session: Session,
+    target: Annotated[
+        str, typer.Argument(metavar="CLASS", help="Dotted name of an approved class, with or without `.METHOD`.")
+    ],
+    method: Annotated[str | None, typer.Argument(metavar="METHOD", help="A public method of it.")] = None,
+    json_parameters: Annotated[
+        str | None,
+        typer.Argument(metavar="PARAMETERS", help="JSON: a list for method(*list), an object for method(**object)."),
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter", "-p", metavar="KEY=VALUE", help="One by name, may be repeated; JSON if it can be, else text."
+        ),
+    ] = None,
+    positional: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--argument", "-a", metavar="VALUE", help="One by position, may be repeated; JSON if it can be, else text."
+        ),
+    ] = None,
+    parameters_file: Annotated[
+        str | None,
+        typer.Option("--parameters-file", metavar="FILE", help="Of JSON, instead of PARAMETERS; - is standard input."),
+    ] = None,
+    queue: Annotated[
+        str,
+        typer.Option("--queue", metavar="NAME", help="Queue of the namespace.", autocompletion=completion.queues),
+    ] = "default",
+    priority: Annotated[
+        str, typer.Option("--priority", metavar="low|high", help="Or 0 and 1; high ones are taken first.")
+    ] = "low",
+    delay: Annotated[
+        str | None, typer.Option("--delay", metavar="SECONDS", help="Due after this time: 90, 10s, 5m, 2h, 1h30m.")
+    ] = None,
+    max_retries: Annotated[
+        int | None,
+        typer.Option("--max-retries", metavar="NUMBER", help="Attempts after the first one; else as the queue says."),
+    ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="SECONDS", help="Of one attempt, like --delay; else as the queue says."),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", metavar="IMAGE", help="One that the queue lists; else the queue's own.")
+    ] = None,
+    job_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="UUID", help="A UUIDv7 for the job: sent again, the same id is the same job."),
+    ] = None,
+    wait: WaitOption = False,
+    logs: LogsOption = False,
+    wait_timeout: WaitTimeout = None,
+    output: Output = Format.NAME,
+) -> int | None:
+    r"""Run a method of a class as a job, and print the job's id.
+
+    The class must be approved by the queue, and be in its image. The id is on standard output, words for people are
+    on standard error, so that `id=$(bgjobs run ...)` works. With --logs the log follows the id.
+
+    \b
+    Examples:
+      bgjobs run shop.jobs.Invoices render '[2026, 11]'
+      bgjobs run shop.jobs.Invoices.render -p year=2026 -p month=11 --wait
+      bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
+      jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
+    """
+    called = parameters.call((target, method, json_parameters))
+    given = parameters.parameters(called.parameters, parameters_file, named or (), positional or (), sys.stdin.read)
+    _check_wait(wait, logs, wait_timeout)
+    limit = durations.seconds(wait_timeout, "--wait-timeout")
+    chosen = parameters.priority(priority)
+    delay_seconds = durations.seconds(delay, "--delay") or 0
+    timeout_seconds = durations.seconds(timeout, "--timeout")
+    client = session.client(patient=wait or logs)
+    handle = client.enqueue(
+        called.class_name,
+        called.method,
+        given,
+        priority=chosen,
+        delay=delay_seconds,
+        queue=queue,
+        max_retries=max_retries,
+        timeout_seconds=timeout_seconds,
+        image=image,
+        id=job_id,
+    )
+    return _asked(session, [handle.job], output, wait, logs, limit)
+
+
+def rerun(
+    session: Session,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Jobs that have ended.", autocompletion=completion.job_ids),
+    ],
+    wait: WaitOption = False,
+    logs: LogsOption = False,
+    wait_timeout: WaitTimeout = None,
+    output: Output = Format.NAME,
+) -> int | None:
+    r"""Run jobs again: the same calls as new jobs, whose ids are printed.
+
+    The old jobs stay as they ended. The queue's rules and its image are those of today.
+
+    \b
+    Examples:
+      bgjobs rerun last -f
+      bgjobs rerun 1122334455 --wait
+      bgjobs list --state failed -o name | xargs bgjobs rerun
+    """
+    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+
+    _check_wait(wait, logs, wait_timeout)
+    limit = durations.seconds(wait_timeout, "--wait-timeout")
+    if logs and len(words) > 1:
+        raise UsageError("--logs follows one job; give one id, or use --wait")
+    client = session.client(patient=wait or logs)
+    jobs = [client.rerun(job_id).job for job_id in lookup.ids(client, words)]
+    return _asked(session, jobs, output, wait, logs, limit)
+
+
+def _check_wait(wait: bool, logs: bool, wait_timeout: str | None) -> None:
+    if wait_timeout is not None and (logs or not wait):
+        raise UsageError("--wait-timeout goes with --wait, and not with --logs")
+
+
+def _asked(
+    session: Session, jobs: "list[Job]", output: Format, wait: bool, logs: bool, limit: float | None
+) -> int | None:
+    from bgjobs.cli import shown  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.commands import endings  # noqa: PLC0415 - as above
+
+    for job in jobs:
+        session.say(f"{job.cls}.{job.method} is {job.state} in queue {job.queue} of namespace {job.namespace}")
+    world = session.world
+    shown.print_models(
+        jobs, output, lambda: shown.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
+    )
+    client = session.client(patient=True)
+    if logs:
+        return endings.follow_to_end(session, client, jobs[0].id)
+    if wait:
+        return endings.wait(session, client, [job.id for job in jobs], limit)
+    return None

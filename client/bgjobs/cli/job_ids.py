@@ -1,0 +1,50 @@
+"""Which job is meant: a whole id, the beginning or the end of one, or `last`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.cli.exits import NoJobError, UsageError
+from bgjobs.ids import is_job_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bgjobs.wire import Job
+
+LAST: Final = "last"
+MIN_CHARACTERS: Final = 6
+LOOKED_AT: Final = 200
+_MAX_SHOWN: Final = 5
+# Version 5: of a job that came from a BackgroundJobRequest.
+_VERSIONS: Final = (5, 7)
+
+
+def resolve(word: str, latest: Callable[[], Sequence[Job]]) -> str:
+    """The id that is meant.
+
+    Args:
+        word: as it was typed.
+        latest: asks for the latest jobs; called only where the word is not an id.
+
+    Raises:
+        UsageError: if the word is too short, or several ids fit.
+        NoJobError: if none does.
+    """
+    typed = word.strip().lower()
+    if is_job_id(typed, _VERSIONS):
+        return typed
+    if typed == LAST:
+        jobs = latest()
+        if not jobs:
+            raise NoJobError("there are no jobs yet")
+        return max(jobs, key=lambda job: (job.created_at, job.id)).id
+    if len(typed) < MIN_CHARACTERS:
+        raise UsageError(f"{word!r} is too short for an id: give {MIN_CHARACTERS} characters of its end, or `last`")
+    found = sorted({job.id for job in latest() if job.id.startswith(typed) or job.id.endswith(typed)})
+    if not found:
+        raise NoJobError(f"no id of the latest {LOOKED_AT} jobs begins or ends with {word!r}")
+    if len(found) > 1:
+        more = f" and {len(found) - _MAX_SHOWN} more" if len(found) > _MAX_SHOWN else ""
+        raise UsageError(f"{word!r} fits several jobs: {', '.join(found[:_MAX_SHOWN])}{more}")
+    return found[0]

@@ -1,0 +1,240 @@
+"""The one door to kubectl, which brings its own kubeconfig, contexts and ways to log in."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections import deque
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bgjobs.cli.exits import NoServerError
+from bgjobs.errors import ForbiddenError
+from bgjobs.protocol import AUDIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACCOUNT: Final = "bgjobs-cli"  # the ServiceAccount that the chart makes in each namespace of jobs
+SELECTOR: Final = "app.kubernetes.io/name=bgjobs,app.kubernetes.io/component=api"
+USUAL_NAMESPACE: Final = "bgjobs"  # of the release, as the README installs it
+# The user's own way to log in may ask for a browser first.
+_COMMAND_SECONDS: Final = 60
+_FORWARD_SECONDS: Final = 30
+_END_SECONDS: Final = 5
+_FORWARDING: Final = re.compile(r"^Forwarding from 127\.0\.0\.1:(\d+) -> ")
+_REFUSED: Final = re.compile(r"\((Forbidden|Unauthorized)\)| is forbidden: |must be logged in")
+_NO_ACCOUNT: Final = re.compile(r'(serviceaccounts|namespaces) ".*" not found')
+
+
+class KubectlError(NoServerError):
+    """kubectl could not do it; the message has its own words."""
+
+
+class KubectlForbiddenError(ForbiddenError):
+    """The cluster does not allow the user of the context to do it."""
+
+
+class Service(NamedTuple):
+    """A Service of the API."""
+
+    namespace: str
+    name: str
+
+
+def find_kubectl(environ: Mapping[str, str]) -> str | None:
+    """The program, if it is on PATH."""
+    return shutil.which("kubectl", path=environ.get("PATH"))
+
+
+class Kubectl:
+    """kubectl with one context; None: the current one."""
+
+    def __init__(self, program: str, context: str | None, environ: Mapping[str, str]) -> None:
+        self._command = [program, *([] if context is None else ["--context", context])]
+        self._environ = dict(environ)
+
+    def namespace(self) -> str:
+        """The namespace of the context, as `kubectl get` takes it."""
+        contexts: list[dict[str, Any]] = self._json("config", "view", "--minify").get("contexts") or []
+        context: dict[str, Any] = (contexts[0].get("context") or {}) if contexts else {}
+        return str(context.get("namespace") or "default")
+
+    def service(self, namespace: str) -> Service:
+        """The Service of bgjobs' API.
+
+        Looked for in all namespaces; where the user may not list those, in that of the jobs and in `bgjobs`.
+
+        Raises:
+            KubectlError: if there is none, or more than one.
+            KubectlForbiddenError: if the user may list Services nowhere.
+        """
+        try:
+            found = self._services("-A")
+        except KubectlForbiddenError:
+            found = self._services_of(tuple(dict.fromkeys((namespace, USUAL_NAMESPACE))))
+        if not found:
+            raise KubectlError(
+                "the cluster of kubectl's context has no bgjobs: install its chart, choose a cluster by --context, "
+                "or name a server by --url"
+            )
+        if len(found) > 1:
+            names = ", ".join(f"{one.namespace}/{one.name}" for one in found)
+            raise KubectlError(
+                f"the cluster has several bgjobs ({names}); run `kubectl port-forward` to one and name it by --url, "
+                "with BGJOBS_TOKEN"
+            )
+        return found[0]
+
+    def token(self, namespace: str) -> str:
+        """A token of an hour for the API, with the rights of `bgjobs-cli` in this namespace.
+
+        Raises:
+            KubectlError: if the namespace has no such ServiceAccount.
+            KubectlForbiddenError: if the user may not make tokens there.
+        """
+        try:
+            return self._run(
+                "create", "token", ACCOUNT, "-n", namespace, "--audience", AUDIENCE, "--duration", "1h"
+            ).strip()
+        except KubectlError as error:
+            if _NO_ACCOUNT.search(str(error)):
+                raise KubectlError(
+                    f"namespace {namespace} has no ServiceAccount {ACCOUNT}: give a namespace of jobs by -n, or add it "
+                    "to jobNamespaces of the chart"
+                ) from error
+            raise
+
+    def forward(self, service: Service, local_port: int = 0) -> Forward:
+        """Make the Service reachable at a port of this machine; 0: any that is free.
+
+        Raises:
+            KubectlError: if kubectl ends, or says nothing, before the port is open.
+            KubectlForbiddenError: if the user may not forward ports there.
+        """
+        return Forward(
+            [
+                *self._command, "port-forward", "-n", service.namespace, f"service/{service.name}",
+                f"{local_port or ''}:80", "--address", "127.0.0.1", "--pod-running-timeout", "10s",
+            ],
+            self._environ,
+        )  # fmt: skip
+
+    def _services_of(self, namespaces: tuple[str, ...]) -> list[Service]:
+        found: list[Service] = []
+        refusal: KubectlForbiddenError | None = None
+        for namespace in namespaces:
+            try:
+                found.extend(self._services("-n", namespace))
+            except KubectlForbiddenError as error:
+                refusal = error
+        if not found and refusal is not None:
+            raise refusal
+        return found
+
+    def _services(self, *where: str) -> list[Service]:
+        items: list[dict[str, Any]] = self._json("get", "service", *where, "-l", SELECTOR).get("items") or []
+        return [Service(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+
+    def _json(self, *arguments: str) -> dict[str, Any]:
+        text = self._run(*arguments, "-o", "json")
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise KubectlError(f"kubectl {arguments[0]} did not answer in JSON") from error
+
+    def _run(self, *arguments: str) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603 - found on PATH, as in a shell
+                [*self._command, *arguments],
+                env=self._environ,
+                # Standard input may hold parameters of ours.
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_COMMAND_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise KubectlError(f"kubectl {arguments[0]} said nothing for {_COMMAND_SECONDS} s") from error
+        except OSError as error:
+            raise KubectlError(f"kubectl cannot be run: {error}") from error
+        if done.returncode:
+            raise _failure(arguments[0], done.stderr or done.stdout)
+        return done.stdout
+
+
+class Forward:
+    """A running `kubectl port-forward`.
+
+    Attributes:
+        port: of this machine.
+    """
+
+    def __init__(self, command: list[str], environ: Mapping[str, str]) -> None:
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - found on PATH, as in a shell
+                command,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            raise KubectlError(f"kubectl cannot be run: {error}") from error
+        self._said: deque[str] = deque(maxlen=3)
+        self._ports: SimpleQueue[int | None] = SimpleQueue()
+        # It goes on talking for as long as it forwards, and would stop when nobody takes that from its pipe.
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            port = self._ports.get(timeout=_FORWARD_SECONDS)
+        except Empty:
+            self.end()
+            raise KubectlError(f"kubectl port-forward opened no port within {_FORWARD_SECONDS} s") from None
+        except BaseException:
+            self.end()
+            raise
+        if port is None:
+            self.end()
+            raise _failure("port-forward", "\n".join(self._said))
+        self.port = port
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; it ends when its pod does."""
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        """End it; again is no mistake."""
+        if self.alive:
+            self._process.terminate()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._reader.join(_END_SECONDS)
+        if self._process.stdout is not None and not self._reader.is_alive():
+            self._process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            self._said.append(line.strip())
+            if match := _FORWARDING.match(line):
+                self._ports.put(int(match[1]))
+        self._ports.put(None)
+
+
+def _failure(what: str, said: str) -> KubectlError | KubectlForbiddenError:
+    words = " ".join(said.split()) or "it said nothing"
+    message = f"kubectl {what}: {words}"
+    if _REFUSED.search(words):
+        return KubectlForbiddenError(message, 403)
+    return KubectlError(message)

@@ -1,0 +1,125 @@
+"""What is to be called, and with what, from words on a command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bgjobs import strict_json
+from bgjobs.cli.exits import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_PRIORITIES: Final = {"0": 0, "low": 0, "1": 1, "high": 1}
+
+
+class Call(NamedTuple):
+    """`class_name().method(...)`, with the parameters still as text."""
+
+    class_name: str
+    method: str
+    parameters: str | None
+
+
+def call(words: Sequence[str | None]) -> Call:
+    """From `CLASS METHOD [PARAMETERS]` or `CLASS.METHOD [PARAMETERS]`.
+
+    Raises:
+        UsageError: if no method is named.
+    """
+    given = [word for word in words if word is not None]
+    if len(given) > 1 and _NAME.fullmatch(given[1]):
+        return Call(given[0], given[1], given[2] if len(given) > 2 else None)  # noqa: PLR2004 - CLASS, METHOD
+    class_name, _, method = given[0].rpartition(".")
+    # `shop.jobs.Invoices` alone is a class in the usual spelling, of which the method was forgotten.
+    if "." not in class_name or not method or method[0].isupper() or len(given) > 2:  # noqa: PLR2004 - as above
+        raise UsageError(
+            f"which method of {given[0]}? As in `bgjobs run shop.jobs.Invoices render '[2026, 11]'`; "
+            "parameters are JSON"
+        )
+    return Call(class_name, method, given[1] if len(given) > 1 else None)
+
+
+def parameters(
+    text: str | None, file: str | None, named: Sequence[str], positional: Sequence[str], stdin: Callable[[], str]
+) -> list[Any] | dict[str, Any]:
+    """From the one of four ways to give them that was used; none of them: no parameters.
+
+    Args:
+        text: JSON, a list or an object.
+        file: of such JSON; `-` for standard input.
+        named: `key=value`, where the value is JSON if it can be, else text.
+        positional: values, read in the same way.
+        stdin: reads all of standard input.
+
+    Raises:
+        UsageError: if more than one way was used, or what is there is not JSON of the right kind.
+    """
+    ways = [
+        name
+        for name, used in (
+            ("PARAMETERS", text is not None),
+            ("--parameters-file", file is not None),
+            ("-p", bool(named)),
+            ("-a", bool(positional)),
+        )
+        if used
+    ]
+    if len(ways) > 1:
+        raise UsageError(f"parameters are given in one way, not by {' and '.join(ways)}")
+    if named:
+        return _named(named)
+    if text is None and file is None:
+        return [_value(one) for one in positional]
+    try:
+        value = strict_json.loads(_content(text, file, stdin), "parameters")
+    except strict_json.NotJSONError as error:
+        raise UsageError(f"{error}; give a list or an object, as '[2026, 11]' or '{{\"year\": 2026}}'") from error
+    if not isinstance(value, (list, dict)):
+        raise UsageError(f"parameters are a list or an object, not {text or file}; for one value use `-a {text or ''}`")
+    return value  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+def priority(text: str) -> int:
+    """0 or 1.
+
+    Raises:
+        UsageError: for another word.
+    """
+    try:
+        return _PRIORITIES[text.lower()]
+    except KeyError:
+        raise UsageError(f"--priority is 0 or low, 1 or high; not {text!r}") from None
+
+
+def _content(text: str | None, file: str | None, stdin: Callable[[], str]) -> str:
+    if file is None:
+        return text or ""
+    if file == "-":
+        return stdin()
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--parameters-file {file} cannot be read: {error}") from error
+
+
+def _named(pairs: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"-p is key=value, as `-p year=2026`; not {pair!r}")
+        if key in found:
+            raise UsageError(f"-p {key}=... is given twice")
+        found[key] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return strict_json.loads(text)
+    except strict_json.NotJSONError:
+        return text

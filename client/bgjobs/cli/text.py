@@ -1,0 +1,91 @@
+"""Text for a terminal: columns, colours, and nothing in it that steers the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_COLOURS: Final = {
+    "green": "\x1b[32m",
+    "yellow": "\x1b[33m",
+    "red": "\x1b[31m",
+    "cyan": "\x1b[36m",
+    "bold": "\x1b[1m",
+}
+_RESET: Final = "\x1b[0m"
+_GAP: Final = "   "
+
+
+def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """On a terminal, unless NO_COLOR says otherwise."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def paint(text: str, colour: str | None, enabled: bool) -> str:
+    """In this colour, where colours are wanted."""
+    return f"{_COLOURS[colour]}{text}{_RESET}" if enabled and colour else text
+
+
+def clean(text: str) -> str:
+    """On one line and without control characters: job code chose the words, and a terminal obeys such."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
+def clean_lines(text: str) -> str:
+    """As `clean`, but lines and their indentation stay."""
+    return "\n".join(
+        "".join(one if one.isprintable() else " " for one in line.expandtabs(4)).rstrip() for line in text.splitlines()
+    )
+
+
+def columns(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None = None,
+    colours: Mapping[tuple[int, int], str] | None = None,
+) -> list[str]:
+    """A table as `kubectl get` prints it.
+
+    Args:
+        titles: of the columns.
+        rows: of cells.
+        width: of the terminal, at which the last column is cut; None: never.
+        colours: by row and column.
+    """
+    cleaned = [[clean(cell) for cell in row] for row in rows]
+    widths = [max(len(row[number]) for row in [list(titles), *cleaned]) for number in range(len(titles))]
+    room = None if width is None else max(10, width - sum(widths[:-1]) - len(_GAP) * (len(titles) - 1))
+    lines = [_line(titles, widths, {}, room)]
+    for number, row in enumerate(cleaned):
+        wanted = {at[1]: colour for at, colour in (colours or {}).items() if at[0] == number}
+        lines.append(_line(row, widths, wanted, room))
+    return lines
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], colours: Mapping[int, str], room: int | None) -> str:
+    last = len(cells) - 1
+    parts: list[str] = []
+    for number, cell in enumerate(cells):
+        shown = cell if number != last or room is None or len(cell) <= room else f"{cell[: room - 1]}…"
+        filled = shown if number == last else shown.ljust(widths[number])
+        parts.append(paint(filled, colours.get(number), enabled=True))
+    return _GAP.join(parts).rstrip()
+
+
+def write(text: str) -> None:
+    """A piece of what was asked for, to standard output."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def plain(value: Any) -> str:
+    """JSON on one line, short enough for a line."""
+    import json  # noqa: PLC0415 - only for the one who looks
+
+    text = json.dumps(value, ensure_ascii=False)
+    limit = 2000
+    return text if len(text) <= limit else f"{text[:limit]}…"

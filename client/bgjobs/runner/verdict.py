@@ -1,0 +1,151 @@
+"""Make a job's call and judge how it ended: in the child of a pod, or in place in a user's test."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bgjobs import context, strict_json
+from bgjobs.calls import UnfitCallError
+from bgjobs.protocol import MAX_ERROR_BYTES
+from bgjobs.runner.job_code import call, load_class, run_coroutine
+from bgjobs.runner.outcome import ABORTED, ERROR, REJECTED, SUCCEEDED, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from types import TracebackType
+
+    from bgjobs.calls import Parameters
+
+_RUNNER: Final = str(Path(__file__).parent) + os.sep
+_IMPORT_MACHINERY: Final = ("<frozen importlib", str(Path(os.__file__).parent / "importlib") + os.sep)
+_MAX_MESSAGE_BYTES: Final = 8 * 1024
+
+
+class Verdict(NamedTuple):
+    """How a call ended.
+
+    Attributes:
+        error: `wire.Failure` as a dict.
+        result: what the method returned; JSON.
+        raised: what job code raised; None if the call was not made, or what it returned is no JSON.
+    """
+
+    outcome: str
+    error: dict[str, Any] | None = None
+    result: Any = None
+    raised: BaseException | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As the supervisor takes it."""
+        if self.error is not None:
+            return {"outcome": self.outcome, "error": self.error}
+        return {"outcome": self.outcome, "has_result": self.result is not None, "result": self.result}
+
+    @property
+    def text(self) -> str:
+        """What the job's log says of a bad end: the traceback if there is one."""
+        if self.error is None:
+            return ""
+        return str(self.error.get("traceback") or f"{self.outcome}: {self.error['message']}")
+
+
+def judge(
+    name: str,
+    approved: Sequence[str],
+    method: str,
+    parameters: Parameters,
+    run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
+) -> Verdict:
+    """Make the call. Nothing that job code raises comes out of here.
+
+    Args:
+        name: of the class.
+        approved: the queue's approved classes.
+        method: of the class.
+        parameters: of the method.
+        run: how an async method is run.
+    """
+    try:
+        cls = load_class(name, approved)
+    except UnfitCallError as error:
+        return Verdict(REJECTED, failure(type(error).__name__, str(error)))
+    except ImportError as error:
+        return Verdict(REJECTED, _missing(name, error))
+    except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
+        return _raised(error)
+    try:
+        value = call(cls, method, parameters, run)
+    except UnfitCallError as error:
+        return Verdict(REJECTED, failure(type(error).__name__, str(error)))
+    except context.Abort as error:
+        return _aborted(error)
+    except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
+        return _raised(error)
+    try:
+        strict_json.dumps(value, "result")
+    except (strict_json.NotJSONError, RecursionError) as error:
+        text = f"the method has returned, but {error}; return a reference to where the result is stored"
+        return Verdict(ERROR, failure("ResultNotJSONError", text))
+    return Verdict(SUCCEEDED, result=value)
+
+
+def _missing(name: str, error: ImportError) -> dict[str, Any]:
+    module = name.rpartition(".")[0]
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and (module == missing or module.startswith(f"{missing}.")):
+        return failure(type(error).__name__, f"this image has no module {missing}, for {name}")
+    return _failure(error, f"{module} cannot be imported: {error}")
+
+
+def _aborted(error: context.Abort) -> Verdict:
+    error.__traceback__ = _without_own_frames(error.__traceback__)
+    return Verdict(ABORTED, failure("Abort", _clean(str(error.reason), _MAX_MESSAGE_BYTES)), raised=error)
+
+
+def _raised(error: BaseException) -> Verdict:
+    message = f"job code called sys.exit({error.code!r})" if isinstance(error, SystemExit) else _message(error)
+    return Verdict(ERROR, _failure(error, message), raised=error)
+
+
+def _failure(error: BaseException, message: str) -> dict[str, Any]:
+    error.__traceback__ = _without_own_frames(error.__traceback__)
+    text = "".join(traceback.format_exception(error))
+    limit = MAX_ERROR_BYTES
+    while True:
+        cut = failure(type(error).__name__[:200], _clean(message, _MAX_MESSAGE_BYTES), _clean(text, limit))
+        # As JSON, since that is how it is stored; what JSON must escape takes more room there.
+        if len(json.dumps(cut, ensure_ascii=False).encode()) <= MAX_ERROR_BYTES:
+            return cut
+        limit = limit * 3 // 4
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - an exception's __str__ is job code
+        return f"(its message cannot be shown: {type(broken).__name__})"
+
+
+def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Cut what the reader did not write from the top: the runner (with asyncio in between), Python's import."""
+    found = trace
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.startswith(_RUNNER):
+            found = trace.tb_next
+        trace = trace.tb_next
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(_IMPORT_MACHINERY):
+        found = found.tb_next
+    return found
+
+
+def _clean(text: str, limit: int) -> str:
+    """Text that UTF-8 can carry, without its middle if it takes more bytes than the limit."""
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) > limit:
+        half = limit // 2 - 10
+        data = data[:half] + b"\n[...]\n" + data[-half:]
+    return data.decode("utf-8", "ignore")

@@ -1,0 +1,124 @@
+"""Real handles on jobs in memory: what they would ask a server is answered from the record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs.async_handle import AsyncJobHandle
+from bgjobs.endpoints import LogPart
+from bgjobs.errors import ConflictError, NotFoundError
+from bgjobs.handle import JobHandle
+from bgjobs.wire import TERMINAL, WAITING
+
+if TYPE_CHECKING:
+    from bgjobs.testing.memory import Memory
+    from bgjobs.testing.recorded import RecordedJob
+    from bgjobs.wire import Job
+
+# For so long a `wait()` without a timeout pretends to wait for a job that nobody runs.
+_MOST_PRETENDED_SECONDS: Final = 3600.0
+
+
+def handle_on(memory: Memory, job: RecordedJob) -> JobHandle:
+    """As `run_background_job` returns it."""
+    answers = _Answers(memory, job)
+    return JobHandle(answers, job.id, job.shown(), clock=answers.clock)
+
+
+def async_handle_on(memory: Memory, job: RecordedJob) -> AsyncJobHandle:
+    """As `run_background_job_async` returns it."""
+    answers = _AsyncAnswers(memory, job)
+    return AsyncJobHandle(answers, job.id, job.shown(), clock=answers.clock)
+
+
+class _Answers:
+    """Answers a handle on one job.
+
+    Time is a pretence while the job waits for the test to run it: `wait(5)` is over at once, with a TimeoutError.
+    """
+
+    def __init__(self, memory: Memory, job: RecordedJob) -> None:
+        self._memory = memory
+        self._job = job
+        self._pretended = 0.0
+
+    def get(self, job_id: str) -> Job:
+        return self._memory.find(job_id).shown()
+
+    def cancel(self, job_id: str, note: str | None = None) -> Job:
+        return self._memory.cancel(job_id, note).shown()
+
+    def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in JobClient.rerun
+        __tracebackhide__ = True
+        return handle_on(self._memory, self._memory.rerun(job_id, id))
+
+    def logs(self, job_id: str, attempt: int | None = None) -> str:
+        return self._memory.find(job_id).log(attempt)
+
+    def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart:
+        job = self._memory.find(job_id)
+        number = attempt or len(job.attempts)
+        data = job.log(attempt).encode("utf-8", "backslashreplace")
+        runs = number == len(job.attempts) and job.state not in TERMINAL
+        return LogPart(data[offset:], len(data), not runs)
+
+    def result(self, job_id: str) -> Any:
+        job = self._memory.find(job_id)
+        if job.state not in TERMINAL:
+            raise ConflictError(f"the job has not ended: it is {job.state}", HTTPStatus.CONFLICT)
+        if job.result is None:
+            raise NotFoundError("the job has no result", HTTPStatus.NOT_FOUND)
+        return job.result
+
+    def clock(self) -> float:
+        return time.monotonic() + self._pretended
+
+    def sleep(self, seconds: float) -> None:
+        if not self.pretend(seconds):
+            time.sleep(seconds)
+
+    def pretend(self, seconds: float) -> bool:
+        """Whether it is enough to pretend that time passes."""
+        if self._job.state not in WAITING:
+            return False  # another thread runs it
+        self._pretended += seconds
+        if self._pretended > _MOST_PRETENDED_SECONDS:
+            raise RuntimeError(
+                f"{self._job} is recorded, and nobody runs it: call run_next() or run_all() of the recorded jobs "
+                "before it is waited for"
+            )
+        return True
+
+
+class _AsyncAnswers:
+    """The same for an async handle."""
+
+    def __init__(self, memory: Memory, job: RecordedJob) -> None:
+        self._memory = memory
+        self._answers = _Answers(memory, job)
+        self.clock = self._answers.clock
+
+    async def get(self, job_id: str) -> Job:
+        return self._answers.get(job_id)
+
+    async def cancel(self, job_id: str, note: str | None = None) -> Job:
+        return self._answers.cancel(job_id, note)
+
+    async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in JobClient.rerun
+        __tracebackhide__ = True
+        return async_handle_on(self._memory, self._memory.rerun(job_id, id))
+
+    async def logs(self, job_id: str, attempt: int | None = None) -> str:
+        return self._answers.logs(job_id, attempt)
+
+    async def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart:
+        return self._answers.log_part(job_id, attempt, offset)
+
+    async def result(self, job_id: str) -> Any:
+        return self._answers.result(job_id)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0 if self._answers.pretend(seconds) else seconds)

@@ -1,0 +1,88 @@
+"""Run an attempt here and now, judged as the runner judges it in a pod."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from bgjobs import context, strict_json
+from bgjobs.runner.job_code import run_coroutine
+from bgjobs.runner.verdict import judge
+from bgjobs.testing.output import Listening
+from bgjobs.wire import Progress, State
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from bgjobs.runner.verdict import Verdict
+    from bgjobs.testing.recorded import RecordedJob
+
+
+class InPlaceJob(context.CurrentJob):
+    """What `current_job()` gives to a job that runs in a test."""
+
+    def __init__(self, job: RecordedJob) -> None:
+        super().__init__(
+            job.id,
+            len(job.attempts),
+            job.max_retries,
+            job.request.namespace or "default",
+            self._record_progress,
+            cls=job.cls,
+            method=job.method,
+            # Of its own: what the code does to them must not show in the record, nor in the next attempt.
+            parameters=strict_json.loads(strict_json.dumps(job.parameters)),
+        )
+        self.recorded = job
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Recorded at once: a test wants to see the last word, not the latest that was worth sending."""
+        super().progress(done, total, message)
+        self.flush_progress()
+
+    def is_stopping(self) -> bool:
+        """Whether the job was cancelled; no signal is listened to."""
+        return self.recorded.state == State.STOPPING
+
+    def _record_progress(self, line: bytes) -> None:
+        self.recorded.progress = Progress.model_validate_json(line)
+
+
+def run_attempt(job: RecordedJob, *, final: bool) -> Verdict:
+    """Run the next attempt of a job and record how it ended.
+
+    Args:
+        job: that has not ended.
+        final: whether it is the last one, whatever the job's `max_retries`.
+    """
+    job.begin()
+    current = InPlaceJob(job)
+    with context.running(current), _listening.while_running():
+        # The class is approved by itself: there is no queue.
+        verdict = judge(job.cls, [job.cls], job.method, current.parameters, _run_coroutine)
+    job.end(verdict, final=final)
+    return verdict
+
+
+def _run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:
+    """In an event loop of its own, as in a pod; in a thread of its own if a loop runs in this one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run_coroutine(waiting)
+    here = contextvars.copy_context()
+    with ThreadPoolExecutor(1, "bgjobs-testing") as thread:
+        return thread.submit(here.run, run_coroutine, waiting).result()
+
+
+def _hear(text: str) -> None:
+    with contextlib.suppress(context.NotInJobError):
+        job = context.current_job()
+        if isinstance(job, InPlaceJob):
+            job.recorded.write_log(text)
+
+
+_listening = Listening(_hear)

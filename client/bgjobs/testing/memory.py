@@ -1,0 +1,160 @@
+"""The jobs of a test, in memory: takes requests as a server does, and runs them in place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from bgjobs import polling
+from bgjobs.errors import ConflictError, NotFoundError
+from bgjobs.ids import new_job_id
+from bgjobs.testing.handles import async_handle_on, handle_on
+from bgjobs.testing.in_place import run_attempt
+from bgjobs.testing.recorded import RecordedJob
+from bgjobs.wire import TERMINAL, WAITING, State
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
+    from bgjobs.async_handle import AsyncJobHandle
+    from bgjobs.handle import JobHandle
+    from bgjobs.wire import EnqueueRequest
+
+# A job that enqueues itself would go on until Python gives up, with a message that helps nobody.
+_MOST_NESTED: Final = 50
+# What a pod counts as an error of the job. Anything else, like Ctrl-C and pytest.fail(), is for the test.
+_ERRORS: Final = (Exception, SystemExit, asyncio.CancelledError)
+
+
+class Memory:
+    """Takes the place of a server.
+
+    Args:
+        run: whether a job runs when it is asked for.
+        raise_errors: whether what goes wrong in a job is raised where it runs.
+    """
+
+    def __init__(self, *, run: bool, raise_errors: bool) -> None:
+        self.jobs: list[RecordedJob] = []
+        self._runs = run
+        self._raise_errors = raise_errors
+        self._lock = threading.Lock()
+        self._nested = 0
+
+    def send(self, request: EnqueueRequest) -> JobHandle:
+        """Record a request, and run it if that is wanted."""
+        __tracebackhide__ = True
+        return handle_on(self, self._take(request))
+
+    def send_async(self, request: EnqueueRequest) -> AsyncJobHandle:
+        """As `send`: the job has run when this returns."""
+        __tracebackhide__ = True
+        return async_handle_on(self, self._take(request))
+
+    def find(self, job_id: str) -> RecordedJob:
+        """The job with this id.
+
+        Raises:
+            NotFoundError: as a server says it.
+        """
+        for job in self.jobs:
+            if job.id == job_id:
+                return job
+        raise NotFoundError(f"no job {job_id} was enqueued in this test", HTTPStatus.NOT_FOUND)
+
+    def run_next(self, now: datetime | None) -> RecordedJob | None:
+        """Run the job that a server would run next: of high priority, then the oldest.
+
+        Args:
+            now: only one that is due by then; None: as if every delay were over.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            due = [job for job in self.jobs if job.state in WAITING and (now is None or job.due_at <= now)]
+            # In the order of asking; of equals, max gives the first.
+            job = max(due, key=lambda one: one.priority, default=None)
+            if job is not None:
+                job.state = State.LAUNCHING
+        if job is not None:
+            self._run(job)
+        return job
+
+    def cancel(self, job_id: str, note: str | None) -> RecordedJob:
+        """Cancel what waits; tell what runs, which sees it in `is_stopping()`.
+
+        Raises:
+            ConflictError: if the job has ended.
+        """
+        job = self.find(job_id)
+        with self._lock:
+            if job.state in TERMINAL:
+                raise ConflictError(f"the job has ended already: it is {job.state}", HTTPStatus.CONFLICT)
+            if job.state in WAITING:
+                job.cancelled(note)
+            else:
+                job.stop(note)
+        return job
+
+    def rerun(self, job_id: str, new_id: str | None) -> RecordedJob:
+        """The same call as a new job, without delay.
+
+        Raises:
+            ConflictError: if the job has not ended.
+        """
+        __tracebackhide__ = True
+        job = self.find(job_id)
+        if job.state not in TERMINAL:
+            raise ConflictError(f"the job has not ended: it is {job.state}; cancel it first", HTTPStatus.CONFLICT)
+        changes = {"id": new_id or new_job_id(), "delay_seconds": 0.0}
+        return self._take(job.request.model_copy(update=changes), rerun_of=job.id)
+
+    def _take(self, request: EnqueueRequest, rerun_of: str | None = None) -> RecordedJob:
+        __tracebackhide__ = True
+        with self._lock:
+            before = next((job for job in self.jobs if job.id == request.id), None)
+            if before is not None:
+                if (before.request, before.rerun_of) != (request, rerun_of):
+                    raise ConflictError(f"the id {request.id} belongs to another job", HTTPStatus.CONFLICT)
+                return before
+            job = RecordedJob(request, rerun_of)
+            self.jobs.append(job)
+            if self._runs:
+                job.state = State.LAUNCHING
+        if self._runs:
+            self._run(job)
+        return job
+
+    def _run(self, job: RecordedJob) -> None:
+        """Run a job to its end."""
+        __tracebackhide__ = True
+        with self._nesting(job):
+            while True:
+                verdict = run_attempt(job, final=self._raise_errors)
+                if job.state in TERMINAL or not isinstance(verdict.raised, (*_ERRORS, type(None))):
+                    break
+        if not isinstance(verdict.raised, (*_ERRORS, type(None))):
+            raise verdict.raised
+        if self._raise_errors and job.state == State.FAILED:
+            if verdict.raised is not None:
+                raise verdict.raised
+            polling.raise_unless_succeeded(job.shown())
+
+    @contextlib.contextmanager
+    def _nesting(self, job: RecordedJob) -> Generator[None]:
+        __tracebackhide__ = True
+        with self._lock:
+            if self._nested == _MOST_NESTED:
+                raise RuntimeError(
+                    f"{_MOST_NESTED} jobs run within each other and still there comes {job}: does it enqueue itself? "
+                    "Record it with eager(run=False), and run it with run_next()"
+                )
+            self._nested += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._nested -= 1

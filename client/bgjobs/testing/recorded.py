@@ -1,0 +1,189 @@
+"""One job as a test sees it: what was asked for, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs import strict_json
+from bgjobs.runner.outcome import ERROR
+from bgjobs.wire import TERMINAL, WAITING, Attempt, EnqueueRequest, Failure, Job, Outcome, Phase, Progress, State
+
+if TYPE_CHECKING:
+    from bgjobs.runner.verdict import Verdict
+
+# What a queue says of them unless somebody else does.
+DEFAULT_MAX_RETRIES: Final = 3
+DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
+
+
+class RecordedJob:
+    """A job that was asked for in a test.
+
+    Attributes:
+        request: what would have been sent to a server.
+        state: as on a server.
+        outcome: why it ended.
+        result: what its method returned, as it comes back through JSON.
+        error: what went wrong in the latest attempt.
+        progress: what the job last said of itself.
+        attempts: the first one first.
+        rerun_of: id of the job that was run again as this one.
+    """
+
+    def __init__(self, request: EnqueueRequest, rerun_of: str | None = None) -> None:
+        self.request = request
+        self.rerun_of = rerun_of
+        self.created_at = self.changed_at = datetime.now(UTC)
+        self.state = State.SCHEDULED if request.delay_seconds else State.QUEUED
+        self.outcome: Outcome | None = None
+        self.result: Any = None
+        self.error: Failure | None = None
+        self.progress: Progress | None = None
+        self.attempts: list[Attempt] = []
+        self.note: str | None = None
+        self._logs: list[list[str]] = []
+
+    def __repr__(self) -> str:
+        return f"<RecordedJob {self} {self.state}>"
+
+    def __str__(self) -> str:
+        """The call, as one would write it."""
+        if isinstance(self.parameters, dict):
+            shown = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        else:
+            shown = ", ".join(repr(value) for value in self.parameters)
+        return f"{self.cls}.{self.method}({shown})"
+
+    @property
+    def id(self) -> str:
+        """The job's UUID."""
+        return self.request.id
+
+    @property
+    def cls(self) -> str:
+        """Dotted name of the class."""
+        return self.request.cls
+
+    @property
+    def method(self) -> str:
+        """Its method."""
+        return self.request.method
+
+    @property
+    def parameters(self) -> list[Any] | dict[str, Any]:
+        """As they come out of JSON: a tuple is a list."""
+        return self.request.parameters
+
+    @property
+    def priority(self) -> int:
+        """0 low, 1 high."""
+        return self.request.priority
+
+    @property
+    def delay(self) -> float:
+        """In seconds."""
+        return self.request.delay_seconds
+
+    @property
+    def queue(self) -> str:
+        """Name of the queue."""
+        return self.request.queue
+
+    @property
+    def max_retries(self) -> int:
+        """As asked for, else what queues have by default."""
+        return DEFAULT_MAX_RETRIES if self.request.max_retries is None else self.request.max_retries
+
+    @property
+    def due_at(self) -> datetime:
+        """When a server would begin to look for a place for it."""
+        return self.created_at + timedelta(seconds=self.delay)
+
+    def log(self, attempt: int | None = None) -> str:
+        """What an attempt printed, by default the latest."""
+        number = attempt or len(self._logs)
+        return "".join(self._logs[number - 1]) if 1 <= number <= len(self._logs) else ""
+
+    def write_log(self, text: str) -> None:
+        """Add to the log of the attempt that runs."""
+        self._logs[-1].append(text)
+
+    def begin(self) -> None:
+        """Begin the next attempt."""
+        self._change(State.LAUNCHED)
+        number = len(self.attempts) + 1
+        self._logs.append([])
+        self.attempts.append(Attempt(number=number, pod_name="in-place", started_at=self.changed_at))
+
+    def end(self, verdict: Verdict, *, final: bool) -> None:
+        """End the attempt, and with it the job, unless another may follow."""
+        if verdict.text:
+            self.write_log(f"{verdict.text.rstrip()}\n")
+        error = None if verdict.error is None else Failure.model_validate(verdict.error)
+        now, outcome = datetime.now(UTC), Outcome(verdict.outcome)
+        log_bytes = len(self.log().encode("utf-8", "backslashreplace"))
+        self.attempts[-1] = self.attempts[-1].model_copy(
+            update={"ended_at": now, "outcome": outcome, "error": error, "log_bytes": log_bytes}
+        )
+        if self.state == State.STOPPING:
+            self.cancelled(self.note)
+            return
+        self.error = error
+        if verdict.outcome == ERROR and len(self.attempts) <= self.max_retries and not final:
+            return
+        self.outcome = outcome
+        if error is None:
+            # As it comes back from a server, where it was JSON.
+            self.result = strict_json.loads(strict_json.dumps(verdict.result))
+        self._change(State.SUCCEEDED if error is None else State.FAILED)
+
+    def stop(self, note: str | None) -> None:
+        """Tell the attempt that runs to stop."""
+        self.note = note
+        self._change(State.STOPPING)
+
+    def cancelled(self, note: str | None) -> None:
+        """End the job without an attempt that counts."""
+        self.note = note
+        self.outcome = Outcome.CANCELLED
+        self._change(State.CANCELLED)
+
+    def shown(self) -> Job:
+        """As the API shows it."""
+        first, last = (self.attempts[0], self.attempts[-1]) if self.attempts else (None, None)
+        running = last is not None and self.state not in TERMINAL and self.state not in WAITING
+        return Job.model_validate(
+            {
+                "id": self.id,
+                "namespace": self.request.namespace or "default",
+                "queue": self.queue,
+                "class": self.cls,
+                "method": self.method,
+                "parameters": self.parameters,
+                "priority": self.priority,
+                "state": self.state,
+                "phase": Phase.RUNNING if running else None,
+                "outcome": self.outcome,
+                "error": self.error,
+                "progress": self.progress,
+                "has_result": self.result is not None,
+                "attempt": len(self.attempts),
+                "max_retries": self.max_retries,
+                "timeout_seconds": self.request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
+                "image": self.request.image,
+                "created_at": self.created_at,
+                "not_before": self.due_at if self.delay else None,
+                "started_at": first.started_at if first else None,
+                "finished_at": self.changed_at if self.state in TERMINAL else None,
+                "changed_at": self.changed_at,
+                "created_by": "bgjobs.testing",
+                "note": self.note,
+                "rerun_of": self.rerun_of,
+                "rev": 1,
+            }
+        )
+
+    def _change(self, state: State) -> None:
+        self.state = state
+        self.changed_at = datetime.now(UTC)

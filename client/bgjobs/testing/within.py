@@ -1,0 +1,47 @@
+"""For a test that calls job code itself."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from bgjobs import context
+from bgjobs.request import build_request
+from bgjobs.runner.outcome import ERROR
+from bgjobs.runner.verdict import Verdict
+from bgjobs.testing.in_place import InPlaceJob
+from bgjobs.testing.recorded import RecordedJob
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+
+@contextlib.contextmanager
+def within_job(
+    *,
+    attempt: int = 1,
+    stopping: bool = False,
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
+) -> Generator[RecordedJob]:
+    """Have `current_job()` work in the test itself.
+
+    Example:
+        `with within_job(attempt=2) as job: assert Invoices().render(2026, 11) == {"invoices": 5}`
+
+    Args:
+        attempt: what `current_job().attempt` says.
+        stopping: what `is_stopping()` says.
+        parameters: what `current_job().parameters` says.
+
+    Returns:
+        The job; its `progress` is what the code has said last.
+    """
+    job = RecordedJob(build_request("job.under.Test", "run", parameters, max_retries=max(3, attempt)))
+    for _ in range(attempt - 1):
+        job.begin()
+        job.end(Verdict(ERROR, {"type": "Error", "message": "an attempt before"}), final=False)
+    job.begin()
+    if stopping:
+        job.stop(None)
+    with context.running(InPlaceJob(job)):
+        yield job

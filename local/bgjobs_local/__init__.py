@@ -1,0 +1,1 @@
+"""`bgjobs dev`: everything on one machine, without a cluster."""

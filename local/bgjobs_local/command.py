@@ -1,0 +1,93 @@
+"""`bgjobs dev` on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from bgjobs_local.data_folder import NAME
+from bgjobs_local.errors import LocalModeError
+from bgjobs_local.settings import DevSettings
+
+
+def dev(
+    project: Annotated[Path, typer.Argument(help="The folder with your code.", exists=True, file_okay=False)] = Path(),
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port on 127.0.0.1. Default: 8700, or the next one that is free.", min=0, max=65535),
+    ] = None,
+    queues: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--queues", "-f", help="A YAML file with BackgroundJobQueues, as for kubectl. May be repeated.", exists=True
+        ),
+    ] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option(help="Jobs at once in the queue `default`. Default: one for each processor.", min=1)
+    ] = None,
+    fast_retries: Annotated[
+        bool,
+        typer.Option("--fast-retries", help="Retry after 0.2 s, 0.4 s, ... instead of Kubernetes' 10 s, 20 s, ..."),
+    ] = False,
+    hello: Annotated[bool, typer.Option("--hello", help="Run an example job as soon as all is ready.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="The folder that survives a restart. Default: .bgjobs in the project.")
+    ] = None,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the jobs.")] = "default",
+    python: Annotated[
+        str | None, typer.Option(help="Interpreter of the jobs; it needs bgjobs. Default: the one that runs this.")
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="A Redis that runs already, for this alone.", envvar="BGJOBS_REDIS_URL")
+    ] = None,
+    redis_server: Annotated[
+        str | None, typer.Option(help="The redis-server to start. Default: the Valkey that was installed with this.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the parts say of themselves.")] = False,
+) -> None:
+    """Run jobs on this machine, without a cluster.
+
+    Starts a Redis, the API with its pages, and the operator's loops; each job runs as a process of its own, with the
+    same runner, retries, cancel and logs as on Kubernetes. Each attempt imports your code anew, so the next one sees
+    what you have edited.
+
+    From a second terminal, in the same folder: `bgjobs run shop.jobs.Invoices render '[2026, 11]' --logs`.
+    """
+    interpreter = sys.executable if python is None else shutil.which(python)
+    if interpreter is None:
+        raise click.UsageError(f"--python {python}: there is no such program")
+    project = project.resolve()
+    settings = DevSettings(
+        project=project,
+        data=(data or project / NAME).resolve(),
+        namespace=namespace,
+        max_concurrent=max_concurrent or os.cpu_count() or 1,
+        python=interpreter,
+        port=port,
+        queues=tuple(path.resolve() for path in queues or ()),
+        fast_retries=fast_retries,
+        redis_url=redis_url,
+        redis_server=redis_server,
+        hello=hello,
+        verbose=verbose,
+    )
+    _run(settings)
+
+
+def _run(settings: DevSettings) -> None:
+    # Half a second of imports, which `--help` does not need.
+    from bgjobs_core.redis_door import StoreError  # noqa: PLC0415
+    from bgjobs_local import dev as local_mode  # noqa: PLC0415
+    from bgjobs_local.terminal import Terminal  # noqa: PLC0415
+
+    try:
+        asyncio.run(local_mode.dev(settings, Terminal()))
+    except (LocalModeError, StoreError) as error:
+        raise click.ClickException(str(error)) from error

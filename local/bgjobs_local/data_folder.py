@@ -1,0 +1,90 @@
+"""The folder `.bgjobs/`: everything that survives a restart, and who is using it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_local.errors import InUseError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+NAME: Final = ".bgjobs"
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Paths in it.
+
+    Attributes:
+        path: absolute.
+    """
+
+    path: Path
+
+    @property
+    def redis(self) -> Path:
+        """What the server keeps."""
+        return self.path / "redis"
+
+    @property
+    def kube_jobs(self) -> Path:
+        """What was launched."""
+        return self.path / "kubejobs"
+
+    @property
+    def pods(self) -> Path:
+        """Files of running pods."""
+        return self.path / "pods"
+
+    @property
+    def server_file(self) -> Path:
+        """Where clients on this machine find the server; there while it runs."""
+        return self.path / "server.json"
+
+    @contextmanager
+    def locked(self) -> Generator[bool]:
+        """Make the folder and hold it for this process; gives whether it was there before.
+
+        Raises:
+            InUseError: if another process holds it.
+        """
+        there = self.redis.exists()
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ignore = self.path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InUseError(self._who()) from error
+            yield there
+        finally:
+            os.close(descriptor)
+
+    def announce(self, url: str, namespace: str) -> None:
+        """Say where the server is."""
+        said = {"url": url, "pid": os.getpid(), "namespace": namespace}
+        new = self.server_file.with_suffix(".new")
+        new.write_text(json.dumps(said), encoding="utf-8")
+        new.rename(self.server_file)
+
+    def withdraw(self) -> None:
+        """The server is not there any more."""
+        self.server_file.unlink(missing_ok=True)
+
+    def _who(self) -> str:
+        try:
+            said = json.loads(self.server_file.read_text(encoding="utf-8"))
+            where = f"{said['url']} (pid {said['pid']})"
+        except (OSError, ValueError, KeyError):
+            where = "starting or ending at this moment"
+        return f"bgjobs dev runs on {self.path} already: {where}. Use that one, or give --data another folder"

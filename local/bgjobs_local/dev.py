@@ -1,0 +1,321 @@
+"""Everything together: a server, the API with its pages, the operator's loops, and pods that are processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Final, cast
+
+import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from bgjobs.ids import new_job_id
+from bgjobs.wire import EnqueueRequest
+from bgjobs_api.app import create_app
+from bgjobs_api.clock import system_clock
+from bgjobs_api.deps import Deps
+from bgjobs_api.enqueue import enqueue, wanted
+from bgjobs_api.redis_state import RealRedisState
+from bgjobs_core import log_setup, redis_door
+from bgjobs_core.resources import QUEUES, QueueSpec
+from bgjobs_core.store import Store
+from bgjobs_core.wake import Doorbell
+from bgjobs_local import controller
+from bgjobs_local.data_folder import DataFolder
+from bgjobs_local.errors import OtherLeaderError, PortTakenError
+from bgjobs_local.follow import Follow
+from bgjobs_local.identity import EverythingAllowed, LocalTokens, person
+from bgjobs_local.local_resources import LocalResources
+from bgjobs_local.pods import Kubelet
+from bgjobs_local.process_launcher import ProcessLauncher
+from bgjobs_local.project import EXAMPLES, Project
+from bgjobs_local.redis_server import RedisServer, find_binary
+from bgjobs_local.settings import HOST, PORT
+from bgjobs_operator.admit import Poke, Pokes
+from bgjobs_operator.health import Health
+from bgjobs_operator.leader import Leader
+from bgjobs_operator.loop import NotLeaderError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from bgjobs_local.settings import DevSettings
+    from bgjobs_local.terminal import Terminal
+
+NO_SIGN_IN: Final = (
+    "No sign-in: this server listens on this machine alone, and whoever works on it may do everything here."
+)
+_KEEP_KUBE_JOBS_SECONDS: Final = 600
+_LOOK_AT_PROJECT_SECONDS: Final = 1.0
+_PORTS: Final = 20
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without handlers for signals: what ends first is decided here."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """None."""
+        yield
+
+
+class _Stop:
+    """The first signal asks for an end, the second one for an end at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.insisted = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        (self.insisted if self.asked.is_set() else self.asked).set()
+
+
+def listen(port: int | None) -> socket.socket:
+    """A socket on the loopback interface: on this port, or on the first free one from the usual one on.
+
+    Raises:
+        PortTakenError: if it is taken.
+    """
+    for number in [port] if port is not None else [*range(PORT, PORT + _PORTS), 0]:
+        try:
+            return socket.create_server((HOST, number))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise PortTakenError(f"port {port} is taken; give another --port, or none for the first free one")
+
+
+@contextlib.asynccontextmanager
+async def _redis(settings: DevSettings, data: DataFolder) -> AsyncGenerator[tuple[str, RedisServer | None]]:
+    if settings.redis_url is not None:
+        yield settings.redis_url, None
+        return
+    server = RedisServer(find_binary(settings.redis_server), data.redis)
+    await server.start()
+    try:
+        yield server.url, server
+    finally:
+        await server.stop()
+
+
+async def dev(settings: DevSettings, terminal: Terminal) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP.
+
+    Raises:
+        LocalModeError, StoreError: with what to do.
+    """
+    log_setup.configure("info" if settings.verbose else "warning", "text")
+    stop = _Stop()
+    data = DataFolder(settings.data)
+    with data.locked() as there, listen(settings.port) as listening:
+        resources = LocalResources(
+            settings.namespace, Project(settings.project), settings.queues, settings.max_concurrent, terminal.warn
+        )
+        resources.queues()  # a bad file is said before anything is started
+        async with _redis(settings, data) as (redis_url, server):
+            machine = _Machine(settings, terminal, data, resources, redis_url, listening)
+            try:
+                await machine.run(stop, server, there=there)
+            finally:
+                data.withdraw()
+
+
+class _Machine:
+    """What runs between the start of the server and its end."""
+
+    def __init__(
+        self,
+        settings: DevSettings,
+        terminal: Terminal,
+        data: DataFolder,
+        resources: LocalResources,
+        redis_url: str,
+        listening: socket.socket,
+    ) -> None:
+        self._settings = settings
+        self._terminal = terminal
+        self._data = data
+        self._resources = resources
+        self._listening = listening
+        self._url = f"http://{HOST}:{listening.getsockname()[1]}"
+        self._namespaces = resources.namespaces()
+        self._store = Store(redis_door.connect(redis_url))
+        self._doorbell = Doorbell(redis_door.connect(redis_url, max_connections=2))
+        tokens = LocalTokens()
+        self._deps = Deps(
+            store=self._store,
+            redis=RealRedisState(redis_door.connect(redis_url, max_connections=2)),
+            authenticator=tokens,
+            access=EverythingAllowed(),
+            clock=system_clock,
+            namespaces=self._namespaces,
+            anonymous=person(settings.namespace),
+            notice=NO_SIGN_IN,
+        )
+        kubelet = Kubelet(
+            folder=data.pods,
+            project=settings.project,
+            python=settings.python,
+            path=resources.project.path,
+            url=self._url,
+            tokens=tokens,
+            printer=terminal,
+            environ={name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")},
+        )
+        back_off = controller.FAST if settings.fast_retries else controller.KUBERNETES
+        self._launcher = ProcessLauncher(data.kube_jobs, kubelet, back_off)
+        leader: Leader | None = None
+
+        def ring() -> None:
+            if leader is not None:
+                leader.poke("admit")
+
+        self._pokes = Pokes(ring)
+        self._leader = leader = Leader(
+            self._store,
+            self._doorbell,
+            self._launcher,
+            resources,
+            self._pokes,
+            self._namespaces,
+            _KEEP_KUBE_JOBS_SECONDS,
+            Health(),
+        )
+
+    async def run(self, stop: _Stop, redis_server: RedisServer | None, *, there: bool) -> None:
+        """Start all, wait for a reason to stop, stop all."""
+        lost = await self._launcher.load()
+        for obj in self._resources.queues().values():
+            metadata = obj["metadata"]
+            key = f"{metadata['namespace']}/{metadata['name']}"
+            await self._store.put_queue(key, QueueSpec.model_validate(obj["spec"]))
+        follow = Follow(self._store, self._terminal, self._namespaces, await self._store.now_ms())
+        api = self._api()
+        serving = asyncio.create_task(api.serve(sockets=[self._listening]), name="api")
+        controlling = asyncio.create_task(self._launcher.run(), name="controller")
+        leading = asyncio.create_task(self._leader.lead(), name="leader")
+        others = [
+            asyncio.create_task(follow.run(), name="follow"),
+            asyncio.create_task(self._watch_project(), name="project"),
+        ]
+        if redis_server is not None:
+            others.append(asyncio.create_task(redis_server.watch(), name="redis"))
+        ending = asyncio.create_task(stop.asked.wait(), name="stop")
+        while not api.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        self._data.announce(self._url, self._settings.namespace)
+        await self._greet(lost, there=there)
+        if self._settings.hello:
+            await self._enqueue_hello()
+        try:
+            await asyncio.wait({ending, serving, controlling, leading, *others}, return_when=asyncio.FIRST_COMPLETED)
+            await self._stop_jobs(leading, stop)
+            with contextlib.suppress(redis_door.StoreError):
+                await follow.look()
+        finally:
+            for task in (ending, controlling, leading, *others):
+                task.cancel()
+            api.should_exit = True
+            await asyncio.wait({ending, serving, controlling, leading, *others})
+            await self._store.close()
+            await self._doorbell.close()
+        for task in (serving, controlling, leading, *others):
+            if not task.cancelled() and (error := task.exception()):
+                raise _reason(error)
+
+    def _api(self) -> _Server:
+        app = create_app(self._deps, pages=True)
+        # A page of elsewhere whose name leads here (DNS rebinding) is not answered.
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+        return _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                lifespan="off",
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=2,
+            )
+        )
+
+    async def _greet(self, lost: int, *, there: bool) -> None:
+        say, project = self._terminal.echo, self._resources.project
+        packages = ", ".join(project.packages())
+        say(f"bgjobs dev   {self._url}")
+        say(f"  jobs of    {packages or 'no package yet: put one'} in {project.folder}, and of {EXAMPLES}")
+        queues = [
+            f"{name} ({obj['spec'].get('maxConcurrent', 10)} at once)"
+            for (_, name), obj in self._resources.queues().items()
+        ]
+        say(f"  queues     {', '.join(queues)}")
+        say(f"  data       {self._data.path}{', of earlier runs' if there else ''}")
+        say(f"  try        bgjobs run {EXAMPLES}.Hello greet '[\"you\"]'")
+        say(f"  {NO_SIGN_IN}")
+        say("  Ctrl-C stops everything; jobs that run then start over next time.")
+        if lost:
+            self._terminal.warn(f"{lost} jobs were running when this was killed: their attempts are lost")
+        waiting = 0
+        for key in await self._store.queue_keys():
+            load = await self._store.queue_load(key)
+            waiting += load.queued
+        if waiting:
+            self._terminal.say(f"{waiting} jobs of an earlier run are waiting and go on")
+
+    async def _enqueue_hello(self) -> None:
+        body = EnqueueRequest.model_validate(
+            {"id": new_job_id(), "class": f"{EXAMPLES}.Hello", "method": "greet", "parameters": ["you"]}
+        )
+        caller = self._deps.anonymous or person(self._settings.namespace)
+        await enqueue(self._deps, wanted(body, caller))
+
+    async def _watch_project(self) -> None:
+        """A new package is approved, and a changed file of queues is read, within a second."""
+        before: dict[tuple[str, str], object] = {}
+        while True:
+            now = await asyncio.to_thread(self._resources.readable)
+            for key, obj in now.items():
+                if before.get(key) != obj["spec"]:
+                    metadata = obj["metadata"]
+                    self._pokes.add(Poke(QUEUES, metadata["namespace"], metadata["name"], metadata["uid"]))
+            for namespace, name in before.keys() - now.keys():
+                self._pokes.add(Poke(QUEUES, namespace, name, ""))
+            before = {key: obj["spec"] for key, obj in now.items()}
+            await asyncio.sleep(_LOOK_AT_PROJECT_SECONDS)
+
+    async def _stop_jobs(self, leading: asyncio.Task[None], stop: _Stop) -> None:
+        """The leader first, so that nothing new is launched; the API last, so that runners can say how they end."""
+        leading.cancel()
+        await asyncio.wait({leading})
+        if self._launcher.running:
+            self._terminal.say(
+                f"stopping; {self._launcher.running} running jobs have {self._settings.stop_seconds:g} s, and start "
+                "over next time (Ctrl-C again: at once)"
+            )
+        ending = asyncio.create_task(self._launcher.shut_down(self._settings.stop_seconds))
+        insisting = asyncio.create_task(stop.insisted.wait())
+        await asyncio.wait({ending, insisting}, return_when=asyncio.FIRST_COMPLETED)
+        insisting.cancel()
+        if not ending.done():
+            await self._launcher.kill()
+        await ending
+
+
+def _reason(error: BaseException) -> BaseException:
+    """What to tell for the end of a task; the leader's come in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("tuple[BaseException, ...]", error.exceptions)[0]
+    if isinstance(error, NotLeaderError):
+        return OtherLeaderError(
+            "another bgjobs leads on this Redis now: give each its own (a database number is not enough: "
+            "`--redis-url` of another server, or leave it out)"
+        )
+    return error

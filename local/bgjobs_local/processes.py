@@ -1,0 +1,92 @@
+"""The one door to the machine's processes (psutil): trees of them, their memory, and their end.
+
+Killing waits for the end, so call it in a thread.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_PATIENCE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.01
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has this number; one that has ended and was not reaped does not count."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process and all that descends from it hold in memory; 0 if it has ended."""
+    total = 0
+    for process in _tree(pid):
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:  # it has ended meanwhile, or is a zombie
+            continue
+    return total
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all that descends from it."""
+    _kill(_tree(pid))
+
+
+def kill_marked(name: str, values: Iterable[str]) -> list[str]:
+    """Kill every process whose environment has this variable with one of these values, whatever its parents are.
+
+    Returns:
+        Names of what was killed.
+    """
+    wanted = frozenset(values)
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(name) in wanted:
+                found.append(process)
+        except (psutil.Error, OSError):  # somebody else's, or gone
+            continue
+    names = [_name(process) for process in found]
+    _kill(found)
+    return names
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return f"{process.name()} ({process.pid})"
+    except psutil.Error:
+        return str(process.pid)
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _kill(found: Sequence[psutil.Process]) -> None:
+    """Kill these, and what they started while we did."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    waiting = list(found)
+    while waiting and time.monotonic() < deadline:
+        for process in list(waiting):
+            try:
+                waiting += [child for child in process.children(recursive=True) if child not in waiting]
+                process.kill()
+            except psutil.Error:
+                continue
+        # Not psutil's own wait: it would reap our children under the hands of those who wait for their exit codes.
+        waiting = [process for process in waiting if is_alive(process.pid)]
+        if waiting:
+            time.sleep(_LOOK_SECONDS)

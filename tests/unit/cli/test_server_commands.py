@@ -1,0 +1,111 @@
+"""`queues`, `token` and `doctor`, and which server and token a command takes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from tests.unit.cli.fakes import JOBS, URL, problem, queue
+
+if TYPE_CHECKING:
+    from tests.unit.cli.fakes import FakeApi, Terminal
+
+
+def test_queues(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", "/api/v1/queues", {"items": [queue(), queue(name="night", paused=True, image=None, queued=7)]})
+
+    ran = terminal.run("queues", "-n", "shop")
+
+    assert ran.text.splitlines() == [
+        "NAMESPACE   NAME      PAUSED   RUNNING   MAX   WAITING   IMAGE    CLASSES",
+        "shop        default   no       1         10    0         shop:1   shop.jobs.*",
+        "shop        night     yes      1         10    7         -        shop.jobs.*",
+    ]
+    assert api.queries() == [{"namespace": "shop"}]
+    assert terminal.run("queues", "-o", "name").text == "default\nnight\n"
+
+
+def test_no_queues(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", "/api/v1/queues", {"items": []})
+
+    ran = terminal.run("queues")
+
+    assert (ran.text, ran.err) == ("", "no queues\n")
+
+
+def test_token(terminal: Terminal) -> None:
+    ran = terminal.run("token")
+    assert (ran.code, ran.text, ran.err) == (0, "", "this is a local server, which needs no token\n")
+
+    terminal.environ["BGJOBS_TOKEN"] = "secret"
+    assert terminal.run("token").text == "secret\n"
+
+
+def test_a_server_elsewhere_needs_a_token(terminal: Terminal, api: FakeApi) -> None:
+    ran = terminal.run("list", "--url", "http://bgjobs-api.bgjobs")
+    assert ran.code == 4
+    assert "BGJOBS_TOKEN" in ran.err
+
+    terminal.environ["BGJOBS_TOKEN"] = "secret"
+    api.on("GET", JOBS, {"items": []})
+    assert terminal.run("list", "--url", "http://bgjobs-api.bgjobs").code == 0
+    assert api.requests[0].headers["Authorization"] == "Bearer secret"
+
+
+def test_a_local_server_gets_no_token(terminal: Terminal, api: FakeApi) -> None:
+    file = terminal.folder / ".bgjobs/server.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"url": "http://127.0.0.1:8700", "pid": os.getpid(), "namespace": "local"}))
+    terminal.environ = {"PATH": "", "BGJOBS_TOKEN": "secret"}
+    api.on("GET", JOBS, {"items": []})
+
+    assert terminal.run("list").code == 0
+    assert api.requests[0].url.port == 8700
+    assert api.queries() == [{"namespace": "local", "limit": "50"}]
+    assert "Authorization" not in api.requests[0].headers
+
+
+def test_no_server(terminal: Terminal) -> None:
+    terminal.environ = {"PATH": ""}
+
+    ran = terminal.run("list")
+
+    assert ran.code == 6
+    assert ran.err.startswith("bgjobs: no server: start one here with `bgjobs dev`")
+    assert ran.err.count("\n") == 1
+
+
+def test_doctor(terminal: Terminal, api: FakeApi) -> None:
+    # Ten minutes behind the command's clock.
+    date = {"Date": "Tue, 24 Nov 2026 09:50:00 GMT"}
+    api.on("GET", "/healthz", httpx2.Response(200, json={"status": "ok"}, headers=date))
+    api.on("GET", "/readyz", {"problems": {}, "warnings": ["Redis has appendfsync everysec"]})
+    api.on("GET", JOBS, {"items": []})
+    api.on("POST", JOBS, problem(422, "there is no queue", code="queue_not_found"))
+    api.on("GET", "/api/v1/queues", {"items": [queue(), queue(name="night", paused=True)]})
+
+    ran = terminal.run("doctor", "-n", "shop")
+
+    assert ran.code == 0
+    assert [line[:5].strip() for line in ran.text.splitlines()] == [
+        "ok", "ok", "ok", "warn", "warn", "ok", "ok", "ok", "warn",
+    ]  # fmt: skip
+    assert f"{URL} (by BGJOBS_URL)" in ran.text
+    assert "the server's clock is 600 s behind this machine's" in ran.text
+    assert api.bodies()[0]["queue"] == "no-such-queue-of-bgjobs-doctor"
+
+
+def test_doctor_finds_a_fault(terminal: Terminal, api: FakeApi) -> None:
+    terminal.environ = {"PATH": ""}
+    ran = terminal.run("doctor")
+    assert ran.code == 1
+    assert ran.text.startswith("FAIL  server: none  – no server: start one here")
+
+    terminal.environ = {"PATH": "", "BGJOBS_URL": URL}
+    api.on("GET", "/healthz", httpx2.ConnectError("refused"))
+    ran = terminal.run("doctor")
+    assert ran.code == 1
+    assert "FAIL  it does not answer: ConnectError: refused" in ran.text

@@ -1,0 +1,94 @@
+"""The Job controller in small, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from bgjobs_local.controller import FAST, KUBERNETES, UNKNOWN, Do, KubeJob, Pod, plan, recovered, with_pod
+from bgjobs_operator import outcomes
+
+NOW = 1000.0
+
+
+def kube_job(*pods: Pod, **more: Any) -> KubeJob:
+    fields: dict[str, Any] = {"backoff_limit": 1, "grace_seconds": 30, "created_at": NOW, **more}
+    return KubeJob(
+        namespace="shop", name="bgjob-1", uid="u", job_id="1", label="Invoices.render", pods=tuple(pods), **fields
+    )
+
+
+def pod(exit_code: int | None = None, *, number: int = 1, ended_at: float | None = NOW, **more: Any) -> Pod:
+    at = None if exit_code is None else ended_at
+    return Pod(name=f"bgjob-1-{number}", uid=f"p{number}", exit_code=exit_code, ended_at=at, **more)
+
+
+@pytest.mark.parametrize(
+    ("job", "do", "at", "failure"),
+    [
+        pytest.param(kube_job(), Do.START, None, "", id="new"),
+        pytest.param(kube_job(pod()), Do.NOTHING, None, "", id="its pod runs"),
+        pytest.param(kube_job(pod(0)), Do.COMPLETE, None, "", id="succeeded"),
+        pytest.param(kube_job(pod(0), complete=True), Do.NOTHING, None, "", id="complete"),
+        pytest.param(kube_job(pod(1)), Do.WAIT, NOW + 10, "", id="failed once"),
+        pytest.param(kube_job(pod(1, ended_at=NOW - 10)), Do.START, NOW, "", id="back-off is over"),
+        pytest.param(
+            kube_job(pod(1), pod(1, number=2)), Do.FAIL, None, "BackoffLimitExceeded", id="failed as often as it may"
+        ),
+        pytest.param(kube_job(pod(1), backoff_limit=0), Do.FAIL, None, "BackoffLimitExceeded", id="no retry"),
+        pytest.param(kube_job(pod(64), backoff_limit=9), Do.FAIL, None, "PodFailurePolicy", id="refused"),
+        pytest.param(kube_job(pod(75)), Do.WAIT, NOW + 1, "", id="told to wait"),
+        pytest.param(kube_job(*(pod(75, number=n) for n in range(9))), Do.WAIT, NOW + 1, "", id="told to wait often"),
+        pytest.param(kube_job(pod(137, disrupted=True), backoff_limit=0), Do.WAIT, NOW + 1, "", id="disrupted"),
+        pytest.param(kube_job(pod(64, disrupted=True)), Do.WAIT, NOW + 1, "", id="disrupted while it was sent away"),
+        pytest.param(kube_job(pod(), deleting=True), Do.STOP, None, "", id="deleted while it runs"),
+        pytest.param(kube_job(pod(1), deleting=True), Do.REMOVE, None, "", id="deleted in back-off"),
+        pytest.param(kube_job(deleting=True), Do.REMOVE, None, "", id="deleted before it ran"),
+        pytest.param(kube_job(pod(0), complete=True, deleting=True), Do.REMOVE, None, "", id="retired"),
+    ],
+)
+def test_plan(job: KubeJob, do: Do, at: float | None, failure: str) -> None:
+    step = plan(job, NOW, KUBERNETES)
+    assert (step.do, step.failure) == (do, failure)
+    assert step.at == (at if do is Do.WAIT else None)
+
+
+def test_back_off_doubles_up_to_six_minutes_as_in_kubernetes() -> None:
+    assert [KUBERNETES.after(failures) for failures in range(1, 9)] == [10, 20, 40, 80, 160, 320, 360, 360]
+    assert KUBERNETES.after(1000) == 360
+    assert FAST.after(1000) == 2
+
+
+def test_only_charged_failures_lengthen_the_back_off() -> None:
+    job = kube_job(pod(75), pod(137, number=2, disrupted=True), pod(1, number=3), backoff_limit=5)
+    assert plan(job, NOW, KUBERNETES).at == NOW + 10
+
+
+def test_what_was_running_is_lost_with_us() -> None:
+    job = recovered(kube_job(pod(1), pod(number=2), backoff_limit=3), NOW + 5)
+    assert job.running is None
+    assert (job.pods[1].exit_code, job.pods[1].reason, job.pods[1].ended_at) == (137, UNKNOWN, NOW + 5)
+    assert outcomes.of_pod(job.pods[1].view()).outcome == "lost"
+    assert job.failed == 2
+    assert recovered(job, NOW + 9) == job
+
+
+def test_a_view_is_what_the_loops_expect_of_kubernetes() -> None:
+    view = kube_job(pod(1), pod(number=2)).view()
+    assert (view.active, view.ready, view.failed, view.succeeded) == (1, 1, 1, 0)
+    view = kube_job(pod(64), failure="PodFailurePolicy", message="why").view()
+    assert (view.active, view.failed, view.failure, view.message) == (0, 1, "PodFailurePolicy", "why")
+    assert kube_job(pod(75)).view().failed == 0
+
+
+def test_it_is_written_down_and_read_again() -> None:
+    job = kube_job(pod(1, message="{}"), memory_bytes=5, env={"A": "b"})
+    assert msgspec.json.decode(msgspec.json.encode(job), type=KubeJob) == job
+
+
+def test_a_pod_is_replaced_by_what_became_of_it() -> None:
+    job = with_pod(kube_job(pod(1)), pod(number=2))
+    assert [one.uid for one in with_pod(job, pod(0, number=2)).pods] == ["p1", "p2"]
+    assert with_pod(job, pod(0, number=2)).running is None

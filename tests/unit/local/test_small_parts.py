@@ -1,0 +1,247 @@
+"""Quantities, projects, folders, queues: what local mode reads before it starts anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bgjobs_core.resources import QUEUES, REQUESTS, QueueSpec
+from bgjobs_local import dev
+from bgjobs_local.data_folder import DataFolder
+from bgjobs_local.errors import InUseError, ManifestError, PortTakenError, RedisServerError
+from bgjobs_local.local_resources import LocalResources
+from bgjobs_local.project import Project
+from bgjobs_local.quantity import memory_bytes
+from bgjobs_local.redis_server import RedisServer, find_binary
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("256Mi", 268435456), ("1G", 10**9), ("1.5Gi", 1610612736), ("1024", 1024), ("2k", 2000), (" 1Ki ", 1024)],
+)
+def test_memory(text: str, expected: int) -> None:
+    assert memory_bytes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "lots", "12 Mi", "-1Mi", "1mi", "0x10"])
+def test_what_is_no_amount_of_memory(text: str) -> None:
+    with pytest.raises(ValueError, match="256Mi"):
+        memory_bytes(text)
+
+
+class TestProject:
+    def test_packages_and_modules_are_found_and_nothing_else(self, tmp_path: Path) -> None:
+        for name in ("shop/__init__.py", "plain/jobs.py", "tests/test_a.py", ".venv/x.py", "data/a.csv", "_own/a.py"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        for name in ("tool.py", "setup.py", "conftest.py", "not-a-name.py", "_private.py", "README.md"):
+            (tmp_path / name).touch()
+        assert Project(tmp_path).packages() == ["plain", "shop", "tool"]
+        assert Project(tmp_path).approved_classes() == ["plain.*", "shop.*", "tool.*", "bgjobs.examples.*"]
+
+    def test_a_src_folder_comes_first(self, tmp_path: Path) -> None:
+        (tmp_path / "src/shop").mkdir(parents=True)
+        (tmp_path / "src/shop/__init__.py").touch()
+        (tmp_path / "src/one.py").touch()
+        project = Project(tmp_path)
+        assert project.path == [tmp_path / "src", tmp_path]
+        assert project.packages() == ["one", "shop"]
+
+    def test_an_empty_folder_has_the_examples(self, tmp_path: Path) -> None:
+        assert Project(tmp_path).approved_classes() == ["bgjobs.examples.*"]
+
+
+class TestDataFolder:
+    def test_it_belongs_to_one_and_says_to_whom(self, tmp_path: Path) -> None:
+        first, second = DataFolder(tmp_path / "data"), DataFolder(tmp_path / "data")
+        with first.locked() as there:
+            assert not there
+            with pytest.raises(InUseError, match="starting or ending"), second.locked():
+                pass
+            first.announce("http://127.0.0.1:8700", "shop")
+            assert json.loads(first.server_file.read_text()) == {
+                "url": "http://127.0.0.1:8700",
+                "pid": os.getpid(),
+                "namespace": "shop",
+            }
+            with pytest.raises(InUseError, match=rf"8700 \(pid {os.getpid()}\).*--data"), second.locked():
+                pass
+            first.withdraw()
+            first.redis.mkdir()
+        with second.locked() as there:
+            assert there
+            assert not second.server_file.exists()
+
+    def test_others_cannot_read_it_and_git_does_not_see_it(self, tmp_path: Path) -> None:
+        with DataFolder(tmp_path / "data").locked():
+            assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+            assert (tmp_path / "data/.gitignore").read_text() == "*\n"
+
+
+SINGLE = """
+apiVersion: bgjobs.dev/v1alpha1
+kind: BackgroundJobQueue
+metadata: {name: single}
+spec: {maxConcurrent: 1, approvedClasses: ["shop.jobs.*"]}
+---
+kind: BackgroundJobQueue
+metadata: {name: other, namespace: mail}
+spec: {image: "mail:1"}
+"""
+
+
+def edit(file: Path, text: str) -> None:
+    """As an editor does it."""
+    file.write_text(text)
+
+
+class Complaints(list[str]):
+    def __call__(self, text: str) -> None:
+        self.append(text)
+
+
+class TestLocalResources:
+    @pytest.fixture
+    def complaints(self) -> Complaints:
+        return Complaints()
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        path = tmp_path / "queues.yaml"
+        path.write_text(SINGLE)
+        return path
+
+    @pytest.fixture
+    def resources(self, tmp_path: Path, file: Path, complaints: Complaints) -> LocalResources:
+        (tmp_path / "shop").mkdir()
+        (tmp_path / "shop/jobs.py").touch()
+        return LocalResources("shop", Project(tmp_path), (file,), 3, complaints)
+
+    async def test_queues_of_the_file_and_the_default_one(self, resources: LocalResources) -> None:
+        found = resources.queues()
+        assert sorted(found) == [("mail", "other"), ("shop", "default"), ("shop", "single")]
+        specs = {key: QueueSpec.model_validate(obj["spec"]) for key, obj in found.items()}
+        assert specs["shop", "default"].approved_classes == ["shop.*", "bgjobs.examples.*"]
+        assert specs["shop", "default"].max_concurrent == 3
+        assert (specs["shop", "single"].image, specs["mail", "other"].image) == ("this-machine", "mail:1")
+        assert resources.namespaces() == ("mail", "shop")
+        assert [obj["metadata"]["name"] for obj in await resources.list(QUEUES, "mail")] == ["other"]
+        assert await resources.list(REQUESTS, "shop") == []
+        assert await resources.get(QUEUES, "shop", "nobody") is None
+
+    async def test_a_default_queue_of_ones_own(self, resources: LocalResources, file: Path) -> None:
+        edit(file, SINGLE.replace("single", "default"))
+        obj = await resources.get(QUEUES, "shop", "default")
+        assert obj is not None
+        assert obj["spec"]["maxConcurrent"] == 1
+
+    async def test_a_change_is_another_generation(self, resources: LocalResources, file: Path) -> None:
+        def generation() -> Any:
+            return resources.queues()["shop", "single"]["metadata"]["generation"]
+
+        before = generation()
+        assert generation() == before
+        edit(file, SINGLE.replace("maxConcurrent: 1", "maxConcurrent: 2"))
+        assert generation() != before
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("a: [", "queues.yaml"),
+            ("kind: BackgroundJobRequest", "bgjobs run"),
+            ("just words", "only BackgroundJobQueue"),
+            ("kind: BackgroundJobQueue", "no metadata.name"),
+            (SINGLE.replace("maxConcurrent: 1", "maxConcurrent: many"), r"queue.*single: spec.maxConcurrent"),
+            (SINGLE.replace("maxConcurrent", "maxconcurrent"), "spec.maxconcurrent"),
+        ],
+        ids=["no yaml", "a request", "no object", "no name", "no number", "an unknown field"],
+    )
+    def test_a_file_that_is_not_good(self, resources: LocalResources, file: Path, text: str, words: str) -> None:
+        edit(file, text)
+        with pytest.raises(ManifestError, match=f"(?i){words}"):
+            resources.queues()
+
+    async def test_while_a_file_is_edited_its_queues_stay(
+        self, resources: LocalResources, file: Path, complaints: Complaints
+    ) -> None:
+        before = await resources.list(QUEUES, "shop")
+        edit(file, "a: [")
+        assert await resources.list(QUEUES, "shop") == before
+        assert await resources.list(QUEUES, "shop") == before
+        assert len(complaints) == 1
+        edit(file, SINGLE)
+        assert await resources.list(QUEUES, "shop") == before
+
+    async def test_what_the_operator_finds_wrong_is_said(
+        self, resources: LocalResources, complaints: Complaints
+    ) -> None:
+        status = {"conditions": [{"status": "False", "reason": "NoApprovedClasses", "message": "set them"}]}
+        assert await resources.apply_status(QUEUES, "mail", "other", "", status)
+        assert complaints == ["queue mail/other: NoApprovedClasses: set them"]
+        obj = await resources.get(QUEUES, "mail", "other")
+        assert obj is not None
+        assert obj["status"] == status
+
+
+class TestListen:
+    def test_the_usual_port_or_the_next_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            number = taken.getsockname()[1]
+            monkeypatch.setattr(dev, "PORT", number)
+            with dev.listen(None) as found:
+                assert found.getsockname()[0] == "127.0.0.1"
+                assert found.getsockname()[1] != number
+            with pytest.raises(PortTakenError, match=f"port {number} is taken"):
+                dev.listen(number)
+
+
+class TestRedisServer:
+    def test_one_that_is_not_there(self) -> None:
+        with pytest.raises(RedisServerError, match="--redis-server nobody: there is no such program"):
+            find_binary("nobody")
+
+    async def test_its_data_survives_and_its_path_may_be_long(self, tmp_path: Path) -> None:
+        folder = tmp_path / ("long" * 30)
+        server = RedisServer(find_binary(None), folder)
+        await server.start()
+        client = server.client()
+        client.set("kept", "yes")
+        client.close()
+        await server.stop()
+        again = RedisServer(find_binary(None), folder)
+        await again.start()
+        client = again.client()
+        assert client.get("kept") == b"yes"
+        assert client.config_get("appendfsync") == {"appendfsync": "always"}
+        client.close()
+        await again.stop()
+
+    async def test_one_that_was_left_over_is_ended(self, tmp_path: Path) -> None:
+        left = RedisServer(find_binary(None), tmp_path / "redis")
+        await left.start()
+        other = RedisServer(find_binary(None), tmp_path / "redis")
+        await other.start()
+        with pytest.raises(RedisServerError, match="has ended"):
+            await left.watch()
+        await other.stop()
+
+    async def test_one_that_cannot_read_its_data_says_why(self, tmp_path: Path) -> None:
+        server = RedisServer(find_binary(None), tmp_path / "redis")
+        await server.start()
+        await server.stop()
+        for file in (tmp_path / "redis/appendonlydir").glob("*.manifest"):
+            edit(file, "nonsense\n")
+        with pytest.raises(RedisServerError, match=r"ended at once:\n(.|\n)*"):
+            await server.start()
+
+    async def test_another_program_than_a_server(self, tmp_path: Path) -> None:
+        program = shutil.which("true")
+        assert program is not None
+        with pytest.raises(RedisServerError, match="ended at once"):
+            await RedisServer(Path(program), tmp_path / "redis").start()

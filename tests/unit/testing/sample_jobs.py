@@ -1,0 +1,85 @@
+"""What these tests run as jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+from bgjobs import Abort, current_job, run_background_job, run_background_job_async
+
+
+class Sample:
+    def add(self, left: int, right: int = 1) -> int:
+        return left + right
+
+    def echo(self, value: Any) -> Any:
+        return value
+
+    def pair(self) -> tuple[int, int]:
+        return 1, 2
+
+    def spoil(self, items: list[int]) -> None:
+        items.clear()
+        raise ValueError("spoilt")
+
+    async def later(self, value: str) -> str:
+        await asyncio.sleep(0)
+        return value * current_job().attempt
+
+    async def fail_later(self) -> None:
+        await asyncio.sleep(0)
+        raise ValueError("later")
+
+    def who(self) -> list[object]:
+        job = current_job()
+        return [job.id, job.attempt, job.max_retries, job.cls, job.method, job.parameters, job.is_stopping()]
+
+    def steps(self, count: int) -> None:
+        for step in range(1, count + 1):
+            current_job().progress(step, count, f"step {step}")
+
+    def until(self, attempt: int) -> str:
+        print(f"attempt {current_job().attempt}")
+        if current_job().attempt < attempt:
+            raise ConnectionError("not yet")
+        return "at last"
+
+    def give_up(self) -> None:
+        raise Abort("withdrawn")
+
+    def leave(self) -> None:
+        sys.exit(3)
+
+    def a_set(self) -> set[int]:
+        return {1}
+
+    def speak(self) -> None:
+        print("to stdout")
+        print("to stderr", file=sys.stderr)
+        thread = threading.Thread(target=print, args=("from a thread",))
+        thread.start()
+        thread.join()
+
+    def outer(self, depth: int) -> str:
+        inner = run_background_job(Sample, "outer", [depth - 1]).result() if depth else "the end"
+        return f"{depth} {inner}"
+
+    async def outer_async(self) -> str:
+        handle = await run_background_job_async(Sample, "later", ["x"])
+        return f"{await handle.result()} in {current_job().method}"
+
+    def endless(self) -> None:
+        run_background_job(Sample, "endless")
+
+    def cancel_itself(self) -> None:
+        job = current_job()
+        assert not job.is_stopping()
+        # Asked for again, the same id is the same job.
+        run_background_job(Sample, "cancel_itself", id=job.id).cancel()
+        assert job.is_stopping()
+        raise InterruptedError("stopped")
+
+    def interrupt(self) -> None:
+        raise KeyboardInterrupt

@@ -1,0 +1,73 @@
+"""The examples of docs/testing.md and docs/jobs.md work as they stand there."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bgjobs import Abort, run_background_job
+from bgjobs.testing import eager, within_job
+
+from .test_plugin import run_pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def examples(page: str) -> str:
+    """The Python of a page, from top to bottom."""
+    return "\n\n".join(
+        re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    )
+
+
+def test_the_page_about_testing(tmp_path: Path) -> None:
+    code = examples("testing.md")
+    (tmp_path / "test_page.py").write_text(code, encoding="utf-8")
+
+    said = run_pytest(tmp_path)
+
+    assert f"{code.count('def test_')} passed" in said
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The page about jobs, as a module."""
+    (tmp_path / "page_about_jobs.py").write_text(examples("jobs.md"), encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield importlib.import_module("page_about_jobs")
+    del sys.modules["page_about_jobs"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "result"),
+    [
+        ("Invoices.render", {"year": 2026, "month": 11}, {"invoices": 5, "folder": "invoices/de/2026/11"}),
+        ("Imports.load", [["a", "b"]], 2),
+        ("Payments.charge", [9.5], "charged"),
+        ("Reports.build", [3], 3),
+    ],
+)
+def test_the_jobs_of_the_page_about_jobs(page: Any, name: str, parameters: Any, result: object) -> None:
+    cls, method = name.split(".")
+    with eager(raise_errors=False):
+        assert run_background_job(getattr(page, cls), method, parameters).result() == result
+
+
+def test_what_else_the_page_about_jobs_shows(page: Any) -> None:
+    with eager() as jobs, pytest.raises(Abort):
+        run_background_job(page.Payments, "charge", [0])
+    with eager(raise_errors=False) as jobs:
+        failed = run_background_job(page.Payments, "charge", [0])
+        assert page.charge_again(failed, 5).result() == "charged"
+    with within_job(stopping=True), pytest.raises(InterruptedError):
+        page.Reports().build(3)
+
+    assert [job.outcome for job in jobs] == ["aborted", "succeeded"]

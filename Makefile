@@ -16,18 +16,18 @@ help: ## list the targets
 
 # ------------------------------------------------------------------------------ set-up
 # What running needs; developing needs more. `api/assets` fetches the dashboard's script.
-$(RUNS): requirements/local.txt requirements/assets.txt pyproject.toml client/pyproject.toml
-	$(call say,setting up $(VENV) to run bgjobs (about a quarter of a minute))
+$(RUNS): requirements/local.txt requirements/uv.txt requirements/assets.txt pyproject.toml client/pyproject.toml
+	$(call say,setting up $(VENV) to run bgjobs (some ten seconds))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.x")'
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: install it (on Debian: apt-get install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
+	@requirements/install $(BIN)/python --require-hashes -r requirements/local.txt
 	@$(BIN)/python api/assets
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e client -e .
+	@requirements/install $(BIN)/python --no-deps --no-build-isolation -e client -e .
 	@touch $@
 
 $(STAMP): $(RUNS) requirements/dev.txt
-	$(call say,adding the tools of development (about a quarter of a minute))
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(call say,adding the tools of development)
+	@requirements/install $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .PHONY: setup

@@ -23,6 +23,7 @@ $(RUNS): requirements/local.txt requirements/uv.txt requirements/assets.txt pypr
 	@requirements/install $(BIN)/python --require-hashes -r requirements/local.txt
 	@$(BIN)/python api/assets
 	@requirements/install $(BIN)/python --no-deps --no-build-isolation -e client -e .
+	@$(BIN)/python -c 'import bgjobs_local.dev, bgjobs.cli.app' # compiled now, so that the first start is as quick as any
 	@touch $@
 
 $(STAMP): $(RUNS) requirements/dev.txt
@@ -35,7 +36,13 @@ setup: $(STAMP) ## make .venv with everything that developing needs
 
 .PHONY: dev
 dev: $(RUNS) ## run jobs on this machine, without a cluster, and one of the examples at once (ARGS="--help")
-	@$(BIN)/bgjobs dev examples/shop --hello $(ARGS)
+	@$(BIN)/bgjobs dev examples/shop --data .bgjobs --hello $(ARGS)
+
+.PHONY: wheels
+wheels: $(STAMP) ## build what pip installs, into dist/
+	@rm -rf dist
+	@for source in client .; do $(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python -o dist $$source; done
+	@ls dist/*.whl
 
 .PHONY: lock
 lock: $(STAMP) ## write the lock files anew

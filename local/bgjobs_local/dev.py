@@ -258,7 +258,7 @@ class _Machine:
         ]
         say(f"  queues     {', '.join(queues)}")
         say(f"  data       {self._data.path}{', of earlier runs' if there else ''}")
-        say(f"  try        bgjobs run {EXAMPLES}.Hello greet '[\"you\"]'")
+        say(f"  try        bgjobs run {EXAMPLES}.Hello greet '[\"Ada\"]'")
         say(f"  {NO_SIGN_IN}")
         say("  Ctrl-C stops everything; jobs that run then start over next time.")
         if lost:
@@ -272,7 +272,7 @@ class _Machine:
 
     async def _enqueue_hello(self) -> None:
         body = EnqueueRequest.model_validate(
-            {"id": new_job_id(), "class": f"{EXAMPLES}.Hello", "method": "greet", "parameters": ["you"]}
+            {"id": new_job_id(), "class": f"{EXAMPLES}.Hello", "method": "greet", "parameters": ["Ada"]}
         )
         caller = self._deps.anonymous or person(self._settings.namespace)
         await enqueue(self._deps, wanted(body, caller))

@@ -35,10 +35,11 @@ def wait_until(what: str, holds: Callable[[], object], seconds: float = 30) -> N
         time.sleep(0.02)
 
 
-def make_project(folder: Path) -> Path:
-    """A folder with the shop's jobs and the nasty ones."""
+def make_project(folder: Path, *more: Path) -> Path:
+    """A folder with the shop's jobs and the nasty ones, and what else lies in these folders."""
     project = folder / "project"
-    shutil.copytree(APP, project)
+    for source in (APP, *more):
+        shutil.copytree(source, project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(SHOP, project / "shop")
     return project
 

@@ -1,0 +1,1 @@
+"""A job that does what a test says, when it says it."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from bgjobs.endpoints import LogPart
-    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList
+    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
 
 
 class AsyncJobClient:
@@ -117,6 +117,10 @@ class AsyncJobClient:
                 cursor=cursor,
             )
         )
+
+    async def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
+        """Queues with their load, those of the client's namespace, or of all that the caller may list."""
+        return await self._transport.send(endpoints.queues(namespace or self._namespace))
 
     async def cancel(self, job_id: str, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""

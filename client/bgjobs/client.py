@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from bgjobs.endpoints import LogPart
-    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList
+    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
 
 
 class JobClient:
@@ -151,6 +151,10 @@ class JobClient:
                 cursor=cursor,
             )
         )
+
+    def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
+        """Queues with their load, those of the client's namespace, or of all that the caller may list."""
+        return self._transport.send(endpoints.queues(namespace or self._namespace))
 
     def cancel(self, job_id: str, note: str | None = None) -> Job:
         """Stop the job for good: a waiting one never starts, a running one has its pods deleted.

@@ -8,7 +8,18 @@ from urllib.parse import quote
 from bgjobs.exchange import Call, reader
 from bgjobs.ids import new_job_id
 from bgjobs.request import dotted_class
-from bgjobs.wire import Attempt, AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, RerunRequest
+from bgjobs.wire import (
+    Attempt,
+    AttemptList,
+    CancelRequest,
+    EnqueueRequest,
+    Job,
+    JobList,
+    JobResult,
+    QueueList,
+    QueueView,
+    RerunRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +78,12 @@ def list_jobs(
     return Call(
         "GET", _JOBS, reader(JobList), query={name: value for name, value in asked.items() if value is not None}
     )
+
+
+def queues(namespace: str | None) -> Call[Sequence[QueueView]]:
+    """`GET /api/v1/queues`."""
+    query = {} if namespace is None else {"namespace": namespace}
+    return Call("GET", "/api/v1/queues", lambda response: reader(QueueList)(response).items, query=query)
 
 
 def cancel(job_id: str, note: str | None) -> Call[Job]:

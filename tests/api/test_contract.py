@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.async_client import AsyncJobClient
 from bgjobs.client import JobClient
 from bgjobs.errors import ConflictError, ForbiddenError, InvalidJobError, JobFailedError, NotFoundError
 from bgjobs.wire import Outcome, State
@@ -140,3 +141,12 @@ def test_refusals_are_the_clients_own_exceptions(api: LiveApi, client: JobClient
 def test_asking_again_with_the_same_id_is_asking_once(client: JobClient) -> None:
     first = client.enqueue("jobs_of_a_test.Greeter", "greet", ["a"], delay=60)
     assert client.enqueue("jobs_of_a_test.Greeter", "greet", ["a"], delay=60, id=first.id).id == first.id
+
+
+async def test_queues_with_their_load(api: LiveApi, client: JobClient) -> None:
+    client.enqueue("jobs_of_a_test.Greeter", "greet", ["Ada"], delay=3600)
+    [queue] = client.queues("shop")
+    assert (queue.name, queue.approved_classes, queue.paused) == ("default", ["jobs_of_a_test.*"], False)
+    async with AsyncJobClient(api.url, "program", retry_seconds=0) as asynchronous:
+        assert [one.name for one in await asynchronous.queues("shop")] == ["default"]
+    assert client.queues("mail") == []

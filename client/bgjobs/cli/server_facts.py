@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2
 from pydantic import ValidationError
 
+from bgjobs import endpoints
 from bgjobs.cli.doctor import Answer, Facts
 from bgjobs.errors import BgjobsError
-from bgjobs.exchange import Call, reader
 from bgjobs.ids import new_job_id
 from bgjobs.server import parse_url
 from bgjobs.transport import Transport
@@ -38,9 +38,8 @@ def queues(session: Session, *, timeout_seconds: float = 15, retry_seconds: floa
         transport=connection.transport,
         sleep=session.world.sleep,
     )
-    query = {} if connection.namespace is None else {"namespace": connection.namespace}
     try:
-        return transport.send(Call("GET", "/api/v1/queues", reader(QueueList), query=query)).items
+        return transport.send(endpoints.queues(connection.namespace))
     finally:
         transport.close()
 

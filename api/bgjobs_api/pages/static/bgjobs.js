@@ -50,6 +50,12 @@ document.addEventListener("htmx:before:request", (event) => {
   if (waits || document.hidden) event.preventDefault();
   showLive();
 });
+// The pointer may have come while the answer was on its way.
+document.addEventListener("htmx:before:swap", (event) => {
+  waits = isBeingRead(event.target);
+  if (waits) event.preventDefault();
+  showLive();
+});
 document.addEventListener("htmx:after:request", (event) => {
   const status = event.detail?.ctx?.response?.status ?? 0;
   if (status > 0 && status < 400) failedSince = null;

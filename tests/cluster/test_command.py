@@ -1,0 +1,81 @@
+"""`kubectl bgjobs` against the cluster of the current context, with nothing else set up for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from installation import ROOT, SHOP, dev
+
+if TYPE_CHECKING:
+    from bgjobs import JobClient
+
+
+class Kubectl(Protocol):
+    """Runs `kubectl bgjobs`; gives what it has printed, and asserts its exit code."""
+
+    def __call__(self, *arguments: str, code: int = 0) -> str: ...
+
+
+@pytest.fixture
+def kubectl_bgjobs(address: str, tmp_path: Path) -> Kubectl:
+    """As somebody has it who has a kubeconfig, kubectl, and the command installed."""
+    assert address
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/devcluster/dev kubectl "$@"\n')
+    kubectl.chmod(0o755)
+    path = [str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")}
+    environment |= {"PATH": os.pathsep.join(path), "KUBECONFIG": dev("kubeconfig").strip()}
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            ["kubectl", "bgjobs", "-n", SHOP, *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+            timeout=180,
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    return run
+
+
+def test_a_job_by_kubectl_alone(kubectl_bgjobs: Kubectl, client: JobClient) -> None:
+    job_id = kubectl_bgjobs("run", "shop.jobs.Invoices", "render", "[2026, 11]", "--wait").strip()
+    assert client.get(job_id).created_by == f"system:serviceaccount:{SHOP}:bgjobs-cli"
+    shown: dict[str, Any] = json.loads(kubectl_bgjobs("show", job_id[-8:], "-o", "json"))
+    assert (shown["id"], shown["state"]) == (job_id, "succeeded")
+    assert kubectl_bgjobs("logs", "last").startswith("invoice DE-2026-11-0001 rendered\n")
+    assert job_id in kubectl_bgjobs("list", "--state", "succeeded", "-o", "name").split()
+    assert "default" in kubectl_bgjobs("queues")
+
+    again = kubectl_bgjobs("rerun", job_id, "--wait").strip()
+    assert client.get(again).rerun_of == job_id
+
+
+def test_what_fails_is_its_exit_code(kubectl_bgjobs: Kubectl) -> None:
+    kubectl_bgjobs("run", "shop.jobs.Payments", "charge", "[42]", "--max-retries", "0", "--wait", code=1)
+    assert "approved" in kubectl_bgjobs("run", "os.path", "join", code=2)
+    assert "no job" in kubectl_bgjobs("show", "01a20f56-bbe6-7448-a0f3-fc2cf1fe7383", code=3)
+
+
+def test_a_running_job_is_cancelled(kubectl_bgjobs: Kubectl, client: JobClient) -> None:
+    job_id = kubectl_bgjobs("run", "shop.jobs.Orders", "hold", "[600]").strip()
+    kubectl_bgjobs("cancel", job_id, "--note", "no longer wanted")
+    job = client.handle(job_id).wait(timeout=60)
+    assert (job.state, job.note) == ("cancelled", "no longer wanted")
+
+
+def test_doctor_finds_nothing_wrong(kubectl_bgjobs: Kubectl) -> None:
+    said = kubectl_bgjobs("doctor")
+    assert "FAIL" not in said
+    assert all(line.startswith(("ok", "warn")) for line in said.splitlines()), said

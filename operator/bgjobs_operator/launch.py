@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs_core import keys
+from bgjobs_core.kube import KubeError
 from bgjobs_core.redis_door import StoreError
 from bgjobs_operator.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
 from bgjobs_operator.loop import end_if_cancelled
@@ -75,6 +76,8 @@ class Launch:
     """Keeps at most `IN_FLIGHT` intents under way.
 
     Attributes:
+        cancel_if_unwanted: cancels a job whose request was deleted, and says whether it was. Its event may have been
+            lost, and the next reconcile may come too late.
         under_way: intents that this process carries out at the moment.
         sleep: replaced in tests.
     """
@@ -84,6 +87,7 @@ class Launch:
     epoch: str
     poke_stop: Callable[[], None]
     tasks: asyncio.TaskGroup
+    cancel_if_unwanted: Callable[[JobRecord], Awaitable[bool]]
     under_way: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     # A POST of these may have been done, or be on its way still; it is remembered over an interruption.
@@ -102,7 +106,7 @@ class Launch:
         try:
             async with self._slots:
                 await self._launch(job_id)
-        except (StoreError, LauncherUnreachableError) as error:
+        except (StoreError, KubeError, LauncherUnreachableError) as error:
             log.warning("launch interrupted", job=job_id, error=str(error))  # the next turn takes it up again
         except Exception:
             log.exception("launch failed unexpectedly", job=job_id)
@@ -122,6 +126,8 @@ class Launch:
                     reason = f"there is no queue {job.queue}"
                     await self.store.decline(self.epoch, job_id, "scheduled", 5000, reason)
                 return  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
+            if await self.cancel_if_unwanted(job):
+                break
             self._unsure.add(job_id)
             try:
                 uid = await self.launcher.create(job, queue)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -12,7 +13,7 @@ from bgjobs_core.kube import KubeError
 from bgjobs_core.redis_door import StoreError
 from bgjobs_core.resources import REQUESTS
 from bgjobs_core.wake import MAX_BLOCK_MS
-from bgjobs_operator.admit import Admit
+from bgjobs_operator.admit import Admit, cancel_with_request
 from bgjobs_operator.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.launch import Launch
 from bgjobs_operator.launcher import LauncherUnreachableError
@@ -84,7 +85,14 @@ class Leader:
                 )
                 for namespace in self._namespaces
             }
-            launch = Launch(self._store, self._launcher, epoch, lambda: self.poke("stop"), tasks)
+            launch = Launch(
+                self._store,
+                self._launcher,
+                epoch,
+                lambda: self.poke("stop"),
+                tasks,
+                partial(cancel_with_request, self._store, self._api),
+            )
             dispatch = Dispatch(self._store, epoch, lambda: self.poke("launch"))
             stop = Stop(self._store, self._launcher, launch.under_way)
             retire = Retire(self._store, self._launcher, self._keep_seconds, self._drop_request)

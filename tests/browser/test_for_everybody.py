@@ -135,7 +135,9 @@ def test_axe_finds_nothing(visits: Visits, paths: dict[str, str], theme: Literal
         page.evaluate(axe)
         result: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
         found[name] = [
-            f"{one['impact']} {one['id']}: {node['html'][:200]}" for one in result["violations"] for node in one["nodes"]
+            f"{one['impact']} {one['id']}: {node['html'][:200]}"
+            for one in result["violations"]
+            for node in one["nodes"]
         ]
         page.context.close()
     assert {name: what for name, what in found.items() if what} == {}

@@ -164,7 +164,7 @@ def test_namespaces_are_chosen(visits: Visits, shelf: list[str]) -> None:
 
 
 def test_out_of_reach_and_back(visits: Visits, start: Start) -> None:
-    visits.expected = "ERR_INTERNET_DISCONNECTED"
+    visits.expected = "ERR_INTERNET_DISCONNECTED|Failed to fetch"
     puppet = start()
     page = visits.open("/jobs?ns=shop")
     page.context.set_offline(True)

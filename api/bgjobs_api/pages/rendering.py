@@ -26,6 +26,7 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_TITLE_END: Final = " · bgjobs"
 
 
 def _environment() -> Environment:
@@ -38,7 +39,9 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     # Their types know the built-in ones alone.
-    cast("dict[str, Any]", made.globals).update(asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX)
+    cast("dict[str, Any]", made.globals).update(
+        asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX, ICON=assets.ICON, TITLE_END=_TITLE_END
+    )
     cast("dict[str, Any]", made.filters).update(
         count=words.count, initials=words.initials, plural=words.plural, size=words.size
     )
@@ -74,12 +77,23 @@ def page(
         headers: more of them.
         shown: for the template.
     """
-    template = f"{name}_live.html" if is_fragment(request) and status < 400 else f"{name}.html"  # noqa: PLR2004
     url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    text = ENVIRONMENT.get_template(template).render(
-        section=name, url=url, notice=deps.notice if deps is not None else "", user=user, **shown
-    )
+    notice = deps.notice if deps is not None else ""
+    values: dict[str, Any] = {"section": name, "url": url, "notice": notice, "user": user, **shown}
+    text = (_fragment if is_fragment(request) and status < 400 else _whole)(name, values)  # noqa: PLR2004
     return Response(text, status, media_type="text/html; charset=utf-8", headers={**HEADERS, **(headers or {})})
+
+
+def _whole(name: str, values: dict[str, Any]) -> str:
+    return ENVIRONMENT.get_template(f"{name}.html").render(values)
+
+
+def _fragment(name: str, values: dict[str, Any]) -> str:
+    """With the title: htmx takes it out and sets it."""
+    whole = ENVIRONMENT.get_template(f"{name}.html")
+    title = "".join(whole.blocks["title"](whole.new_context(values)))
+    live = ENVIRONMENT.get_template(f"{name}_live.html").render(values)
+    return f"{live}\n<title>{title}{_TITLE_END}</title>"
 
 
 def redirect(to: str) -> Response:

@@ -11,6 +11,7 @@ from bgjobs_core.redis_door import StoreUnavailableError
 from bgjobs_operator.launch import IN_FLIGHT, Plan, Step, plan
 from bgjobs_operator.launcher import Refusal
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
+from tests.unit.operator.builders import a_request
 from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable
 from tests.unit.operator.world import until
 
@@ -332,3 +333,23 @@ class TestStray:
         world.launcher.away = False
         await world.observe()
         assert world.launcher.view(job) is None, "the observer sees it again"
+
+
+async def test_what_was_asked_for_by_a_request_that_is_gone_is_not_launched(world: World) -> None:
+    """The event of its deletion may be lost, and the next reconcile is up to a minute away."""
+    job = await world.claimed(a_job().of_request("nightly"))
+    await world.launch()
+    assert world.launcher.posts == []
+    assert await world.state(job) == "stopping"
+    assert world.launcher.created == {}
+
+
+async def test_whether_its_request_is_gone_must_be_known(world: World) -> None:
+    world.resources.put(a_request())
+    job = await world.claimed(a_job().of_request("nightly"))
+    world.resources.away = True
+    await world.launch()
+    assert (await world.state(job), world.launcher.posts) == ("launching", [])
+    world.resources.away = False
+    await world.launch()
+    assert await world.state(job) == "launched"

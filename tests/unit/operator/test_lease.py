@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "bgjobs-operator"
 QUICK: Final = Timing(duration=1.0, margin=0.25, renew=0.1, retry=0.03)
+# The margin is for what holds a process up, on a loaded machine that runs tests too.
+PATIENT: Final = Timing(duration=5.0, margin=4.0, renew=0.1, retry=0.03)
 
 
 def a_lease(cluster: FakeCluster, identity: str = "pod-a/1", timing: Timing = QUICK) -> Lease:
@@ -124,14 +126,14 @@ class TestHold:
 
     @pytest.mark.parametrize("trouble", ["away", "mute"])
     async def test_ends_the_leading_task_before_others_may_lead(self, cluster: FakeCluster, trouble: str) -> None:
-        lease, leading = a_lease(cluster), Leading()
+        lease, leading = a_lease(cluster, timing=PATIENT), Leading()
         await lease.acquire()
         setattr(cluster, trouble, True)
         began = time.monotonic()
         releasing = asyncio.create_task(lease.hold(leading.lead))
         await until(lambda: leading.cancelled_at)
         assert leading.cancelled_at is not None
-        assert QUICK.renew < leading.cancelled_at - began < QUICK.duration
+        assert PATIENT.renew < leading.cancelled_at - began < PATIENT.duration
         setattr(cluster, trouble, False)
         releasing.cancel()
         await asyncio.wait({releasing})

@@ -65,9 +65,9 @@ async def test_a_request_goes_with_its_record(world: World) -> None:
 
 async def test_a_kube_job_does_not_outlive_its_record(world: World) -> None:
     """A queue may keep records for less than R; nobody would know of the KubeJob any more."""
+    world.resources.put(a_request())
     job = await succeeded(world, a_job().of_request("nightly").kept(60))
     await world.settle.turn()
-    world.resources.put(a_request())
     world.forward(61)
     await world.retire().turn()
     assert await world.store.job(job) is not None

@@ -92,7 +92,9 @@ async def test_what_a_request_says_already_is_not_written_again(world: World) ->
 
 @pytest.mark.parametrize("ended", [True, False])
 async def test_a_request_that_is_gone_is_done_with(world: World, ended: bool) -> None:
+    request = world.resources.put(a_request())
     job = await world.launched(OF_NIGHTLY)
+    world.resources.remove(request)
     if ended:
         await world.pod_starts(job)
         await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.store import Store
-from bgjobs_operator.admit import Admit, Poke, Pokes
+from bgjobs_operator.admit import Admit, Poke, Pokes, cancel_with_request
 from bgjobs_operator.dispatch import Dispatch
 from bgjobs_operator.launch import Launch
 from bgjobs_operator.observe import Observer
@@ -129,7 +130,8 @@ class World:
         def poke_stop() -> None:
             self.poked.append("stop")
 
-        return Launch(self.store, self.launcher, self.epoch, poke_stop, asyncio.TaskGroup(), sleep=self.sleep)
+        unwanted = partial(cancel_with_request, self.store, self.resources)
+        return Launch(self.store, self.launcher, self.epoch, poke_stop, asyncio.TaskGroup(), unwanted, sleep=self.sleep)
 
     async def dispatch(self) -> float | None:
         """One turn of dispatch."""

@@ -73,6 +73,10 @@ verify: $(STAMP) ## fail if anything generated is out of date
 test: $(STAMP) ## every test, set-up included; needs root on Debian, or Docker and kind, for the cluster tests
 	@tests/run
 
+.PHONY: screenshots
+screenshots: $(STAMP) ## take the pictures of the pages for the docs (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots
+
 # ----------------------------------------------------------------------------- cluster
 .PHONY: cluster-up cluster-down cluster-status images demo kind-up
 cluster-up: ## start a real Kubernetes: kind where Docker runs, else on this machine (root)

@@ -38,6 +38,7 @@ def test_list_filters_and_pages(visits: Visits, shelf: list[str]) -> None:
 
 
 def test_job_log_and_cancel(visits: Visits, start: Start) -> None:
+    visits.expected = "favicon"  # text has no icon of its own, so the browser asks for that of the site
     puppet = start("print a word", "progress 1 2 halves", max_retries=0)
     puppet.handle.logs(follow=True).__next__()
     page = plain(visits, "/jobs?ns=shop")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/static"
 HTMX: Final = "vendor/htmx.min.js"
-ICON: Final = "favicon.svg"
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -61,14 +60,6 @@ def has(path: str) -> bool:
 def url(path: str) -> str:
     """Of a file, with the hash of its content."""
     return f"{PREFIX}/{assets()[path].digest}/{path}"
-
-
-@router.get("/favicon.ico")
-async def favicon() -> Response:
-    """For what is no page of ours, as a log as text: there a browser asks for the icon by this name."""
-    return Response(
-        assets()[ICON].content, media_type=assets()[ICON].media_type, headers={"Cache-Control": "public, max-age=86400"}
-    )
 
 
 @router.get("/static/{digest}/{path:path}")

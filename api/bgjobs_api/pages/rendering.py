@@ -40,7 +40,7 @@ def _environment() -> Environment:
     )
     # Their types know the built-in ones alone.
     cast("dict[str, Any]", made.globals).update(
-        asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX, ICON=assets.ICON, TITLE_END=_TITLE_END
+        asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX, TITLE_END=_TITLE_END
     )
     cast("dict[str, Any]", made.filters).update(
         count=words.count, initials=words.initials, plural=words.plural, size=words.size

@@ -36,12 +36,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class Event:
-    """A line of the history."""
+    """A line of the history.
+
+    Attributes:
+        note: what whoever did it said.
+    """
 
     at: words.Stamp
     state: states.Shown
     text: str
     by: str = ""
+    note: str = ""
 
 
 _Part = tuple[str, str, str, int, int]  # label, tone, kind, from, until
@@ -110,13 +115,9 @@ def is_delayed(record: JobRecord) -> bool:
 
 def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]:
     """Newest first."""
-    found: list[tuple[int, states.Shown, str, str]] = [
-        (
-            record.created_at,
-            states.named("scheduled" if is_delayed(record) else "queued"),
-            "Enqueued",
-            record.created_by,
-        )
+    first = states.named("scheduled" if is_delayed(record) else "queued")
+    found: list[tuple[int, states.Shown, str, str, str]] = [
+        (record.created_at, first, "Enqueued", record.created_by, "")
     ]
     for at, name, text in (
         (record.queued_at, "queued", "Due, waits for a slot"),
@@ -124,19 +125,20 @@ def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]
         (record.launched_at, "pending", "KubeJob created"),
     ):
         if at is not None and (name != "queued" or is_delayed(record)):
-            found.append((at, states.named(name), text, ""))
+            found.append((at, states.named(name), text, "", ""))
     for one in attempts:
-        found.append((one.started_at, states.named("running"), f"Attempt {one.number} started", ""))
+        found.append((one.started_at, states.named("running"), f"Attempt {one.number} started", "", ""))
         if one.ended_at is not None and one.outcome:
             code = "" if one.exit_code is None else f", exit code {one.exit_code}"
-            found.append(
-                (one.ended_at, states.of_outcome(one.outcome), f"Attempt {one.number}: {one.outcome}{code}", "")
-            )
+            text = f"Attempt {one.number}: {one.outcome}{code}"
+            found.append((one.ended_at, states.of_outcome(one.outcome), text, "", ""))
     if record.stopped_at is not None:
         stop = "Cancel asked for" if record.verdict in {"", "cancelled"} else f"To be stopped: {record.verdict}"
-        found.append((record.stopped_at, states.named("stopping"), stop, record.stopped_by))
+        found.append((record.stopped_at, states.named("stopping"), stop, record.stopped_by, record.note))
     if record.finished_at is not None:
-        found.append((record.finished_at, states.of(record), states.of(record).word, ""))
+        found.append((record.finished_at, states.of(record), states.of(record).word, "", ""))
     # Sorted by time alone, and what came later in the list is the later one of a pair in one millisecond.
     found.sort(key=lambda event: event[0])
-    return [Event(words.clock_time(at), state, text, words.who(by)) for at, state, text, by in reversed(found)]
+    return [
+        Event(words.clock_time(at), state, text, words.who(by), note) for at, state, text, by, note in reversed(found)
+    ]

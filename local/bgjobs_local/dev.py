@@ -30,6 +30,7 @@ from bgjobs_local.errors import OtherLeaderError, PortTakenError
 from bgjobs_local.follow import Follow
 from bgjobs_local.identity import EverythingAllowed, LocalTokens, person
 from bgjobs_local.local_resources import LocalResources
+from bgjobs_local.memory_guard import MemoryGuard
 from bgjobs_local.pods import Kubelet
 from bgjobs_local.process_launcher import ProcessLauncher
 from bgjobs_local.project import EXAMPLES, Project
@@ -159,6 +160,7 @@ class _Machine:
             anonymous=person(settings.namespace),
             notice=NO_SIGN_IN,
         )
+        self._memory = MemoryGuard()
         kubelet = Kubelet(
             folder=data.pods,
             project=settings.project,
@@ -167,6 +169,7 @@ class _Machine:
             url=self._url,
             tokens=tokens,
             printer=terminal,
+            memory=self._memory,
             environ={name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")},
         )
         back_off = controller.FAST if settings.fast_retries else controller.KUBERNETES
@@ -204,6 +207,7 @@ class _Machine:
         others = [
             asyncio.create_task(follow.run(), name="follow"),
             asyncio.create_task(self._watch_project(), name="project"),
+            asyncio.create_task(self._memory.run(), name="memory"),
         ]
         if redis_server is not None:
             others.append(asyncio.create_task(redis_server.watch(), name="redis"))

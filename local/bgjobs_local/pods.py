@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bgjobs_local.controller import KubeJob, Pod
+    from bgjobs_local.memory_guard import MemoryGuard
 
 _PIECE_BYTES: Final = 64 * 1024
-_LOOK_AT_MEMORY_SECONDS: Final = 0.1
 # After the supervisor's end, for what it printed last; a process that has left with its streams may hold them open.
 _LAST_WORDS_SECONDS: Final = 2.0
 
@@ -82,6 +82,7 @@ class Kubelet:
     url: str
     tokens: Tokens
     printer: Printer
+    memory: MemoryGuard
     environ: Mapping[str, str]
 
     async def start(self, job: KubeJob, pod: Pod) -> RunningPod:
@@ -115,7 +116,7 @@ class Kubelet:
             raise
         finally:
             os.close(ours)
-        return RunningPod(job, pod, process, theirs, folder, self.printer)
+        return RunningPod(job, pod, process, theirs, folder, self)
 
     def forget(self, pod: Pod) -> None:
         """Remove what a pod had."""
@@ -151,15 +152,15 @@ class RunningPod:
         process: asyncio.subprocess.Process,
         lifeline: int,
         folder: Path,
-        printer: Printer,
+        kubelet: Kubelet,
     ) -> None:
         self._job = job
         self._pod = pod
         self._process = process
         self._lifeline = lifeline
         self._folder = folder
-        self._printer = printer
-        self._out_of_memory = False
+        self._printer = kubelet.printer
+        self._memory = kubelet.memory
 
     async def run(self) -> Ending:
         """Until nothing of it is left; cancelled, it is killed."""
@@ -167,17 +168,15 @@ class RunningPod:
             asyncio.create_task(self._print("stdout", self._process.stdout)),
             asyncio.create_task(self._print("stderr", self._process.stderr)),
         ]
-        guard = asyncio.create_task(self._guard_memory())
         try:
-            code = await self._process.wait()
+            with self._memory.watching(self._process.pid, self._job.memory_bytes):
+                code = await self._process.wait()
         except asyncio.CancelledError:
             await self.kill()
             raise
         finally:
-            guard.cancel()
             os.close(self._lifeline)
-            if streams:
-                await asyncio.wait(streams, timeout=_LAST_WORDS_SECONDS)
+            await asyncio.wait(streams, timeout=_LAST_WORDS_SECONDS)
             for task in streams:
                 task.cancel()
         if code < 0:
@@ -187,7 +186,9 @@ class RunningPod:
         message = b""
         with contextlib.suppress(OSError):
             message = (self._folder / "termination-log").read_bytes()
-        return Ending(code, "OOMKilled" if self._out_of_memory else "", message.decode(errors="replace"))
+        return Ending(
+            code, "OOMKilled" if self._memory.killed(self._process.pid) else "", message.decode(errors="replace")
+        )
 
     async def stop(self, grace_seconds: float) -> None:
         """SIGTERM, and SIGKILL when the grace is over."""
@@ -209,16 +210,6 @@ class RunningPod:
             self._printer.feed(self._job, stream, data)
             if not data:
                 return
-
-    async def _guard_memory(self) -> None:
-        """What a kernel does for a container: at the limit everything is killed."""
-        limit = self._job.memory_bytes
-        while limit is not None:
-            if await asyncio.to_thread(processes.memory_bytes, self._process.pid) > limit:
-                self._out_of_memory = True
-                await self.kill()
-                return
-            await asyncio.sleep(_LOOK_AT_MEMORY_SECONDS)
 
 
 def new_pod_name(kube_job: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _PATIENCE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.01
@@ -25,15 +25,36 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def memory_bytes(pid: int) -> int:
-    """What a process and all that descends from it hold in memory; 0 if it has ended."""
-    total = 0
-    for process in _tree(pid):
+def memory_of_trees(roots: Iterable[int]) -> dict[int, int]:
+    """What each of these processes, with all that descends from it, holds in memory; in bytes.
+
+    The machine's processes are gone through once, however many roots there are.
+    """
+    parents: dict[int, int] = {}
+    for process in psutil.process_iter():
         try:
-            total += process.memory_info().rss
-        except psutil.Error:  # it has ended meanwhile, or is a zombie
+            parents[process.pid] = process.ppid()
+        except psutil.Error:  # it has ended meanwhile
             continue
-    return total
+    held = dict.fromkeys(roots, 0)
+    for pid in parents:
+        root = _root_of(pid, held, parents)
+        if root is not None:
+            try:
+                held[root] += psutil.Process(pid).memory_info().rss
+            except psutil.Error:
+                continue
+    return held
+
+
+def _root_of(pid: int, roots: Mapping[int, int], parents: Mapping[int, int]) -> int | None:
+    seen: set[int] = set()
+    while pid not in roots:
+        seen.add(pid)
+        pid = parents.get(pid, 0)
+        if pid in seen or not pid:
+            return None
+    return pid
 
 
 def kill_tree(pid: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from bgjobs_core.resources import QueueSpec
 from bgjobs_local import controller
 from bgjobs_local.identity import LocalTokens
+from bgjobs_local.memory_guard import MemoryGuard
 from bgjobs_local.pods import Kubelet
 from bgjobs_local.process_launcher import ProcessLauncher
 from bgjobs_local.terminal import Terminal
@@ -41,6 +42,7 @@ class TestProcessLauncher(Conformance):
                 url=f"http://127.0.0.1:{port}",
                 tokens=tokens,
                 printer=Terminal(),
+                memory=MemoryGuard(),
                 environ=dict(os.environ),
             )
             launcher = ProcessLauncher(tmp_path / "kubejobs", kubelet, controller.FAST)

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from bgjobs_local.data_folder import NAME
@@ -62,14 +61,14 @@ def dev(
     """
     interpreter = sys.executable if python is None else shutil.which(python)
     if interpreter is None:
-        raise click.UsageError(f"--python {python}: there is no such program")
+        raise LocalModeError(f"--python {python}: there is no such program")
     project = project.resolve()
     settings = DevSettings(
         project=project,
         data=(data or project / NAME).resolve(),
         namespace=namespace,
         max_concurrent=max_concurrent or os.cpu_count() or 1,
-        python=interpreter,
+        python=os.path.abspath(interpreter),  # noqa: PTH100 - a link stays one: it is what makes an environment
         port=port,
         queues=tuple(path.resolve() for path in queues or ()),
         fast_retries=fast_retries,
@@ -77,6 +76,7 @@ def dev(
         redis_server=redis_server,
         hello=hello,
         verbose=verbose,
+        umask=os.umask(0o077),  # our data is nobody else's; the jobs keep theirs
     )
     _run(settings)
 
@@ -85,9 +85,13 @@ def _run(settings: DevSettings) -> None:
     # Half a second of imports, which `--help` does not need.
     from bgjobs_core.redis_door import StoreError  # noqa: PLC0415
     from bgjobs_local import dev as local_mode  # noqa: PLC0415
+    from bgjobs_local.screen import Screen  # noqa: PLC0415
     from bgjobs_local.terminal import Terminal  # noqa: PLC0415
 
+    screen = Screen()
     try:
-        asyncio.run(local_mode.dev(settings, Terminal()))
-    except (LocalModeError, StoreError) as error:
-        raise click.ClickException(str(error)) from error
+        asyncio.run(local_mode.dev(settings, Terminal(screen.line)))
+    except StoreError as error:
+        raise LocalModeError(str(error)) from error
+    finally:
+        screen.close()

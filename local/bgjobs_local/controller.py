@@ -115,6 +115,11 @@ class KubeJob(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.pods[-1] if self.pods and self.pods[-1].ended_at is None else None
 
     @property
+    def ended_at(self) -> float:
+        """When its last pod ended, else when it was created."""
+        return max([self.created_at, *(pod.ended_at for pod in self.pods if pod.ended_at is not None)])
+
+    @property
     def finished(self) -> bool:
         """Whether no pod will be made any more."""
         return self.complete or bool(self.failure)

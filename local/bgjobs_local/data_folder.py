@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_local.errors import InUseError
+from bgjobs_local.errors import DataFolderError, InUseError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,13 +54,17 @@ class DataFolder:
 
         Raises:
             InUseError: if another process holds it.
+            DataFolderError: if it cannot be written.
         """
-        there = self.redis.exists()
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        ignore = self.path / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="ascii")
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            there = self.redis.exists()
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            ignore = self.path / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="ascii")
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DataFolderError(f"{self.path} cannot be used ({error}); give --data another folder") from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

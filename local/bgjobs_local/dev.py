@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 import signal
 import socket
 from typing import TYPE_CHECKING, Final, cast
@@ -19,6 +20,7 @@ from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.deps import Deps
 from bgjobs_api.enqueue import enqueue, wanted
+from bgjobs_api.problems import ProblemError
 from bgjobs_api.redis_state import RealRedisState
 from bgjobs_core import log_setup, redis_door
 from bgjobs_core.resources import QUEUES, QueueSpec
@@ -53,6 +55,8 @@ NO_SIGN_IN: Final = (
 _KEEP_KUBE_JOBS_SECONDS: Final = 600
 _LOOK_AT_PROJECT_SECONDS: Final = 1.0
 _PORTS: Final = 20
+_DESCRIPTORS: Final = 65536
+_BREAK_OFF_SECONDS: Final = 0.5
 
 
 class _Server(uvicorn.Server):
@@ -70,9 +74,11 @@ class _Stop:
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.insisted = asyncio.Event()
+        self.starting = True  # nothing runs yet that would have to be ended in order
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                loop.add_signal_handler(number, self._on_signal)
 
     def _on_signal(self) -> None:
         (self.insisted if self.asked.is_set() else self.asked).set()
@@ -89,7 +95,7 @@ def listen(port: int | None) -> socket.socket:
             return socket.create_server((HOST, number))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise
+                raise PortTakenError(f"port {number} cannot be listened on ({error}); give another --port") from error
     raise PortTakenError(f"port {port} is taken; give another --port, or none for the first free one")
 
 
@@ -99,8 +105,8 @@ async def _redis(settings: DevSettings, data: DataFolder) -> AsyncGenerator[tupl
         yield settings.redis_url, None
         return
     server = RedisServer(find_binary(settings.redis_server), data.redis)
-    await server.start()
     try:
+        await server.start()
         yield server.url, server
     finally:
         await server.stop()
@@ -113,19 +119,45 @@ async def dev(settings: DevSettings, terminal: Terminal) -> None:
         LocalModeError, StoreError: with what to do.
     """
     log_setup.configure("info" if settings.verbose else "warning", "text")
+    _allow_many_files()
     stop = _Stop()
+    running = asyncio.create_task(_run(settings, terminal, stop))
+    asked = asyncio.create_task(stop.asked.wait())
+    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+    while stop.starting and not running.done():
+        running.cancel()  # more than once: `asyncio.wait_for` of Python 3.11 swallows one now and then
+        await asyncio.wait({running}, timeout=_BREAK_OFF_SECONDS)
+    asked.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def _run(settings: DevSettings, terminal: Terminal, stop: _Stop) -> None:
     data = DataFolder(settings.data)
+    project = Project(settings.project)
     with data.locked() as there, listen(settings.port) as listening:
-        resources = LocalResources(
-            settings.namespace, Project(settings.project), settings.queues, settings.max_concurrent, terminal.warn
-        )
+        resources = LocalResources(settings.namespace, project, settings.queues, settings.max_concurrent, terminal.warn)
         resources.queues()  # a bad file is said before anything is started
+        for name in project.shadowing():
+            terminal.warn(f"{name} in {project.folder} hides Python's own module of that name: your jobs may not start")
         async with _redis(settings, data) as (redis_url, server):
-            machine = _Machine(settings, terminal, data, resources, redis_url, listening)
+            store = Store(redis_door.connect(redis_url))
+            resources.earlier = frozenset(key.partition("/")[0] for key in await store.queue_keys())
+            namespaces = resources.namespaces()
+            machine = _Machine(settings, terminal, data, resources, redis_url, store, namespaces, listening)
             try:
                 await machine.run(stop, server, there=there)
             finally:
                 data.withdraw()
+
+
+def _allow_many_files() -> None:
+    """Four descriptors a pod; the usual limit of macOS is 256."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Machine:
@@ -138,6 +170,8 @@ class _Machine:
         data: DataFolder,
         resources: LocalResources,
         redis_url: str,
+        store: Store,
+        namespaces: tuple[str, ...],
         listening: socket.socket,
     ) -> None:
         self._settings = settings
@@ -146,8 +180,8 @@ class _Machine:
         self._resources = resources
         self._listening = listening
         self._url = f"http://{HOST}:{listening.getsockname()[1]}"
-        self._namespaces = resources.namespaces()
-        self._store = Store(redis_door.connect(redis_url))
+        self._namespaces = namespaces
+        self._store = store
         self._doorbell = Doorbell(redis_door.connect(redis_url, max_connections=2))
         tokens = LocalTokens()
         self._deps = Deps(
@@ -170,6 +204,7 @@ class _Machine:
             tokens=tokens,
             printer=terminal,
             memory=self._memory,
+            umask=settings.umask,
             environ={name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")},
         )
         back_off = controller.FAST if settings.fast_retries else controller.KUBERNETES
@@ -212,25 +247,27 @@ class _Machine:
         if redis_server is not None:
             others.append(asyncio.create_task(redis_server.watch(), name="redis"))
         ending = asyncio.create_task(stop.asked.wait(), name="stop")
-        while not api.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.005)
-        self._data.announce(self._url, self._settings.namespace)
-        await self._greet(lost, there=there)
-        if self._settings.hello:
-            await self._enqueue_hello()
+        tasks = {ending, serving, controlling, leading, *others}
         try:
-            await asyncio.wait({ending, serving, controlling, leading, *others}, return_when=asyncio.FIRST_COMPLETED)
+            while not api.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.005)
+            self._data.announce(self._url, self._settings.namespace)
+            await self._greet(lost, there=there)
+            if self._settings.hello:
+                await self._enqueue_hello()
+            stop.starting = False
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             await self._stop_jobs(leading, stop)
             with contextlib.suppress(redis_door.StoreError):
                 await follow.look()
         finally:
-            for task in (ending, controlling, leading, *others):
-                task.cancel()
             api.should_exit = True
-            await asyncio.wait({ending, serving, controlling, leading, *others})
+            for task in tasks - {serving}:
+                task.cancel()
+            await asyncio.wait(tasks)
             await self._store.close()
             await self._doorbell.close()
-        for task in (serving, controlling, leading, *others):
+        for task in tasks - {ending}:
             if not task.cancelled() and (error := task.exception()):
                 raise _reason(error)
 
@@ -279,7 +316,10 @@ class _Machine:
             {"id": new_job_id(), "class": f"{EXAMPLES}.Hello", "method": "greet", "parameters": ["Ada"]}
         )
         caller = self._deps.anonymous or person(self._settings.namespace)
-        await enqueue(self._deps, wanted(body, caller))
+        try:
+            await enqueue(self._deps, wanted(body, caller))
+        except ProblemError as error:  # queue `default` of a file need not approve the examples
+            self._terminal.warn(f"the example job cannot be run: {error.detail}")
 
     async def _watch_project(self) -> None:
         """A new package is approved, and a changed file of queues is read, within a second."""
@@ -287,7 +327,10 @@ class _Machine:
         while True:
             now = await asyncio.to_thread(self._resources.readable)
             for key, obj in now.items():
-                if before.get(key) != obj["spec"]:
+                if key[0] not in self._namespaces:
+                    if key not in before:
+                        self._terminal.warn(f"queue {key[0]}/{key[1]}: start anew to use another namespace")
+                elif before.get(key) != obj["spec"]:
                     metadata = obj["metadata"]
                     self._pokes.add(Poke(QUEUES, metadata["namespace"], metadata["name"], metadata["uid"]))
             for namespace, name in before.keys() - now.keys():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bgjobs.errors import ConfigurationError
 
-class LocalModeError(Exception):
+
+class LocalModeError(ConfigurationError):
     """Any of them."""
 
 
@@ -13,6 +15,10 @@ class InUseError(LocalModeError):
 
 class PortTakenError(LocalModeError):
     """Something else listens on the port that was asked for."""
+
+
+class DataFolderError(LocalModeError):
+    """The folder for the data cannot be made or written."""
 
 
 class RedisServerError(LocalModeError):

@@ -32,6 +32,7 @@ class LocalResources:
         project: what the default queue approves.
         manifests: files with BackgroundJobQueues.
         max_concurrent: of the default queue.
+        earlier: namespaces of earlier runs, whose jobs are to end: they have a default queue too.
         complain: told once of every problem that the operator writes into a status.
     """
 
@@ -40,6 +41,7 @@ class LocalResources:
     manifests: tuple[Path, ...]
     max_concurrent: int
     complain: Callable[[str], None]
+    earlier: frozenset[str] = frozenset()
     _status: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
     _last: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
     _said: str = ""
@@ -64,7 +66,8 @@ class LocalResources:
             "approvedClasses": self.project.approved_classes(),
             "maxConcurrent": self.max_concurrent,
         }
-        found.setdefault((self.namespace, DEFAULT), self._object(self.namespace, DEFAULT, default))
+        for namespace in {self.namespace, *self.earlier}:
+            found.setdefault((namespace, DEFAULT), self._object(namespace, DEFAULT, default))
         return found
 
     def namespaces(self) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from bgjobs import protocol
-from bgjobs.runner.settings import ENV_GRACE_SECONDS, ENV_LIFELINE, ENV_TERMINATION_FILE
+from bgjobs.runner.settings import ENV_GRACE_SECONDS, ENV_JOB_PATH, ENV_LIFELINE, ENV_TERMINATION_FILE
 from bgjobs_local import processes
 from bgjobs_local.controller import KILLED_EXIT
 
@@ -84,6 +85,7 @@ class Kubelet:
     printer: Printer
     memory: MemoryGuard
     environ: Mapping[str, str]
+    umask: int = 0o022
 
     async def start(self, job: KubeJob, pod: Pod) -> RunningPod:
         """Start a pod's process.
@@ -99,6 +101,7 @@ class Kubelet:
         try:
             process = await asyncio.create_subprocess_exec(
                 self.python,
+                "-P",  # a file of the project must not stand in for a module of the runner
                 "-m",
                 "bgjobs.runner",
                 env=self._environ(job, pod, folder) | {ENV_LIFELINE: str(ours)},
@@ -108,6 +111,7 @@ class Kubelet:
                 stderr=asyncio.subprocess.PIPE,
                 # A Ctrl-C at the terminal is for us alone; we tell the pods.
                 start_new_session=True,
+                umask=self.umask,
                 pass_fds=(ours,),
             )
         except BaseException:
@@ -123,12 +127,15 @@ class Kubelet:
         self.tokens.take_back(pod.uid)
         shutil.rmtree(self.folder / pod.name, ignore_errors=True)
 
+    def forget_all(self) -> None:
+        """Remove what pods of an earlier run had."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def _environ(self, job: KubeJob, pod: Pod, folder: Path) -> dict[str, str]:
-        path = os.pathsep.join([*map(str, self.path), *filter(None, [self.environ.get("PYTHONPATH")])])
         return {
             **self.environ,
             **job.env,
-            "PYTHONPATH": path,
+            ENV_JOB_PATH: os.pathsep.join(map(str, self.path)),
             "PYTHONUNBUFFERED": "1",
             protocol.ENV_URL: self.url,
             protocol.ENV_TOKEN_FILE: str(folder / "token"),
@@ -179,9 +186,10 @@ class RunningPod:
             await asyncio.wait(streams, timeout=_LAST_WORDS_SECONDS)
             for task in streams:
                 task.cancel()
-        if code < 0:
-            # The supervisor was killed, so that it could not clean up after its job.
+        if code < 0 or sys.platform != "linux":
+            # The supervisor was killed, or is not told of orphans: it could not clean up after its job.
             await asyncio.to_thread(processes.kill_marked, protocol.ENV_POD_UID, [self._pod.uid])
+        if code < 0:
             code = KILLED_EXIT if code == -signal.SIGKILL else 128 - code
         message = b""
         with contextlib.suppress(OSError):

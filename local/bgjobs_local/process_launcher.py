@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,7 @@ from bgjobs_local import processes
 from bgjobs_local.controller import KILLED_EXIT, UNKNOWN, Do, KubeJob, Pod, plan, recovered, with_pod
 from bgjobs_local.pods import new_pod_name
 from bgjobs_local.quantity import memory_bytes
-from bgjobs_operator.launcher import Gone, LaunchRefusedError, Listed, Refusal, Seen
+from bgjobs_operator.launcher import Gone, LauncherUnreachableError, LaunchRefusedError, Listed, Refusal, Seen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from bgjobs_operator.launcher import KubeJobView, PodView
 
 _FAILED_TO_START: Final = 128  # what a container runtime says of a command that it cannot start
+# The machine has no room for a process at the moment: not the job's fault.
+_SHORT_OF: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_KEEP_SECONDS: Final = 7 * 86400  # as ttlSecondsAfterFinished on a cluster
 
 log: Any = structlog.get_logger(__name__)
 
@@ -61,10 +66,15 @@ class ProcessLauncher:
         self._watchers: list[tuple[str, asyncio.Queue[Seen | Gone]]] = []
         self._poked = asyncio.Event()
         self._draining = False
+        self._making = asyncio.Lock()  # a pod is being started
+        self._unwritten: set[tuple[str, str]] = set()
 
     async def load(self) -> int:
         """Take up what an earlier run has left; how many pods were lost with it."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self._kubelet.forget_all)
+        for path in self._folder.glob("*.new"):
+            path.unlink()
         now, lost = self._clock(), list[str]()
         for path in sorted(self._folder.glob("*.json")):
             try:
@@ -72,6 +82,9 @@ class ProcessLauncher:
             except msgspec.MsgspecError as error:
                 log.warning("a KubeJob's file cannot be read, so its job is lost", file=str(path), error=str(error))
                 path.unlink()
+                continue
+            if job.finished and job.ended_at < now - _KEEP_SECONDS:
+                path.unlink()  # nobody knows of it any more, or it would have been retired
                 continue
             if job.running:
                 lost.append(job.running.uid)
@@ -93,7 +106,11 @@ class ProcessLauncher:
         if known := self._jobs.get(key):
             return known.uid
         made = _kube_job(job, queue, str(uuid.uuid4()), self._clock())
-        self._keep(made)
+        try:
+            self._write(made)
+        except OSError as error:  # it is not there as long as it is not written down
+            raise LauncherUnreachableError(f"{self._folder} cannot be written: {error}") from error
+        self._remember(made)
         self._poked.set()
         return made.uid
 
@@ -142,6 +159,8 @@ class ProcessLauncher:
         """Take every KubeJob on, step by step, until cancelled."""
         while True:
             self._poked.clear()
+            for key in list(self._unwritten):
+                self._keep(self._jobs[key])
             soonest: float | None = None
             for key in list(self._open):
                 at = await self._step(key)
@@ -154,23 +173,28 @@ class ProcessLauncher:
     async def shut_down(self, grace_seconds: float) -> None:
         """End all pods, as when a node is drained: their attempts are not charged, and start over next time."""
         self._draining = True
-        tasks = [*self._tasks.values()]
-        await asyncio.gather(*(pod.stop(grace_seconds) for pod in list(self._pods.values())))
+        async with self._making:  # one that is being started is to be among them
+            pods, tasks = list(self._pods.values()), list(self._tasks.values())
+        await asyncio.gather(*(pod.stop(grace_seconds) for pod in pods))
         if tasks:
             await asyncio.wait(tasks)
 
     async def kill(self) -> None:
         """End all pods now."""
         self._draining = True
-        await asyncio.gather(*(pod.kill() for pod in list(self._pods.values())))
+        async with self._making:
+            pods = list(self._pods.values())
+        await asyncio.gather(*(pod.kill() for pod in pods))
 
     async def _step(self, key: tuple[str, str]) -> float | None:
         """One step of a KubeJob; when to look again, if at a time."""
         job = self._jobs[key]
         step = plan(job, self._clock(), self._back_off)
         match step.do:
-            case Do.START if not self._draining:
-                await self._start(job)
+            case Do.START:
+                async with self._making:
+                    if not self._draining:
+                        await self._start(job)
             case Do.COMPLETE:
                 self._keep(msgspec.structs.replace(job, complete=True))
             case Do.FAIL:
@@ -179,7 +203,7 @@ class ProcessLauncher:
                 self._stop(job)
             case Do.REMOVE:
                 self._forget(job)
-            case Do.START | Do.WAIT | Do.NOTHING:
+            case Do.WAIT | Do.NOTHING:
                 pass
         return step.at
 
@@ -187,12 +211,19 @@ class ProcessLauncher:
         pod = Pod(name=new_pod_name(job.name), uid=str(uuid.uuid4()))
         # Written down first: whatever happens next, this pod is accounted for.
         job = with_pod(job, pod)
-        self._keep(job)
+        try:
+            self._write(job)
+        except OSError as error:
+            log.warning("no pod is started: the KubeJob cannot be written down", job=job.job_id, error=str(error))
+            self._look_again()
+            return
+        self._remember(job)
         try:
             process = await self._kubelet.start(job, pod)
         except OSError as error:
-            log.exception("a pod cannot be started", job=job.job_id)
-            self._ended(job, pod, _FAILED_TO_START, "StartError", f"{self._kubelet.python}: {error}")
+            log.warning("a pod cannot be started", job=job.job_id, error=str(error))
+            words = f"{self._kubelet.python}: {error}"
+            self._ended(job, pod, _FAILED_TO_START, "StartError", words, disrupted=error.errno in _SHORT_OF)
             return
         self._pods[pod.uid] = process
         self._tasks[pod.uid] = asyncio.create_task(self._follow(job, pod, process), name=pod.name)
@@ -211,12 +242,14 @@ class ProcessLauncher:
             self._stopping.pop(pod.uid, None)
             self._poked.set()
 
-    def _ended(self, job: KubeJob, pod: Pod, exit_code: int, reason: str, message: str) -> None:
+    def _ended(
+        self, job: KubeJob, pod: Pod, exit_code: int, reason: str, message: str, *, disrupted: bool = False
+    ) -> None:
         self._kubelet.forget(pod)
         now = self._jobs.get((job.namespace, job.name))
         if now is None or now.uid != job.uid:
             return
-        disrupted = self._draining and not now.deleting and exit_code != protocol.EXIT_SUCCESS
+        disrupted = disrupted or (self._draining and not now.deleting and exit_code != protocol.EXIT_SUCCESS)
         ended = msgspec.structs.replace(
             pod, ended_at=self._clock(), exit_code=exit_code, reason=reason, message=message, disrupted=disrupted
         )
@@ -230,12 +263,25 @@ class ProcessLauncher:
         self._stopping[pod.uid] = asyncio.create_task(self._pods[pod.uid].stop(job.grace_seconds))
 
     def _keep(self, job: KubeJob) -> None:
-        """Write it down, then tell whoever watches."""
-        key = (job.namespace, job.name)
+        """Take note of what has happened; if it cannot be written down now, then a moment later."""
+        try:
+            self._write(job)
+            self._unwritten.discard((job.namespace, job.name))
+        except OSError as error:
+            log.warning("a KubeJob cannot be written down", job=job.job_id, error=str(error))
+            self._unwritten.add((job.namespace, job.name))
+            self._look_again()
+        self._remember(job)
+
+    def _write(self, job: KubeJob) -> None:
         path = self._path(job)
         new = path.with_suffix(".new")
         new.write_bytes(msgspec.json.encode(job))
         new.rename(path)
+
+    def _remember(self, job: KubeJob) -> None:
+        """Have it in memory, and tell whoever watches."""
+        key = (job.namespace, job.name)
         self._jobs[key] = job
         if job.finished and not job.deleting:
             self._open.discard(key)
@@ -243,9 +289,18 @@ class ProcessLauncher:
             self._open.add(key)
         self._tell(Seen(job.view()))
 
+    def _look_again(self) -> None:
+        asyncio.get_running_loop().call_later(_LOOK_AGAIN_SECONDS, self._poked.set)
+
     def _forget(self, job: KubeJob) -> None:
         key = (job.namespace, job.name)
-        self._path(job).unlink(missing_ok=True)
+        try:
+            self._path(job).unlink(missing_ok=True)
+        except OSError as error:  # it would be there again after a restart
+            log.warning("a KubeJob cannot be forgotten", job=job.job_id, error=str(error))
+            self._look_again()
+            return
+        self._unwritten.discard(key)
         del self._jobs[key]
         self._open.discard(key)
         self._tell(Gone(job.view()))
@@ -266,6 +321,10 @@ def _kube_job(job: JobRecord, queue: QueueRecord, uid: str, now: float) -> KubeJ
         LaunchRefusedError: INVALID, with the words that an API server would have for it.
     """
     pod = queue.spec.pod
+    env = {str(one["name"]): str(one["value"]) for one in pod.env if "name" in one and "value" in one}
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise LaunchRefusedError(Refusal.INVALID, f"spec.pod.env: {name!r} cannot be a variable")
     limit = pod.resources.get("limits", {}).get("memory")
     try:
         memory = None if limit is None else memory_bytes(str(limit))
@@ -281,5 +340,5 @@ def _kube_job(job: JobRecord, queue: QueueRecord, uid: str, now: float) -> KubeJ
         grace_seconds=queue.spec.grace_seconds,
         created_at=now,
         memory_bytes=memory,
-        env={str(one["name"]): str(one["value"]) for one in pod.env if "name" in one and "value" in one},
+        env=env,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,10 @@ class Project:
         """Top-level packages and modules that could hold jobs."""
         found = {name for folder in self.path for name in _modules(folder)}
         return sorted(found - {"src"})
+
+    def shadowing(self) -> list[str]:
+        """Those that hide a module of Python, or bgjobs itself: whoever imports that gets the file."""
+        return [name for name in self.packages() if name in sys.stdlib_module_names or name == "bgjobs"]
 
     def approved_classes(self) -> list[str]:
         """Patterns for a queue: your own code, and the examples. Nobody else can send jobs here."""

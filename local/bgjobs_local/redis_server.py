@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import redis
 from redis import exceptions as rex
@@ -79,7 +80,7 @@ class RedisServer:
     @property
     def url(self) -> str:
         """For redis-py."""
-        return f"unix://{self._socket}"
+        return f"unix://{quote(self._socket)}"
 
     async def start(self) -> None:
         """Start it and wait until it has read its data.

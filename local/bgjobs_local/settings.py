@@ -26,6 +26,7 @@ class DevSettings:
         redis_server: the program to start; None: Valkey's wheel, or one on PATH.
         stop_seconds: what running jobs get to end in, when everything is stopped.
         hello: run an example job at once.
+        umask: of the jobs; ours lets nobody else read.
     """
 
     project: Path
@@ -41,3 +42,4 @@ class DevSettings:
     stop_seconds: float = 5.0
     hello: bool = False
     verbose: bool = False
+    umask: int = 0o022

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import click
+import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ MAX_LINE_CHARACTERS: Final = 2000
 _LABEL_WIDTH: Final = 30
 _COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
 # What would move the cursor or change the terminal; colours may pass.
-_CONTROL: Final = re.compile(r"\x1b\[[0-9;:?]*[^m0-9;:?]|\x1b[^\[]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"\x1b\[[0-9;:?]*[^m0-9;:?]|\x1b[^\[]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
 def short(job_id: str) -> str:
@@ -43,11 +43,11 @@ class Terminal:
     """Writes lines; implements `bgjobs_local.pods.Printer`.
 
     Attributes:
-        echo: takes a line with colours; `click.echo` drops them where they do not belong.
+        echo: takes a line with colours, as `Screen.line`.
         clock: seconds, for how many lines a second a job may print.
     """
 
-    echo: Callable[[str], object] = click.echo
+    echo: Callable[[str], object]
     clock: Callable[[], float] = time.monotonic
     _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict[tuple[str, str], _Stream])
 
@@ -57,12 +57,14 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """A line of our own that somebody should read."""
-        self.echo(f"{self._time()} {click.style(text, fg='yellow')}")
+        self.echo(f"{self._time()} {typer.style(text, fg='yellow')}")
 
     def job(self, label: str, job_id: str, text: str, *, good: bool | None = None) -> None:
         """What became of a job."""
         colour = {True: "green", False: "red", None: None}[good]
-        self.echo(f"{self._time()} {self._prefix(label, job_id)} {click.style(text, fg=colour, bold=True)}")
+        self.echo(
+            f"{self._time()} {self._prefix(label, job_id)} {typer.style(_CONTROL.sub('', text), fg=colour, bold=True)}"
+        )
 
     def feed(self, job: KubeJob, stream: str, data: bytes) -> None:
         """See `Printer.feed`."""
@@ -91,20 +93,20 @@ class Terminal:
         text = _CONTROL.sub("", line.decode(errors="replace"))
         if len(text) > MAX_LINE_CHARACTERS:
             text = f"{text[:MAX_LINE_CHARACTERS]} ..."
-        bar = click.style("│", fg="red" if stream == "stderr" else None, dim=stream != "stderr")
+        bar = typer.style("│", fg="red" if stream == "stderr" else None, dim=stream != "stderr")
         # A colour that the job has left on ends with its line.
-        self.echo(f"{self._time()} {self._prefix(job.label, job.job_id)} {bar} {text}{click.style('')}")
+        self.echo(f"{self._time()} {self._prefix(job.label, job.job_id)} {bar} {text}{typer.style('')}")
 
     def _tell_left_out(self, job: KubeJob, known: _Stream) -> None:
         if known.left_out:
             words = f"... {known.left_out:,} lines more: bgjobs logs {short(job.job_id)}"
-            self.echo(f"{self._time()} {self._prefix(job.label, job.job_id)} {click.style(words, dim=True)}")
+            self.echo(f"{self._time()} {self._prefix(job.label, job.job_id)} {typer.style(words, dim=True)}")
             known.left_out = 0
 
     def _prefix(self, label: str, job_id: str) -> str:
         colour = _COLOURS[zlib.crc32(job_id.encode()) % len(_COLOURS)]
         name = f"{label[: _LABEL_WIDTH - 7]} {short(job_id)}"
-        return click.style(f"{name:{_LABEL_WIDTH}}", fg=colour)
+        return typer.style(f"{name:{_LABEL_WIDTH}}", fg=colour)
 
     def _time(self) -> str:
-        return click.style(time.strftime("%H:%M:%S"), dim=True)
+        return typer.style(time.strftime("%H:%M:%S"), dim=True)

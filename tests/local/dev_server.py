@@ -66,9 +66,16 @@ class Dev:
     client: JobClient
 
     @classmethod
-    def start(cls, project: Path, *options: str) -> Self:
-        """Start it and wait until it is ready."""
+    def start(cls, project: Path, *options: str, output: int | None = None) -> Self:
+        """Start it and wait until it is ready.
+
+        Args:
+            project: the folder with code.
+            options: more of them; the last one of its kind holds.
+            output: descriptor to write to, in place of a file.
+        """
         output_file = project / "output.txt"
+        data = Path(options[options.index("--data") + 1]) if "--data" in options else project / ".bgjobs"
         command = [
             sys.executable,
             "-m",
@@ -80,16 +87,20 @@ class Dev:
             "-f",
             project / "queues.yaml",
         ]
-        with output_file.open("ab") as output:
+        with output_file.open("ab") as file:
             process = subprocess.Popen(
-                [*command, *options], stdout=output, stderr=subprocess.STDOUT, env=environment(), start_new_session=True
+                [*command, *options],
+                stdout=file if output is None else output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                start_new_session=True,
             )
         said: dict[str, Any] = {}
 
         def ready() -> bool:
             assert process.poll() is None, output_file.read_text()
             try:
-                said.update(json.loads((project / ".bgjobs/server.json").read_text()))
+                said.update(json.loads((data / "server.json").read_text()))
             except (OSError, ValueError):
                 return False
             return said["pid"] == process.pid

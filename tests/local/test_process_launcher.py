@@ -41,7 +41,7 @@ class TestProcessLauncher(Conformance):
                 path=[SHOP],
                 url=f"http://127.0.0.1:{port}",
                 tokens=tokens,
-                printer=Terminal(),
+                printer=Terminal(print),
                 memory=MemoryGuard(),
                 environ=dict(os.environ),
             )

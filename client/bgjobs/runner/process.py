@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bgjobs.runner.settings import ENV_JOB_PATH
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,7 +51,7 @@ def spawn(environ: Mapping[str, str]) -> Child:
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "bgjobs.runner.child", str(call_child), str(frames_child)],
-            environ,
+            _job_environ(environ),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, out_child, 1),
@@ -70,6 +72,11 @@ def spawn(environ: Mapping[str, str]) -> Child:
         os.set_blocking(fd, False)
     _spawned.append(pid)
     return Child(pid, out, err, frames, call)
+
+
+def _job_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    path = [part for part in (environ.get(ENV_JOB_PATH), environ.get("PYTHONPATH")) if part]
+    return {**environ, "PYTHONPATH": os.pathsep.join(path)} if path else dict(environ)
 
 
 _spawned: list[int] = []

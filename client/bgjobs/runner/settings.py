@@ -26,6 +26,8 @@ ENV_GRACE_SECONDS: Final = "BGJOBS_GRACE_SECONDS"
 ENV_TERMINATION_FILE: Final = "BGJOBS_TERMINATION_FILE"
 
 
+# Folders that the job's code is imported from, and the supervisor's is not; not in a pod.
+ENV_JOB_PATH: Final = "BGJOBS_JOB_PATH"
 # The descriptor of a pipe that ends with the launcher (see `lifeline`); not in a pod.
 ENV_LIFELINE: Final = "BGJOBS_LIFELINE_FD"
 
@@ -98,6 +100,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         seconds = float(grace)
     except ValueError:
         seconds = -1.0
-    if not 0 < seconds < float("inf"):
+    if not 0 <= seconds < float("inf"):
         raise ConfigurationError(f"{ENV_GRACE_SECONDS}={grace} is not a number of seconds")
     return settings._replace(grace=seconds)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import click
 import pytest
 
 from bgjobs.wire import State
@@ -71,6 +71,10 @@ def test_a_long_result_is_cut() -> None:
     assert len(told.text) < 200
 
 
+def _unstyled(line: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
 @dataclass
 class Screen:
     """Lines without their time and colours."""
@@ -79,7 +83,7 @@ class Screen:
     now: float = 0.0
 
     def terminal(self) -> Terminal:
-        return Terminal(lambda line: self.lines.append(click.unstyle(line)[9:]), lambda: self.now)
+        return Terminal(lambda line: self.lines.append(_unstyled(line)[9:]), lambda: self.now)
 
 
 KUBE_JOB = KubeJob(
@@ -124,6 +128,14 @@ def test_a_job_cannot_take_the_terminal_over() -> None:
     seen: list[str] = []
     terminal = Terminal(seen.append, lambda: 0.0)
     terminal.feed(KUBE_JOB, "stdout", b"\x1b[2J\x1b]0;title\x07\x1b[31mred\x1b[0m\x00 \xff caf\xc3\xa9\r\n")
-    assert seen[0].removesuffix(click.style("")).endswith("\x1b[31mred\x1b[0m \ufffd café")
+    assert seen[0].removesuffix("\x1b[0m").endswith("\x1b[31mred\x1b[0m \ufffd café")
     assert "\x1b[2J" not in seen[0]
     assert "\x1b]" not in seen[0]
+
+
+def test_nor_can_what_it_raises() -> None:
+    seen: list[str] = []
+    Terminal(seen.append).job("A.b", JOB.id, "failed: \x1b]0;owned\x07 \x9b2J")
+    assert "\x1b]" not in seen[0]
+    assert "\x9b" not in seen[0]
+    assert "owned" in seen[0]

@@ -12,7 +12,7 @@ from bgjobs.runner.ending import SENT_AWAY, STOPPED, TIMED_OUT, Plan, Situation,
 from bgjobs.runner.frames import FrameReader
 from bgjobs.runner.job_code import is_approved
 from bgjobs.runner.outcome import Ended, Report, decide
-from bgjobs.runner.settings import Settings
+from bgjobs.runner.settings import Settings, read_settings
 from bgjobs.runner.starting import Answer, Course, next_step
 
 SETTINGS = Settings("http://localhost", "token", "team-a", "id", "kube", "pod", "name")
@@ -162,3 +162,12 @@ def test_frames_come_in_any_pieces_and_nonsense_does_no_harm() -> None:
         assert reader.open
         reader.feed(b"")
         assert not reader.open
+
+
+def test_a_queue_may_give_no_grace_at_all() -> None:
+    environ = {
+        "BGJOBS_URL": "http://api", "BGJOBS_NAMESPACE": "shop", "BGJOBS_JOB_ID": "1", "BGJOBS_KUBE_UID": "k",
+        "BGJOBS_POD_UID": "p", "BGJOBS_POD_NAME": "n", "BGJOBS_GRACE_SECONDS": "0",
+    }  # fmt: skip
+    settings = read_settings(environ)
+    assert (settings.grace, settings.stop_grace) == (0, 0)

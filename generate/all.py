@@ -15,6 +15,7 @@ import command
 import custom_resources
 import lifecycle
 import openapi
+import queues
 import redis_keys
 import values
 import values_schema
@@ -29,6 +30,7 @@ PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
     custom_resources.files,
     lifecycle.files,
     openapi.files,
+    queues.files,
     redis_keys.files,
     values_schema.files,
     values.files,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bgjobs import local_server
 from bgjobs.errors import ConfigurationError
 from bgjobs.protocol import ENV_TOKEN_FILE, ENV_URL, TOKEN_FILE
 from bgjobs.server import Address, TokenFile, parse_url
@@ -15,17 +16,24 @@ if TYPE_CHECKING:
 ENV_TOKEN: Final = "BGJOBS_TOKEN"  # noqa: S105 - a name, not a secret
 
 
-def find_server(url: str | None, environ: Mapping[str, str]) -> Address:
-    """The server of this argument, else of `BGJOBS_URL`.
+def find_server(url: str | None, environ: Mapping[str, str], folder: Path | None = None) -> Address:
+    """The server of this argument, else of `BGJOBS_URL`, else a `bgjobs dev` that runs in the folder or above it.
+
+    Args:
+        url: as the program gives it.
+        environ: of the process.
+        folder: default: the current one.
 
     Raises:
-        ConfigurationError: if neither is given, or it is not a URL.
+        ConfigurationError: if there is none of them, or it is not a URL.
     """
     found = url or environ.get(ENV_URL)
+    if not found and (local := local_server.find(folder or Path.cwd())) and local.url and local.alive:
+        found = local.url
     if not found:
         raise ConfigurationError(
-            f"no server: set {ENV_URL}, as in {ENV_URL}=http://bgjobs-api.bgjobs.svc, or give url= "
-            "(`bgjobs dev` prints the URL of a local one)"
+            f"no server: set {ENV_URL}, as in {ENV_URL}=http://bgjobs-api.bgjobs.svc, or give url=, or start "
+            "`bgjobs dev` in this folder"
         )
     return parse_url(found)
 

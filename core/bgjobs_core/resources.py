@@ -93,8 +93,8 @@ class RequestStatus(_Resource):
 class PriorityClasses(_Resource):
     """Which PriorityClass a pod gets."""
 
-    low: Annotated[str, StringConstraints(max_length=253)] = "bgjobs-low"
-    high: Annotated[str, StringConstraints(max_length=253)] = "bgjobs-high"
+    low: Annotated[str, StringConstraints(max_length=253)] = Field(default="bgjobs-low", description="Of priority 0.")
+    high: Annotated[str, StringConstraints(max_length=253)] = Field(default="bgjobs-high", description="Of priority 1.")
 
 
 class Retention(_Resource):
@@ -143,8 +143,10 @@ class QueueSpec(_Resource):
         description="Images that a request may choose, as patterns: registry.example/shop:*",
     )
     priority_classes: PriorityClasses = PriorityClasses()
-    default_max_retries: int = Field(default=3, ge=0, le=100)
-    default_timeout_seconds: float = Field(default=3600, gt=0, le=2592000)
+    default_max_retries: int = Field(default=3, ge=0, le=100, description="Of jobs that do not say it.")
+    default_timeout_seconds: float = Field(
+        default=3600, gt=0, le=2592000, description="Of one attempt, for jobs that do not say it."
+    )
     pending_deadline_seconds: int = Field(
         default=1800,
         ge=10,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -62,6 +63,8 @@ def dev(
     interpreter = sys.executable if python is None else shutil.which(python)
     if interpreter is None:
         raise LocalModeError(f"--python {python}: there is no such program")
+    if python is not None:
+        _check_interpreter(interpreter)
     project = project.resolve()
     settings = DevSettings(
         project=project,
@@ -79,6 +82,14 @@ def dev(
         umask=os.umask(0o077),  # our data is nobody else's; the jobs keep theirs
     )
     _run(settings)
+
+
+def _check_interpreter(python: str) -> None:
+    """Jobs need the runner, and a queue of pending ones would not say so."""
+    done = subprocess.run([python, "-P", "-c", "import bgjobs.runner"], capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["it cannot be started"])[-1]
+        raise LocalModeError(f"--python {python} cannot run jobs: {why}; install bgjobs for it (no extra is needed)")
 
 
 def _run(settings: DevSettings) -> None:

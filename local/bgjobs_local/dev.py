@@ -7,22 +7,25 @@ import contextlib
 import errno
 import os
 import resource
+import shutil
 import signal
 import socket
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bgjobs.ids import new_job_id
-from bgjobs.wire import EnqueueRequest
+from bgjobs.wire import OWNED, WAITING, EnqueueRequest
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.deps import Deps
 from bgjobs_api.enqueue import enqueue, wanted
 from bgjobs_api.problems import ProblemError
 from bgjobs_api.redis_state import RealRedisState
-from bgjobs_core import log_setup, redis_door
+from bgjobs_core import keys, log_setup, redis_door
 from bgjobs_core.resources import QUEUES, QueueSpec
 from bgjobs_core.store import Store
 from bgjobs_core.wake import Doorbell
@@ -291,25 +294,31 @@ class _Machine:
     async def _greet(self, lost: int, *, there: bool) -> None:
         say, project = self._terminal.echo, self._resources.project
         packages = ", ".join(project.packages())
+        port = self._listening.getsockname()[1]
         say(f"bgjobs dev   {self._url}")
-        say(f"  jobs of    {packages or 'no package yet: put one'} in {project.folder}, and of {EXAMPLES}")
+        if self._settings.port is None and port != PORT:
+            self._terminal.warn(f"port {PORT} is taken, so it is {port}")
+        mine = f"{packages} in {project.folder}" if packages else f"nothing yet in {project.folder}"
+        say(f"  jobs of    {mine}, and of {EXAMPLES}")
         queues = [
-            f"{name} ({obj['spec'].get('maxConcurrent', 10)} at once)"
-            for (_, name), obj in self._resources.queues().items()
+            f"{name if namespace == self._settings.namespace else f'{namespace}/{name}'} "
+            f"({obj['spec'].get('maxConcurrent', 10)} at once)"
+            for (namespace, name), obj in self._resources.queues().items()
         ]
         say(f"  queues     {', '.join(queues)}")
         say(f"  data       {self._data.path}{', of earlier runs' if there else ''}")
-        say(f"  try        bgjobs run {EXAMPLES}.Hello greet '[\"Ada\"]'")
+        say(f"  try        {_command()} run {EXAMPLES}.Hello greet '[\"Ada\"]'")
+        say(f"  programs   BGJOBS_URL={self._url} (not needed in this folder)")
         say(f"  {NO_SIGN_IN}")
         say("  Ctrl-C stops everything; jobs that run then start over next time.")
         if lost:
             self._terminal.warn(f"{lost} jobs were running when this was killed: their attempts are lost")
-        waiting = 0
-        for key in await self._store.queue_keys():
-            load = await self._store.queue_load(key)
-            waiting += load.queued
-        if waiting:
-            self._terminal.say(f"{waiting} jobs of an earlier run are waiting and go on")
+        left = 0
+        for namespace in self._namespaces:
+            for state in WAITING | OWNED:
+                left += await self._store.index_size(keys.by_state(namespace, state))
+        if left:
+            self._terminal.say(f"jobs of an earlier run that go on: {left}")
 
     async def _enqueue_hello(self) -> None:
         body = EnqueueRequest.model_validate(
@@ -354,6 +363,15 @@ class _Machine:
         if not ending.done():
             await self._launcher.kill()
         await ending
+
+
+def _command() -> str:
+    """How to type the command: by its name where a shell finds it."""
+    ours = Path(sys.executable).with_name("bgjobs")
+    found = shutil.which("bgjobs")
+    if found is not None and Path(found).resolve() == ours.resolve():
+        return "bgjobs"
+    return str(ours.relative_to(Path.cwd())) if ours.is_relative_to(Path.cwd()) else str(ours)
 
 
 def _reason(error: BaseException) -> BaseException:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.wire import TERMINAL, Failure, Phase, State
+from bgjobs.wire import TERMINAL, Failure, Outcome, Phase, State
 from bgjobs_core import keys
 from bgjobs_core.redis_door import StoreError
 
@@ -54,9 +54,11 @@ def news(before: Known | None, job: JobRecord) -> News | None:
     if job.state is State.STOPPING:
         return News("told to stop")
     if job.phase == Phase.RETRYING:
-        return News(f"attempt {job.attempt} of {job.max_retries + 1}: {_why(job)}; it is tried again", good=False)
+        # A disruption is not charged; whether another attempt follows is otherwise told by its number.
+        again = job.attempt <= job.max_retries or job.reason == Outcome.DISRUPTED
+        return News(f"{_attempt(job)}: {_why(job)}{'; it is tried again' if again else ''}", good=False)
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
-        return News(f"attempt {job.attempt} of {job.max_retries + 1}" if job.attempt > 1 else "started")
+        return News(_attempt(job) if job.attempt > 1 else "started")
     if before is None and job.state is State.QUEUED:
         return News("queued")
     return None
@@ -72,6 +74,12 @@ def _end(job: JobRecord) -> News:
     if job.state is State.CANCELLED:
         return News(f"cancelled{f' by {job.stopped_by}' if job.stopped_by else ''}")
     return News(f"failed: {_why(job)}", good=False)
+
+
+def _attempt(job: JobRecord) -> str:
+    """As `attempt 2 of 4`; after disruptions there may be more of them than retries allow."""
+    most = job.max_retries + 1
+    return f"attempt {job.attempt} of {most}" if job.attempt <= most else f"attempt {job.attempt}"
 
 
 def _why(job: JobRecord) -> str:

@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "show": jobs.show,
     "logs": following.logs,
     "wait": following.wait,
+    "result": jobs.result,
     "cancel": jobs.cancel,
     "rerun": run.rerun,
     "queues": server.queues,

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.cli.exits import NoServerError, UsageError
+
+if TYPE_CHECKING:
+    from bgjobs.local_server import LocalServer
 
 NO_SERVER: Final = (
     "no server: start one here with `bgjobs dev`, or name one by BGJOBS_URL or --url, or let kubectl's current "
     "context be a cluster with bgjobs"
 )
-
-
-@dataclass(frozen=True)
-class LocalServer:
-    """What `bgjobs dev` wrote about itself.
-
-    Attributes:
-        path: the file.
-        url: of the server; None if the file cannot be used.
-        pid: of its process.
-        namespace: of its jobs.
-        alive: whether the process lives.
-    """
-
-    path: str
-    url: str | None = None
-    pid: int = 0
-    namespace: str | None = None
-    alive: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from bgjobs.cli import discovery, local_server
+from bgjobs import local_server
+from bgjobs.cli import discovery
 from bgjobs.cli.exits import NoServerError, NoTokenError
 from bgjobs.cli.kubectl import Kubectl, KubectlError, find_kubectl
 from bgjobs.cli.text import clean

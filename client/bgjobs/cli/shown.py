@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli import durations, text
 from bgjobs.cli.shared_options import Format
-from bgjobs.wire import State
+from bgjobs.wire import Phase, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,15 +73,18 @@ def state_label(job: Job) -> str:
 
 
 def why(job: Job) -> str:
-    """The reason in a few words; without one, the error."""
-    if job.reason:
-        return text.clean(job.reason)
-    return text.clean(f"{job.error.type}: {job.error.message}") if job.error else ""
+    """Why it failed or is not running, in a few words: the error of its code, else the reason."""
+    if job.phase == Phase.RUNNING or job.state == State.SUCCEEDED:
+        return ""  # what an earlier attempt ended with
+    if job.error and (job.state == State.FAILED or job.phase == Phase.RETRYING):
+        return text.clean(f"{job.error.type}: {job.error.message}")
+    return text.clean(job.reason or "")
 
 
 def attempts_label(job: Job) -> str:
-    """As `2/4`; a job that never failed over has one at most."""
-    return f"{job.attempt}/{job.max_retries + 1}"
+    """As `2/4`; as `5` if disruptions, which are not charged, have made more of them."""
+    most = job.max_retries + 1
+    return f"{job.attempt}/{most}" if job.attempt <= most else str(job.attempt)
 
 
 def progress_bar(progress: Progress) -> str:

@@ -97,7 +97,7 @@ def _missing(name: str, error: ImportError) -> dict[str, Any]:
     module = name.rpartition(".")[0]
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and (module == missing or module.startswith(f"{missing}.")):
-        return failure(type(error).__name__, f"this image has no module {missing}, for {name}")
+        return failure(type(error).__name__, f"there is no module {missing} here, for {name}")
     return _failure(error, f"{module} cannot be imported: {error}")
 
 

@@ -9,6 +9,8 @@ import httpx2
 import pytest
 import yaml
 
+from bgjobs.cli import shown
+from bgjobs.wire import Job
 from tests.unit.cli.fakes import JOB_ID, JOBS, OTHER_ID, URL, job, log_part, problem, queue
 
 if TYPE_CHECKING:
@@ -427,3 +429,36 @@ def test_help_and_version(terminal: Terminal) -> None:
     page = terminal.run("--help").text
     assert "7   the time to wait has passed" in page
     assert "    bgjobs rerun last -f\n" in terminal.run("rerun", "-h").text
+
+
+def test_the_result_of_a_job(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", f"{ONE}/result", {"value": {"é": [1, None]}})
+    ran = terminal.run("result", JOB_ID)
+    assert (ran.code, json.loads(ran.out)) == (0, {"é": [1, None]})
+
+
+def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: FakeApi) -> None:
+    api.on("POST", JOBS, job())
+    api.on("GET", ONE, job(state="succeeded", attempt=1))
+    ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "-o", "json")
+    assert json.loads(ran.out)["state"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "failed", "reason": "BackoffLimitExceeded: reached", "error": ERROR}, "ValueError: no such month"),
+        ({"state": "launched", "phase": "retrying", "reason": "error", "error": ERROR}, "ValueError: no such month"),
+        ({"state": "launched", "phase": "running", "reason": "", "error": ERROR}, ""),
+        ({"state": "queued", "reason": "the queue is full"}, "the queue is full"),
+        ({"state": "failed", "reason": "its KubeJob was deleted"}, "its KubeJob was deleted"),
+    ],
+    ids=["failed", "retrying", "running again", "waiting", "lost"],
+)
+def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any], words: str) -> None:
+    assert shown.why(Job.model_validate(job(**changes))) == words
+
+
+def test_disruptions_make_more_attempts_than_retries_allow() -> None:
+    assert shown.attempts_label(Job.model_validate(job(attempt=2, max_retries=3))) == "2/4"
+    assert shown.attempts_label(Job.model_validate(job(attempt=5, max_retries=0))) == "5"

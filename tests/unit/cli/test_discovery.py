@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.cli import local_server
-from bgjobs.cli.discovery import ByFile, ByKubectl, ByUrl, Choice, Facts, LocalServer, decide
+from bgjobs import local_server
+from bgjobs.cli.discovery import ByFile, ByKubectl, ByUrl, Choice, Facts, decide
 from bgjobs.cli.exits import NoServerError, UsageError
+from bgjobs.local_server import LocalServer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,3 +137,16 @@ def test_backoff_doubles_up_to_a_limit() -> None:
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(header) == seconds
+
+
+def test_a_local_server_of_this_folder_is_found_while_it_runs(tmp_path: Path) -> None:
+    inner = tmp_path / "src" / "shop"
+    inner.mkdir(parents=True)
+    (tmp_path / ".bgjobs").mkdir()
+    file = tmp_path / ".bgjobs/server.json"
+    file.write_text(json.dumps({"url": "http://127.0.0.1:8701", "pid": os.getpid(), "namespace": "shop"}))
+    assert find_server(None, {}, inner).url == "http://127.0.0.1:8701"
+    assert find_server(None, {"BGJOBS_URL": "http://other"}, inner).host == "other"
+    file.write_text(json.dumps({"url": "http://127.0.0.1:8701", "pid": 2**22 + 1, "namespace": "shop"}))
+    with pytest.raises(ConfigurationError, match="bgjobs dev"):
+        find_server(None, {}, inner)

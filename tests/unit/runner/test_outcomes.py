@@ -147,7 +147,7 @@ def test_abort_ends_the_job_for_good(pod: Pod) -> None:
         ({"class": "sample_jobs.NotThere"}, "has no class NotThere"),
         ({"class": "sample_jobs.NOT_A_CLASS"}, "has a int, not a class"),
         ({"class": "sample_jobs.deeper.Sample"}, "sample_jobs.deeper"),
-        ({"class": "away.Sample", "approved_classes": ["away.*"]}, "this image has no module away"),
+        ({"class": "away.Sample", "approved_classes": ["away.*"]}, "there is no module away here"),
         ({"class": "lacking.Sample", "approved_classes": ["lacking.*"]}, "No module named 'not_installed'"),
         ({"class": "sample_jobs.NeedsArguments", "method": "run"}, "must work without arguments"),
         ({"class": "sample_jobs.Abstract", "method": "run"}, "is abstract"),

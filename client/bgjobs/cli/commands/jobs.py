@@ -1,5 +1,6 @@
-"""`list`, `show` and `cancel`."""
+"""`list`, `show`, `result` and `cancel`."""
 
+import json
 from typing import Annotated, Final
 
 import typer
@@ -96,7 +97,7 @@ def show(
 ) -> None:
     r"""Show everything about a job: its call, times, attempts, error with traceback, and result.
 
-    JSON and YAML are the job as the API gives it; its attempts and its result have URLs of their own there.
+    JSON and YAML are the job as the API gives it; `bgjobs result` gives what it returned.
 
     \b
     Examples:
@@ -121,6 +122,25 @@ def show(
         return shown.job_page(job, client.attempts(job.id), result, session.world.environ)
 
     shown.print_models([job], output, page, lambda one: one.id, many=False)
+
+
+def result(
+    session: Session,
+    word: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Of a job that has succeeded.", autocompletion=completion.job_ids),
+    ],
+) -> None:
+    r"""Print what a job returned, as JSON.
+
+    \b
+    Examples:
+      bgjobs result last | jq .invoices
+    """
+    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+
+    client = session.client()
+    print(json.dumps(client.result(lookup.ids(client, [word])[0]), indent=2, ensure_ascii=False))
 
 
 def cancel(

@@ -160,12 +160,22 @@ def _asked(
     for job in jobs:
         session.say(f"{job.cls}.{job.method} is {job.state} in queue {job.queue} of namespace {job.namespace}")
     world = session.world
-    shown.print_models(
-        jobs, output, lambda: shown.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
-    )
+
+    def show(found: "list[Job]") -> None:
+        shown.print_models(
+            found, output, lambda: shown.job_table(found, world.now(), world.environ), lambda job: job.id, many=False
+        )
+
+    # Ids are known now; the rest of a job that is waited for is worth more at its end.
+    at_end = wait and output != Format.NAME
+    if not at_end:
+        show(jobs)
     client = session.client(patient=True)
     if logs:
         return endings.follow_to_end(session, client, jobs[0].id)
     if wait:
-        return endings.wait(session, client, [job.id for job in jobs], limit)
+        code = endings.wait(session, client, [job.id for job in jobs], limit)
+        if at_end:
+            show([client.get(job.id) for job in jobs])
+        return code
     return None

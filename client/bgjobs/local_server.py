@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from bgjobs.cli.discovery import LocalServer
 from bgjobs.errors import ConfigurationError
 from bgjobs.server import parse_url
 
@@ -16,6 +16,25 @@ if TYPE_CHECKING:
 
 # Relative to the folder in which `bgjobs dev` was started.
 SERVER_FILE: Final = ".bgjobs/server.json"
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """What `bgjobs dev` wrote about itself.
+
+    Attributes:
+        path: the file.
+        url: of the server; None if the file cannot be used.
+        pid: of its process.
+        namespace: of its jobs.
+        alive: whether the process lives.
+    """
+
+    path: str
+    url: str | None = None
+    pid: int = 0
+    namespace: str | None = None
+    alive: bool = False
 
 
 def process_lives(pid: int) -> bool:

@@ -9,8 +9,10 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
+from pydantic import ValidationError
 
 from bgjobs_api.serve import serve
+from bgjobs_api.servers import PortError
 from bgjobs_api.settings import ApiSettings
 from bgjobs_core import log_setup
 
@@ -26,29 +28,44 @@ def _parser() -> argparse.ArgumentParser:
     )
     return argparse.ArgumentParser(
         prog="bgjobs-api",
-        description="The HTTP API of bgjobs, for programs and for the runners of jobs.",
+        description="The HTTP API of bgjobs, for programs and the runners of jobs, and the dashboard for people.",
         epilog=f"Settings come from the environment:\n{names}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Uvicorn raises the signal again when all is closed: the end that was asked for is no failure."""
-    sys.exit(0 if number == signal.SIGTERM else 128 + number)
+def _leave(number: int, _: FrameType | None = None) -> NoReturn:
+    """The end that was asked for is no failure."""
+    sys.exit(0 if number in {0, signal.SIGTERM} else 128 + number)
+
+
+def _settings() -> ApiSettings:
+    """From the environment; what is wrong in it is said in one line each, without the values: some are secrets."""
+    try:
+        return ApiSettings()
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_context=False, include_input=False):
+            name = f"BGJOBS_{one['loc'][0]}: ".upper() if one["loc"] else ""
+            sys.stderr.write(f"bgjobs-api: {name}{one['msg'].removeprefix('Value error, ')}\n")
+        sys.exit(2)
 
 
 def main() -> None:
     """Entry point."""
     _parser().parse_args()
-    settings = ApiSettings()
+    settings = _settings()
     log_setup.configure(settings.log_level, settings.log_format)
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     try:
-        asyncio.run(serve(settings))
+        number = asyncio.run(serve(settings))
+    except PortError as error:
+        log.error(str(error))  # noqa: TRY400 - it says all
+        sys.exit(1)
     except Exception:
         log.exception("the API ends")
         sys.exit(1)
+    _leave(number)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ log: Any = structlog.get_logger(__name__)
 ALLOW_SECONDS: Final = 10.0
 DENY_SECONDS: Final = 2.0
 MAX_CACHED: Final = 10_000
+_MAX_TOLD: Final = 8
 EVERYWHERE: Final = ""  # the namespace of a question about all of them
 
 
@@ -79,9 +81,13 @@ def refusal(caller: Identity, action: Action, namespace: str) -> str:
     where = f"in namespace {namespace!r}" if namespace else "in all namespaces"
     flags = f" --subresource={action.subresource}" if action.subresource else ""
     flags += f" --namespace {namespace}" if namespace else " --all-namespaces"
+    flags += f" --as {shlex.quote(caller.user)}"
+    # kubectl adds those of Kubernetes itself; hundreds of them would say nothing to anybody.
+    groups = [one for one in caller.groups if not one.startswith("system:")]
+    flags += "".join(f" --as-group {shlex.quote(one)}" for one in groups[:_MAX_TOLD])
     return (
         f"{caller.user} cannot {action.verb} {action.target} of {GROUP} {where}; ask an administrator for a Role, "
-        f"and check it with `kubectl auth can-i {action.verb} {action.resource}.{GROUP}{flags} --as {caller.user}`"
+        f"and check it with `kubectl auth can-i {action.verb} {action.resource}.{GROUP}{flags}`"
     )
 
 

@@ -75,12 +75,12 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-def _application(lifespan: Lifespan[FastAPI] | None = None) -> Api:
+def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = True) -> Api:
     app = Api(
         title="bgjobs",
         version=_API_VERSION,
         description=_DESCRIPTION,
-        openapi_url=OPENAPI_PATH,
+        openapi_url=OPENAPI_PATH if runners else None,
         # Their pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
@@ -88,7 +88,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None) -> Api:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for part in (jobs.router, queues.router, runner.router, health.router):
+    for part in (jobs.router, queues.router, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)
     app.add_middleware(SameOrigin)
@@ -96,9 +96,14 @@ def _application(lifespan: Lifespan[FastAPI] | None = None) -> Api:
     return app
 
 
-def create_app(deps: Deps, lifespan: Lifespan[FastAPI] | None = None, *, pages: bool = False) -> FastAPI:
-    """The application on these dependencies, with the dashboard if `pages`."""
-    app = _application(lifespan)
+def create_app(
+    deps: Deps, lifespan: Lifespan[FastAPI] | None = None, *, pages: bool = False, runners: bool = True
+) -> FastAPI:
+    """The application on these dependencies, with the dashboard if `pages`.
+
+    Without `runners`, their endpoints are missing and so is the document of the API, which describes them.
+    """
+    app = _application(lifespan, runners=runners)
     app.state.deps = deps
     if pages:
         dashboard.install(app)

@@ -33,15 +33,18 @@ async def identify(
 ) -> Identity:
     """The caller; 401 without a good token."""
     deps = deps_of(request)
+    if len(request.headers.getlist("Authorization")) > 1:
+        # Which of them whoever stands before us has looked at, nobody knows.
+        raise _unauthorized(request, "the header Authorization stands there twice", ', error="invalid_request"')
     if credentials is None:
         if deps.anonymous is None:
-            raise _unauthorized("a token is needed: `Authorization: Bearer ...`", "")
+            raise _unauthorized(request, "a token is needed: `Authorization: Bearer ...`", "")
         request.state.user = deps.anonymous.user
         return deps.anonymous
     try:
         caller = await deps.authenticator.identify(credentials.credentials, deps.clock())
     except UnauthenticatedError as error:
-        raise _unauthorized(str(error), ', error="invalid_token"') from error
+        raise _unauthorized(request, str(error), ', error="invalid_token"') from error
     except KeysUnavailableError as error:
         raise unavailable(
             "keys_unavailable", f"tokens cannot be verified at the moment: {error}", error.seconds
@@ -50,7 +53,8 @@ async def identify(
     return caller
 
 
-def _unauthorized(detail: str, error: str) -> ProblemError:
+def _unauthorized(request: Request, detail: str, error: str) -> ProblemError:
+    request.state.refused = detail
     return ProblemError(
         HTTPStatus.UNAUTHORIZED,
         "unauthenticated",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from bgjobs_api.redis_state import MemoryGate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from bgjobs_api.access import Action
     from bgjobs_api.clock import Clock, Moment
     from bgjobs_api.identity import Identity
@@ -44,7 +46,9 @@ class Deps:
         store: the one of core, on a real Redis or on fakeredis.
         namespaces: those that may have jobs; lists without a namespace go over them.
         notice: a sentence that every page shows on top, "" for none.
-        anonymous: who calls without a token; None: nobody may. Only local mode has one.
+        anonymous: who calls without a token; None: nobody may. Local mode has one, and a trial.
+        sign_in: whether people sign in and out at a proxy in front, which has `/oauth2/`.
+        doubts: more that /readyz should warn of.
     """
 
     store: Store
@@ -55,6 +59,8 @@ class Deps:
     namespaces: tuple[str, ...]
     notice: str = ""
     anonymous: Identity | None = None
+    sign_in: bool = False
+    doubts: Callable[[], Sequence[str]] = tuple[str, ...]
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:

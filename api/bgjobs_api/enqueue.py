@@ -21,15 +21,18 @@ def wanted(body: EnqueueRequest, caller: Identity) -> Wanted:
     """What was asked for.
 
     Raises:
-        ProblemError: 422 if the parameters are too large.
+        ProblemError: 422 if the parameters are too large, or no namespace is named by one who belongs to none.
     """
+    namespace = body.namespace or caller.namespace
+    if not namespace:
+        raise invalid("namespace", "is needed: you belong to none")
     try:
         parameters = strict_json.dumps(body.parameters, "parameters")
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
     return Wanted(
         id=body.id,
-        namespace=body.namespace or caller.namespace,
+        namespace=namespace,
         queue=body.queue,
         cls=body.cls,
         method=body.method,

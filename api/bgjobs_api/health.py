@@ -43,9 +43,10 @@ async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness
         problems["redis"] = f"Redis did not answer within {patience:g} s"
     except StoreError as error:
         problems["redis"] = str(error)
-    if not deps.authenticator.ready:
+    # Whether people can sign in is no reason to take the runners' endpoints of this pod away: `doubts` tells it.
+    if not deps.authenticator.ready and not deps.sign_in:
         problems["kubernetes"] = "the keys that verify tokens were not read yet"
-    return Readiness(problems, warnings)
+    return Readiness(problems, [*warnings, *deps.doubts()])
 
 
 @router.get("/healthz", summary="Does the process live?")

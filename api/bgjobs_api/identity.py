@@ -1,7 +1,8 @@
 """Who calls: ServiceAccount tokens of the cluster, verified offline with the keys that it publishes.
 
 A token is worth what it says until it expires, even if its pod is gone: the job's record, not the token,
-says which pod may speak for a job.
+says which pod may speak for a job. What holds for tokens of every issuer is here too; those of people are in
+`id_tokens`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bgjobs.protocol import AUDIENCE
 from bgjobs_core.kube import KubeError, part, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from bgjobs_api.clock import Moment
     from bgjobs_core.kube import Object
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 log: Any = structlog.get_logger(__name__)
 
 ALGORITHMS: Final = ("RS256", "ES256")
-_KEY_TYPES: Final = frozenset({"RSA", "EC"})
+# Which kind of key each algorithm takes: a key of another kind never verifies with it.
+_KEY_TYPES: Final = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
+_MIN_RSA_BITS: Final = 2048
 MAX_TOKEN_BYTES: Final = 16 * 1024
 # As Kubernetes itself allows for clocks that disagree.
 LEEWAY_SECONDS: Final = 60
@@ -44,9 +47,9 @@ class Identity:
     """A caller, as Kubernetes knows it.
 
     Attributes:
-        user: as `system:serviceaccount:shop:web`.
-        groups: those that Kubernetes gives to every ServiceAccount.
-        namespace: of the ServiceAccount.
+        user: as `system:serviceaccount:shop:web` or `oidc:ada@example.com`.
+        groups: for a ServiceAccount those that Kubernetes gives to every one.
+        namespace: of the ServiceAccount; "" for a person, who belongs to none.
         pod_name: of the pod that the token is bound to; None if it is bound to none.
         pod_uid: likewise.
     """
@@ -78,9 +81,13 @@ class KeysUnavailableError(Exception):
         self.seconds = seconds
 
 
+class KeysUnreadableError(Exception):
+    """The issuer of tokens does not say which keys are its own, or says nonsense."""
+
+
 @dataclass(frozen=True)
 class IssuerKeys:
-    """What the cluster says of its tokens."""
+    """What an issuer says of its tokens."""
 
     issuer: str
     keys: Mapping[str, jwk.Key]
@@ -95,24 +102,49 @@ def read_keys(configuration: Object, key_set: Object) -> IssuerKeys:
     issuer = configuration.get("issuer")
     if not isinstance(issuer, str) or not issuer:
         raise ValueError("the API server's openid-configuration names no issuer")
+    return IssuerKeys(issuer, usable_keys(key_set, "the API server"))
+
+
+def usable_keys(key_set: Object, whose: str) -> dict[str, jwk.Key]:
+    """Those of a JWK set that verify signatures, by their `kid`.
+
+    Args:
+        key_set: the document.
+        whose: as `the API server`.
+
+    Raises:
+        ValueError: if there is none.
+    """
     keys: dict[str, jwk.Key] = {}
     for entry in parts(key_set, "keys"):
         kid = entry.get("kid")
-        if not isinstance(kid, str) or entry.get("kty") not in _KEY_TYPES or entry.get("use", "sig") != "sig":
+        if not isinstance(kid, str) or entry.get("use", "sig") != "sig" or entry.get("kty") not in _KEY_TYPES.values():
             continue
         try:
-            keys[kid] = jwk.import_key(cast("Any", entry))
+            key = jwk.import_key(cast("Any", entry))
         except (JoseError, ValueError, TypeError, KeyError) as error:
-            log.warning("a key of the API server cannot be used", kid=kid, error=str(error))
+            log.warning("a published key cannot be used", whose=whose, kid=kid, error=str(error))
+            continue
+        if isinstance(key, jwk.RSAKey) and key.public_key.key_size < _MIN_RSA_BITS:
+            log.warning("a published key is too short", whose=whose, kid=kid)
+            continue
+        keys[kid] = key
     if not keys:
-        raise ValueError("the API server publishes no key that we can use")
-    return IssuerKeys(issuer, keys)
+        raise ValueError(f"{whose} publishes no key that we can use")
+    return keys
 
 
 async def fetch_keys(kube: Kube) -> IssuerKeys:
-    """Ask the API server. Raises KubeError or ValueError."""
-    configuration = await kube.request("GET", "/.well-known/openid-configuration")
-    return read_keys(configuration, await kube.request("GET", "/openid/v1/jwks"))
+    """Ask the API server.
+
+    Raises:
+        KeysUnreadableError: without a useful answer.
+    """
+    try:
+        configuration = await kube.request("GET", "/.well-known/openid-configuration")
+        return read_keys(configuration, await kube.request("GET", "/openid/v1/jwks"))
+    except (KubeError, ValueError) as error:
+        raise KeysUnreadableError(str(error)) from error
 
 
 def verify(token: str, known: IssuerKeys, wall: float) -> Identity:
@@ -122,18 +154,7 @@ def verify(token: str, known: IssuerKeys, wall: float) -> Identity:
         UnauthenticatedError: if it is not a good token of this cluster for us.
         UnknownKeyError: if it names another key.
     """
-    if len(token) > MAX_TOKEN_BYTES:
-        _refuse("it is too long")
-
-    def find(signed: Any) -> jwk.Key:
-        kid = signed.headers().get("kid")
-        if not isinstance(kid, str):
-            _refuse("its header names no key (kid)")
-        if kid not in known.keys:
-            raise UnknownKeyError(kid)
-        return known.keys[kid]
-
-    registry = jwt.JWTClaimsRegistry(
+    expected = jwt.JWTClaimsRegistry(
         now=int(wall),
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": known.issuer},
@@ -142,26 +163,63 @@ def verify(token: str, known: IssuerKeys, wall: float) -> Identity:
         nbf={"essential": True},
         sub={"essential": True},
     )
+    return _identity(read_token(token, known, ALGORITHMS, expected).claims)
+
+
+def read_token(
+    token: str, known: IssuerKeys, algorithms: Collection[str], expected: jwt.JWTClaimsRegistry
+) -> jwt.Token:
+    """Header and claims of a token that its issuer has signed, and that says what is expected.
+
+    Whatever the header offers for finding a key (`jwk`, `jku`, `x5u`, `x5c`) is not looked at.
+
+    Args:
+        token: as sent.
+        known: the issuer's keys.
+        algorithms: those that are let through.
+        expected: of the claims.
+
+    Raises:
+        UnauthenticatedError: for everything else.
+        UnknownKeyError: if it names another key.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        refuse("it is too long")
+
+    def find(signed: Any) -> jwk.Key:
+        header = signed.headers()
+        kid = header.get("kid")
+        if not isinstance(kid, str):
+            refuse("its header names no key (kid)")
+        if kid not in known.keys:
+            raise UnknownKeyError(kid)
+        key = known.keys[kid]
+        # The algorithm is the key's to choose and not the token's.
+        if key.key_type != _KEY_TYPES[header["alg"]] or key.get("alg", header["alg"]) != header["alg"]:
+            refuse("its key is not one for its algorithm")
+        return key
+
     try:
-        claims = jwt.decode(token, find, algorithms=ALGORITHMS).claims
-        registry.validate(claims)
+        read = jwt.decode(token, find, algorithms=algorithms)
+        expected.validate(read.claims)
     except ExpiredTokenError as error:
         raise UnauthenticatedError("the token has expired") from error
     except ClaimError as error:
-        raise UnauthenticatedError(f"the token is not for us, or not yet or no longer good: {error.error}") from error
+        what = f"{error.error}, {error.claim}"
+        raise UnauthenticatedError(f"the token is not for us, or not yet or no longer good: {what}") from error
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UnauthenticatedError("it is not a token that this cluster has signed") from error
-    return _identity(claims)
+        raise UnauthenticatedError(f"it is not a token that {known.issuer} has signed") from error
+    return read
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
     subject = _SUBJECT.fullmatch(claims["sub"])
     if subject is None:
-        _refuse("its subject is no ServiceAccount")
+        refuse("its subject is no ServiceAccount")
     namespace, name = subject.groups()
     bound = part({"claims": claims}, "claims", "kubernetes.io")
     if bound.get("namespace") != namespace or part(bound, "serviceaccount").get("name") != name:
-        _refuse("its subject and its claim kubernetes.io disagree")
+        refuse("its subject and its claim kubernetes.io disagree")
     pod_name, pod_uid = _pod(part(bound, "pod")) if "pod" in bound else (None, None)
     return Identity(
         user=claims["sub"],
@@ -175,20 +233,32 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
 def _pod(pod: Object) -> tuple[str, str]:
     name, uid = pod.get("name"), pod.get("uid")
     if not isinstance(name, str) or not isinstance(uid, str) or not name or not uid:
-        _refuse("its claim kubernetes.io names a pod without name or uid")
+        refuse("its claim kubernetes.io names a pod without name or uid")
     return name, uid
 
 
-def _refuse(why: str) -> NoReturn:
+def refuse(why: str) -> NoReturn:
+    """Raises UnauthenticatedError."""
     raise UnauthenticatedError(f"the token cannot be used: {why}")
 
 
 class KeyRing:
-    """The keys as last read. What was read stays good while Kubernetes is away."""
+    """An issuer's keys as last read. What was read stays good while the issuer is away.
 
-    def __init__(self, fetch: Callable[[], Awaitable[IssuerKeys]]) -> None:
+    Args:
+        fetch: reads them; raises KeysUnreadableError.
+        whose: as `Kubernetes`.
+
+    Attributes:
+        keys: None until they were read once.
+        trouble: why they could not be read the last time; "" if they were.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[IssuerKeys]], whose: str = "Kubernetes") -> None:
         self.keys: IssuerKeys | None = None
+        self.trouble = ""
         self._fetch = fetch
+        self._whose = whose
         self._tried_at: float | None = None
         self._read_at: float | None = None
         self._lock = asyncio.Lock()
@@ -197,10 +267,16 @@ class KeyRing:
         """Read them if they are old, or none were ever read. Failures are logged; the old ones stay."""
         if self._read_at is not None and now.monotonic - self._read_at < REFRESH_SECONDS:
             return
+        if self._wait(now) > 0:
+            return
         try:
             await self.reload(now)
         except KeysUnavailableError as error:
-            log.warning("the keys of Kubernetes could not be read", error=str(error))
+            log.warning("keys could not be read", whose=self._whose, error=str(error))
+
+    def _wait(self, now: Moment) -> float:
+        """Seconds until the issuer may be asked again."""
+        return 0 if self._tried_at is None else self._tried_at + RELOAD_SECONDS - now.monotonic
 
     async def reload(self, now: Moment) -> None:
         """Read them now; many callers at once read them once.
@@ -212,15 +288,36 @@ class KeyRing:
         async with self._lock:
             if self.keys is not seen:
                 return
-            if self._tried_at is not None and now.monotonic - self._tried_at < RELOAD_SECONDS:
-                left = self._tried_at + RELOAD_SECONDS - now.monotonic
-                raise KeysUnavailableError("the keys of Kubernetes were read, or asked for, just now", left)
+            if (left := self._wait(now)) > 0:
+                raise KeysUnavailableError(f"the keys of {self._whose} were read, or asked for, just now", left)
             self._tried_at = now.monotonic
             try:
                 self.keys = await self._fetch()
-            except (KubeError, ValueError) as error:
-                raise KeysUnavailableError(str(error), RELOAD_SECONDS) from error
+            except KeysUnreadableError as error:
+                self.trouble = str(error)
+                raise KeysUnavailableError(self.trouble, RELOAD_SECONDS) from error
+            self.trouble = ""
             self._read_at = now.monotonic
+
+    async def known_to(self, verify: Callable[[IssuerKeys], Identity], now: Moment) -> Identity:
+        """What `verify` makes of a token with these keys, read anew if it names one that is not among them.
+
+        A key that we do not know may be a new one of the issuer. While that cannot be found out, the answer is
+        "not now" and not "no": a runner takes a no for good, and its job would fail.
+
+        Raises:
+            UnauthenticatedError: the token is not good.
+            KeysUnavailableError: that cannot be told now.
+        """
+        for reloaded in (False, True):
+            if self.keys is not None:
+                try:
+                    return verify(self.keys)
+                except UnknownKeyError:
+                    pass
+            if not reloaded:
+                await self.reload(now)
+        refuse(f"it is signed with a key that {self._whose} does not publish")
 
 
 class ServiceAccountTokens:
@@ -235,22 +332,5 @@ class ServiceAccountTokens:
         return self._ring.keys is not None
 
     async def identify(self, token: str, now: Moment) -> Identity:
-        """Who calls.
-
-        A key that we do not know may be a new one of the cluster. While that cannot be found out, the answer is
-        "not now" and not "no": a runner takes a no for good, and its job would fail.
-
-        Raises:
-            UnauthenticatedError: the token is not good.
-            KeysUnavailableError: that cannot be told now.
-        """
-        for reloaded in (False, True):
-            known = self._ring.keys
-            if known is not None:
-                try:
-                    return verify(token, known, now.wall)
-                except UnknownKeyError:
-                    pass
-            if not reloaded:
-                await self._ring.reload(now)
-        _refuse("it is signed with a key that this cluster does not publish")
+        """Who calls. Raises as `KeyRing.known_to`."""
+        return await self._ring.known_to(lambda known: verify(token, known, now.wall), now)

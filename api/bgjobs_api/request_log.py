@@ -17,7 +17,7 @@ _QUIET: Final = ("/healthz", "/readyz", "/runner/v1/")
 
 
 class RequestLog:
-    """Middleware: who asked for what, what was answered, and how long it took."""
+    """Middleware: who asked for what, what was answered, and how long it took; of who was not let in, why."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,5 +48,6 @@ class RequestLog:
                 path=path,
                 status=status,
                 user=state.get("user"),
+                **({"refused": state["refused"]} if "refused" in state else {}),
                 ms=round((time.monotonic() - began) * 1000, 1),
             )

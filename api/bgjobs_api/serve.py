@@ -1,18 +1,21 @@
-"""The application on a real Redis and a real Kubernetes, behind uvicorn."""
+"""The applications on a real Redis and a real Kubernetes, behind uvicorn."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import uvicorn
+import structlog
 
+from bgjobs_api import front_door, servers
 from bgjobs_api.access import ReviewedAccess, ask_kube
-from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.deps import Deps
+from bgjobs_api.discovery import Issuer
+from bgjobs_api.id_tokens import IdTokens
 from bgjobs_api.identity import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_api.issuer_door import IssuerDoor
 from bgjobs_api.redis_state import RealRedisState
 from bgjobs_core import redis_door
 from bgjobs_core.kube_door import Kube
@@ -25,25 +28,37 @@ if TYPE_CHECKING:
 
     from bgjobs_api.settings import ApiSettings
 
+log: Any = structlog.get_logger(__name__)
+
 _LOOK_SECONDS: Final = 2.0
-# Longer than the time between two beats, so that a runner keeps its connection.
-_KEEP_ALIVE_SECONDS: Final = 30
 
 
 async def _keep_keys(ring: KeyRing) -> None:
-    """Read the keys as soon as Kubernetes answers, and again now and then."""
+    """Read the keys as soon as their issuer answers, and again now and then."""
     while True:
         await ring.refresh_if_due(system_clock())
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def application(settings: ApiSettings) -> FastAPI:
-    """The application; its lifespan closes what it opens."""
+@contextlib.asynccontextmanager
+async def _kept(ring: KeyRing) -> AsyncGenerator[KeyRing]:
+    keeping = asyncio.create_task(_keep_keys(ring), name="keys")
+    try:
+        yield ring
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
+
+
+async def _open(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Deps:
+    """What both applications stand on."""
     kube = await Kube.connect()
+    stack.push_async_callback(kube.close)
     client = redis_door.connect(settings.redis_url.get_secret_value())
     store = Store(client)
-    ring = KeyRing(lambda: fetch_keys(kube))
-    deps = Deps(
+    stack.push_async_callback(store.close)
+    ring = await stack.enter_async_context(_kept(KeyRing(lambda: fetch_keys(kube))))
+    return Deps(
         store=store,
         redis=RealRedisState(client),
         authenticator=ServiceAccountTokens(ring),
@@ -52,32 +67,34 @@ async def application(settings: ApiSettings) -> FastAPI:
         namespaces=settings.watched_namespaces,
     )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        keeping = asyncio.create_task(_keep_keys(ring), name="keys")
-        try:
-            yield
-        finally:
-            keeping.cancel()
-            await asyncio.wait({keeping})
-            await store.close()
-            await kube.close()
 
-    return create_app(deps, lifespan)
+async def _for_people(settings: ApiSettings, deps: Deps, stack: contextlib.AsyncExitStack) -> FastAPI:
+    if settings.dashboard_auth == "none":
+        log.warning("nobody signs in to the dashboard", port=settings.dashboard_port)
+        return front_door.for_trial(deps)
+    rules = settings.id_token_rules
+    door = IssuerDoor(settings.oidc_ca_file)
+    stack.push_async_callback(door.close)
+    issuer = Issuer(rules.issuer, door.get, system_clock)
+    ring = await stack.enter_async_context(_kept(KeyRing(issuer.keys, rules.issuer)))
+    return front_door.for_people(deps, IdTokens(ring, rules))
 
 
-async def serve(settings: ApiSettings) -> None:
-    """Until SIGTERM or SIGINT; requests under way are answered first."""
-    config = uvicorn.Config(
-        await application(settings),
-        host=settings.listen_host,
-        port=settings.listen_port,
-        log_config=None,
-        access_log=False,
-        # No header tells us who somebody is or where they come from.
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
-    await uvicorn.Server(config).serve()
+async def serve(settings: ApiSettings) -> int:
+    """Until SIGTERM or SIGINT, which it returns.
+
+    Raises:
+        PortError: if a port is taken.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        ports = [settings.listen_port]
+        if settings.dashboard_auth != "off":
+            ports.append(settings.dashboard_port)
+        listening = [stack.enter_context(servers.listen(settings.listen_host, port)) for port in ports]
+        deps = await _open(settings, stack)
+        apps = [front_door.for_programs(deps)]
+        if settings.dashboard_auth != "off":
+            apps.append(await _for_people(settings, deps, stack))
+        log.info("listening", ports=ports, dashboard=settings.dashboard_auth)
+        made = [servers.server(app, settings.shutdown_seconds) for app in apps]
+        return await servers.run(list(zip(made, listening, strict=True)))

@@ -40,6 +40,9 @@ def is_page(path: str) -> bool:
 def response(request: Request, problem: problems.ProblemError) -> Response:
     """A problem as a page."""
     deps = cast("Deps | None", getattr(request.app.state, "deps", None))
+    signed_out = problem.status == HTTPStatus.UNAUTHORIZED and deps is not None and deps.sign_in
+    if signed_out and rendering.is_fragment(request):
+        return rendering.signed_out(request, problem.status, problem.headers)
     return rendering.page(
         request,
         "error",
@@ -47,7 +50,8 @@ def response(request: Request, problem: problems.ProblemError) -> Response:
         getattr(request.state, "user", ""),
         status=problem.status,
         headers=problem.headers,
-        title=_TITLES.get(problem.status, problems.phrase(problem.status)),
+        title="Sign in" if signed_out else _TITLES.get(problem.status, problems.phrase(problem.status)),
+        signed_out=signed_out,
         problem=problem,
     )
 
@@ -68,6 +72,6 @@ def _either(
     for_programs: Callable[[Request, Exception], Awaitable[Response]],
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
-        return await (_answer if is_page(request.url.path) else for_programs)(request, error)
+        return await (_answer if is_page(request.scope["path"]) else for_programs)(request, error)
 
     return answer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bgjobs_api.pages import assets, words
+from bgjobs_api.pages import assets, sign_in, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def _environment() -> Environment:
     )
     # Their types know the built-in ones alone.
     cast("dict[str, Any]", made.globals).update(
-        asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX, TITLE_END=_TITLE_END
+        asset=assets.url, has_asset=assets.has, HTMX=assets.HTMX, SIGN_OUT=sign_in.SIGN_OUT, TITLE_END=_TITLE_END
     )
     cast("dict[str, Any]", made.filters).update(
         count=words.count, initials=words.initials, plural=words.plural, size=words.size
@@ -80,8 +80,15 @@ def page(
     url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     notice = deps.notice if deps is not None else ""
     values: dict[str, Any] = {"section": name, "url": url, "notice": notice, "user": user, **shown}
+    values["sign_in_url"] = sign_in.start_url(request) if deps is not None and deps.sign_in else ""
     text = (_fragment if is_fragment(request) and status < 400 else _whole)(name, values)  # noqa: PLR2004
     return Response(text, status, media_type="text/html; charset=utf-8", headers={**HEADERS, **(headers or {})})
+
+
+def signed_out(request: Request, status: int, headers: Mapping[str, str]) -> Response:
+    """The banner that takes the place of a live part when the sign-in has run out."""
+    text = ENVIRONMENT.get_template("signed_out.html").render(sign_in_url=sign_in.start_url(request))
+    return Response(text, status, media_type="text/html; charset=utf-8", headers={**HEADERS, **headers})
 
 
 def _whole(name: str, values: dict[str, Any]) -> str:

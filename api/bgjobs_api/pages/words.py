@@ -137,5 +137,5 @@ def who(user: str) -> str:
 
 def initials(user: str) -> str:
     """Two letters for a user."""
-    name = who(user).rpartition("/")[2]
+    name = who(user).rpartition("/")[2].rpartition(":")[2]
     return name[:_LETTERS_OF_A_NAME].lower() or "?"

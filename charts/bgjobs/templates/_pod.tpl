@@ -1,7 +1,7 @@
-{{/* What every pod has: no privilege, and where it may be placed. Takes (root, values of the component). */}}
+{{/* What every pod has: no privilege, and where it may be placed. Takes (root, component, its values). */}}
 {{- define "bgjobs.pod" -}}
 {{- $root := index . 0 -}}
-{{- $values := index . 1 -}}
+{{- $values := index . 2 -}}
 enableServiceLinks: false # Service bgjobs-api would give the variable BGJOBS_API_PORT, which looks like a setting
 securityContext:
   runAsNonRoot: true
@@ -9,6 +9,9 @@ securityContext:
   runAsGroup: 65532
   fsGroup: 65532
   seccompProfile: {type: RuntimeDefault}
+{{- with $root.Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -25,6 +28,23 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- if hasKey $values "topologySpreadConstraints" }}
+topologySpreadConstraints:
+  {{- if $values.topologySpreadConstraints }}
+  {{- toYaml $values.topologySpreadConstraints | nindent 2 }}
+  {{- else }}
+  {{- /* A wish, as a cluster of one node must do. Pods of one version are counted, or an update would end lopsided. */}}
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "bgjobs.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* What every container has. Takes the values of the component. */}}
@@ -39,28 +59,48 @@ resources:
 {{- end }}
 {{- end }}
 
-{{/* Metadata of a pod template, without versions: a new chart alone restarts nothing. Takes (root, component, values). */}}
+{{/*
+Metadata of a pod template, without versions: a new chart alone restarts nothing.
+Takes (root, component, values) and, if there are any, annotations of the chart's own.
+*/}}
 {{- define "bgjobs.podMetadata" -}}
+{{- $annotations := dict -}}
+{{- if gt (len .) 3 }}{{ $annotations = index . 3 }}{{ end -}}
 labels:
-  {{- include "bgjobs.selector" . | nindent 2 }}
-  app.kubernetes.io/part-of: bgjobs
-{{- with (index . 2).podAnnotations }}
+  {{- /* What selects the pod comes last, so that no value can take a pod out of its Service. */}}
+  {{- merge (include "bgjobs.selector" . | fromYaml) (dict "app.kubernetes.io/part-of" "bgjobs") ((index . 2).podLabels | default dict) | toYaml | nindent 2 }}
+{{- with merge $annotations ((index . 2).podAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Image of the operator and the API. */}}
+{{/* An image by its digest if there is one, else by its tag. */}}
 {{- define "bgjobs.image" -}}
-image: {{ printf "%s:%s" .repository .tag | quote }}
+image: {{ with .digest }}{{ printf "%s@%s" $.repository . | quote }}{{ else }}{{ printf "%s:%s" .repository .tag | quote }}{{ end }}
 imagePullPolicy: {{ .pullPolicy }}
+{{- end }}
+
+{{/* Image of the operator and the API. */}}
+{{- define "bgjobs.serverImage" -}}
+{{- include "bgjobs.image" (merge (dict "tag" (.Values.image.tag | default .Chart.AppVersion)) .Values.image) -}}
 {{- end }}
 
 {{/* Settings that the operator and the API share. */}}
 {{- define "bgjobs.settings" -}}
+{{- $external := .Values.redis.external -}}
+{{- if and (not .Values.redis.enabled) $external.passwordSecret.name -}}
+- name: BGJOBS_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef: {name: {{ $external.passwordSecret.name | quote }}, key: {{ $external.passwordSecret.key | quote }}}
+# The kubelet puts the password in.
+- name: BGJOBS_REDIS_URL
+  value: {{ include "bgjobs.externalRedisUrl" . | quote }}
+{{- else -}}
 - name: BGJOBS_REDIS_URL
   valueFrom:
-    secretKeyRef: {name: {{ include "bgjobs.redisSecret" . }}, key: url}
+    secretKeyRef: {name: {{ include "bgjobs.redisSecret" . | quote }}, key: url}
+{{- end }}
 - name: BGJOBS_NAMESPACE
   valueFrom:
     fieldRef: {fieldPath: metadata.namespace}
@@ -70,8 +110,13 @@ imagePullPolicy: {{ .pullPolicy }}
   value: {{ .Values.logLevel }}
 {{- end }}
 
-{{/* The two questions that the kubelet asks. */}}
+{{/* The questions that the kubelet asks: until the program has begun, whether it lives, and whether it can serve. */}}
 {{- define "bgjobs.probes" -}}
+startupProbe:
+  httpGet: {path: /healthz, port: http}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 60
 livenessProbe:
   httpGet: {path: /healthz, port: http}
   periodSeconds: 10
@@ -81,4 +126,61 @@ readinessProbe:
   httpGet: {path: /readyz, port: http}
   periodSeconds: 5
   timeoutSeconds: 5
+{{- end }}
+
+{{/* Where the certificate authority of a Redis of one's own is mounted, and from what. */}}
+{{- define "bgjobs.redisCaFile" -}}
+{{- $external := .Values.redis.external -}}
+{{- if and (not .Values.redis.enabled) (or $external.ca.secret $external.ca.configMap) -}}/etc/bgjobs/redis-ca/ca.crt{{- end -}}
+{{- end }}
+{{- define "bgjobs.redisCaVolume" -}}
+{{- if include "bgjobs.redisCaFile" . -}}
+{{- $ca := .Values.redis.external.ca -}}
+- name: redis-ca
+  {{- if $ca.secret }}
+  secret: {secretName: {{ $ca.secret | quote }}, items: [{key: {{ $ca.key | quote }}, path: ca.crt}]}
+  {{- else }}
+  configMap: {name: {{ $ca.configMap | quote }}, items: [{key: {{ $ca.key | quote }}, path: ca.crt}]}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- define "bgjobs.redisCaMount" -}}
+{{- if include "bgjobs.redisCaFile" . -}}
+- {name: redis-ca, mountPath: /etc/bgjobs/redis-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* The same for the identity provider, whose certificate the API and oauth2-proxy check. */}}
+{{- define "bgjobs.oidcCaFile" -}}
+{{- if and (eq (include "bgjobs.auth" $) "oidc") .Values.dashboard.oidc.caConfigMap -}}/etc/bgjobs/oidc-ca/ca.crt{{- end -}}
+{{- end }}
+{{- define "bgjobs.oidcCaVolume" -}}
+{{- if include "bgjobs.oidcCaFile" . -}}
+- name: oidc-ca
+  configMap: {name: {{ .Values.dashboard.oidc.caConfigMap | quote }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- end }}
+{{- define "bgjobs.oidcCaMount" -}}
+{{- if include "bgjobs.oidcCaFile" . -}}
+- {name: oidc-ca, mountPath: /etc/bgjobs/oidc-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Keeps all but one pod of a component with several. Takes (root, component, number of replicas). */}}
+{{- define "bgjobs.disruptionBudget" -}}
+{{- if gt (int (index . 2)) 1 -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "bgjobs.fullname" (index . 0) }}-{{ index . 1 }}
+  namespace: {{ (index . 0).Release.Namespace }}
+  labels:
+    {{- include "bgjobs.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow # a pod that does not work holds up no drain of its node
+  selector:
+    matchLabels:
+      {{- include "bgjobs.selector" . | nindent 6 }}
+{{- end }}
 {{- end }}

@@ -6,9 +6,10 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from helm_python import HelmRenderError
+from redis.asyncio import SSLConnection
 
-from bgjobs_core.settings import CommonSettings
+from bgjobs_api.settings import ApiSettings
+from bgjobs_core import redis_door
 from bgjobs_operator.settings import OperatorSettings
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def test_settings_of_the_operator(render: Render) -> None:
 
 def test_settings_of_the_api(render: Render) -> None:
     found = settings(render(folder="api"))
-    assert found == COMMON
-    assert {name.removeprefix("BGJOBS_").lower() for name in found} <= CommonSettings.model_fields.keys()
+    assert found == {**COMMON, "BGJOBS_DASHBOARD_AUTH": "off"}
+    assert {name.removeprefix("BGJOBS_").lower() for name in found} <= ApiSettings.model_fields.keys()
 
 
 def test_job_namespaces_are_told_to_both(render: Render) -> None:
@@ -80,7 +81,9 @@ def test_commands_ports_and_probes(render: Render, folder: str, port: int) -> No
 
 def test_the_operator_is_rolled_and_may_have_a_stand_in(render: Render) -> None:
     spec = workload(render({"operator": {"replicas": 2}}, "operator"))["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (2, {"type": "RollingUpdate"})
+    assert spec["replicas"] == 2
+    # A stand-in is ready, so waiting for it before the leader goes holds up nothing.
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
 def test_a_number_of_seconds_stays_a_plain_number(render: Render) -> None:
@@ -143,6 +146,57 @@ def test_a_redis_of_ones_own(render: Render) -> None:
     assert found == {"secretKeyRef": {"name": "theirs", "key": "url"}}
 
 
-def test_without_any_redis_it_is_refused(render: Render) -> None:
-    with pytest.raises(HelmRenderError, match=r"set redis\.external\.url or redis\.external\.existingSecret"):
-        render({"redis": {"enabled": False}})
+CA = {"ca": {"configMap": "redis-ca"}}
+CA_QUERY = "ssl_ca_certs=/etc/bgjobs/redis-ca/ca.crt"
+
+
+@pytest.mark.parametrize(
+    ("external", "address"),
+    [
+        ({"url": "rediss://:pw@redis.example:6379/0", **CA}, f"rediss://:pw@redis.example:6379/0?{CA_QUERY}"),
+        ({"url": "rediss://r/0?protocol=2", **CA}, f"rediss://r/0?protocol=2&{CA_QUERY}"),
+    ],
+)
+def test_the_authority_is_part_of_the_address(render: Render, external: dict[str, Any], address: str) -> None:
+    assert secret(render({"redis": {"enabled": False, "external": external}}, "redis")) == {"url": address}
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("rediss://redis.example:6379/0", "rediss://:$(BGJOBS_REDIS_PASSWORD)@redis.example:6379/0"),
+        ("redis://app@redis.example/3", "redis://app:$(BGJOBS_REDIS_PASSWORD)@redis.example/3"),
+    ],
+)
+def test_a_password_of_a_secret_is_put_in_by_the_kubelet(render: Render, url: str, address: str) -> None:
+    values = {"redis": {"enabled": False, "external": {"url": url, "passwordSecret": {"name": "theirs"}}}}
+    assert render(values, "redis") == []
+    for folder in ("api", "operator"):
+        found = settings(render(values, folder))
+        assert found["BGJOBS_REDIS_PASSWORD"] == {"secretKeyRef": {"name": "theirs", "key": "password"}}
+        assert found["BGJOBS_REDIS_URL"] == address
+        # The kubelet knows only variables that stand before.
+        assert list(found).index("BGJOBS_REDIS_PASSWORD") < list(found).index("BGJOBS_REDIS_URL")
+    kwargs = redis_door.connect(address.replace("$(BGJOBS_REDIS_PASSWORD)", "a-b.c")).connection_pool.connection_kwargs
+    assert (kwargs["host"], kwargs["password"]) == ("redis.example", "a-b.c")
+
+
+@pytest.mark.parametrize("source", ["secret", "configMap"])
+def test_the_authority_is_mounted_where_the_address_says(render: Render, source: str) -> None:
+    ca = {source: "redis-ca", "key": "root.pem"}
+    values = {"redis": {"enabled": False, "external": {"url": "rediss://redis.example", "ca": ca}}}
+    for folder in ("api", "operator"):
+        items = render(values, folder)
+        mount = {"name": "redis-ca", "mountPath": "/etc/bgjobs/redis-ca", "readOnly": True}
+        assert mount in container(items)["volumeMounts"]
+        (volume,) = [
+            volume for volume in workload(items)["spec"]["template"]["spec"]["volumes"] if volume["name"] == "redis-ca"
+        ]
+        assert volume[source]["items"] == [{"key": "root.pem", "path": "ca.crt"}]
+
+
+def test_the_door_checks_by_that_file() -> None:
+    pool = redis_door.connect(f"rediss://:a%2Fb@redis.example:6379/0?{CA_QUERY}").connection_pool
+    assert pool.connection_class is SSLConnection
+    assert pool.connection_kwargs["ssl_ca_certs"] == "/etc/bgjobs/redis-ca/ca.crt"
+    assert pool.connection_kwargs["password"] == "a/b"

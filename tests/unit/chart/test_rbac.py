@@ -126,3 +126,34 @@ def test_the_lease_that_is_named_is_the_one_that_is_allowed(render: Render) -> N
         entry["name"]: entry.get("value") for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     }
     assert f"leases.coordination.k8s.io {env['BGJOBS_LEASE_NAME']}" in table(roles(items)["Role/jobs-operator-leader"])
+
+
+# What people do with the command and the dashboard, and the verbs that the API asks the cluster for.
+DEEDS = {
+    "see jobs": (REQUESTS, "list", "viewer submitter operator"),
+    "see a job": (REQUESTS, "get", "viewer submitter operator"),
+    "read its log": (f"{REQUESTS}/log", "get", "viewer submitter operator"),
+    "read its result": (f"{REQUESTS}/result", "get", "viewer submitter operator"),
+    "see queues": (QUEUES, "list", "viewer submitter operator"),
+    "run a job": (REQUESTS, "create", "submitter operator"),
+    "cancel a job": (f"{REQUESTS}/cancel", "create", "submitter operator"),
+    "pause a job": (f"{REQUESTS}/pause", "create", "submitter operator"),
+    "delete a job": (REQUESTS, "delete", "submitter operator"),
+    "pause a queue": (QUEUES, "update", "operator"),
+    "make a queue": (QUEUES, "create", ""),
+    "delete a queue": (QUEUES, "delete", ""),
+    "change a job": (REQUESTS, "update", ""),
+    "write a job's state": (f"{REQUESTS}/status", "patch", ""),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_who_may(render: Render, deed: str) -> None:
+    resource, verb, who = DEEDS[deed]
+    found = roles(render())
+    may = [
+        name
+        for name in ("viewer", "submitter", "operator")
+        if verb in table(found[f"ClusterRole/bgjobs-{name}"]).get(resource, "").split()
+    ]
+    assert may == who.split()

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
-from helm_python import HelmValuesError
+from helm_python import HelmRenderError, HelmValuesError
+
+from bgjobs_api.id_tokens import prefix_objection
+from tests.unit.chart.objects import OIDC, TRIAL, at, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from helm_python import Chart
+
+    from tests.unit.chart.objects import Render
+
+
+def external(**values: object) -> dict[str, Any]:
+    """Values for a Redis of one's own."""
+    return {"redis": {"enabled": False, "external": values}}
 
 
 def schemas(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -54,11 +65,34 @@ def test_no_default_is_undescribed(chart: Chart) -> None:
 def test_no_description_is_without_a_default(chart: Chart) -> None:
     schema = chart.schema
     assert schema is not None
-    assert schema["properties"].keys() - {"global"} == chart.values.keys()
-    for part in ("image", "api", "operator", "redis"):
-        node = schema["properties"][part]
-        node = schema["$defs"][node["$ref"].removeprefix("#/$defs/")] if "$ref" in node else node
-        assert node["properties"].keys() == chart.values[part].keys()
+    open_by_nature = {"#.queues", "#.global"}
+
+    def has_defaults(node: dict[str, Any], values: object, path: str) -> None:
+        while "$ref" in node:
+            node = schema["$defs"][node["$ref"].removeprefix("#/$defs/")]
+        if path in open_by_nature or not isinstance(node.get("properties"), dict):
+            return
+        assert isinstance(values, dict), path
+        found = cast("dict[str, Any]", values)
+        assert node["properties"].keys() - {"global"} == found.keys(), path
+        for key, value in found.items():
+            has_defaults(node["properties"][key], value, f"{path}.{key}")
+
+    has_defaults(schema, chart.values, "#")
+
+
+PREFIXES = ("usernamePrefix", "groupsPrefix")
+# A person could complete what does not end in a separator, as `sys` with the name `tem:masters`.
+BAD_PREFIXES = ("", "system:", "bgjobs:", "oidc", "sys", ":", "oidc :")
+GOOD_PREFIXES = ("oidc:", "corp/", "id.example.com:")
+SECRET_ARGS = (
+    "--client-secret=x",
+    "--cookie-secret=x",
+    "--redis-password=x",
+    "--redis-connection-url=redis://:x@y",
+    "--basic-auth-password=x",
+    "--signature-key=x",
+)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +115,38 @@ def test_no_description_is_without_a_default(chart: Chart) -> None:
         {"queues": {"default": {"maxConcurrent": -1}}},
         {"queues": {"default": {"approvedClasses": ["*"]}}},
         {"queues": {"default": {"pod": {"imagePullPolicy": "Sometimes"}}}},
+        {"image": {"digest": "sha256:abc"}},
+        {"priorityClassName": "Ours"},
+        {"revisionHistoryLimit": -1},
+        {"api": {"podLabels": {"a": 1}}},
+        {"api": {"extraEnv": [{"value": "without a name"}]}},
+        {"operator": {"topologySpreadConstraints": "zone"}},
+        {"redis": {"topologySpreadConstraints": []}},
+        {"redis": {"external": {"ca": {"key": ""}}}},
+        {"redis": {"external": {"passwordSecret": "name"}}},
+        {"dashboard": {"auth": "basic"}},
+        {"dashboard": {"auth": True}},
+        {"dashboard": {"enabled": True}},
+        {"dashboard": {"trialRole": "operator"}},
+        {"dashboard": {"scheme": "ftp"}},
+        {"dashboard": {"host": "https://jobs.example.com"}},
+        {"dashboard": {"host": "jobs.example.com/bgjobs"}},
+        {"dashboard": {"oidc": {"issuerUrl": "id.example.com"}}},
+        {"dashboard": {"oidc": {"issuerUrl": "https://id.example.com?x"}}},
+        {"dashboard": {"oidc": {"usernameClaim": ""}}},
+        *({"dashboard": {"oidc": {name: value}}} for name in PREFIXES for value in BAD_PREFIXES),
+        {"dashboard": {"oidc": {"scopes": []}}},
+        {"dashboard": {"oidc": {"scopes": ["openid email"]}}},
+        {"dashboard": {"sessions": {"store": "memory"}}},
+        {"dashboard": {"sessions": {"refresh": "0s"}}},
+        {"dashboard": {"sessions": {"expire": 12}}},
+        {"dashboard": {"proxy": {"extraArgs": ["upstream=x"]}}},
+        *({"dashboard": {"proxy": {"extraArgs": [arg]}}} for arg in SECRET_ARGS),
+        {"dashboard": {"ingress": {"tls": [{"secret": "x"}]}}},
+        {"dashboard": {"ingress": {"trustedProxies": ["ingress"]}}},
+        {"networkPolicy": {"egress": {"dnsPorts": []}}},
+        {"networkPolicy": {"egress": {"apiServerPorts": [70000]}}},
+        {"networkPolicy": {"jobs": True}},
     ],
     ids=json.dumps,
 )
@@ -97,11 +163,79 @@ def test_wrong_values_are_refused(chart: Chart, values: dict[str, Any]) -> None:
         {"queues": {"default": {"pod": {"env": [{"name": "A", "value": "b"}], "affinity": {"nodeAffinity": {}}}}}},
         {"queues": {"default": {"image": None, "defaultTimeoutSeconds": 0.5}}},
         {"global": {"anything": True}},
+        {"dashboard": {"auth": False}},
+        {"dashboard": {"host": "jobs.example.com:8443"}},
+        *({"dashboard": {"oidc": {name: value}}} for name in PREFIXES for value in GOOD_PREFIXES),
+        {"dashboard": {"proxy": {"extraArgs": ["--allowed-group=a", "--client-secret-file=/x"]}}},
+        {"dashboard": {"sessions": {"refresh": "30s", "expire": "1h30m"}}},
     ],
     ids=json.dumps,
 )
 def test_right_values_are_taken(chart: Chart, values: dict[str, Any]) -> None:
     chart.validate_schema(values)
+
+
+@pytest.mark.parametrize("prefix", [*GOOD_PREFIXES, *BAD_PREFIXES])
+def test_the_api_takes_every_prefix_that_the_chart_takes(prefix: str) -> None:
+    assert prefix not in GOOD_PREFIXES or prefix_objection(prefix) is None
+
+
+TOGETHER: list[tuple[dict[str, Any], str]] = [
+    (
+        {"redis": {"enabled": False}},
+        "redis.enabled is false: set redis.external.url or redis.external.existingSecret",
+    ),
+    (
+        external(url="rediss://r", ca={"secret": "a", "configMap": "b"}),
+        "set redis.external.ca.secret or redis.external.ca.configMap, not both",
+    ),
+    (external(url="rediss://r", existingSecret="theirs"), "redis.external.existingSecret has the whole address"),
+    (
+        external(url="rediss://:pw@r", passwordSecret={"name": "theirs"}),
+        "redis.external.url has a password and redis.external.passwordSecret as well",
+    ),
+    (external(url="redis://r", ca={"secret": "a"}), "redis.external.url must begin with rediss://"),
+    (
+        at("dashboard.ingress.enabled", True),
+        "dashboard.auth is off: an Ingress is made for oidc only",
+    ),
+    (
+        merged(TRIAL, at("dashboard.ingress.enabled", True)),
+        "dashboard.auth is none: an Ingress is made for oidc only, because nobody else is asked who they are",
+    ),
+    (
+        merged(TRIAL, at("rbac.create", False)),
+        "dashboard.auth is none: it needs the roles that rbac.create makes",
+    ),
+    *(
+        (merged(OIDC, at(f"dashboard.{name}", "")), f"dashboard.auth is oidc: set dashboard.{name}")
+        for name in ("host", "oidc.issuerUrl", "oidc.clientId")
+    ),
+    (
+        merged(OIDC, at("dashboard.oidc.clientSecret", "")),
+        "dashboard.auth is oidc: set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret",
+    ),
+    (
+        merged(OIDC, at("dashboard.oidc.existingSecret", "mine")),
+        "set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret, not both",
+    ),
+    (merged(OIDC, at("dashboard.oidc.issuerUrl", "http://id")), "dashboard.oidc.issuerUrl is not https"),
+    (merged(OIDC, at("dashboard.oidc.scopes", ["email"])), "dashboard.oidc.scopes must have openid"),
+    (
+        merged(OIDC, external(url="rediss://r")),
+        "say where sign-in sessions are kept by dashboard.sessions.existingSecret, or set",
+    ),
+    (
+        merged(OIDC, at("dashboard.sessions", {"store": "cookie", "existingSecret": "mine"})),
+        "dashboard.sessions.existingSecret is for dashboard.sessions.store=redis",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), TOGETHER, ids=[sentence for _, sentence in TOGETHER])
+def test_values_that_do_not_go_together_are_refused(render: Render, values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(HelmRenderError, match=re.escape(sentence)):
+        render(values)
 
 
 def test_the_values_for_development_are_valid(chart: Chart, chart_folder: Path) -> None:

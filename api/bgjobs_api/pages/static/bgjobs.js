@@ -3,6 +3,7 @@
 
 const live = document.querySelector("#live-state");
 const spoken = document.querySelector("#spoken");
+const signedOut = document.querySelector("#signed-out");
 let failedSince = null;
 let waits = false;
 
@@ -56,9 +57,19 @@ document.addEventListener("htmx:before:swap", (event) => {
   if (waits) event.preventDefault();
   showLive();
 });
+// The proxy in front sends a page that may not be seen to sign-in, which a script cannot follow, unless JSON will do.
+document.addEventListener("htmx:config:request", (event) => {
+  if (signedOut) event.detail.ctx.request.headers.Accept = "text/html, application/json";
+});
 document.addEventListener("htmx:after:request", (event) => {
-  const status = event.detail?.ctx?.response?.status ?? 0;
-  if (status > 0 && status < 400) failedSince = null;
+  const ctx = event.detail?.ctx;
+  const status = ctx?.response?.status ?? 0;
+  // Then its answer is no banner of ours.
+  if (status === 401 && signedOut) ctx.text = document.querySelector("#signed-out-banner").innerHTML;
+  if (status > 0 && status < 400) {
+    failedSince = null;
+    signedOut?.replaceChildren();
+  }
   else failedSince ??= Date.now();
   showLive();
 });

@@ -1,0 +1,35 @@
+"""The two applications on one store: for programs and runners, and for people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bgjobs_api import trial
+from bgjobs_api.app import create_app
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from bgjobs_api.deps import Deps
+    from bgjobs_api.id_tokens import IdTokens
+
+
+def for_programs(deps: Deps) -> FastAPI:
+    """JSON alone, for ServiceAccounts; with the runners' endpoints."""
+    return create_app(deps)
+
+
+def for_people(deps: Deps, tokens: IdTokens) -> FastAPI:
+    """Pages and the API for those who have signed in at the proxy in front."""
+    return create_app(
+        replace(deps, authenticator=tokens, sign_in=True, doubts=tokens.doubts), pages=True, runners=False
+    )
+
+
+def for_trial(deps: Deps) -> FastAPI:
+    """Pages and the API for whoever reaches them."""
+    changed = replace(deps, authenticator=trial.NobodySignsIn(), anonymous=trial.TRIAL, notice=trial.NOTICE)
+    app = create_app(changed, pages=True, runners=False)
+    app.add_middleware(trial.OnlyInside)
+    return app

@@ -1,0 +1,60 @@
+{{/* What the schema cannot say: values that do not go together. */}}
+{{- define "bgjobs.checks" -}}
+{{- $dashboard := .Values.dashboard -}}
+{{- $oidc := $dashboard.oidc -}}
+{{- $redis := .Values.redis -}}
+{{- $external := $redis.external -}}
+
+{{- if not (or $redis.enabled $external.url $external.existingSecret) -}}
+{{- fail "redis.enabled is false: set redis.external.url or redis.external.existingSecret" -}}
+{{- end -}}
+{{- if not $redis.enabled -}}
+{{- if and $external.ca.secret $external.ca.configMap -}}
+{{- fail "set redis.external.ca.secret or redis.external.ca.configMap, not both" -}}
+{{- end -}}
+{{- if and $external.existingSecret (or $external.url $external.passwordSecret.name) -}}
+{{- fail "redis.external.existingSecret has the whole address: leave redis.external.url and passwordSecret empty" -}}
+{{- end -}}
+{{- if $external.passwordSecret.name -}}
+{{- if regexMatch "^rediss?://[^@/]*:[^@/]*@" $external.url -}}
+{{- fail "redis.external.url has a password and redis.external.passwordSecret as well: leave one of them out" -}}
+{{- end -}}
+{{- end -}}
+{{- if and (include "bgjobs.redisCaFile" .) $external.url (not (hasPrefix "rediss://" $external.url)) -}}
+{{- fail "redis.external.ca is for TLS: redis.external.url must begin with rediss://" -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and $dashboard.ingress.enabled (ne (include "bgjobs.auth" $) "oidc") -}}
+{{- fail (printf "dashboard.auth is %s: an Ingress is made for oidc only, because nobody else is asked who they are; use kubectl port-forward, or set dashboard.ingress.enabled=false" (include "bgjobs.auth" $)) -}}
+{{- end -}}
+{{- if and (eq (include "bgjobs.auth" $) "none") (not .Values.rbac.create) -}}
+{{- fail "dashboard.auth is none: it needs the roles that rbac.create makes" -}}
+{{- end -}}
+
+{{- if eq (include "bgjobs.auth" $) "oidc" -}}
+{{- range $name, $value := dict "host" $dashboard.host "oidc.issuerUrl" $oidc.issuerUrl "oidc.clientId" $oidc.clientId -}}
+{{- if not $value -}}
+{{- fail (printf "dashboard.auth is oidc: set dashboard.%s" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if not (or $oidc.clientSecret $oidc.existingSecret) -}}
+{{- fail "dashboard.auth is oidc: set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret" -}}
+{{- end -}}
+{{- if and $oidc.clientSecret $oidc.existingSecret -}}
+{{- fail "set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret, not both" -}}
+{{- end -}}
+{{- if and (hasPrefix "http://" $oidc.issuerUrl) (not $oidc.allowHttp) -}}
+{{- fail "dashboard.oidc.issuerUrl is not https: whoever is in between could sign in as anybody; for a test cluster, set dashboard.oidc.allowHttp=true" -}}
+{{- end -}}
+{{- if not (has "openid" $oidc.scopes) -}}
+{{- fail "dashboard.oidc.scopes must have openid, or there is no ID token" -}}
+{{- end -}}
+{{- if and (eq $dashboard.sessions.store "redis") (not $redis.enabled) (not $dashboard.sessions.existingSecret) -}}
+{{- fail "redis.enabled is false: say where sign-in sessions are kept by dashboard.sessions.existingSecret, or set dashboard.sessions.store=cookie" -}}
+{{- end -}}
+{{- if and $dashboard.sessions.existingSecret (ne $dashboard.sessions.store "redis") -}}
+{{- fail "dashboard.sessions.existingSecret is for dashboard.sessions.store=redis" -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

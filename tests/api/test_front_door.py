@@ -1,0 +1,246 @@
+"""The two ports as people and administrators meet them: pages, signing in and out, readiness, settings."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+from aiohttp import web
+
+from bgjobs_api import access, front_door, servers, trial
+from bgjobs_api.identity import Identity
+from bgjobs_api.pages.sign_in import way_back
+from bgjobs_api.settings import ApiSettings
+from tests.api.doors import ADA, open_doors, web_token
+from tests.api.forgery import STRANGER
+from tests.api.pages.site import Document
+from tests.api.test_serve import COMMAND, free_port
+from tests.api.tokens import sign
+from tests.api.world import FakeAccess
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bgjobs_api.access import Action
+    from bgjobs_api.clock import Moment
+    from tests.api.doors import Doors
+
+
+@pytest.fixture
+async def doors() -> AsyncGenerator[Doors]:
+    async with open_doors() as made:
+        yield made
+
+
+async def look(doors: Doors, path: str, **headers: str) -> httpx2.Response:
+    return await doors.people.get(path, headers={"Authorization": f"Bearer {doors.id_token()}", **headers})
+
+
+# --- signing in and out
+
+
+async def test_who_has_signed_in_sees_their_name_and_the_way_out(doors: Doors) -> None:
+    page = Document((await look(doors, "/jobs?state=running")).text)
+    assert ADA in page.text
+    assert "/oauth2/sign_out?rd=%2F" in page.links
+
+
+async def test_where_nobody_signs_in_nobody_signs_out(doors: Doors) -> None:
+    transport = httpx2.ASGITransport(front_door.for_trial(replace(doors.programs_app.state.deps, access=FakeAccess())))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8090") as http:
+        response = await http.get("/jobs")
+        assert response.status_code == 200
+        assert "/oauth2/" not in response.text
+        assert trial.NOTICE in Document(response.text).text
+        refused = await http.get("/api/v1/jobs", headers={"Authorization": f"Bearer {web_token()}"})
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+        assert (await http.post(f"/runner/v1/jobs/{doors.job_id}/start")).status_code == 404
+
+
+async def test_in_a_trial_rbac_decides_for_one_user(doors: Doors) -> None:
+    asked: list[Identity] = []
+
+    class Nothing:
+        async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:  # noqa: ARG002
+            asked.append(caller)
+            return False
+
+    transport = httpx2.ASGITransport(front_door.for_trial(replace(doors.programs_app.state.deps, access=Nothing())))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8090") as http:
+        response = await http.get("/jobs", headers={"X-Forwarded-User": "ada", "Impersonate-Group": "system:masters"})
+    assert response.status_code == 403
+    assert "--as bgjobs:trial --as-group bgjobs:trial" in Document(response.text).text
+    assert {(one.user, one.groups) for one in asked} == {("bgjobs:trial", ("bgjobs:trial",))}
+
+
+async def test_a_page_without_a_sign_in_leads_to_it_and_back(doors: Doors) -> None:
+    response = await doors.people.get("/jobs?state=failed&ns=shop")
+    assert response.status_code == 401
+    page = Document(response.text)
+    (link,) = [one for one in page.links if one.startswith("/oauth2/")]
+    assert parse_qs(urlsplit(link).query) == {"rd": ["/jobs?state=failed&ns=shop"]}
+    assert "Sign out" not in page.text
+
+
+async def test_a_live_part_without_a_sign_in_is_a_banner(doors: Doors) -> None:
+    response = await doors.people.get("/jobs?state=failed", headers={"HX-Request": "true"})
+    assert (response.status_code, response.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert "<html" not in response.text
+    assert Document(response.text).text.startswith("Sign-in has run out: sign in again")
+    assert Document(response.text).links == ["/oauth2/start?rd=%2Fjobs%3Fstate%3Dfailed"]
+    # The page has what htmx needs to show it.
+    whole = (await look(doors, "/jobs")).text
+    assert 'hx-status:401:inherited="swap:innerMorph target:#signed-out"' in whole
+    assert '<div id="signed-out"></div>' in whole
+
+
+WAYS_BACK = [
+    ("GET", "/jobs", "", "/jobs"),
+    ("GET", "/jobs", "state=failed&ns=a", "/jobs?state=failed&ns=a"),
+    ("GET", "/jobs/ü", "", "/jobs/%C3%BC"),
+    ("GET", "/", "", "/"),
+    ("GET", "//evil.example/x", "", "/jobs"),
+    ("GET", "///evil.example", "", "/jobs"),
+    ("GET", "/\\evil.example", "", "/jobs"),
+    ("GET", "/\t/evil.example", "", "/jobs"),
+    ("GET", "/\n/evil.example", "", "/jobs"),
+    ("GET", "https://evil.example/", "", "/jobs"),
+    ("GET", "javascript:alert(1)", "", "/jobs"),
+    ("GET", "", "", "/jobs"),
+    ("GET", "*", "", "/jobs"),
+    ("GET", "/oauth2/start", "rd=/oauth2/start", "/jobs"),
+    ("GET", "/jobs", "a=\r\nb", "/jobs"),
+    ("POST", "/jobs/x/rerun", "", "/jobs"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "query", "wanted"), WAYS_BACK)
+def test_the_way_back_is_on_this_site(method: str, path: str, query: str, wanted: str) -> None:
+    assert way_back(method, path, query) == wanted
+
+
+async def test_the_host_header_does_not_change_the_way_back(doors: Doors) -> None:
+    response = await doors.people.get("/jobs?ns=shop", headers={"Host": "evil.example/elsewhere?x="})
+    assert response.status_code == 401
+    assert "rd=%2Fjobs%3Fns%3Dshop" in response.text
+    assert "evil" not in response.text.partition("<body")[2].partition("signed-out")[0]
+
+
+# --- what RBAC forbids
+
+
+async def test_what_a_person_may_not_do_is_shown_with_what_is_missing(doors: Doors) -> None:
+    some = FakeAccess()
+    for verb, target in (("create", "backgroundjobrequests/cancel"), ("get", "backgroundjobrequests/log")):
+        some.deny(verb, target, "shop")
+    doors.people_app.state.deps = replace(doors.people_app.state.deps, access=some)
+    page = Document((await look(doors, f"/jobs/{doors.job_id}")).text)
+    assert "create" in page.text
+    assert "backgroundjobrequests/cancel" in page.text
+    refused = await look(doors, f"/jobs/{doors.job_id}/cancel")
+    assert refused.status_code == 403
+    assert f"{ADA} cannot create backgroundjobrequests/cancel" in Document(refused.text).text
+
+
+def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
+    caller = Identity("oidc:o'neil x", ("oidc:billing", "oidc:on call", "system:authenticated"), "")
+    said = access.refusal(caller, access.CANCEL, "shop")
+    assert """--as 'oidc:o'"'"'neil x' --as-group oidc:billing --as-group 'oidc:on call'`""" in said
+    assert "system:authenticated" not in said
+
+
+# --- readiness
+
+
+async def test_a_provider_that_is_away_is_a_warning_where_people_are(doors: Doors) -> None:
+    doors.provider.answers["/keys"] = web.Response(status=500)
+    doors.world.clock.now += 300
+    assert (await look(doors, "/api/v1/jobs")).status_code == 200  # its key is known: nobody needs to be asked
+    unknown = sign(STRANGER, {"iss": doors.provider.url})
+    refused = await doors.people.get("/api/v1/jobs", headers={"Authorization": f"Bearer {unknown}"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "keys_unavailable")
+    ready = await doors.people.get("/readyz")
+    assert ready.status_code == 200
+    assert "identity provider cannot be asked" in ready.json()["warnings"][0]
+    assert (await doors.programs.get("/readyz")).json() == {"problems": {}, "warnings": []}
+
+
+# --- settings
+
+
+GOOD = {
+    "BGJOBS_DASHBOARD_AUTH": "oidc",
+    "BGJOBS_OIDC_ISSUER_URL": "https://login.example",
+    "BGJOBS_OIDC_CLIENT_ID": "bgjobs",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"BGJOBS_OIDC_ISSUER_URL": ""}, "BGJOBS_OIDC_ISSUER_URL is needed"),
+        ({"BGJOBS_OIDC_CLIENT_ID": ""}, "BGJOBS_OIDC_CLIENT_ID is needed"),
+        ({"BGJOBS_OIDC_USERNAME_CLAIM": ""}, "BGJOBS_OIDC_USERNAME_CLAIM is needed"),
+        ({"BGJOBS_OIDC_ISSUER_URL": "http://login.example"}, "must begin with https://"),
+        ({"BGJOBS_OIDC_ISSUER_URL": "ftp://login.example", "BGJOBS_OIDC_ALLOW_HTTP": "true"}, "must begin with"),
+        ({"BGJOBS_OIDC_ISSUER_URL": "https://"}, "with a host"),
+        ({"BGJOBS_OIDC_ISSUER_URL": "https://a:b@login.example"}, "without user"),
+        ({"BGJOBS_OIDC_USERNAME_PREFIX": ""}, "BGJOBS_OIDC_USERNAME_PREFIX must not be empty"),
+        ({"BGJOBS_OIDC_GROUPS_PREFIX": ""}, "BGJOBS_OIDC_GROUPS_PREFIX must not be empty"),
+        ({"BGJOBS_OIDC_GROUPS_PREFIX": "system:"}, "BGJOBS_OIDC_GROUPS_PREFIX must not begin with 'system:'"),
+        ({"BGJOBS_OIDC_USERNAME_PREFIX": "sys"}, "BGJOBS_OIDC_USERNAME_PREFIX must not begin with 'system:'"),
+        ({"BGJOBS_OIDC_CA_FILE": "/nowhere"}, "BGJOBS_OIDC_CA_FILE /nowhere: No such file"),
+        ({"BGJOBS_DASHBOARD_PORT": "8080"}, "must differ"),
+        ({"BGJOBS_DASHBOARD_AUTH": "maybe"}, "BGJOBS_DASHBOARD_AUTH: Input should be 'off', 'oidc' or 'none'"),
+    ],
+)
+def test_settings_that_are_refused(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], said: str) -> None:
+    for name, value in (GOOD | changes).items():
+        monkeypatch.setenv(name, value)
+    if "Input" in said:
+        said = "Input should be"
+    with pytest.raises(ValueError, match=said.replace(".", r"\.")):
+        ApiSettings()
+
+
+def test_the_process_says_what_is_wrong_in_one_line() -> None:
+    environ = GOOD | {"BGJOBS_OIDC_USERNAME_PREFIX": "", "BGJOBS_REDIS_URL": "redis://:secret-word@x"}
+    ended = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("bgjobs-api: BGJOBS_OIDC_USERNAME_PREFIX must not be empty")
+    assert ended.stderr.count("\n") == 1
+    assert "secret-word" not in ended.stderr
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (ApiSettings().dashboard_auth, ApiSettings().dashboard_port) == ("off", 8090)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    rules = ApiSettings().id_token_rules
+    assert (rules.issuer, rules.client_id) == ("https://login.example", "bgjobs")
+    assert (rules.username_claim, rules.username_prefix) == ("email", "oidc:")
+    assert (rules.groups_claim, rules.groups_prefix) == ("groups", "oidc:")
+
+
+# --- servers
+
+
+async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
+    made = [(servers.server(doors.programs_app, 1), servers.listen("127.0.0.1", 0)) for _ in range(2)]
+    running = asyncio.create_task(servers.run(made))
+    while not all(one.started for one, _ in made):  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    made[0][0].should_exit = True
+    assert await running == 0
+    assert not any(one.servers[0].is_serving() for one, _ in made)
+
+
+def test_a_port_that_is_taken() -> None:
+    port = free_port()
+    with servers.listen("127.0.0.1", port), pytest.raises(servers.PortError, match=f"port {port}: .*in use"):
+        servers.listen("127.0.0.1", port)

@@ -37,7 +37,7 @@ def test_killed_with_10_running_and_100_waiting(project: Path) -> None:
     wait_until("nothing is left of it", lambda: not of_project(project), seconds=10)
 
     dev = Dev.start(project, "--fast-retries", "--max-concurrent", "10")
-    assert "10 jobs were running when this was killed" in dev.output
+    wait_until("it says so", lambda: "10 jobs were running when this was killed" in dev.output)
     ended = [dev.client.handle(handle.id).wait(timeout=120, poll=0.2) for handle in again + never + waiting]
     assert [job.state for job in ended] == [State.SUCCEEDED] * 5 + [State.FAILED] * 5 + [State.SUCCEEDED] * 100
     for job in ended[:5]:
@@ -56,7 +56,7 @@ def test_told_to_end_with_jobs_running(project: Path, number: signal.Signals) ->
     handles = sleepers(dev, 2, 600, max_retries=0)
     wait_until("both run", lambda: running(handles) == 2)
     assert dev.stop(number) == 0, dev.output
-    assert "2 running jobs" in dev.output
+    wait_until("it said so", lambda: "2 running jobs" in dev.output)
     assert not (project / ".bgjobs/server.json").exists()
     wait_until("nothing is left of it", lambda: not of_project(project), seconds=5)
 

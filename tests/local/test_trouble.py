@@ -169,8 +169,7 @@ def test_files_of_the_project_do_not_stand_in_for_the_runners(project: Path) -> 
     for name in ("http", "json", "ssl", "bgjobs"):
         (source / f"{name}.py").write_text("raise ImportError('of the project')\n")
     dev = Dev.start(project, "--fast-retries")
-    assert "json in" in dev.output
-    assert "hides Python's own module" in dev.output
+    wait_until("it warns", lambda: "json in" in dev.output and "hides Python's own module" in dev.output)
     job = dev.run("binary", max_retries=0)
     # The job's own process gets what the folder holds, and says so; the supervisor has told of it.
     assert (job.state, job.attempt) == (State.FAILED, 1)

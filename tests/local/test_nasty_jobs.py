@@ -10,6 +10,7 @@ import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.wire import Outcome, State
+from tests.local.dev_server import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +27,9 @@ def test_one_that_prints_100_mb(dev: Dev) -> None:
     assert lines[-1] == "the last line"
     assert any("left out" in line or "not kept" in line for line in lines)
     assert LOG_HEAD_BYTES < len(log) < LOG_HEAD_BYTES + LOG_TAIL_BYTES + 1024
+    wait_until("the terminal has heard of its end", lambda: f"lines more: bgjobs logs {job.id[-6:]}" in dev.output)
     shown = [line for line in dev.output.splitlines() if job.id[-6:] in line]
     assert len(shown) < 3000  # the terminal stays usable
-    assert any("lines more: bgjobs logs" in line for line in shown)
 
 
 def test_one_that_leaves_a_daemon(dev: Dev, tmp_path: Path) -> None:

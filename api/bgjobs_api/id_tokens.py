@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from bgjobs_api.identity import IssuerKeys
 
 ALGORITHMS: Final = ("RS256", "ES256", "PS256")
-# Names of Kubernetes' own users and groups begin with it: `system:masters` may do everything.
-RESERVED: Final = "system:"
+# How names of Kubernetes' own begin (`system:masters` may do everything), and ours (`trial.USER`).
+RESERVED: Final = ("system:", "bgjobs:")
 MAX_NAME: Final = 256
 _EVERYBODY: Final = "system:authenticated"
 
@@ -52,9 +52,10 @@ def prefix_objection(prefix: str) -> str | None:
     """Why a prefix does not keep names apart; None if it does."""
     if not prefix:
         return "must not be empty: names of the identity provider would be taken for others of the cluster"
-    # `sys` would do as well: a user could be named `tem:masters`.
-    if prefix.startswith(RESERVED) or RESERVED.startswith(prefix):
-        return f"must not begin with {RESERVED!r}, or as it begins: such names are Kubernetes' own"
+    for reserved in RESERVED:
+        # `sys` would do as well: a user could be named `tem:masters`.
+        if prefix.startswith(reserved) or reserved.startswith(prefix):
+            return f"must not begin with {reserved!r}, or as that begins: such names are not a provider's to give"
     return None if prefix.isprintable() else "must be printable"
 
 
@@ -116,7 +117,7 @@ def _named(name: object, prefix: str, what: str) -> str:
     if len(name) > MAX_NAME or not name.isprintable():
         refuse(f"{what} is too long, or has characters in it that cannot be seen")
     if name.startswith(RESERVED) or f"{prefix}{name}".startswith(RESERVED):
-        refuse(f"{what} begins with {RESERVED!r}, which is kept for Kubernetes' own")
+        refuse(f"{what} begins with {' or '.join(map(repr, RESERVED))}, which is kept for others")
     return f"{prefix}{name}"
 
 

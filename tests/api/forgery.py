@@ -16,6 +16,7 @@ from tests.api.tokens import new_key, sign
 THIEF: Final = new_key("p-rsa")  # another key of the same name
 THIEF_EC: Final = new_key("p-ec", "EC")
 STRANGER: Final = new_key("stranger")
+STRANGER_EC: Final = new_key("stranger-ec", "EC")
 
 
 def b64(data: bytes | str) -> str:
@@ -50,6 +51,11 @@ def changed(token: str, payload: dict[str, Any]) -> str:
     """Another payload under the signature."""
     header, _, signature = token.split(".")
     return f"{header}.{b64(json.dumps(payload))}.{signature}"
+
+
+def bringing_its_key(key: jwk.Key, payload: dict[str, Any]) -> str:
+    """With the key that it is signed with in its header; an elliptic one, as long headers are refused anyway."""
+    return sign(key, payload, alg="ES256", jwk=key.as_dict(private=False))
 
 
 def with_header(payload: dict[str, Any], **header: Any) -> str:

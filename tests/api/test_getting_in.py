@@ -14,8 +14,10 @@ from bgjobs.protocol import PROTOCOL_HEADER
 from tests.api.doors import CLUSTER_KEY, open_doors, web_token
 from tests.api.forgery import (
     STRANGER,
+    STRANGER_EC,
     THIEF,
     THIEF_EC,
+    bringing_its_key,
     by_hand,
     changed,
     encrypted,
@@ -228,10 +230,6 @@ def header_alone(name: str, door: str) -> Attempt:
     return carrying(lambda token: {name: IDENTITY_HEADERS[name].replace("{}", token)}, door)
 
 
-def jwk_of(key: Any) -> dict[str, Any]:
-    return key.as_dict(private=False)
-
-
 ATTEMPTS: dict[str, tuple[Attempt, tuple[int, str]]] = {
     # not signed by the provider
     "signed by another key of that name": (person(lambda good: sign(THIEF, good)), UNKNOWN),
@@ -265,11 +263,8 @@ ATTEMPTS: dict[str, tuple[Attempt, tuple[int, str]]] = {
         for kid in ("../../../../dev/null", "/proc/self/environ", "p-rsa' OR '1'='1", "https://evil.example/k", "")
     },
     "no kid": (person(lambda good: sign(RSA, good, kid=None)), UNKNOWN),
-    "key in the header": (person(lambda good: with_header(good, jwk=jwk_of(THIEF))), UNKNOWN),
-    "key in the header, of its own name": (
-        person(lambda good: sign(STRANGER, good, jwk=jwk_of(STRANGER))),
-        UNKNOWN,
-    ),
+    "key in the header": (person(lambda good: bringing_its_key(THIEF_EC, good)), UNKNOWN),
+    "key in the header, of its own name": (person(lambda good: bringing_its_key(STRANGER_EC, good)), UNKNOWN),
     "jku to the thief": (person(lambda good: with_header(good, jku="https://evil.example/keys")), UNKNOWN),
     "x5u to the thief": (person(lambda good: with_header(good, x5u="https://evil.example/c.pem")), UNKNOWN),
     "x5c of the thief": (person(lambda good: with_header(good, x5c=["MIIB"])), UNKNOWN),
@@ -306,6 +301,7 @@ ATTEMPTS: dict[str, tuple[Attempt, tuple[int, str]]] = {
     "group system:masters without a list": (saying(groups="system:masters"), UNKNOWN),
     "user system:admin": (saying(email="system:admin"), UNKNOWN),
     "user of a ServiceAccount": (saying(email="system:serviceaccount:shop:web"), UNKNOWN),
+    "user of the trial": (saying(email="bgjobs:trial"), UNKNOWN),
     "groups a number": (saying(groups=7), UNKNOWN),
     "groups an object": (saying(groups={"on-call": 1}), UNKNOWN),
     "a group that is a number": (saying(groups=["on-call", 7]), UNKNOWN),

@@ -151,7 +151,7 @@ def test_even_with_a_prefix_that_is_refused_at_start_nobody_becomes_kubernetes_o
         user(rules, **changes)
 
 
-@pytest.mark.parametrize("prefix", ["", "s", "sys", "system", "system:", "system:oidc:", "a\n"])
+@pytest.mark.parametrize("prefix", ["", "s", "sys", "system", "system:", "system:oidc:", "bgjobs:", "bg", "a\n"])
 def test_prefixes_that_do_not_keep_names_apart(prefix: str) -> None:
     assert prefix_objection(prefix) is not None
 

@@ -31,7 +31,13 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def more() -> dict[str, str]:
+    """Settings besides the usual ones."""
+    return {}
+
+
+@pytest.fixture
+def process(tmp_path: Path, more: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process and its URL; nothing listens where it looks for Redis and Kubernetes."""
     nowhere = free_port()
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{nowhere}"}}
@@ -50,6 +56,7 @@ def process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         "BGJOBS_LISTEN_PORT": str(port),
         # What Kubernetes sets beside a Service of the name bgjobs.
         "BGJOBS_PORT": "tcp://10.96.0.7:80",
+        **more,
     }
     started = subprocess.Popen(COMMAND, env=environ, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     yield started, f"http://127.0.0.1:{port}"
@@ -91,6 +98,52 @@ def test_it_lives_without_redis_and_kubernetes_and_ends_when_told(process: tuple
         ("/api/v1/jobs", 503)
     ]
     assert "secret-word" not in errors
+
+
+PEOPLE: Final = free_port()
+OIDC: Final = {
+    "BGJOBS_DASHBOARD_AUTH": "oidc",
+    "BGJOBS_DASHBOARD_PORT": str(PEOPLE),
+    "BGJOBS_OIDC_ISSUER_URL": f"https://127.0.0.1:{free_port()}",
+    "BGJOBS_OIDC_CLIENT_ID": "bgjobs",
+}
+
+
+@pytest.mark.parametrize("more", [OIDC])
+def test_people_have_a_port_of_their_own(process: tuple[subprocess.Popen[str], str]) -> None:
+    """Both doors open and close together, and nobody gets in while nobody can be known."""
+    running, url = process
+    people = f"http://127.0.0.1:{PEOPLE}"
+    wait_for(people)
+    wait_for(url)
+    with httpx2.Client(trust_env=False, timeout=20) as http:
+        assert http.get(f"{url}/jobs").headers["Content-Type"] == "application/problem+json"
+        page = http.get(f"{people}/jobs")
+        assert (page.status_code, page.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+        refused = http.get(f"{people}/api/v1/jobs", headers={"Authorization": "Bearer x"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "keys_unavailable")
+        ready = http.get(f"{people}/readyz").json()
+        assert set(ready["problems"]) == {"redis"}
+        assert "identity provider" in ready["warnings"][0]
+        assert http.get(f"{url}/readyz").json()["warnings"] == []
+        assert http.post(f"{people}/runner/v1/jobs/x/start").status_code == 404
+    running.send_signal(signal.SIGTERM)
+    _, errors = running.communicate(timeout=PATIENCE_SECONDS)
+    assert running.returncode == 0, errors
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert [line["refused"] for line in lines if line.get("status") == 401] == [
+        "a token is needed: `Authorization: Bearer ...`"
+    ]
+
+
+def test_a_taken_port_is_said_in_one_line(process: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+    _, url = process
+    wait_for(url)
+    environ = {"BGJOBS_LISTEN_HOST": "127.0.0.1", "BGJOBS_LISTEN_PORT": url.rpartition(":")[2]}
+    ended = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert "cannot listen on 127.0.0.1" in json.loads(line)["event"]
 
 
 def test_help_lists_the_settings() -> None:

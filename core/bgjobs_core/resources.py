@@ -151,7 +151,8 @@ class QueueSpec(_Resource):
         default=1800,
         ge=10,
         le=604800,
-        description="A KubeJob whose code has not started by then is given up as never_started.",
+        description="A job whose code has not started by then is given up as never_started; for a further attempt it "
+        "counts from when its pod was made.",
     )
     grace_seconds: int = Field(default=30, ge=0, le=3600, description="Between SIGTERM and SIGKILL.")
     retention: Retention = Retention()

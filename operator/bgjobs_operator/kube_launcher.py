@@ -7,6 +7,7 @@ their code would go on running.
 from __future__ import annotations
 
 from contextlib import aclosing
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -27,7 +28,7 @@ from bgjobs_operator.refusals import classify
 from bgjobs_operator.watch import Absent, ListWatch, Metadata, Present
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from bgjobs_core.kube_door import Kube
     from bgjobs_core.records import JobRecord, QueueRecord
@@ -101,6 +102,7 @@ def pod_view(pod: Object) -> PodView:
         name=pod["metadata"]["name"],
         uid=pod["metadata"]["uid"],
         ended=status.get("phase") in {"Succeeded", "Failed"},
+        created_at=_ms(pod["metadata"].get("creationTimestamp")),
         disrupted=part(conditions, "DisruptionTarget").get("status") == "True",
         exit_code=terminated.get("exitCode"),
         # The kubelet says of the pod, not of its container, that its deadline has passed; the container just ended.
@@ -109,6 +111,10 @@ def pod_view(pod: Object) -> PodView:
         waiting_reason=waiting.get("reason") or "",
         waiting_message=waiting.get("message") or "",
     )
+
+
+def _ms(timestamp: str | None) -> int | None:
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000) if timestamp else None
 
 
 def latest_complaint(events: list[Object]) -> str:
@@ -126,12 +132,16 @@ class KubeLauncher:
         kube: the connection.
         install: id of this installation; KubeJobs of others are not seen.
         api_url: where runners find the API.
+        tell: hears why a namespace cannot be watched, and "" when it can again.
     """
 
-    def __init__(self, kube: Kube, install: str, api_url: str) -> None:
+    def __init__(
+        self, kube: Kube, install: str, api_url: str, tell: Callable[[str, str], None] = lambda _, __: None
+    ) -> None:
         self._kube = kube
         self._install = install
         self._api_url = api_url
+        self._tell = tell
 
     async def create(self, job: JobRecord, queue: QueueRecord) -> str:
         """See `Launcher.create`."""
@@ -203,7 +213,12 @@ class KubeLauncher:
     async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
         """See `Launcher.watch`."""
         follow = ListWatch(
-            self._kube, _jobs(namespace), f"{LABEL_INSTALL}={self._install}", view_of, lambda view: view.uid
+            self._kube,
+            _jobs(namespace),
+            f"{LABEL_INSTALL}={self._install}",
+            view_of,
+            lambda view: view.uid,
+            tell=lambda trouble: self._tell(namespace, trouble),
         )
         async with aclosing(follow.events()) as events:
             async for event in events:

@@ -71,6 +71,7 @@ class PodView:
 
     Attributes:
         ended: it will not run any more.
+        created_at: Unix ms, if that is known.
         disrupted: evicted, preempted, or its node went away.
         exit_code: of the job's container, once it has ended.
         terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed.
@@ -81,6 +82,7 @@ class PodView:
     name: str
     uid: str
     ended: bool
+    created_at: int | None = None
     disrupted: bool = False
     exit_code: int | None = None
     terminated_reason: str = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.wire import State
+from bgjobs.wire import Phase, State
 from bgjobs_core import keys
 from bgjobs_core.kube import part
 from bgjobs_core.resources import QUEUES, REQUESTS
@@ -45,17 +45,24 @@ def pending_reason(pods: Sequence[PodView]) -> str:
     return ""
 
 
-def overdue(job: JobRecord, queue: QueueRecord | None, now: int) -> bool:
-    """Whether a KubeJob has been without a start of its code for longer than the queue allows; `now` in ms."""
-    since = job.launched_at or job.claimed_at
-    if job.attempt or queue is None or since is None:
-        return False
-    return now - since > queue.spec.pending_deadline_seconds * 1000
+def waits_since(job: JobRecord, pods: Sequence[PodView]) -> int | None:
+    """Since when a pod of it could have run its code (Unix ms); None: none has to.
+
+    Between two attempts that is since there is the next pod: the back-off before it is meant.
+    """
+    if job.attempt == 0:
+        return job.launched_at or job.claimed_at
+    return min((pod.created_at for pod in pods if not pod.ended and pod.created_at is not None), default=None)
+
+
+def overdue(since: int | None, queue: QueueRecord | None, now: int) -> bool:
+    """Whether a job has waited for the start of its code for longer than the queue allows; times in Unix ms."""
+    return since is not None and queue is not None and now - since > queue.spec.pending_deadline_seconds * 1000
 
 
 @dataclass
 class Pending:
-    """Jobs that stay pending say why, and are given up after the queue's deadline."""
+    """Jobs whose code does not start, the first time or again, say why, and are given up after the queue's deadline."""
 
     store: Store
     launcher: Launcher
@@ -67,21 +74,29 @@ class Pending:
         for index in (keys.launched, keys.launching):
             start = 0
             while ids := await self.store.ids_in(index, now - PENDING_AFTER_MS, _BATCH, start):
-                pending += [job for job in await self.store.jobs(ids) if job.attempt == 0]
+                pending += [
+                    job for job in await self.store.jobs(ids) if job.attempt == 0 or job.phase == Phase.RETRYING
+                ]
                 start += len(ids)
         await each(pending, partial(self._look, now))
         return None
 
     async def _look(self, now: int, job: JobRecord) -> None:
         reason = job.reason
+        pods: list[PodView] = []
         if job.state is State.LAUNCHED:
             pods = await self.launcher.pods(job.namespace, job.kube_uid)
-            # Pods that quota or admission refuses are nowhere: only an Event of the KubeJob says so.
-            words = pending_reason(pods) if pods else await self.launcher.complaint(job.namespace, job.kube_uid)
+            words = pending_reason(pods)
+            if not pods:  # those that quota or admission refuses are nowhere: only an Event of the KubeJob says so
+                words = await self.launcher.complaint(job.namespace, job.kube_uid)
             reason = words[:1024]
-            await self.store.observe_phase(job.id, job.kube_uid, "pending", reason)
-        if overdue(job, await self.store.queue(job.queue_key), now):
-            note = f"its code did not start in time{': ' if reason else ''}{reason}"
+            if job.attempt == 0:
+                await self.store.observe_phase(job.id, job.kube_uid, Phase.PENDING, reason)
+            elif reason:  # else it says how the last attempt ended
+                await self.store.observe_phase(job.id, job.kube_uid, Phase.RETRYING, reason)
+        if overdue(waits_since(job, pods), await self.store.queue(job.queue_key), now):
+            what = f"attempt {job.attempt + 1}" if job.attempt else "its code"
+            note = f"{what} did not start in time{': ' if reason else ''}{reason}"
             await self.store.stop(job.id, "never_started", "bgjobs", note)
 
 

@@ -225,6 +225,20 @@ async def test_a_phase_is_shown_and_guards_nothing(store: CheckedStore, life: Li
     assert (record.phase, record.reason) == ("running", "")
 
 
+async def test_why_the_next_attempt_does_not_start(store: CheckedStore, life: Life) -> None:
+    job = await life.launched()
+    words = "0/3 nodes: no memory"
+    assert await store.observe_phase(job.id, KUBE, "retrying", words) == Reply("same", "launched")
+    await store.start(job.id, KUBE, POD, "")
+    assert await store.observe_phase(job.id, KUBE, "retrying", words) == Reply("same", "launched")
+    await store.observe_attempt(job.id, KUBE, POD, "error", 1, "")
+
+    assert await store.observe_phase(job.id, KUBE, "retrying", words) == Reply("noted", "launched")
+
+    record = await store.there(job.id)
+    assert (record.phase, record.reason) == ("retrying", words)
+
+
 # --------------------------------------------------------------------------- what ended
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
 async def test_a_terminal_state_never_changes(

@@ -157,7 +157,7 @@ def _queued(record: JobRecord, queue: QueueNow | None) -> _Shut:
 
 
 def _launched(record: JobRecord) -> _Shut:
-    if record.phase == Phase.RETRYING:
+    if record.phase == Phase.RETRYING and not reasons.next_pod_waits(record):
         after = reasons.error_text(record.reason, record.error)
         return (
             "Waits for its next attempt",
@@ -170,7 +170,8 @@ def _launched(record: JobRecord) -> _Shut:
         cause = record.reason.partition(":")[0]
         return (
             f"Not running: {cause}",
-            "Kubernetes tries again by itself. Nothing of the job's code has run yet.",
+            "Kubernetes tries again by itself. "
+            + (f"Attempt {record.attempt} has ended." if record.attempt else "Nothing of the job's code has run yet."),
             "bad",
             Gate("Pod can start", Pass.SHUT, f"bgjob-{record.id}", record.reason),
         )

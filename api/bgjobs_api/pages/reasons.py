@@ -70,6 +70,11 @@ def error_text(outcome: str, raw: bytes) -> str:
     return f"{outcome}: {error.type}" if outcome else error.type
 
 
+def next_pod_waits(record: JobRecord) -> bool:
+    """Whether the next attempt's pod is there and cannot start: the reason says why, not how the last one ended."""
+    return record.phase == Phase.RETRYING and record.reason not in {"", *Outcome}
+
+
 def of(record: JobRecord, now: int, queue: QueueNow | None = None) -> Why:
     """Of one job; the queue is needed only for one that is queued."""
     found = _of_launched(record) if record.state == State.LAUNCHED else _of_others(record, now, queue)
@@ -84,6 +89,8 @@ def _of_launched(record: JobRecord) -> Why:
                 return Why(progress_text(said))
             return Why(f"attempt {record.attempt}" if record.attempt > 1 else "")
         case Phase.RETRYING:
+            if next_pod_waits(record):
+                return Why(record.reason, "bad")
             return Why(f"after {error_text(record.reason, record.error)}" if record.reason else "", "warn")
         case Phase.PENDING:
             return Why(record.reason, "bad" if record.reason else "")

@@ -15,6 +15,7 @@ if what == 'phase' then
   if job.state ~= 'launched' then return {'same', job.state} end
   -- It was looked at before the pod started: what the runner says is newer.
   if phase == 'pending' and job.attempt ~= '0' then return {'same', job.state} end
+  if phase == 'retrying' and job.phase ~= 'retrying' then return {'same', job.state} end
   if job.phase == phase and (job.reason or '') == reason then return {'same', job.state} end
   touch(job, {phase = phase, reason = reason}, now)
   return {'noted', job.state}

@@ -124,6 +124,10 @@ class PodBuilder:
     def waiting(self, reason: str, message: str = "") -> Self:
         return self.but(waiting_reason=reason, waiting_message=message)
 
+    def created(self, at: int) -> Self:
+        """In Unix ms."""
+        return self.but(created_at=at)
+
     def build(self) -> PodView:
         return self._view
 

@@ -178,6 +178,49 @@ class TestPending:
         await world.pending.turn()
         assert await world.state(job) == "launched"
 
+    async def test_says_why_the_next_attempt_cannot_start(self, world: World) -> None:
+        job = await self._failed_once(world)
+        world.forward(6)
+        await world.pending.turn()
+        assert await self._phase(world, job) == ("retrying", "error"), "the back-off: there is no pod yet"
+        world.launcher.pod(job, a_pod("pod-2").waiting("Unschedulable", "no memory").build())
+        await world.pending.turn()
+        assert await self._phase(world, job) == ("retrying", "Unschedulable: no memory")
+        world.launcher.pod(job, a_pod("pod-2").waiting("ContainerCreating").build())
+        await world.pod_starts(job, "pod-2")
+        await world.pending.turn()
+        assert await self._phase(world, job) == ("running", "")
+
+    async def test_gives_up_a_next_attempt_that_does_not_start(self, world: World) -> None:
+        job = await self._failed_once(world)
+        world.forward(9999)
+        await world.pending.turn()
+        assert await world.state(job) == "launched", "a long back-off is Kubernetes' own affair"
+        made = await world.store.now_ms()
+        world.launcher.pod(job, a_pod("pod-2").waiting("Unschedulable", "no memory").created(made).build())
+        world.forward(1799)
+        await world.pending.turn()
+        assert await world.state(job) == "launched"
+        world.forward(2)
+        await world.pending.turn()
+        await world.stop()
+        await world.stop()
+        record = await world.job(job)
+        assert (record.state, record.outcome) == ("failed", "never_started")
+        assert record.reason == "attempt 2 did not start in time: Unschedulable: no memory"
+
+    async def _failed_once(self, world: World) -> str:
+        job = await world.launched()
+        await world.pod_starts(job)
+        uid = (await world.job(job)).kube_uid
+        world.launcher.pod(job, a_pod().exited(1).created(await world.store.now_ms()).build())
+        await world.store.observe_attempt(job, uid, "pod-1", "error", 1, "")
+        return job
+
+    async def _phase(self, world: World, job: str) -> tuple[str, str]:
+        record = await world.job(job)
+        return record.phase, record.reason
+
     async def test_also_jobs_behind_many_that_run(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_BATCH", 3)
         await world.lead(queue=a_queue(100))

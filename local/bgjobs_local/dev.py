@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -47,7 +47,7 @@ from bgjobs_operator.leader import Leader
 from bgjobs_operator.loop import NotLeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Generator, Set
 
     from bgjobs_local.settings import DevSettings
     from bgjobs_local.terminal import Terminal
@@ -265,9 +265,8 @@ class _Machine:
                 await follow.look()
         finally:
             api.should_exit = True
-            for task in tasks - {serving}:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await _end(tasks - {serving})
+            await asyncio.wait({serving})
             await self._store.close()
             await self._doorbell.close()
         for task in tasks - {ending}:
@@ -349,8 +348,7 @@ class _Machine:
 
     async def _stop_jobs(self, leading: asyncio.Task[None], stop: _Stop) -> None:
         """The leader first, so that nothing new is launched; the API last, so that runners can say how they end."""
-        leading.cancel()
-        await asyncio.wait({leading})
+        await _end({leading})
         if self._launcher.running:
             self._terminal.say(
                 f"stopping; {self._launcher.running} running jobs have {self._settings.stop_seconds:g} s, and start "
@@ -363,6 +361,15 @@ class _Machine:
         if not ending.done():
             await self._launcher.kill()
         await ending
+
+
+async def _end(tasks: Set[asyncio.Task[Any]]) -> None:
+    """Cancel them until they have ended: `asyncio.wait_for` of Python 3.11 may swallow one, and redis-py uses it."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_BREAK_OFF_SECONDS)
 
 
 def _command() -> str:

@@ -115,6 +115,25 @@ def test_nothing_scrolls_sideways(visits: Visits, paths: dict[str, str], width: 
         page.context.close()
 
 
+def test_every_width_has_room_for_the_job(visits: Visits, shelf: list[str]) -> None:
+    page = visits.open("/jobs?ns=shelf")
+    for width in range(320, 1640, 40):
+        page.set_viewport_size({"width": width, "height": 844})
+        cut: list[str] = page.evaluate(
+            """() => {
+                const box = document.querySelector(".table-box").getBoundingClientRect();
+                const shown = [...document.querySelectorAll(".grid.jobs tr:has(td):first-of-type > td")]
+                    .filter(cell => cell.checkVisibility());
+                const name = document.querySelector("td.c-job").getBoundingClientRect();
+                return [...(name.width < 120 ? [`the job has ${name.width} px`] : []),
+                    ...shown.filter(cell => cell.getBoundingClientRect().right > box.right + 1)
+                        .map(cell => `${cell.className} sticks out`)];
+            }"""
+        )
+        assert cut == [], width
+    assert shelf
+
+
 def _widest(page: Page) -> list[str]:
     """What sticks out."""
     return page.evaluate(

@@ -45,7 +45,15 @@ def load(image: str, save: Callable[[str, Path], object] | None = None) -> None:
 
 
 def buildah_save(image: str, archive: Path, command: str = "buildah") -> None:
-    run(command, "push", full_name(image), f"docker-archive:{archive}:{full_name(image)}")
+    name = full_name(image)
+    # A tag without a registry is `localhost/...` to whoever built it with buildah or podman by hand.
+    built = next((one for one in (name, f"localhost/{image}") if knows(one, command)), name)
+    run(command, "push", built, f"docker-archive:{archive}:{name}")
+
+
+def knows(image: str, command: str = "buildah") -> bool:
+    """Whether buildah or podman has this image."""
+    return bool(run(command, "inspect", "--type", "image", image, check=False))
 
 
 # ---------------------------------------------------------------------------- build

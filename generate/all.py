@@ -15,8 +15,8 @@ import command
 import custom_resources
 import lifecycle
 import openapi
-import queues
 import redis_keys
+import resource_docs
 import values
 import values_schema
 
@@ -30,7 +30,7 @@ PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
     custom_resources.files,
     lifecycle.files,
     openapi.files,
-    queues.files,
+    resource_docs.files,
     redis_keys.files,
     values_schema.files,
     values.files,

@@ -234,7 +234,7 @@ async def attempt_log(
     record = await load_for(deps, caller, access.READ_LOG, job_id)
     attempts = {one.number: one for one in await deps.store.attempts(record)}
     if number not in attempts:
-        raise not_found(f"the job has had {record.attempt} attempts, and no attempt {number}", "attempt_not_found")
+        raise not_found(f"there is no attempt {number}, the latest is {record.attempt}", "attempt_not_found")
     return await _log(deps, record, attempts[number], query)
 
 

@@ -61,13 +61,25 @@ _MODULES = {
     "run_background_job_async": "async_helper",
 }
 
+# What calling takes, and running does not.
+_OF_CLIENTS = frozenset({"httpx2", "pydantic"})
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - see above
 
-    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+    try:
+        module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_CLIENTS:
+            raise
+        raise ImportError(
+            f"bgjobs.{name} needs {error.name}, which the image bgjobs/runner does not have, as jobs run without it: "
+            "install the package bgjobs with its dependencies in your Dockerfile (docs/jobs.md)"
+        ) from error
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

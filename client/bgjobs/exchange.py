@@ -129,7 +129,8 @@ class Patience(NamedTuple):
         """
         pause = max(trouble.asked or 0.0, backoff_seconds(tries, jitter))
         if elapsed + pause > self.seconds:
-            text = f"{self.url} could not be reached in {tries} tries ({trouble.problem})"
+            again = f" in {tries} tries" if tries > 1 else ""
+            text = f"{self.url} could not be reached{again} ({trouble.problem})"
             raise UnreachableError(f"{text}. {call.unanswered}" if call.unanswered else text)
         return pause
 

@@ -74,17 +74,29 @@ class RequestStatus(_Resource):
     """Written by the operator: the job's record, in short."""
 
     state: Annotated[str, StringConstraints(max_length=20)] | None = Field(default=None, description="As in the API.")
-    phase: Annotated[str, StringConstraints(max_length=20)] | None = None
-    reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
-    job_id: Annotated[str, StringConstraints(max_length=36)] | None = None
-    kube_job: Annotated[str, StringConstraints(max_length=63)] | None = None
+    phase: Annotated[str, StringConstraints(max_length=20)] | None = Field(
+        default=None, description="How far it is, while its state is launched."
+    )
+    reason: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
+        default=None, description="Why it waits, or why it failed."
+    )
+    job_id: Annotated[str, StringConstraints(max_length=36)] | None = Field(
+        default=None, description="Of the job, for the API and the command."
+    )
+    kube_job: Annotated[str, StringConstraints(max_length=63)] | None = Field(
+        default=None, description="Name of the Job of Kubernetes that runs it."
+    )
     attempt: int | None = Field(default=None, ge=0, description="Number of the latest attempt.")
     attempts: Annotated[str, StringConstraints(max_length=20)] | None = Field(
         default=None, description="Latest attempt and how many there may be, as 2/4."
     )
-    observed_generation: int | None = None
-    started_at: Annotated[str, StringConstraints(max_length=40)] | None = None
-    finished_at: Annotated[str, StringConstraints(max_length=40)] | None = None
+    observed_generation: int | None = Field(default=None, description="The generation that this is about.")
+    started_at: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="When its first attempt began."
+    )
+    finished_at: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="When it ended, however it did."
+    )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list[Condition], description="Complete or Failed, once it has ended."
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -82,3 +84,11 @@ def test_what_is_json_comes_back_as_it_was(value: Any) -> None:
 def test_what_is_not_json(text: str, words: str) -> None:
     with pytest.raises(strict_json.NotJSONError, match=words):
         strict_json.loads(text)
+
+
+def test_without_its_dependencies_calling_says_what_to_install() -> None:
+    code = "import sys; sys.modules['pydantic'] = None; from bgjobs import current_job, run_background_job"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("ImportError: bgjobs.run_background_job needs pydantic, which the image bgjobs/runner does")
+    assert "install the package bgjobs with its dependencies in your Dockerfile" in said

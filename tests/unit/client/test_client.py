@@ -89,7 +89,7 @@ def test_retry_after_is_heard(server: FakeServer, client: JobClient) -> None:
 def test_a_wait_beyond_the_patience_is_not_begun(server: FakeServer, client: JobClient) -> None:
     server.answers.append(httpx2.Response(429, headers={"Retry-After": "3600"}))
 
-    with pytest.raises(UnreachableError, match="in 1 tries"):
+    with pytest.raises(UnreachableError, match=r"could not be reached \("):
         client.get(JOB_ID)
 
     assert server.slept == []

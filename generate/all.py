@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import client_docs
 import command
 import custom_resources
 import lifecycle
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
+    client_docs.files,
     command.files,
     custom_resources.files,
     lifecycle.files,

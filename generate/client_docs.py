@@ -1,0 +1,130 @@
+"""docs/client.md: what programs call, from its signatures and docstrings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, ForwardRef
+
+import bgjobs
+from bgjobs import errors
+from bgjobs.client import JobClient
+from bgjobs.handle import JobHandle
+from bgjobs.helper import run_background_job
+from bgjobs.request import EnqueueOptions
+from pages import code, header, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PAGE = """\
+{header}
+# The Python client
+
+```sh
+pip install bgjobs   # not on an index yet: see the README
+```
+
+```python
+from bgjobs import run_background_job
+
+job = run_background_job("shop.jobs.Invoices", "render", [2026, 11], priority=1, delay=60)
+print(job.id, job.wait(timeout=600).state)
+print(job.result())
+```
+
+In an asyncio program `run_background_job_async`, `AsyncJobClient` and `AsyncJobHandle` have the same names, and their
+calls are awaited. Nothing is sent twice as two jobs: a call whose answer is lost is sent again under the same id.
+
+{helper}
+`options` are of these types:
+
+{options}
+{client}
+{handle}
+## Errors
+
+All are `BgjobsError`.
+
+{errors}"""
+
+_SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Example):$")
+_ENTRY = re.compile(r"^    (\w[\w, ]*): (.*)$")
+
+
+# What only tests replace.
+_FOR_TESTS = frozenset({"transport", "sleep", "clock", "environ"})
+
+
+def _signature(name: str, function: Callable[..., Any]) -> str:
+    signature = inspect.signature(function)
+    shown: list[str] = []
+    for one in signature.parameters.values():
+        if one.name == "self" or one.name in _FOR_TESTS:
+            continue
+        if one.kind is one.KEYWORD_ONLY and "*" not in shown:
+            shown.append("*")
+        stars = "**" if one.kind is one.VAR_KEYWORD else ""
+        default = "" if one.default is one.empty else f" = {one.default!r}"
+        shown.append(f"{stars}{one.name}: {one.annotation}{default}")
+    returns = signature.return_annotation
+    arrow = "" if returns in {inspect.Signature.empty, "None"} else f" -> {returns}"
+    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions")
+
+
+def _text(docstring: str) -> str:
+    """Of Google's form: sections become words in bold, their entries a list."""
+    lines: list[str] = []
+    for line in inspect.cleandoc(docstring).splitlines():
+        if section := _SECTION.match(line):
+            lines += [f"**{section[1]}**", ""]
+        elif entry := _ENTRY.match(line):
+            if entry[1] not in _FOR_TESTS:
+                lines.append(f"- `{entry[1]}`: {entry[2]}")
+        else:
+            lines.append(f"  {line.strip()}" if lines and lines[-1].startswith(("- ", "  ")) and line else line.strip())
+    return "\n".join(lines) + "\n"
+
+
+def _function(level: str, name: str, function: Callable[..., Any]) -> str:
+    return f"{level} `{name}`\n\n```python\n{_signature(name, function)}\n```\n\n{_text(function.__doc__ or '')}"
+
+
+def _class(kind: type, *, is_made_by_users: bool) -> str:
+    made = f"```python\n{_signature(kind.__name__, kind.__init__)}\n```\n\n" if is_made_by_users else ""
+    parts = [f"## `{kind.__name__}`\n\n{made}{_text(kind.__doc__ or '')}"]
+    for name, member in vars(kind).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            parts.append(f"### `{name}`\n\n{_text(member.__doc__ or '')}")
+        elif inspect.isfunction(member):
+            parts.append(_function("###", name, member))
+    return "\n".join(parts)
+
+
+def _options() -> Iterator[tuple[str, str]]:
+    for name, kind in EnqueueOptions.__annotations__.items():
+        yield code(name), code(kind.__forward_arg__ if isinstance(kind, ForwardRef) else str(kind))
+
+
+def _errors() -> Iterator[tuple[str, str]]:
+    for name in bgjobs.__all__:
+        kind = getattr(errors, name, None)
+        if inspect.isclass(kind) and kind is not errors.BgjobsError:
+            yield code(name), " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """The one page."""
+    yield (
+        "docs/client.md",
+        PAGE.format(
+            header=header("the docstrings in client/bgjobs"),
+            helper=_function("##", "run_background_job", run_background_job),
+            options=table(["Option", "Type"], _options()),
+            client=_class(JobClient, is_made_by_users=True),
+            handle=_class(JobHandle, is_made_by_users=False),
+            errors=table(["Error", "When"], _errors()),
+        ),
+    )

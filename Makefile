@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.ready
+MINORS := $(notdir $(basename $(wildcard requirements/minors/*.txt))) # of Kubernetes, whose models the chart is checked by
 DEV := $(PYTHON) devcluster/dev
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
@@ -26,9 +27,11 @@ $(RUNS): requirements/local.txt requirements/uv.txt requirements/assets.txt pypr
 	@$(BIN)/python -c 'import bgjobs_local.dev, bgjobs.cli.app' # compiled now, so that the first start is as quick as any
 	@touch $@
 
-$(STAMP): $(RUNS) requirements/dev.txt
+$(STAMP): $(RUNS) requirements/dev.txt $(wildcard requirements/minors/*.txt)
 	$(call say,adding the tools of development)
 	@requirements/install $(BIN)/python --require-hashes -r requirements/dev.txt
+	@for minor in $(MINORS); do requirements/install $(BIN)/python --require-hashes --no-deps \
+	    --target $(VENV)/minors/$$minor -r requirements/minors/$$minor.txt || exit 1; done
 	@touch $@
 
 .PHONY: setup

@@ -14,13 +14,19 @@ from typing import IO, TYPE_CHECKING
 
 import base_images
 from machine import CACHE, HERE, RUN, STATE, fail, run, say
+from programs import TOOLS, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 ROOT = HERE.parent
-REDIS = "redis:8.0"
+PARTS = {  # what is others' work, as the chart and the tests name it
+    "redis": "redis:8.0",
+    "oauth2-proxy": f"oauth2-proxy/oauth2-proxy:{TOOLS['oauth2-proxy'][1]}",
+    "oidc": "bgjobs/oidc:dev",
+}
+UPSTREAM = {"redis": PARTS["redis"], "oauth2-proxy": f"quay.io/{PARTS['oauth2-proxy']}"}
 NOT_INPUT = {"__pycache__", ".git", ".venv", ".ruff_cache", ".pytest_cache", ".mypy_cache"}
 
 
@@ -106,8 +112,12 @@ class BareNode:
     def load(self, image: str, source: Builder) -> None:
         base_images.load(image, source.save)
 
-    def add_redis(self) -> None:
-        base_images.make_image("redis")
+    def tag(self, image: str, new: str) -> None:
+        base_images.ctr("images", "tag", "--force", base_images.full_name(image), base_images.full_name(new))
+
+    def add(self, part: str) -> None:
+        """Make it of Debian's packages, or of a program that is built here."""
+        base_images.make_image(part, PARTS[part])
 
 
 @dataclass(frozen=True)
@@ -137,8 +147,21 @@ class KindNode:
         finally:
             archive.unlink(missing_ok=True)
 
-    def add_redis(self) -> None:
-        run("docker", "exec", self.container, "crictl", "pull", base_images.full_name(REDIS))
+    def tag(self, image: str, new: str) -> None:
+        names = (base_images.full_name(image), base_images.full_name(new))
+        run("docker", "exec", self.container, "ctr", "-n", "k8s.io", "images", "tag", "--force", *names)
+
+    def add(self, part: str) -> None:
+        """Pull it; the provider for tests is published nowhere, so Docker builds it, with the Go of an image."""
+        if part not in UPSTREAM:
+            source = builder()
+            make(Image(PARTS[part], HERE / part / "Dockerfile", HERE / part), source, build_log(PARTS[part]))
+            self.load(PARTS[part], source)
+            return
+        upstream, wanted = base_images.full_name(UPSTREAM[part]), base_images.full_name(PARTS[part])
+        run("docker", "exec", self.container, "crictl", "pull", upstream)
+        if wanted != upstream:
+            self.tag(upstream, wanted)
 
 
 Node = BareNode | KindNode
@@ -165,7 +188,7 @@ IMAGES = {
         arguments={"RUNNER": "bgjobs/runner:dev"},
     ),
 }
-NAMES = (*IMAGES, "redis")
+NAMES = (*IMAGES, *PARTS)
 
 
 def copied(image: Image) -> Iterator[str]:
@@ -210,6 +233,16 @@ def read(ledger: Path) -> dict[str, list[str]]:
     return found
 
 
+def write(ledger: Path, image: str, stamp: str, present: str) -> None:
+    """Remember what was loaded under a name."""
+    ledger.write_text(json.dumps(read(ledger) | {image: [stamp, present]}, indent=2))
+
+
+def build_log(image: str) -> Path:
+    """Where the output of its build goes."""
+    return CACHE / "logs" / f"build-{image.partition(':')[0].replace('/', '-')}.log"
+
+
 def make(image: Image, source: Builder, log: Path) -> None:
     """Build an image; its output goes to a file, the end of which is shown when it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -232,37 +265,42 @@ def make_and_load(node: Node, names: Iterable[str]) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "images.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # it ends with this block
-        if "redis" in wanted:
-            bring_redis(node)
+        for part in [part for part in PARTS if part in wanted]:
+            bring_part(node, part)
         digests = {"": source.base() if wanted & set(IMAGES) else ""}
         for short, image in IMAGES.items():
             if short in wanted or any(other.above == short for key, other in IMAGES.items() if key in wanted):
                 digests[short] = bring(image, inputs(image, digests[image.above]), source, node)
 
 
-def bring(image: Image, digest: str, source: Builder, node: Node) -> str:
+def bring(image: Image, stamp: str, source: Builder, node: Node) -> str:
     """Build and load one image unless the cluster has what these inputs made; returns their digest."""
     began = time.monotonic()
     present = node.present(image.name)
-    if present and read(node.ledger).get(image.name) == [digest, present]:
+    if present and read(node.ledger).get(image.name) == [stamp, present]:
         say(f"{image.name}: unchanged")
-        return digest
-    log = CACHE / "logs" / f"build-{image.name.partition(':')[0].replace('/', '-')}.log"
+        return stamp
+    log = build_log(image.name)
     say(f"{image.name}: building with {source.name}; its output goes to {log}")
     make(image, source, log)
     built = time.monotonic()
     node.load(image.name, source)
-    ledger = read(node.ledger) | {image.name: [digest, node.present(image.name)]}
-    node.ledger.write_text(json.dumps(ledger, indent=2))
+    write(node.ledger, image.name, stamp, node.present(image.name))
     say(f"{image.name}: built in {built - began:.1f} s, loaded in {time.monotonic() - built:.1f} s")
-    return digest
+    return stamp
 
 
-def bring_redis(node: Node) -> None:
-    if node.present(REDIS):
-        say(f"{REDIS}: there")
+def bring_part(node: Node, part: str) -> None:
+    """Add one of `PARTS` unless it is there; what is built from a folder of ours, unless it is there unchanged."""
+    name, folder = PARTS[part], HERE / part
+    stamp = digest(folder) if folder.is_dir() else ""
+    present = node.present(name)
+    if present and (not stamp or read(node.ledger).get(name) == [stamp, present]):
+        say(f"{name}: there")
         return
     began = time.monotonic()
-    say(f"{REDIS}: fetching")
-    node.add_redis()
-    say(f"{REDIS}: ready in {time.monotonic() - began:.1f} s")
+    say(f"{name}: fetching or making it")
+    node.add(part)
+    if stamp:
+        write(node.ledger, name, stamp, node.present(name))
+    say(f"{name}: ready in {time.monotonic() - began:.1f} s")

@@ -9,12 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
-from pydantic import ValidationError
 
 from bgjobs_api.serve import serve
 from bgjobs_api.servers import PortError
 from bgjobs_api.settings import ApiSettings
 from bgjobs_core import log_setup
+from bgjobs_core.settings import from_environment
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -39,21 +39,10 @@ def _leave(number: int, _: FrameType | None = None) -> NoReturn:
     sys.exit(0 if number in {0, signal.SIGTERM} else 128 + number)
 
 
-def _settings() -> ApiSettings:
-    """From the environment; what is wrong in it is said in one line each, without the values: some are secrets."""
-    try:
-        return ApiSettings()
-    except ValidationError as error:
-        for one in error.errors(include_url=False, include_context=False, include_input=False):
-            name = f"BGJOBS_{one['loc'][0]}: ".upper() if one["loc"] else ""
-            sys.stderr.write(f"bgjobs-api: {name}{one['msg'].removeprefix('Value error, ')}\n")
-        sys.exit(2)
-
-
 def main() -> None:
     """Entry point."""
     _parser().parse_args()
-    settings = _settings()
+    settings = from_environment(ApiSettings, "bgjobs-api")
     log_setup.configure(settings.log_level, settings.log_format)
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)

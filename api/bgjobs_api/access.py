@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from bgjobs_core.kube import KubeError, part
 from bgjobs_core.resources import GROUP, QUEUES, REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from bgjobs_api.clock import Moment
     from bgjobs_api.identity import Identity
@@ -26,6 +27,7 @@ ALLOW_SECONDS: Final = 10.0
 DENY_SECONDS: Final = 2.0
 MAX_CACHED: Final = 10_000
 _MAX_TOLD: Final = 8
+_ACCOUNT: Final = "system:serviceaccount:"
 EVERYWHERE: Final = ""  # the namespace of a question about all of them
 
 
@@ -76,17 +78,56 @@ def verdict(answer: Object) -> bool:
     return status.get("allowed") is True and status.get("denied") is not True
 
 
-def refusal(caller: Identity, action: Action, namespace: str) -> str:
-    """What to tell one who may not, and whom to show it to."""
-    where = f"in namespace {namespace!r}" if namespace else "in all namespaces"
+def role(action: Action) -> str:
+    """The chart's role that is enough for this; see charts/bgjobs/templates/people/roles.yaml."""
+    if action.verb in {"get", "list"}:
+        return "viewer"
+    return "operator" if action.resource == QUEUES else "submitter"
+
+
+def binding(caller: Identity, action: Action, namespace: str, roles: str) -> str:
+    """The command by which an administrator allows it.
+
+    Args:
+        caller: who is to be allowed.
+        action: what.
+        namespace: where.
+        roles: how the names of the chart's ClusterRoles begin.
+    """
+    wanted = f"{roles}-{role(action)}"
+    account = caller.user.removeprefix(_ACCOUNT)
+    subject = ("--user", caller.user) if account == caller.user else ("--serviceaccount", account)
+    # What a path cannot hold, a RoleBinding cannot be called.
+    name = re.sub(r"[/%]", "-", f"{wanted}:{account}")
+    words = ("kubectl", "create", "rolebinding", name, "--clusterrole", wanted, *subject, "--namespace", namespace)
+    return shlex.join(words)
+
+
+def refusal(caller: Identity, action: Action, namespace: str, roles: str) -> str:
+    """What to tell one who may not, and what to show to an administrator. Arguments: as `binding`."""
+    where = f"in namespace {namespace!r}"
+    return f"{caller.user} cannot {action.verb} {action.target} of {GROUP} {where}; " + _cure(
+        caller, action, namespace, roles
+    )
+
+
+def refusal_everywhere(caller: Identity, action: Action, namespaces: Sequence[str], roles: str) -> str:
+    """To tell one who may do it in none of several namespaces."""
+    where = f"in any of the {len(namespaces)} namespaces of jobs" if len(namespaces) > 1 else "in the namespace of jobs"
+    return (
+        f"there is nothing here for {caller.user} yet: it cannot {action.verb} {action.target} of {GROUP} {where}; "
+        + _cure(caller, action, namespaces[0], roles)
+    )
+
+
+def _cure(caller: Identity, action: Action, namespace: str, roles: str) -> str:
     flags = f" --subresource={action.subresource}" if action.subresource else ""
-    flags += f" --namespace {namespace}" if namespace else " --all-namespaces"
-    flags += f" --as {shlex.quote(caller.user)}"
+    flags += f" --namespace {namespace} --as {shlex.quote(caller.user)}"
     # kubectl adds those of Kubernetes itself; hundreds of them would say nothing to anybody.
     groups = [one for one in caller.groups if not one.startswith("system:")]
     flags += "".join(f" --as-group {shlex.quote(one)}" for one in groups[:_MAX_TOLD])
     return (
-        f"{caller.user} cannot {action.verb} {action.target} of {GROUP} {where}; ask an administrator for a Role, "
+        f"ask an administrator for `{binding(caller, action, namespace, roles)}` or the like, "
         f"and check it with `kubectl auth can-i {action.verb} {action.resource}.{GROUP}{flags}`"
     )
 

@@ -80,11 +80,11 @@ async def is_allowed(deps: Deps, caller: Identity, action: Action, namespace: st
 async def require(deps: Deps, caller: Identity, action: Action, namespace: str) -> None:
     """403 unless Kubernetes allows it, naming what is missing."""
     if not await is_allowed(deps, caller, action, namespace):
-        raise _forbidden(caller, action, namespace)
+        raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
 
 
-def _forbidden(caller: Identity, action: Action, namespace: str) -> ProblemError:
-    return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", access.refusal(caller, action, namespace))
+def _forbidden(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", detail)
 
 
 async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
@@ -98,14 +98,14 @@ async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence
         answers = await _answers(deps, caller, action, chosen)
         for namespace, allowed in zip(chosen, answers, strict=True):
             if not allowed:
-                raise _forbidden(caller, action, namespace)
+                raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
         return chosen
     if await is_allowed(deps, caller, action, access.EVERYWHERE):
         return deps.namespaces
     answers = await _answers(deps, caller, action, deps.namespaces)
     found = tuple(namespace for namespace, allowed in zip(deps.namespaces, answers, strict=True) if allowed)
     if not found:
-        raise _forbidden(caller, action, deps.namespaces[0])
+        raise _forbidden(access.refusal_everywhere(caller, action, deps.namespaces, deps.roles))
     return found
 
 

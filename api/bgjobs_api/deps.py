@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Protocol
 from bgjobs_api.redis_state import MemoryGate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from bgjobs_api.access import Action
     from bgjobs_api.clock import Clock, Moment
     from bgjobs_api.identity import Identity
     from bgjobs_api.redis_state import RedisState
+    from bgjobs_core.doubts import Doubt
     from bgjobs_core.store import Store
+
+
+async def _nobody() -> Sequence[Doubt]:
+    """There is no operator elsewhere to ask."""
+    return ()
 
 
 class Authenticator(Protocol):
@@ -48,7 +54,10 @@ class Deps:
         notice: a sentence that every page shows on top, "" for none.
         anonymous: who calls without a token; None: nobody may. Local mode has one, and a trial.
         sign_in: whether people sign in and out at a proxy in front, which has `/oauth2/`.
-        doubts: more that /readyz should warn of.
+        rediscli: how an administrator calls redis-cli.
+        doubts: more that /readyz should warn of; it asks nobody.
+        ask_operator: what the operator says of itself, from Redis; raises StoreError.
+        roles: how the names of the chart's ClusterRoles begin, for those who are told which one they need.
     """
 
     store: Store
@@ -60,7 +69,10 @@ class Deps:
     notice: str = ""
     anonymous: Identity | None = None
     sign_in: bool = False
-    doubts: Callable[[], Sequence[str]] = tuple[str, ...]
+    rediscli: str = "redis-cli"
+    doubts: Callable[[], Sequence[Doubt]] = tuple["Doubt", ...]
+    ask_operator: Callable[[], Awaitable[Sequence[Doubt]]] = _nobody
+    roles: str = "bgjobs"
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:

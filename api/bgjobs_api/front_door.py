@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from bgjobs_api.id_tokens import IdTokens
 
 
+def with_doubts_of(deps: Deps, tokens: IdTokens) -> Deps:
+    """Both ports are of one process, and either tells what is wrong with the identity provider."""
+    return replace(deps, doubts=lambda: [*deps.doubts(), *tokens.doubts()])
+
+
 def for_programs(deps: Deps) -> FastAPI:
     """JSON alone, for ServiceAccounts; with the runners' endpoints."""
     return create_app(deps)
@@ -22,9 +27,7 @@ def for_programs(deps: Deps) -> FastAPI:
 
 def for_people(deps: Deps, tokens: IdTokens) -> FastAPI:
     """Pages and the API for those who have signed in at the proxy in front."""
-    return create_app(
-        replace(deps, authenticator=tokens, sign_in=True, doubts=tokens.doubts), pages=True, runners=False
-    )
+    return create_app(replace(deps, authenticator=tokens, sign_in=True), pages=True, runners=False)
 
 
 def for_trial(deps: Deps) -> FastAPI:

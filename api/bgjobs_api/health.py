@@ -15,7 +15,9 @@ from fastapi.responses import JSONResponse
 from bgjobs_api import redis_state
 from bgjobs_api.callers import DepsDep
 from bgjobs_api.deps import Deps
+from bgjobs_core.doubts import Doubt
 from bgjobs_core.redis_door import StoreError
+from bgjobs_core.version import own_version
 
 router = APIRouter(tags=["health"])
 
@@ -25,20 +27,28 @@ PATIENCE_SECONDS: Final = 3.0
 
 @dataclass(frozen=True)
 class Readiness:
-    """Why requests would fail (none: ready), and what does not fail but may lose jobs."""
+    """Why requests would fail, and what is wrong besides.
 
+    Attributes:
+        version: of bgjobs.
+        problems: by the part that is away; none: ready.
+        warnings: what mends each of them is said with it.
+    """
+
+    version: str
     problems: dict[str, str]
-    warnings: list[str]
+    warnings: list[Doubt]
 
 
 async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness:
     """Ask everything that requests need."""
     problems: dict[str, str] = {}
-    warnings: list[str] = []
+    warnings: list[Doubt] = []
     try:
         async with asyncio.timeout(patience):
             await deps.store.ping()
-            warnings = redis_state.warnings(await deps.redis.durability())
+            warnings += redis_state.doubts(await deps.redis.durability(), deps.rediscli)
+            warnings += await deps.ask_operator()
     except TimeoutError:
         problems["redis"] = f"Redis did not answer within {patience:g} s"
     except StoreError as error:
@@ -46,7 +56,7 @@ async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness
     # Whether people can sign in is no reason to take the runners' endpoints of this pod away: `doubts` tells it.
     if not deps.authenticator.ready and not deps.sign_in:
         problems["kubernetes"] = "the keys that verify tokens were not read yet"
-    return Readiness(problems, [*warnings, *deps.doubts()])
+    return Readiness(own_version(), problems, [*warnings, *deps.doubts()])
 
 
 @router.get("/healthz", summary="Does the process live?")

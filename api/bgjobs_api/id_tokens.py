@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from joserfc import jwt
 
 from bgjobs_api.identity import LEEWAY_SECONDS, Identity, KeyRing, read_token, refuse
+from bgjobs_core.doubts import Code, Doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,12 +134,20 @@ class IdTokens:
         """Whether any token can be verified."""
         return self._ring.keys is not None
 
-    def doubts(self) -> Sequence[str]:
+    def doubts(self) -> Sequence[Doubt]:
         """What /readyz should say of the provider."""
         if self._ring.trouble:
             then = "those who have signed in go on" if self.ready else "nobody gets in"
-            return (f"the identity provider cannot be asked for its keys, and {then}: {self._ring.trouble}",)
-        return () if self.ready else ("the keys of the identity provider were not read yet",)
+            detail = f"the identity provider cannot be asked for its keys, and {then}: {self._ring.trouble}"
+        elif not self.ready:
+            detail = "the keys of the identity provider were not read yet"
+        else:
+            return ()
+        remedy = (
+            f"{self._rules.issuer}/.well-known/openid-configuration must answer to pods of bgjobs: "
+            "see dashboard.oidc.issuerUrl and caConfigMap, and the network between them"
+        )
+        return (Doubt(Code.ISSUER_UNREACHABLE, detail, remedy),)
 
     async def identify(self, token: str, now: Moment) -> Identity:
         """Who calls. Raises as `KeyRing.known_to`."""

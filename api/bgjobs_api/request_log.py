@@ -34,7 +34,7 @@ class RequestLog:
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])  # an HTTPStatus would be logged by its name
             await send(message)
 
         try:

@@ -16,6 +16,7 @@ from bgjobs_api.discovery import Issuer
 from bgjobs_api.id_tokens import IdTokens
 from bgjobs_api.identity import KeyRing, ServiceAccountTokens, fetch_keys
 from bgjobs_api.issuer_door import IssuerDoor
+from bgjobs_api.lookout import Lookout
 from bgjobs_api.redis_state import RealRedisState
 from bgjobs_core import redis_door
 from bgjobs_core.kube_door import Kube
@@ -50,14 +51,25 @@ async def _kept(ring: KeyRing) -> AsyncGenerator[KeyRing]:
         await asyncio.wait({keeping})
 
 
+@contextlib.asynccontextmanager
+async def _looking(lookout: Lookout) -> AsyncGenerator[Lookout]:
+    looking = asyncio.create_task(lookout.run(), name="lookout")
+    try:
+        yield lookout
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+
+
 async def _open(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Deps:
     """What both applications stand on."""
     kube = await Kube.connect()
     stack.push_async_callback(kube.close)
-    client = redis_door.connect(settings.redis_url.get_secret_value())
+    client = redis_door.connect(settings.redis)
     store = Store(client)
     stack.push_async_callback(store.close)
     ring = await stack.enter_async_context(_kept(KeyRing(lambda: fetch_keys(kube))))
+    lookout = await stack.enter_async_context(_looking(Lookout(kube, store, system_clock, settings.namespace)))
     return Deps(
         store=store,
         redis=RealRedisState(client),
@@ -65,19 +77,33 @@ async def _open(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Deps
         access=ReviewedAccess(lambda question: ask_kube(kube, question)),
         clock=system_clock,
         namespaces=settings.watched_namespaces,
+        roles=settings.roles,
+        rediscli=settings.rediscli,
+        doubts=lookout.doubts,
+        ask_operator=lookout.ask_operator,
     )
 
 
-async def _for_people(settings: ApiSettings, deps: Deps, stack: contextlib.AsyncExitStack) -> FastAPI:
-    if settings.dashboard_auth == "none":
-        log.warning("nobody signs in to the dashboard", port=settings.dashboard_port)
-        return front_door.for_trial(deps)
+async def _id_tokens(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> IdTokens:
     rules = settings.id_token_rules
     door = IssuerDoor(settings.oidc_ca_file)
     stack.push_async_callback(door.close)
     issuer = Issuer(rules.issuer, door.get, system_clock)
     ring = await stack.enter_async_context(_kept(KeyRing(issuer.keys, rules.issuer)))
-    return front_door.for_people(deps, IdTokens(ring, rules))
+    return IdTokens(ring, rules)
+
+
+async def _apps(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> list[FastAPI]:
+    """In the order of the ports."""
+    deps = await _open(settings, stack)
+    if settings.dashboard_auth == "off":
+        return [front_door.for_programs(deps)]
+    if settings.dashboard_auth == "none":
+        log.warning("nobody signs in to the dashboard", port=settings.dashboard_port)
+        return [front_door.for_programs(deps), front_door.for_trial(deps)]
+    tokens = await _id_tokens(settings, stack)
+    deps = front_door.with_doubts_of(deps, tokens)
+    return [front_door.for_programs(deps), front_door.for_people(deps, tokens)]
 
 
 async def serve(settings: ApiSettings) -> int:
@@ -91,10 +117,7 @@ async def serve(settings: ApiSettings) -> int:
         if settings.dashboard_auth != "off":
             ports.append(settings.dashboard_port)
         listening = [stack.enter_context(servers.listen(settings.listen_host, port)) for port in ports]
-        deps = await _open(settings, stack)
-        apps = [front_door.for_programs(deps)]
-        if settings.dashboard_auth != "off":
-            apps.append(await _for_people(settings, deps, stack))
+        apps = await _apps(settings, stack)
         log.info("listening", ports=ports, dashboard=settings.dashboard_auth)
         made = [servers.server(app, settings.shutdown_seconds) for app in apps]
         return await servers.run(list(zip(made, listening, strict=True)))

@@ -23,6 +23,8 @@ class ApiSettings(CommonSettings):
     listen_port: int = Field(default=8080, ge=0, le=65535, description="Port for programs and runners.")
     shutdown_seconds: int = Field(default=20, ge=0, description="For requests under way when the process is to end.")
 
+    roles: str = Field(default="bgjobs", description="How the ClusterRoles for people begin, as the chart makes them.")
+    rediscli: str = Field(default="redis-cli", description="How an administrator calls redis-cli, for advice.")
     dashboard_port: int = Field(default=8090, ge=0, le=65535, description="Port for people.")
     dashboard_auth: Literal["off", "oidc", "none"] = Field(
         default="off", description="Who people are: off (no port for them), oidc, or none (a trial: everybody is one)."

@@ -64,12 +64,14 @@ store_id = Key("store_id", "store_id", "string", "random, made with the first wr
 counters = Key("counters", "counters", "hash", "totals for metrics, by namespace/queue", "one field per queue and fact")
 wake = Key("wake", "wake", "stream", "says that something became ready", "about 100 entries")
 watched = Key("watched", "watched:{id}", "string", "somebody follows the log of this job", "expires after 15 s")
-loops = Key("loops", "loops", "hash", "when each loop of the leader last turned", "one field per loop")
+operator = Key(
+    "operator", "operator:{role}", "hash", "what the operator says that leads, or one that waits", "expires after 60 s"
+)
 
 KEYS: Final = (
     job, attempt, log_head, log_tail, ready, due, owned, launching, launched, stopping, ended, expiring,
     by_namespace, by_state, by_queue, dirty, queue, queues, epoch, seq, store_id, counters, wake, watched,
-    loops,
+    operator,
 )  # fmt: skip
 
 

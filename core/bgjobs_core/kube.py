@@ -6,12 +6,18 @@ The connection is in `kube_door`: importing that takes a second and 30 MB, which
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Object = dict[str, Any]
+
+# What the chart and the documentation say too.
+MINIMUM_VERSION: Final = (1, 31)
 
 
 class KubeError(Exception):
@@ -80,3 +86,31 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str] | None = None) 
         causes,
         float(after) if after and str(after).isdigit() else None,
     )
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """What the API server says of itself.
+
+    Attributes:
+        version: as `v1.36.3`.
+        clock: Unix seconds, in the middle of the second that it named; None: it named none.
+    """
+
+    version: str
+    clock: float | None
+
+    @property
+    def minor(self) -> tuple[int, int] | None:
+        """As (1, 36); None if the version says something else."""
+        found = re.match(r"v?(\d+)\.(\d+)", self.version)
+        return (int(found[1]), int(found[2])) if found else None
+
+
+def api_server(version: Object, date: str) -> ApiServer:
+    """From the answer to `GET /version` and its header `Date`."""
+    try:
+        clock = parsedate_to_datetime(date).timestamp() + 0.5
+    except ValueError:
+        clock = None
+    return ApiServer(str(version.get("gitVersion", "")), clock)

@@ -6,6 +6,8 @@ and reading them costs several times what the call itself does.
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import json
 import urllib.parse
 from pathlib import Path
@@ -14,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import aiohttp
 from kubernetes.aio import client, config
 
-from bgjobs_core.kube import KubeUnreachableError, refusal
+from bgjobs_core.kube import ApiServer, KubeUnreachableError, api_server, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from bgjobs_core.kube import Object
 
@@ -26,14 +28,21 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=3)
 # Bookmarks come about once a minute, so a stream that says nothing for longer is dead.
 _WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=3, sock_read=70)
 _HTTP_ERROR: Final = 400
+_FORBIDDEN: Final = 403
 
 
 class Kube:
-    """A connection to one cluster. Close it in the end."""
+    """A connection to one cluster. Close it in the end.
+
+    Attributes:
+        forbidden: set with each answer of 403, for whoever looks after our permissions, and clears it.
+    """
 
     def __init__(self, configuration: client.Configuration) -> None:
+        self.forbidden = asyncio.Event()
         self._configuration = configuration
         self._client = client.ApiClient(configuration)
+        self._may_write: Callable[[], bool] = lambda: True
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None) -> Kube:
@@ -46,6 +55,15 @@ class Kube:
         # Environment proxies and netrc are otherwise looked up at every request, four times its own cost.
         configuration.client_session_kwargs = {"trust_env": False}
         return cls(configuration)
+
+    def fenced(self, may_write: Callable[[], bool]) -> Kube:
+        """The same connection for whoever may write at times only: asked right before each write is sent.
+
+        What may not be sent raises KubeUnreachableError, as nobody has heard of it. Close the first one.
+        """
+        other = copy.copy(self)
+        other._may_write = may_write
+        return other
 
     async def _send(
         self,
@@ -62,11 +80,16 @@ class Kube:
         url = f"{self._configuration.host}{path}"
         if query:
             url += "?" + "&".join(f"{key}={_quote(value)}" for key, value in query.items())
+        if method != "GET" and not self._may_write():
+            raise KubeUnreachableError(f"{method} {path}: not sent, as somebody else may lead by now")
         call: Any = cast("Any", self._client).call_api
         try:
-            return await call(method, url, header_params=headers, body=body, _request_timeout=limits)
+            response = await call(method, url, header_params=headers, body=body, _request_timeout=limits)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
+        if response.status == _FORBIDDEN:
+            self.forbidden.set()
+        return response
 
     async def request(
         self,
@@ -89,6 +112,26 @@ class Kube:
             KubeRefusedError: an answer of 400 or more.
             KubeUnreachableError: no answer.
         """
+        answer, _ = await self._json(method, path, body, query, content_type)
+        return answer
+
+    async def about(self) -> ApiServer:
+        """`GET /version`, which everybody may ask for. Raises as `request`."""
+        answer, headers = await self._json("GET", "/version")
+        return api_server(answer, headers.get("Date", ""))
+
+    async def post(self, path: str, body: Object) -> Object:
+        """One POST. Raises as `request`."""
+        return await self.request("POST", path, body)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[Object, Mapping[str, str]]:
         response = await self._send(method, path, body, query, content_type, _TIMEOUT)
         try:
             raw = await response.read()
@@ -97,7 +140,7 @@ class Kube:
         if response.status >= _HTTP_ERROR:
             raise refusal(response.status, raw, response.headers)
         try:
-            return json.loads(raw) if raw else {}
+            return (json.loads(raw) if raw else {}), response.headers
         except ValueError as error:  # cut off, or from something that stands before the API server
             raise KubeUnreachableError(f"{method} {path}: the answer is not JSON: {raw[:100]!r}") from error
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.wire import State
+from bgjobs_core.doubts import Doubt, dumps, loads
 from bgjobs_core.resources import QueueSpec
 
 if TYPE_CHECKING:
@@ -202,3 +203,35 @@ class QueueRecord:
         """From the fields of its hash."""
         namespace, _, name = key.partition("/")
         return cls(namespace, name, QueueSpec.model_validate_json(fields[b"spec"]))
+
+
+@dataclass(frozen=True)
+class OperatorReport:
+    """What an operator says of itself.
+
+    Attributes:
+        version: of bgjobs.
+        pod: its name.
+        since_ms: since when it leads, or waits.
+        doubts: what is wrong.
+    """
+
+    version: str
+    pod: str
+    since_ms: int
+    doubts: tuple[Doubt, ...] = ()
+
+    def fields(self) -> dict[str, str | int]:
+        """For the store, without the pod."""
+        return {"version": self.version, "since": self.since_ms, "doubts": dumps(self.doubts)}
+
+    @classmethod
+    def read(cls, fields: Mapping[bytes, bytes]) -> OperatorReport:
+        """From what the store has; an operator of another version may have written it."""
+        since = fields.get(b"since", b"0")
+        return cls(
+            version=fields.get(b"version", b"").decode(),
+            pod=fields.get(b"pod", b"").decode(),
+            since_ms=int(since) if since.isdigit() else 0,
+            doubts=loads(fields.get(b"doubts", b"").decode()),
+        )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import redis.asyncio as aredis
 from redis import exceptions as rex
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
 from bgjobs_core import keys, lifecycle
+from bgjobs_core.settings import RedisAccess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Client = Any  # redis.asyncio.Redis or fakeredis; their stubs disagree with each other on every reply
 
@@ -32,22 +35,32 @@ class StoreFullError(StoreError):
     """Redis is at its memory limit; nothing was written."""
 
 
-def connect(url: str, *, max_connections: int = 32) -> Client:
+def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
     """A client whose calls are sent again after a lost reply: every verb is idempotent under that.
 
     Args:
-        url: as `redis://:password@host:6379/0` or `unix:///path`.
+        access: where it is and how to get in; or an address alone, as `redis://:password@host:6379/0`.
         max_connections: more callers than this wait for their turn, up to 5 s.
     """
-    pool = cast("Any", aredis.BlockingConnectionPool).from_url(
-        url,
-        max_connections=max_connections,
-        timeout=5,
-        socket_timeout=5,
-        socket_connect_timeout=3,
-        health_check_interval=30,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
-    )
+    if isinstance(access, str):
+        access = RedisAccess(access)
+    given = {
+        "username": access.username,
+        "password": access.password,
+        "ssl_ca_certs": access.ca,
+        "ssl_certfile": access.client_cert,
+        "ssl_keyfile": access.client_key,
+    }
+    options: dict[str, Any] = {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "health_check_interval": 30,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
+        # What the address says wins over ours, and what was given beside it over both.
+        **cast("dict[str, Any]", parse_url(access.url)),
+        **{name: value for name, value in given.items() if value},
+    }
+    pool = cast("Any", aredis.BlockingConnectionPool)(max_connections=max_connections, timeout=5, **options)
     return aredis.Redis.from_pool(pool)  # which closes the pool with the client
 
 
@@ -63,7 +76,7 @@ def script_text(verb: str) -> str:
 
 VERBS: Final = (
     "enqueue", "promote", "claim", "decline", "bind", "start", "beat", "finish", "observe", "stop", "retire",
-    "settled", "lead", "put_queue", "drop_queue",
+    "settled", "lead", "put_queue", "drop_queue", "report",
 )  # fmt: skip
 
 
@@ -109,8 +122,36 @@ class Scripts:
 def translate(error: Exception) -> StoreError:
     """Our error for one of redis-py's."""
     if isinstance(error, (rex.ConnectionError, rex.TimeoutError, rex.BusyLoadingError, OSError)):
-        return StoreUnavailableError(f"Redis does not answer: {error}")
+        return StoreUnavailableError(_refusal(error) or f"Redis does not answer: {error}")
     text = str(error)
     if isinstance(error, rex.OutOfMemoryError) or "OOM" in text:
         return StoreFullError("Redis is at its memory limit (maxmemory); nothing was written")
     return StoreError(text)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _refusal(error: Exception) -> str:
+    """What is wrong with how we come in, and what to set; "" if nobody said that."""
+    for cause in _causes(error):
+        if isinstance(cause, rex.AuthenticationError):
+            if "HELLO" in str(cause) or "required" in str(cause):
+                return "Redis wants a password: set BGJOBS_REDIS_PASSWORD"
+            return f"Redis refuses user or password ({cause}): check BGJOBS_REDIS_USERNAME and BGJOBS_REDIS_PASSWORD"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message.rstrip(".")
+            return f"Redis' certificate is not trusted ({why}): check BGJOBS_REDIS_CA and the host in BGJOBS_REDIS_URL"
+        if isinstance(cause, ssl.SSLError):
+            return _tls_refusal(cause.reason or "")
+    return ""
+
+
+def _tls_refusal(reason: str) -> str:
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        wants = "wants a client certificate" if "REQUIRED" in reason else "refuses the client certificate"
+        return f"Redis {wants} ({reason}): check BGJOBS_REDIS_CLIENT_CERT and BGJOBS_REDIS_CLIENT_KEY"
+    return f"Redis and we do not agree on TLS ({reason}): without TLS, BGJOBS_REDIS_URL begins with redis://"

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from redis import exceptions as rex
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.wire import State
 from bgjobs_core import keys
-from bgjobs_core.records import MAX_DISRUPTIONS, AttemptRecord, JobRecord, NewJob, QueueRecord
+from bgjobs_core.records import MAX_DISRUPTIONS, AttemptRecord, JobRecord, NewJob, OperatorReport, QueueRecord
 from bgjobs_core.redis_door import Client, Scripts, translate
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from bgjobs_core.resources import QueueSpec
 
 Verdict = Literal["cancelled", "never_started", "lost", "disrupted"]
+OperatorRole = Literal["leading", "waiting"]
+
+REPORT_MS: Final = 60_000
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,25 @@ class Store:
         """The queue's object is gone: `dropped` or `missing`."""
         return (await self._scripts.run("drop_queue", key))[0].decode()
 
+    async def report(self, said: OperatorReport, epoch: str = "") -> str:
+        """What an operator says of itself; it is forgotten after a minute.
+
+        Args:
+            said: replaces what was said before.
+            epoch: of the leader; "" for one who waits.
+
+        Returns:
+            `told`, or `not_leader` if another one leads by now.
+        """
+        fields = said.fields()
+        flat = [part for pair in fields.items() for part in pair]
+        role: OperatorRole = "leading" if epoch else "waiting"
+        return (await self._scripts.run("report", role, said.pod, REPORT_MS, epoch, *flat))[0].decode()
+
+    async def withdraw_report(self, role: OperatorRole, pod: str) -> str:
+        """This operator ends, and what it has said goes with it: `withdrawn`, or `kept` if another one said it."""
+        return (await self._scripts.run("report", role, pod, 0, ""))[0].decode()
+
     # -------------------------------------------------------------------------- reads
     async def _ask(self, command: str, *arguments: object) -> object:
         try:
@@ -355,13 +377,14 @@ class Store:
         seconds, micro = cast("tuple[bytes, bytes]", await self._ask("TIME"))
         return int(seconds) * 1000 + int(micro) // 1000
 
+    async def operator_report(self, role: OperatorRole) -> OperatorReport | None:
+        """What the operator of this role has said within the last minute."""
+        fields = await self._hash(keys.operator(role))
+        return OperatorReport.read(fields) if fields else None
+
     async def ping(self) -> None:
         """Raises unless Redis answers."""
         await self._ask("PING")
-
-    async def loop_turned(self, loop: str, at_ms: int) -> None:
-        """Remember when a loop of the leader last turned, for whoever shows it."""
-        await self._ask("HSET", keys.loops(), loop, at_ms)
 
     async def close(self) -> None:
         """Close all connections."""

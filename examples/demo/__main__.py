@@ -30,7 +30,7 @@ def main() -> int:
         return 1
     if not arguments.no_install:
         say("images (built once, then from the cache)")
-        installation.dev("images")
+        installation.dev("images", *installation.PARTS)
         installation.install(say)
     rows: list[Row] = []
     with installation.api() as url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,17 @@ def entries() -> Iterator[Entry]:
                     yield json.loads(line)
                 except ValueError:  # the line that is being written
                     continue
+
+
+def creations() -> Counter[str]:
+    """How many KubeJobs the API server has taken for each job, by the job's id."""
+    return Counter(
+        entry["objectRef"]["name"].removeprefix("bgjob-")
+        for entry in entries()
+        if entry["verb"] == "create"
+        and entry["objectRef"]["resource"] == "jobs"
+        and entry["responseStatus"]["code"] == 201
+    )
 
 
 def kube_jobs_created(job_id: str) -> list[Entry]:

@@ -22,6 +22,7 @@ SYSTEM = "bgjobs"  # the namespace of the release
 SHOP = "shop"  # the namespace of the jobs
 CALLER = "shop-web"  # the ServiceAccount that calls the API, as a web application would
 IMAGE = "bgjobs/example-shop:dev"
+PARTS = ("server", "example-shop", "redis")  # the images that it takes, as `devcluster/dev images` names them
 
 _OBJECTS = f"""
 apiVersion: v1
@@ -86,17 +87,30 @@ def install(say: Callable[[str], None], *values: str) -> None:
     kubectl("apply", "-f", "-", stdin=_OBJECTS)
     say("helm upgrade --install")
     there = bool(json.loads(dev("helm", "list", "-n", SYSTEM, "-o", "json")))
-    chart = ROOT / "charts/bgjobs"
-    dev(
-        "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
-        "--set", f"jobNamespaces={{{SHOP}}}", *values, "--wait", "--timeout", "180s",
-    )  # fmt: skip
+    upgrade(*values)
     if there:  # the images keep their tag, so pods of an earlier build would stay
         for name in ("operator", "api"):
             kubectl("rollout", "restart", f"deployment/{RELEASE}-{name}", "-n", SYSTEM)
         for name in ("operator", "api"):
             kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "-n", SYSTEM, "--timeout=120s")
     kubectl("apply", "-f", "-", stdin=queue("single", 1))
+
+
+def upgrade(*values: str) -> None:
+    """`helm upgrade --install` of the chart as it is now, with the development values, then these; waits for all."""
+    chart = ROOT / "charts/bgjobs"
+    dev(
+        "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
+        "--set", f"jobNamespaces={{{','.join(job_namespaces())}}}", *values, "--wait", "--timeout", "180s",
+    )  # fmt: skip
+
+
+def job_namespaces() -> list[str]:
+    """The shop's, and those with queues that tests have left: the operator has still jobs there to tidy up."""
+    if not kubectl("get", "crd", "backgroundjobqueues.bgjobs.dev", "--ignore-not-found", "-o", "name"):
+        return [SHOP]
+    with_queues = kubectl("get", "backgroundjobqueues", "-A", "-o", "jsonpath={.items[*].metadata.namespace}").split()
+    return list(dict.fromkeys([SHOP, *with_queues]))
 
 
 def queue(name: str, max_concurrent: int, **more: object) -> str:
@@ -120,9 +134,9 @@ def token(account: str = CALLER, namespace: str = SHOP, audience: str = "bgjobs"
 
 
 @contextmanager
-def api() -> Generator[str]:
+def api(service: str = f"{RELEASE}-api") -> Generator[str]:
     """The address of the API for this machine: its ClusterIP where that can be reached, else a forwarded port."""
-    address = kubectl("get", "service", f"{RELEASE}-api", "-n", SYSTEM, "-o", "jsonpath={.spec.clusterIP}")
+    address = kubectl("get", "service", service, "-n", SYSTEM, "-o", "jsonpath={.spec.clusterIP}")
     try:
         wait_until("this machine reaches the ClusterIP", lambda: _answers(f"http://{address}"), seconds=3)
     except TimeoutError:
@@ -135,7 +149,7 @@ def api() -> Generator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, ROOT / "devcluster/dev", "kubectl", "port-forward", "-n", SYSTEM]
     forward = subprocess.Popen(
-        [*command, f"service/{RELEASE}-api", f"{port}:80"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, f"service/{service}", f"{port}:80"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         wait_until("the API answers through kubectl port-forward", lambda: _answers(f"http://127.0.0.1:{port}"))

@@ -7,35 +7,45 @@ import asyncio
 import secrets
 import signal
 import sys
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from bgjobs_core import log_setup, redis_door
 from bgjobs_core.kube import KubeError
 from bgjobs_core.kube_door import Kube
+from bgjobs_core.settings import from_environment
 from bgjobs_core.store import Store
 from bgjobs_core.wake import Doorbell
-from bgjobs_operator import health, health_server, sources
+from bgjobs_operator import health, health_server, permissions, sources
 from bgjobs_operator.admit import Pokes
 from bgjobs_operator.kube_launcher import KubeLauncher
 from bgjobs_operator.kube_resources import KubeResources
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.lease import Lease
+from bgjobs_operator.report import Reporter
+from bgjobs_operator.rounds import Rounds
 from bgjobs_operator.settings import OperatorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log: Any = structlog.get_logger(__name__)
 
 
-async def install_id(kube: Kube, namespace: str) -> str:
-    """UID of the namespace that we are installed in; waits until the API server tells it."""
+async def install_id(kube: Kube, namespace: str, tell: Callable[[str], None] = lambda _: None) -> str:
+    """UID of the namespace that we are installed in; waits until the API server tells it, and tells why it waits."""
     while True:
         try:
             found = await kube.request("GET", f"/api/v1/namespaces/{namespace}")
-            return str(found["metadata"]["uid"])
         except KubeError as error:
             log.warning("waiting for Kubernetes", error=str(error))
+            tell(str(error))
             await asyncio.sleep(2)
+        else:
+            tell("")
+            return str(found["metadata"]["uid"])
 
 
 async def operate(settings: OperatorSettings) -> None:
@@ -43,10 +53,16 @@ async def operate(settings: OperatorSettings) -> None:
     state = health.Health()
     server = await health_server.serve(state, settings.health_host, settings.health_port)
     kube = await Kube.connect()
-    install = await install_id(kube, settings.namespace)
-    url = settings.redis_url.get_secret_value()
-    store = Store(redis_door.connect(url))
-    doorbell = Doorbell(redis_door.connect(url, max_connections=2))
+    store = Store(redis_door.connect(settings.redis))
+    rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
+    rounds = Rounds(kube, rights, state)
+    reporter = Reporter(store, state, settings.pod_name, settings.namespace)
+    beside = {
+        asyncio.create_task(rounds.run(), name="permissions"),
+        asyncio.create_task(reporter.run(), name="report"),
+    }
+    install = await install_id(kube, settings.namespace, partial(state.waits_for, "kubernetes"))
+    doorbell = Doorbell(redis_door.connect(settings.redis, max_connections=2))
     leader: Leader | None = None
 
     def ring() -> None:
@@ -54,39 +70,47 @@ async def operate(settings: OperatorSettings) -> None:
             leader.poke("admit")
 
     pokes = Pokes(ring)
+    identity = f"{settings.pod_name}/{secrets.token_hex(4)}"
+    lease = Lease(kube, settings.namespace, settings.lease_name, identity, tell=partial(state.waits_for, "lease"))
+    # A process that was stopped for a while goes on in the middle of what it did, before it can see the time.
+    writing = kube.fenced(lease.is_ours)
     leader = Leader(
         store,
         doorbell,
-        KubeLauncher(kube, install, settings.api_url),
-        KubeResources(kube),
+        KubeLauncher(writing, install, settings.api_url, state.watched),
+        KubeResources(writing),
         pokes,
         settings.watched_namespaces,
         settings.kube_jobs_seconds,
         state,
     )
-    lease = Lease(kube, settings.namespace, settings.lease_name, f"{settings.pod_name}/{secrets.token_hex(4)}")
-    begun, stop = asyncio.Event(), asyncio.Event()
-    informer = asyncio.create_task(sources.follow(pokes, settings.watched_namespaces, begun, stop), name="kopf")
+    stop = asyncio.Event()
+
+    def take_signals() -> None:
+        # After kopf has begun: it sets handlers of its own for these signals, and they would end only kopf.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    following = sources.follow(pokes, settings.watched_namespaces, take_signals, stop, rounds.regained)
+    informer = asyncio.create_task(following, name="kopf")
 
     async def lead() -> None:
         await lease.acquire()
+        rounds.look_now()
         await lease.hold(leader.lead)
 
     leading = asyncio.create_task(lead(), name="lead")
     stopping = asyncio.create_task(stop.wait(), name="stop")
-    # After kopf has begun: it sets handlers of its own for these signals, and they would end only kopf.
-    beginning = asyncio.create_task(begun.wait())
-    await asyncio.wait({beginning, informer}, return_when=asyncio.FIRST_COMPLETED)
-    beginning.cancel()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     await asyncio.wait({leading, stopping, informer}, return_when=asyncio.FIRST_COMPLETED)
     for task in (leading, stopping):
         task.cancel()
     await asyncio.wait({leading, stopping})
     stop.set()
     await asyncio.wait({informer}, timeout=10)
+    for task in beside:
+        task.cancel()
+    await asyncio.wait(beside)
+    await reporter.withdraw()
     await store.close()
     await doorbell.close()
     await kube.close()
@@ -107,7 +131,7 @@ def main() -> None:
         epilog=f"Settings come from the environment:\n{names}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-    settings = OperatorSettings()  # pyright: ignore[reportCallIssue] - fields come from the environment
+    settings = from_environment(OperatorSettings, "bgjobs-operator")
     log_setup.configure(settings.log_level, settings.log_format)
     try:
         asyncio.run(operate(settings))

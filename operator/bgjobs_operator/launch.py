@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs_core import keys
+from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.kube import KubeError
 from bgjobs_core.redis_door import StoreError
 from bgjobs_operator.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
-from bgjobs_operator.loop import end_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

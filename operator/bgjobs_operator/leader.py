@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.kube import KubeError
 from bgjobs_core.redis_door import StoreError
 from bgjobs_core.resources import REQUESTS
@@ -17,7 +18,7 @@ from bgjobs_operator.admit import Admit, cancel_with_request
 from bgjobs_operator.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.launch import Launch
 from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.loop import Loop, end_if_cancelled
+from bgjobs_operator.loop import Loop
 from bgjobs_operator.observe import Observer
 from bgjobs_operator.reconcile import PENDING_PERIOD, PERIOD, Pending, Reconcile
 from bgjobs_operator.retire import LONGEST_SLEEP as RETIRE_SLEEP
@@ -81,7 +82,7 @@ class Leader:
                     self._api,
                     namespace,
                     lambda: self.poke("stop"),
-                    lambda: self.poke("reconcile"),
+                    partial(self._listed, namespace),
                 )
                 for namespace in self._namespaces
             }
@@ -94,21 +95,21 @@ class Leader:
                 partial(cancel_with_request, self._store, self._api),
             )
             dispatch = Dispatch(self._store, epoch, lambda: self.poke("launch"))
-            stop = Stop(self._store, self._launcher, launch.under_way)
-            retire = Retire(self._store, self._launcher, self._keep_seconds, self._drop_request)
+            stop = Stop(self._store, self._launcher, self._namespaces, launch.under_way)
+            retire = Retire(self._store, self._launcher, self._keep_seconds, self._namespaces, self._drop_request)
             reconcile = Reconcile(self._store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"))
             loops = [
                 Loop("admit", Admit(self._store, self._api, self._pokes).turn, PERIOD),
                 Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
                 Loop("launch", launch.turn, 10.0),
                 Loop("stop", stop.turn, 10.0),
-                Loop("settle", Settle(self._store, self._api).turn, 10.0),
-                Loop("pending", Pending(self._store, self._launcher).turn, PENDING_PERIOD),
+                Loop("settle", Settle(self._store, self._api, self._namespaces).turn, 10.0),
+                Loop("pending", Pending(self._store, self._launcher, self._namespaces).turn, PENDING_PERIOD),
                 Loop("reconcile", reconcile.turn, PERIOD),
                 Loop("retire", retire.turn, RETIRE_SLEEP),
             ]
             self._loops = {loop.name: loop for loop in loops}
-            self._health.loops, self._health.leading = loops, True
+            self._health.begin(epoch, loops)
             try:
                 for loop in loops:
                     tasks.create_task(loop.run(), name=loop.name)
@@ -116,7 +117,8 @@ class Leader:
                     tasks.create_task(self._observe(observer), name=f"observe {observer.namespace}")
                 await self._listen()
             finally:
-                self._health.leading, self._loops = False, {}
+                self._loops = {}
+                self._health.end()
 
     async def _take_over(self) -> str:
         epoch = secrets.token_hex(8)
@@ -125,11 +127,11 @@ class Leader:
             try:
                 store_id, seq = await self._store.lead(epoch)
             except StoreError as error:
-                self._health.problems["redis"] = str(error)
+                self._health.waits_for("redis", str(error))
                 log.warning("waiting for Redis", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._health.problems.pop("redis", None)
+                self._health.waits_for("redis", "")
                 log.info("took over", epoch=epoch, store_id=store_id, seq=seq)
                 return epoch
 
@@ -150,9 +152,15 @@ class Leader:
             except (StoreError, KubeError, LauncherUnreachableError) as error:
                 # The event is lost with this; a fresh list brings everything again.
                 log.warning("observer interrupted", namespace=observer.namespace, error=str(error))
-            except Exception:
+                self._health.watched(observer.namespace, str(error))
+            except Exception as error:
                 log.exception("observer failed unexpectedly", namespace=observer.namespace)
+                self._health.watched(observer.namespace, repr(error))
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _listed(self, namespace: str) -> None:
+        self._health.watched(namespace, "")
+        self.poke("reconcile")
 
     def _poke_all(self, but: str) -> None:
         for name in self._loops:

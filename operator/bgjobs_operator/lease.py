@@ -62,8 +62,17 @@ def may_take(seen: Seen, identity: str, now: float, duration: float = Timing.dur
 class Lease:
     """One Lease object."""
 
-    def __init__(self, kube: Kube, namespace: str, name: str, identity: str, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        name: str,
+        identity: str,
+        timing: Timing | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._kube = kube
+        self._tell = tell  # why it cannot be had, "" when it can
         self._timing = timing or Timing()
         self._namespace = namespace
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
@@ -77,7 +86,9 @@ class Lease:
         said = ""
         while True:
             try:
-                if await self._try():
+                took = await self._try()
+                self._tell("")
+                if took:
                     log.info("leading", identity=self._identity)
                     return
                 if said != self._seen.holder:
@@ -85,6 +96,7 @@ class Lease:
                     log.info("standing by", holder=said)
             except KubeError as error:
                 log.warning("lease not read", error=str(error))
+                self._tell(str(error))
             await asyncio.sleep(self._timing.retry)
 
     async def hold(self, lead: Callable[[], Awaitable[None]]) -> None:
@@ -113,6 +125,10 @@ class Lease:
             await self._release()
         if not (lost and task.cancelled()):
             task.result()
+
+    def is_ours(self) -> bool:
+        """Whether it holds at this moment, whoever has held this process up since it was renewed."""
+        return self._left() > 0 and not self._taken()
 
     def _left(self) -> float:
         """Seconds until we must not lead any more."""

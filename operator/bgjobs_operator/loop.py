@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
-from bgjobs_core.kube import KubeError
+from bgjobs_core.cancellation import end_if_cancelled
+from bgjobs_core.kube import KubeError, KubeRefusedError
 from bgjobs_core.redis_door import StoreError
 from bgjobs_operator.launcher import LauncherUnreachableError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _MAX_BACK_OFF: Final = 10.0
 _AT_ONCE: Final = 8
 _PATIENCE_SECONDS: Final = 20.0
+_FORBIDDEN: Final = 403
 T = TypeVar("T")
 R = TypeVar("R")
 log: Any = structlog.get_logger(__name__)
@@ -32,15 +34,10 @@ class NotLeaderError(Exception):
     """Somebody else's epoch is in Redis: this process must stop leading."""
 
 
-def end_if_cancelled() -> None:
-    """Raise a CancelledError that something below has swallowed; whatever goes on for ever asks this each time.
-
-    `asyncio.wait_for` of Python 3.11 swallows it if what it waits for is done at the same moment, and redis-py sends
-    every command with it: a leader that has lost the Lease would go on leading.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+def is_forbidden(error: Exception) -> bool:
+    """Whether Kubernetes said no, or that is why the launcher cannot."""
+    refusal = error.__cause__ if isinstance(error, LauncherUnreachableError) else error
+    return isinstance(refusal, KubeRefusedError) and refusal.status == _FORBIDDEN
 
 
 async def each(items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
@@ -92,6 +89,7 @@ class Loop:
         period: seconds between two turns when nobody pokes.
         turned_at: when it last turned, by `time.monotonic`.
         failing: the last turn's error, "" if it went well.
+        forbidden: whether that was Kubernetes' no: we lack a permission.
     """
 
     name: str
@@ -99,6 +97,7 @@ class Loop:
     period: float
     turned_at: float = field(default_factory=time.monotonic)
     failing: str = ""
+    forbidden: bool = False
     _poked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def poke(self) -> None:
@@ -112,15 +111,15 @@ class Loop:
             self._poked.clear()
             try:
                 wait = await self.turn()
-                failures, self.failing = 0, ""
+                failures, self.failing, self.forbidden = 0, "", False
             except (StoreError, KubeError, LauncherUnreachableError) as error:
-                failures, self.failing = failures + 1, str(error)
+                failures, self.failing, self.forbidden = failures + 1, str(error), is_forbidden(error)
                 log.warning("loop failed", loop=self.name, error=str(error), failures=failures)
                 wait = min(_MAX_BACK_OFF, 0.1 * 2**failures)
             except NotLeaderError:
                 raise
             except Exception as error:
-                failures, self.failing = failures + 1, repr(error)
+                failures, self.failing, self.forbidden = failures + 1, repr(error), False
                 log.exception("loop failed unexpectedly", loop=self.name, failures=failures)
                 wait = min(_MAX_BACK_OFF, 0.1 * 2**failures)
             end_if_cancelled()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs.wire import TERMINAL, State
+from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_operator import outcomes
 from bgjobs_operator.admit import cancel_with_request
 from bgjobs_operator.launcher import Gone, Listed, Seen
-from bgjobs_operator.loop import end_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

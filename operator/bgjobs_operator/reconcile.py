@@ -20,7 +20,7 @@ from bgjobs_operator.admit import Poke, cancel_with_request
 from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bgjobs_core.records import JobRecord, QueueRecord
     from bgjobs_core.store import Store
@@ -66,6 +66,7 @@ class Pending:
 
     store: Store
     launcher: Launcher
+    namespaces: Collection[str]
 
     async def turn(self) -> float | None:
         """One look at every job that holds a slot for a while and has not started."""
@@ -74,12 +75,13 @@ class Pending:
         for index in (keys.launched, keys.launching):
             start = 0
             while ids := await self.store.ids_in(index, now - PENDING_AFTER_MS, _BATCH, start):
-                pending += [
-                    job for job in await self.store.jobs(ids) if job.attempt == 0 or job.phase == Phase.RETRYING
-                ]
+                pending += [job for job in await self.store.jobs(ids) if self._waits(job)]
                 start += len(ids)
         await each(pending, partial(self._look, now))
         return None
+
+    def _waits(self, job: JobRecord) -> bool:
+        return job.namespace in self.namespaces and (job.attempt == 0 or job.phase == Phase.RETRYING)
 
     async def _look(self, now: int, job: JobRecord) -> None:
         reason = job.reason

@@ -1,4 +1,8 @@
-"""retire: KubeJobs of ended jobs are deleted after R, records after their retention."""
+"""retire: KubeJobs of ended jobs are deleted after R, records after their retention.
+
+In a namespace that is no longer one of jobs we have no rights: what is there is left to Kubernetes, whose own TTL
+deletes KubeJobs, and only the records go.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from bgjobs_core import keys
 from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
@@ -34,6 +38,7 @@ class Retire:
     store: Store
     launcher: Launcher
     keep_seconds: float
+    namespaces: Collection[str]
     drop_request: Callable[[JobRecord], Awaitable[None]]
 
     async def turn(self) -> float | None:
@@ -53,7 +58,7 @@ class Retire:
     async def _kube_job(self, job_id: str) -> bool:
         """Whether it is gone."""
         job = await self.store.job(job_id)
-        if job is not None and job.kube_uid:
+        if job is not None and job.kube_uid and job.namespace in self.namespaces:
             await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
         return await self.store.retire(job_id, "kube_job") != "kept"
 
@@ -63,6 +68,6 @@ class Retire:
         if job is not None:
             if (job.finished_at or 0) > until:
                 return False
-            if job.request_uid:  # the request goes with its record
+            if job.request_uid and job.namespace in self.namespaces:  # the request goes with its record
                 await self.drop_request(job)
         return await self.store.retire(job_id, "record") != "kept"

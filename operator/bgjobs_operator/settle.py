@@ -15,6 +15,8 @@ from bgjobs_operator import status
 from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
     from bgjobs_operator.resources_api import ResourcesApi
@@ -34,6 +36,7 @@ class Settle:
 
     store: Store
     api: ResourcesApi
+    namespaces: Collection[str]  # of jobs; elsewhere there is nobody to tell
     _written: dict[str, status.Status] = field(default_factory=dict[str, status.Status])
 
     async def turn(self) -> float | None:
@@ -52,7 +55,7 @@ class Settle:
 
     async def _write(self, job: JobRecord) -> bool:
         said = status.of_job(job, 1)
-        if self._written.get(job.id) != said:
+        if job.namespace in self.namespaces and self._written.get(job.id) != said:
             there = await self.api.apply_status(REQUESTS, job.namespace, job.request_name, job.request_uid, said)
             if there and job.state not in TERMINAL:
                 self._written[job.id] = said

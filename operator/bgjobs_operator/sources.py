@@ -5,6 +5,7 @@ kopf drops errors raised in an event handler and loses deletions over a relist; 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,7 @@ from bgjobs_core.resources import GROUP, QUEUES, REQUESTS, VERSION
 from bgjobs_operator.admit import Poke
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bgjobs_operator.admit import Pokes
 
@@ -48,14 +48,50 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-async def follow(pokes: Pokes, namespaces: Sequence[str], begun: asyncio.Event, stop: asyncio.Event) -> None:
-    """Watch the namespaces until `stop` is set; `begun` is set when kopf has handlers for signals."""
+async def follow(
+    pokes: Pokes, namespaces: Sequence[str], begun: Callable[[], None], stop: asyncio.Event, anew: asyncio.Event
+) -> None:
+    """Watch the namespaces until `stop` is set.
+
+    Args:
+        pokes: hears of every event.
+        namespaces: that are watched.
+        begun: called when kopf has set handlers for signals.
+        stop: ends it.
+        anew: begins it anew: kopf gives a watch up for good once it was forbidden.
+    """
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it writes a line for each event otherwise
-    await kopf.operator(
-        registry=registry(pokes),
-        settings=settings(),
-        standalone=True,
-        namespaces=list(namespaces),
-        ready_flag=begun,
-        stop_flag=stop,
-    )
+    while True:
+        anew.clear()
+        ready, end = asyncio.Event(), asyncio.Event()
+        beside = {asyncio.create_task(_then(ready, begun)), asyncio.create_task(_end_with(end, stop, anew))}
+        try:
+            await kopf.operator(
+                registry=registry(pokes),
+                settings=settings(),
+                standalone=True,
+                namespaces=list(namespaces),
+                ready_flag=ready,
+                stop_flag=end,
+            )
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+        if stop.is_set() or not anew.is_set():
+            return
+
+
+async def _then(event: asyncio.Event, call: Callable[[], None]) -> None:
+    await event.wait()
+    call()
+
+
+async def _end_with(end: asyncio.Event, *reasons: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(reason.wait()) for reason in reasons]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        end.set()
+    finally:
+        for task in waiting:
+            task.cancel()

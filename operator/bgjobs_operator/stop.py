@@ -13,7 +13,7 @@ from bgjobs_operator.loop import each
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
@@ -57,6 +57,7 @@ class Stop:
 
     store: Store
     launcher: Launcher
+    namespaces: Collection[str]  # of jobs; elsewhere nothing can be stopped, until they are of jobs again
     posting: Mapping[str, asyncio.Event]
 
     async def turn(self) -> float | None:
@@ -67,7 +68,7 @@ class Stop:
     async def _step(self, job_id: str) -> bool:
         """Whether the job is done with."""
         job = await self.store.job(job_id)
-        if job is None:
+        if job is None or job.namespace not in self.namespaces:
             return True
         posting = job_id in self.posting
         view = None if posting else await self.launcher.find(job.namespace, job.kube_job)

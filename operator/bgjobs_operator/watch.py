@@ -72,6 +72,10 @@ class Listed:
     """A list is complete."""
 
 
+def _nobody(_: str) -> None:
+    """Hears it."""
+
+
 @dataclass
 class ListWatch(Generic[T]):
     """Follows a collection for ever.
@@ -82,6 +86,7 @@ class ListWatch(Generic[T]):
         decode: an object's JSON to the part of it that is of interest.
         uid: of such a part.
         sleep: replaced in tests.
+        tell: hears of trouble that lasts, and "" when it goes well again.
     """
 
     kube: Kube
@@ -90,6 +95,7 @@ class ListWatch(Generic[T]):
     decode: Callable[[bytes], T]
     uid: Callable[[T], str]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    tell: Callable[[str], None] = _nobody
     _known: dict[str, T] = field(default_factory=dict[str, T])
 
     async def events(self) -> AsyncGenerator[Present[T] | Absent[T] | Listed, None]:
@@ -107,7 +113,7 @@ class ListWatch(Generic[T]):
                 silent = True
                 async with aclosing(self._watch(version)) as changes:
                     async for kind, item, seen in changes:
-                        version, silent, failures = seen, False, 0
+                        version, silent, failures = seen, False, self._goes_well(failures)
                         if kind == "DELETED" and item is not None:
                             self._known.pop(self.uid(item), None)
                             yield Absent(item)
@@ -123,9 +129,19 @@ class ListWatch(Generic[T]):
                 failures += 1
                 if expired and failures == 1:
                     continue
-                log.warning("watch interrupted", path=self.path, error=str(error), failures=failures)
+                self._interrupted(error, failures)
                 pause = min(_MAX_BACK_OFF, 0.2 * 2 ** min(failures, 10))
                 await self.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+
+    def _goes_well(self, failures: int) -> int:
+        if failures:
+            self.tell("")
+        return 0
+
+    def _interrupted(self, error: KubeError, failures: int) -> None:
+        log.warning("watch interrupted", path=self.path, error=str(error), failures=failures)
+        if failures > 1:  # once is nothing: a connection has its end
+            self.tell(str(error))
 
     def _gone(self, items: dict[str, T]) -> list[T]:
         gone = [item for uid, item in self._known.items() if uid not in items]

@@ -129,6 +129,7 @@ async def open_doors() -> AsyncGenerator[Doors]:
         tokens = IdTokens(people_ring, Rules(provider.url, CLIENT))
         authenticator, access = FakeAuthenticator(), FakeAccess()
         inside = create_app(Deps(store, redis, authenticator, access, clock, ("shop", "mail")))
+        deps = front_door.with_doubts_of(deps, tokens)
         apps = [front_door.for_programs(deps), front_door.for_people(deps, tokens), inside]
         clients = [
             await stack.enter_async_context(

@@ -47,7 +47,16 @@ async def look(doors: Doors, path: str, **headers: str) -> httpx2.Response:
 async def test_who_has_signed_in_sees_their_name_and_the_way_out(doors: Doors) -> None:
     page = Document((await look(doors, "/jobs?state=running")).text)
     assert ADA in page.text
-    assert "/oauth2/sign_out?rd=%2F" in page.links
+    assert "/oauth2/sign_out?rd=%2Fsigned-out" in page.links
+
+
+async def test_who_has_signed_out_is_told_so_and_nothing_else(doors: Doors) -> None:
+    response = await doors.people.get("/signed-out")
+    assert response.status_code == 200
+    page = Document(response.text)
+    assert "You have signed out" in page.text
+    assert [one for one in page.links if one.startswith("/oauth2/")] == ["/oauth2/start?rd=%2Fjobs"]
+    assert "Sign out" not in page.text
 
 
 async def test_where_nobody_signs_in_nobody_signs_out(doors: Doors) -> None:
@@ -56,6 +65,7 @@ async def test_where_nobody_signs_in_nobody_signs_out(doors: Doors) -> None:
         response = await http.get("/jobs")
         assert response.status_code == 200
         assert "/oauth2/" not in response.text
+        assert (await http.get("/signed-out")).headers["Location"] == "/jobs"
         assert trial.NOTICE in Document(response.text).text
         refused = await http.get("/api/v1/jobs", headers={"Authorization": f"Bearer {web_token()}"})
         assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
@@ -85,6 +95,20 @@ async def test_a_page_without_a_sign_in_leads_to_it_and_back(doors: Doors) -> No
     (link,) = [one for one in page.links if one.startswith("/oauth2/")]
     assert parse_qs(urlsplit(link).query) == {"rd": ["/jobs?state=failed&ns=shop"]}
     assert "Sign out" not in page.text
+
+
+async def test_whose_token_cannot_be_used_is_told_why_and_can_sign_out(doors: Doors) -> None:
+    """Signing in again alone would bring the same token, where the provider remembers people."""
+    token = doors.id_token(groups=["system:masters"])
+    response = await doors.people.get("/jobs", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 401
+    page = Document(response.text)
+    assert "Your sign-in cannot be used" in page.text
+    assert "begins with 'system:'" in page.text
+    assert [one for one in page.links if one.startswith("/oauth2/")] == [
+        "/oauth2/start?rd=%2Fjobs",
+        "/oauth2/sign_out?rd=%2Fsigned-out",
+    ]
 
 
 async def test_a_live_part_without_a_sign_in_is_a_banner(doors: Doors) -> None:
@@ -149,25 +173,68 @@ async def test_what_a_person_may_not_do_is_shown_with_what_is_missing(doors: Doo
 
 def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
     caller = Identity("oidc:o'neil x", ("oidc:billing", "oidc:on call", "system:authenticated"), "")
-    said = access.refusal(caller, access.CANCEL, "shop")
+    said = access.refusal(caller, access.CANCEL, "shop", "jobs")
     assert """--as 'oidc:o'"'"'neil x' --as-group oidc:billing --as-group 'oidc:on call'`""" in said
     assert "system:authenticated" not in said
+
+
+@pytest.mark.parametrize(
+    ("user", "action", "line"),
+    [
+        (ADA, access.LIST, f"bgjobs-viewer:{ADA} --clusterrole bgjobs-viewer --user {ADA}"),
+        (ADA, access.READ_LOG, f"bgjobs-viewer:{ADA} --clusterrole bgjobs-viewer --user {ADA}"),
+        (ADA, access.LIST_QUEUES, f"bgjobs-viewer:{ADA} --clusterrole bgjobs-viewer --user {ADA}"),
+        (ADA, access.CANCEL, f"bgjobs-submitter:{ADA} --clusterrole bgjobs-submitter --user {ADA}"),
+        (ADA, access.ENQUEUE, f"bgjobs-submitter:{ADA} --clusterrole bgjobs-submitter --user {ADA}"),
+        (
+            ADA,
+            access.Action("update", "backgroundjobqueues"),
+            f"bgjobs-operator:{ADA} --clusterrole bgjobs-operator --user {ADA}",
+        ),
+        (
+            "https://id.example/o'neil",
+            access.GET,
+            """'bgjobs-viewer:https:--id.example-o'"'"'neil' --clusterrole bgjobs-viewer """
+            """--user 'https://id.example/o'"'"'neil'""",
+        ),
+        (
+            "system:serviceaccount:shop:web",
+            access.ENQUEUE,
+            "bgjobs-submitter:shop:web --clusterrole bgjobs-submitter --serviceaccount shop:web",
+        ),
+    ],
+)
+def test_a_refusal_has_the_line_that_allows_it(user: str, action: Action, line: str) -> None:
+    said = access.refusal(Identity(user, (), ""), action, "shop", "bgjobs")
+    assert f"`kubectl create rolebinding {line} --namespace shop`" in said
+
+
+async def test_who_may_nothing_at_all_is_told_so_with_the_line_for_one_namespace(doors: Doors) -> None:
+    nobody = {"Authorization": f"Bearer {doors.id_token(email='new@example.com')}"}
+    page = Document((await doors.people.get("/jobs", headers=nobody)).text)
+    assert "there is nothing here for oidc:new@example.com yet" in page.text
+    assert "cannot list backgroundjobrequests of bgjobs.dev in any of the 2 namespaces of jobs" in page.text
+    assert "--clusterrole bgjobs-viewer --user oidc:new@example.com --namespace shop" in page.text
+    assert "shop.jobs" not in page.text
 
 
 # --- readiness
 
 
-async def test_a_provider_that_is_away_is_a_warning_where_people_are(doors: Doors) -> None:
+async def test_a_provider_that_is_away_is_a_warning_on_both_ports(doors: Doors) -> None:
     doors.provider.answers["/keys"] = web.Response(status=500)
     doors.world.clock.now += 300
     assert (await look(doors, "/api/v1/jobs")).status_code == 200  # its key is known: nobody needs to be asked
     unknown = sign(STRANGER, {"iss": doors.provider.url})
     refused = await doors.people.get("/api/v1/jobs", headers={"Authorization": f"Bearer {unknown}"})
     assert (refused.status_code, refused.json()["code"]) == (503, "keys_unavailable")
-    ready = await doors.people.get("/readyz")
-    assert ready.status_code == 200
-    assert "identity provider cannot be asked" in ready.json()["warnings"][0]
-    assert (await doors.programs.get("/readyz")).json() == {"problems": {}, "warnings": []}
+    for port in (doors.people, doors.programs):
+        ready = await port.get("/readyz")
+        assert (ready.status_code, ready.json()["problems"]) == (200, {})
+        (warning,) = ready.json()["warnings"]
+        assert warning["code"] == "issuer_unreachable"
+        assert "identity provider cannot be asked" in warning["detail"]
+        assert f"{doors.provider.url}/.well-known/openid-configuration must answer" in warning["remedy"]
 
 
 # --- settings

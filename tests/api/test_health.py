@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import metadata
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -10,8 +11,12 @@ import pytest
 from bgjobs_api import health, redis_state
 from bgjobs_api.deps import Deps
 from bgjobs_api.redis_state import Durability, Memory, MemoryGate
+from bgjobs_core.doubts import Code, Doubt
 from bgjobs_core.redis_door import StoreError, StoreUnavailableError
 from tests.api.world import FakeRedisState
+
+FSYNC, APPEND = "CLI config set appendfsync always", "CLI config set appendonly yes"
+KEEP = "CLI config set maxmemory-policy noeviction"
 
 if TYPE_CHECKING:
     from tests.api.world import World
@@ -29,7 +34,8 @@ async def test_the_process_lives_whatever_is_away(world: World, monkeypatch: pyt
 
 async def test_ready(world: World) -> None:
     response = await world.http.get("/readyz")
-    assert (response.status_code, response.json()) == (200, {"problems": {}, "warnings": []})
+    assert response.status_code == 200
+    assert response.json() == {"version": metadata.version("bgjobs-server"), "problems": {}, "warnings": []}
 
 
 async def test_not_ready_while_redis_is_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,26 +69,63 @@ async def test_settings_that_can_lose_jobs_are_warned_of(world: World) -> None:
     world.redis.settings = Durability("yes", "everysec", "allkeys-lru")
     response = await world.http.get("/readyz")
     assert response.status_code == 200
-    assert len(response.json()["warnings"]) == 2
+    assert response.json()["warnings"][1] == {
+        "code": "redis_evicts",
+        "detail": "Redis has maxmemory-policy allkeys-lru: it drops jobs when it is full",
+        "remedy": "redis-cli config set maxmemory-policy noeviction",
+        "age_seconds": 0,
+    }
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "found"),
     [
         (Durability("yes", "always", "noeviction"), []),
-        (Durability("yes", "everysec", "noeviction"), ["appendfsync everysec"]),
-        (Durability("yes", "no", "noeviction"), ["appendfsync no"]),
-        (Durability("no", "always", "noeviction"), ["appendonly off"]),
-        (Durability("yes", "always", "volatile-lru"), ["maxmemory-policy volatile-lru"]),
-        (Durability("no", "everysec", "allkeys-lru"), ["appendonly off", "maxmemory-policy allkeys-lru"]),
-        (Durability(None, None, None), ["does not tell"]),
+        (Durability("yes", "everysec", "noeviction"), [(Code.REDIS_MAY_LOSE_WRITES, "appendfsync everysec", FSYNC)]),
+        (Durability("yes", "no", "noeviction"), [(Code.REDIS_MAY_LOSE_WRITES, "appendfsync no", FSYNC)]),
+        (Durability("no", "always", "noeviction"), [(Code.REDIS_FORGETS, "appendonly off", APPEND)]),
+        (Durability("yes", "always", "volatile-lru"), [(Code.REDIS_EVICTS, "maxmemory-policy volatile-lru", KEEP)]),
+        (
+            Durability("no", "everysec", "allkeys-lru"),
+            [(Code.REDIS_FORGETS, "appendonly off", APPEND), (Code.REDIS_EVICTS, "allkeys-lru", KEEP)],
+        ),
+        (Durability(None, None, None), [(Code.REDIS_SETTINGS_HIDDEN, "does not tell", "see to it")]),
     ],
     ids=str,
 )
-def test_warnings(settings: Durability, words: list[str]) -> None:
-    said = redis_state.warnings(settings)
-    assert len(said) == len(words)
-    assert all(word in one for word, one in zip(words, said, strict=True))
+def test_what_settings_can_lose(settings: Durability, found: list[tuple[Code, str, str]]) -> None:
+    said = redis_state.doubts(settings, "CLI")
+    assert [one.code for one in said] == [code for code, _, _ in found]
+    for one, (_, detail, remedy) in zip(said, found, strict=True):
+        assert detail in one.detail
+        assert one.remedy.startswith(remedy)
+
+
+async def test_what_the_operator_and_the_lookout_say_is_told(world: World) -> None:
+    heard = Doubt("operator_fails", "one", "do this")
+    seen = Doubt("kubernetes_clock", "two", "do that", 7)
+
+    async def ask_operator() -> list[Doubt]:
+        return [heard]
+
+    deps = Deps(
+        world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",),
+        doubts=lambda: [seen], ask_operator=ask_operator,
+    )  # fmt: skip
+    assert (await health.readiness(deps)).warnings == [heard, seen]
+
+
+async def test_what_was_seen_is_told_while_redis_is_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away() -> None:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(world.store, "ping", away)
+    seen = Doubt("kubernetes_clock", "two", "do that", 7)
+    deps = Deps(
+        world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",), doubts=lambda: [seen]
+    )
+    found = await health.readiness(deps)
+    assert (list(found.problems), found.warnings) == (["redis"], [seen])
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,8 @@ async def test_all_is_read_again_when_old_and_what_was_read_stays_good(provider:
     await ring.refresh_if_due(clock())
     await ring.refresh_if_due(clock())  # not twice in ten seconds
     assert len(provider.asked) == 6
-    assert "answers 503" in tokens.doubts()[0]
-    assert "go on" in tokens.doubts()[0]
+    assert "answers 503" in tokens.doubts()[0].detail
+    assert "go on" in tokens.doubts()[0].detail
     assert (await tokens.identify(sign(RSA, id_claims(provider.url)), clock())).user == ADA
     del provider.answers["/keys"]
     clock.now += 11

@@ -62,7 +62,21 @@ def make(max_concurrent: int) -> None:
     for text in (json.dumps(claim), json.dumps(reader), queue(QUEUE, max_concurrent, pod=pod)):
         kubectl("apply", "-f", "-", stdin=text)
     kubectl("wait", "--for=condition=Ready", "pod/ledger-reader", "-n", SHOP, "--timeout=60s")
-    kubectl("exec", "-n", SHOP, "ledger-reader", "--", "python", "-c", f"open('{_FILE}', 'w').close()")
+    _write(_FILE)
+
+
+def touch(name: str) -> None:
+    """Make a file beside the ledger: what `Ledger.until` waits for."""
+    _write(f"/ledger/{name}")
+
+
+def remove(name: str) -> None:
+    """And take it away."""
+    kubectl("exec", "-n", SHOP, "ledger-reader", "--", "rm", "-f", f"/ledger/{name}")
+
+
+def _write(path: str) -> None:
+    kubectl("exec", "-n", SHOP, "ledger-reader", "--", "python", "-c", f"open('{path}', 'w').close()")
 
 
 def read() -> list[Entry]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
+import re
+import shlex
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from installation import ROOT, SHOP, dev
+from installation import SHOP, SYSTEM, kubectl
+from tests.cluster import terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bgjobs import JobClient
 
 
@@ -27,12 +29,7 @@ class Kubectl(Protocol):
 def kubectl_bgjobs(address: str, tmp_path: Path) -> Kubectl:
     """As somebody has it who has a kubeconfig, kubectl, and the command installed."""
     assert address
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/devcluster/dev kubectl "$@"\n')
-    kubectl.chmod(0o755)
-    path = [str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")}
-    environment |= {"PATH": os.pathsep.join(path), "KUBECONFIG": dev("kubeconfig").strip()}
+    environment = terminal.environment(tmp_path)
 
     def run(*arguments: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -75,7 +72,25 @@ def test_a_running_job_is_cancelled(kubectl_bgjobs: Kubectl, client: JobClient) 
     assert (job.state, job.note) == ("cancelled", "no longer wanted")
 
 
-def test_doctor_finds_nothing_wrong(kubectl_bgjobs: Kubectl) -> None:
-    said = kubectl_bgjobs("doctor")
-    assert "FAIL" not in said
-    assert all(line.startswith(("ok", "warn")) for line in said.splitlines()), said
+def test_somebody_with_edit_alone_is_let_in_by_the_line_that_is_printed(address: str, tmp_path: Path) -> None:
+    assert address
+    for namespace, name in ((SHOP, "dora-edits"), (SYSTEM, "bgjobs-command")):
+        kubectl("delete", "rolebinding", name, "-n", namespace, "--ignore-not-found")
+    kubectl("create", "rolebinding", "dora-edits", "-n", SHOP, "--clusterrole=edit", "--user=dora")
+    environment = terminal.environment(tmp_path, kubectl_flags="--as=dora")
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        words = shlex.split(command)
+        return subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+
+    refused = run(f"bgjobs list -n {SHOP}")
+    assert refused.returncode == 4, refused.stderr
+    (line,) = re.findall(r"\(an administrator lets you in: (kubectl .*)\)", refused.stderr)
+    kubectl(*shlex.split(line)[1:])
+
+    assert run(f"bgjobs list -n {SHOP}").returncode == 0
+    assert run(f"bgjobs doctor -n {SHOP}").returncode == 0
+    asked = run(f"bgjobs run shop.jobs.Invoices render '[2026, 11]' -n {SHOP} --wait")
+    assert asked.returncode == 0, asked.stderr
+    elsewhere = run(f"bgjobs list -n {SYSTEM}")
+    assert elsewhere.returncode != 0, "edit in one namespace is no right in another"

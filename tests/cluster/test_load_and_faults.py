@@ -42,13 +42,7 @@ def test_two_jobs_a_second_with_the_operator_killed_in_the_middle(client: JobCli
     states = Counter(str(ended(client, job_id, 180).state) for job_id in ids)
     drained = time.monotonic() - began - enqueued
 
-    created = Counter(
-        entry["objectRef"]["name"].removeprefix("bgjob-")
-        for entry in audit.entries()
-        if entry["verb"] == "create"
-        and entry["objectRef"]["resource"] == "jobs"
-        and entry["responseStatus"]["code"] == 201
-    )
+    created = audit.creations()
     runs = ledger.runs_of(ledger.read())
     attempts = {job_id: client.attempts(job_id) for job_id in ids if runs[job_id] != 1}
     twice = {

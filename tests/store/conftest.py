@@ -14,12 +14,14 @@ from bgjobs_core import redis_door
 from tests.store import contents, invariants
 from tests.store.checked_store import CheckedStore, Clock
 from tests.store.life import Life
-from tests.store.servers import ALL, Servers
+from tests.store.servers import ALL, REAL, Servers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from bgjobs_core.redis_door import Client
+
+collect_ignore = [] if "redis" in REAL else ["test_redis_access.py"]
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs_core import keys
+from bgjobs_core.records import OperatorReport
 from bgjobs_core.redis_door import StoreFullError
 from bgjobs_core.store import Reply
 from tests.store import contents
@@ -167,6 +168,11 @@ async def _settled(store: CheckedStore, life: Life) -> Callable[[], Awaitable[ob
     return lambda: store.settled(job.id, job.rev)
 
 
+async def _report(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await store.lead(EPOCH)
+    return lambda: store.report(OperatorReport("0.1.0", "op-1", 0), EPOCH)
+
+
 async def _retire_kube_job(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.ended()
     return lambda: store.retire(job.id, "kube_job")
@@ -200,6 +206,7 @@ GOES_ON = {
     "pause a queue": _pause_queue,
     "drop a queue": _drop_queue,
     "settled": _settled,
+    "report": _report,
     "retire the KubeJob": _retire_kube_job,
     "retire the record": _retire_record,
 }

@@ -41,6 +41,7 @@ def response(request: Request, problem: problems.ProblemError) -> Response:
     """A problem as a page."""
     deps = cast("Deps | None", getattr(request.app.state, "deps", None))
     signed_out = problem.status == HTTPStatus.UNAUTHORIZED and deps is not None and deps.sign_in
+    unusable = "invalid_token" in problem.headers.get("WWW-Authenticate", "")
     if signed_out and rendering.is_fragment(request):
         return rendering.signed_out(request, problem.status, problem.headers)
     return rendering.page(
@@ -50,8 +51,11 @@ def response(request: Request, problem: problems.ProblemError) -> Response:
         getattr(request.state, "user", ""),
         status=problem.status,
         headers=problem.headers,
-        title="Sign in" if signed_out else _TITLES.get(problem.status, problems.phrase(problem.status)),
+        title=("Your sign-in cannot be used" if unusable else "Sign in")
+        if signed_out
+        else _TITLES.get(problem.status, problems.phrase(problem.status)),
         signed_out=signed_out,
+        unusable=unusable,
         problem=problem,
     )
 

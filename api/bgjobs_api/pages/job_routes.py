@@ -17,6 +17,7 @@ from bgjobs_api.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.deps import Deps
 from bgjobs_api.enqueue import rerun
 from bgjobs_api.identity import Identity
+from bgjobs_api.ids import is_stored_id
 from bgjobs_api.jobs import load, load_for
 from bgjobs_api.pages import job_view, log_view, reading, rendering, states
 from bgjobs_api.pages.job_view import Rights
@@ -91,7 +92,7 @@ def _chosen(record: JobRecord, attempts: list[AttemptRecord], number: int | None
         return attempts[-1] if attempts else None
     found = next((one for one in attempts if one.number == number), None)
     if found is None:
-        raise not_found(f"the job has had {record.attempt} attempts, and no attempt {number}", "attempt_not_found")
+        raise not_found(f"there is no attempt {number}, the latest is {record.attempt}", "attempt_not_found")
     return found
 
 
@@ -172,6 +173,12 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
         sentence = f"It was not run again: {problem.detail}."
         return await _show(request, deps, caller, record, sentence=sentence, status=problem.status)
     return rendering.redirect(f"/jobs/{made.id}")
+
+
+@router.get("/jobs/{job_id}/rerun")
+async def after_sign_in(job_id: str) -> Response:
+    """The proxy leads here whose form met no session; what it asked for is not done by looking at it."""
+    return rendering.redirect(f"/jobs/{job_id}" if is_stored_id(job_id) else "/jobs")
 
 
 async def _form(request: Request, *names: str) -> dict[str, str]:

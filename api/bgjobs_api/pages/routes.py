@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from bgjobs_api import access, listing
 from bgjobs_api.callers import Caller, DepsDep, identify
 from bgjobs_api.ids import is_stored_id
-from bgjobs_api.pages import assets, errors, facets, filters, job_routes, reading, rendering, rows, words
+from bgjobs_api.pages import assets, errors, facets, filters, job_routes, reading, rendering, rows, sign_in, words
 from bgjobs_api.pages.filters import JobsQuery, NamespacesQuery
 from bgjobs_api.problems import invalid
 
@@ -16,11 +16,13 @@ PAGE_ROWS = 25
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(identify)])
 router.include_router(job_routes.router)
+open_router = APIRouter(include_in_schema=False)
 
 
 def install(app: FastAPI) -> None:
     """Add the pages to an application that has everything else."""
     app.include_router(router)
+    app.include_router(open_router)
     app.include_router(assets.router)
     errors.install(app)
 
@@ -29,6 +31,12 @@ def install(app: FastAPI) -> None:
 async def home() -> Response:
     """To the jobs."""
     return rendering.redirect("/jobs")
+
+
+@open_router.get(sign_in.SIGNED_OUT)
+async def signed_out_page(request: Request, deps: DepsDep) -> Response:
+    """For everybody: it says nothing but that, and where one signs in."""
+    return rendering.page(request, "left", deps, "") if deps.sign_in else rendering.redirect("/jobs")
 
 
 @router.get("/jobs")

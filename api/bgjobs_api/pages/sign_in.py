@@ -12,7 +12,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from fastapi import Request
 
-SIGN_OUT: Final = "/oauth2/sign_out?rd=%2F"
+SIGNED_OUT: Final = "/signed-out"  # the proxy lets everybody see it
+SIGN_OUT: Final = f"/oauth2/sign_out?rd={quote(SIGNED_OUT, safe='')}"
 _START: Final = "/oauth2/start?rd="
 _HOME: Final = "/jobs"
 
@@ -34,6 +35,6 @@ def way_back(method: str, path: str, query: str) -> str:
     """
     # Browsers take `//host`, `/\host` and `/<tab>/host` for other sites.
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    if method != "GET" or not is_ours or path.startswith("/oauth2/"):
+    if method != "GET" or not is_ours or path.startswith("/oauth2/") or path == SIGNED_OUT:
         return _HOME
     return quote(path) + (f"?{query}" if query.isprintable() and query else "")

@@ -1,7 +1,13 @@
+{{/* Whether an address of Redis has a password in it; values are no place for one. */}}
+{{- define "bgjobs.hasPassword" -}}
+{{- if regexMatch "^[a-z]+://.*:.*@|[?&]password=" . -}}true{{- end -}}
+{{- end }}
+
 {{/* What the schema cannot say: values that do not go together. */}}
 {{- define "bgjobs.checks" -}}
 {{- $dashboard := .Values.dashboard -}}
 {{- $oidc := $dashboard.oidc -}}
+{{- $sessions := $dashboard.sessions -}}
 {{- $redis := .Values.redis -}}
 {{- $external := $redis.external -}}
 
@@ -12,16 +18,17 @@
 {{- if and $external.ca.secret $external.ca.configMap -}}
 {{- fail "set redis.external.ca.secret or redis.external.ca.configMap, not both" -}}
 {{- end -}}
-{{- if and $external.existingSecret (or $external.url $external.passwordSecret.name) -}}
-{{- fail "redis.external.existingSecret has the whole address: leave redis.external.url and passwordSecret empty" -}}
+{{- if and $external.existingSecret (or $external.url $external.username $external.passwordSecret.name) -}}
+{{- fail "redis.external.existingSecret has the whole address: leave redis.external.url, username and passwordSecret empty" -}}
 {{- end -}}
-{{- if $external.passwordSecret.name -}}
-{{- if regexMatch "^rediss?://[^@/]*:[^@/]*@" $external.url -}}
-{{- fail "redis.external.url has a password and redis.external.passwordSecret as well: leave one of them out" -}}
-{{- end -}}
+{{- if include "bgjobs.hasPassword" $external.url -}}
+{{- fail "redis.external.url has a password: put it into a Secret as it is, and name that in redis.external.passwordSecret" -}}
 {{- end -}}
 {{- if and (include "bgjobs.redisCaFile" .) $external.url (not (hasPrefix "rediss://" $external.url)) -}}
 {{- fail "redis.external.ca is for TLS: redis.external.url must begin with rediss://" -}}
+{{- end -}}
+{{- if and $external.clientCertificate.secret $external.url (not (hasPrefix "rediss://" $external.url)) -}}
+{{- fail "redis.external.clientCertificate is for TLS: redis.external.url must begin with rediss://" -}}
 {{- end -}}
 {{- end -}}
 
@@ -30,6 +37,12 @@
 {{- end -}}
 {{- if and (eq (include "bgjobs.auth" $) "none") (not .Values.rbac.create) -}}
 {{- fail "dashboard.auth is none: it needs the roles that rbac.create makes" -}}
+{{- end -}}
+{{- if and (ne (include "bgjobs.auth" $) "oidc") (ne .Values.dashboard.service.type "ClusterIP") -}}
+{{- fail "dashboard.service.type is not ClusterIP: that takes dashboard.auth=oidc, as without a sign-in the dashboard must stay inside the cluster" -}}
+{{- end -}}
+{{- if and .Values.dashboard.service.nodePort (ne .Values.dashboard.service.type "NodePort") -}}
+{{- fail "dashboard.service.nodePort is given: set dashboard.service.type to NodePort as well" -}}
 {{- end -}}
 
 {{- if eq (include "bgjobs.auth" $) "oidc" -}}
@@ -50,11 +63,24 @@
 {{- if not (has "openid" $oidc.scopes) -}}
 {{- fail "dashboard.oidc.scopes must have openid, or there is no ID token" -}}
 {{- end -}}
-{{- if and (eq $dashboard.sessions.store "redis") (not $redis.enabled) (not $dashboard.sessions.existingSecret) -}}
-{{- fail "redis.enabled is false: say where sign-in sessions are kept by dashboard.sessions.existingSecret, or set dashboard.sessions.store=cookie" -}}
+{{- if and (eq $dashboard.sessions.store "redis") (not $redis.enabled) (not (or $sessions.url $sessions.existingSecret)) -}}
+{{- fail "redis.enabled is false: say where sign-in sessions are kept by dashboard.sessions.url, or set dashboard.sessions.store=cookie" -}}
 {{- end -}}
-{{- if and $dashboard.sessions.existingSecret (ne $dashboard.sessions.store "redis") -}}
-{{- fail "dashboard.sessions.existingSecret is for dashboard.sessions.store=redis" -}}
+{{- range $name, $value := dict "url" $sessions.url "existingSecret" $sessions.existingSecret -}}
+{{- if and $value (ne $sessions.store "redis") -}}
+{{- fail (printf "dashboard.sessions.%s is for dashboard.sessions.store=redis" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $sessions.url $sessions.existingSecret -}}
+{{- fail "dashboard.sessions.existingSecret has the whole address: leave dashboard.sessions.url empty" -}}
+{{- end -}}
+{{- if include "bgjobs.hasPassword" $sessions.url -}}
+{{- fail "dashboard.sessions.url has a password: put it into a Secret as it is, and name that in dashboard.sessions.passwordSecret" -}}
+{{- end -}}
+{{- range $name, $value := dict "username" $sessions.username "passwordSecret" $sessions.passwordSecret.name -}}
+{{- if and $value (not $sessions.url) -}}
+{{- fail (printf "dashboard.sessions.%s goes with dashboard.sessions.url" $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

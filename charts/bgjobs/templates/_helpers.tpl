@@ -26,28 +26,6 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- end }}
 
-{{/* The Secret that has Redis' address. */}}
-{{- define "bgjobs.redisSecret" -}}
-{{- $given := ternary .Values.redis.existingSecret .Values.redis.external.existingSecret .Values.redis.enabled -}}
-{{- $given | default (printf "%s-redis" (include "bgjobs.fullname" .)) -}}
-{{- end }}
-
-{{/*
-The address of a Redis of one's own: where its password comes from a Secret, the place of it, which the kubelet fills;
-and the file that its certificate is checked by.
-*/}}
-{{- define "bgjobs.externalRedisUrl" -}}
-{{- $external := .Values.redis.external -}}
-{{- $url := $external.url -}}
-{{- if $external.passwordSecret.name -}}
-{{- $url = regexReplaceAll "^(rediss?://)(?:([^@/:]*)@)?" $url "${1}${2}:$$(BGJOBS_REDIS_PASSWORD)@" -}}
-{{- end -}}
-{{- with include "bgjobs.redisCaFile" . -}}
-{{- $url = printf "%s%sssl_ca_certs=%s" $url (ternary "&" "?" (contains "?" $url)) . -}}
-{{- end -}}
-{{- $url -}}
-{{- end }}
-
 {{/* How people sign in. A bare `off` in a file of values is YAML's word for false. */}}
 {{- define "bgjobs.auth" -}}
 {{- .Values.dashboard.auth | default "off" -}}
@@ -56,7 +34,7 @@ and the file that its certificate is checked by.
 {{/* Whether sign-in sessions are kept in the chart's own Redis, by a user that sees nothing else there. */}}
 {{- define "bgjobs.sessionsInRedis" -}}
 {{- $dashboard := .Values.dashboard -}}
-{{- if and (eq (include "bgjobs.auth" $) "oidc") (eq $dashboard.sessions.store "redis") .Values.redis.enabled (not $dashboard.sessions.existingSecret) -}}true{{- end -}}
+{{- if and (eq (include "bgjobs.auth" $) "oidc") (eq $dashboard.sessions.store "redis") .Values.redis.enabled (not (or $dashboard.sessions.existingSecret $dashboard.sessions.url)) -}}true{{- end -}}
 {{- end }}
 
 {{/* The session's cookie; with the prefix, a browser takes it over HTTPS only and from no other host of the domain. */}}

@@ -88,19 +88,7 @@ imagePullPolicy: {{ .pullPolicy }}
 
 {{/* Settings that the operator and the API share. */}}
 {{- define "bgjobs.settings" -}}
-{{- $external := .Values.redis.external -}}
-{{- if and (not .Values.redis.enabled) $external.passwordSecret.name -}}
-- name: BGJOBS_REDIS_PASSWORD
-  valueFrom:
-    secretKeyRef: {name: {{ $external.passwordSecret.name | quote }}, key: {{ $external.passwordSecret.key | quote }}}
-# The kubelet puts the password in.
-- name: BGJOBS_REDIS_URL
-  value: {{ include "bgjobs.externalRedisUrl" . | quote }}
-{{- else -}}
-- name: BGJOBS_REDIS_URL
-  valueFrom:
-    secretKeyRef: {name: {{ include "bgjobs.redisSecret" . | quote }}, key: url}
-{{- end }}
+{{ include "bgjobs.redisSettings" . }}
 - name: BGJOBS_NAMESPACE
   valueFrom:
     fieldRef: {fieldPath: metadata.namespace}
@@ -128,29 +116,7 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end }}
 
-{{/* Where the certificate authority of a Redis of one's own is mounted, and from what. */}}
-{{- define "bgjobs.redisCaFile" -}}
-{{- $external := .Values.redis.external -}}
-{{- if and (not .Values.redis.enabled) (or $external.ca.secret $external.ca.configMap) -}}/etc/bgjobs/redis-ca/ca.crt{{- end -}}
-{{- end }}
-{{- define "bgjobs.redisCaVolume" -}}
-{{- if include "bgjobs.redisCaFile" . -}}
-{{- $ca := .Values.redis.external.ca -}}
-- name: redis-ca
-  {{- if $ca.secret }}
-  secret: {secretName: {{ $ca.secret | quote }}, items: [{key: {{ $ca.key | quote }}, path: ca.crt}]}
-  {{- else }}
-  configMap: {name: {{ $ca.configMap | quote }}, items: [{key: {{ $ca.key | quote }}, path: ca.crt}]}
-  {{- end }}
-{{- end }}
-{{- end }}
-{{- define "bgjobs.redisCaMount" -}}
-{{- if include "bgjobs.redisCaFile" . -}}
-- {name: redis-ca, mountPath: /etc/bgjobs/redis-ca, readOnly: true}
-{{- end }}
-{{- end }}
-
-{{/* The same for the identity provider, whose certificate the API and oauth2-proxy check. */}}
+{{/* The certificate authority of the identity provider, which the API and oauth2-proxy check. */}}
 {{- define "bgjobs.oidcCaFile" -}}
 {{- if and (eq (include "bgjobs.auth" $) "oidc") .Values.dashboard.oidc.caConfigMap -}}/etc/bgjobs/oidc-ca/ca.crt{{- end -}}
 {{- end }}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections import deque
@@ -18,8 +19,10 @@ from bgjobs.protocol import AUDIENCE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ROLE: Final = "bgjobs-command"  # which the chart makes in its own namespace, for those who have no right there
 ACCOUNT: Final = "bgjobs-cli"  # the ServiceAccount that the chart makes in each namespace of jobs
-SELECTOR: Final = "app.kubernetes.io/name=bgjobs,app.kubernetes.io/component=api"
+PARTS: Final = "app.kubernetes.io/name=bgjobs"
+SELECTOR: Final = f"{PARTS},app.kubernetes.io/component=api"
 USUAL_NAMESPACE: Final = "bgjobs"  # of the release, as the README installs it
 # The user's own way to log in may ask for a browser first.
 _COMMAND_SECONDS: Final = 60
@@ -27,6 +30,7 @@ _FORWARD_SECONDS: Final = 30
 _END_SECONDS: Final = 5
 _FORWARDING: Final = re.compile(r"^Forwarding from 127\.0\.0\.1:(\d+) -> ")
 _REFUSED: Final = re.compile(r"\((Forbidden|Unauthorized)\)| is forbidden: |must be logged in")
+_USER: Final = re.compile(r'User "([^"]+)" cannot ')
 _NO_ACCOUNT: Final = re.compile(r'(serviceaccounts|namespaces) ".*" not found')
 
 
@@ -88,6 +92,16 @@ class Kubectl:
                 "with BGJOBS_TOKEN"
             )
         return found[0]
+
+    def installation(self, namespace: str) -> list[dict[str, Any]]:
+        """What runs of bgjobs in its namespace: Deployments, StatefulSets and pods, as JSON objects.
+
+        Raises:
+            KubectlError: without an answer.
+            KubectlForbiddenError: if the user may not list them.
+        """
+        kinds = "deployments.apps,statefulsets.apps,pods"
+        return self._json("get", kinds, "-n", namespace, "-l", PARTS).get("items") or []
 
     def token(self, namespace: str) -> str:
         """A token of an hour for the API, with the rights of `bgjobs-cli` in this namespace.
@@ -232,9 +246,18 @@ class Forward:
         self._ports.put(None)
 
 
+def _let_in(what: str, words: str) -> str:
+    """What an administrator does for somebody who may not find or reach the API; "" for other refusals."""
+    user = _USER.search(words)
+    if what not in {"get", "port-forward"} or user is None:
+        return ""
+    binding = f"create rolebinding {ROLE} --role={ROLE} --user={shlex.quote(user[1])}"
+    return f" (an administrator lets you in: kubectl -n {USUAL_NAMESPACE} {binding})"
+
+
 def _failure(what: str, said: str) -> KubectlError | KubectlForbiddenError:
     words = " ".join(said.split()) or "it said nothing"
     message = f"kubectl {what}: {words}"
     if _REFUSED.search(words):
-        return KubectlForbiddenError(message, 403)
+        return KubectlForbiddenError(message + _let_in(what, words), 403)
     return KubectlError(message)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 from pydantic import ValidationError
 
 from bgjobs import endpoints
+from bgjobs.cli import doctor_pods
 from bgjobs.cli.doctor import Answer, Facts
 from bgjobs.errors import BgjobsError
 from bgjobs.ids import new_job_id
@@ -20,6 +23,7 @@ from bgjobs.wire import QueueList, QueueView
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bgjobs.cli.doctor_pods import Pods
     from bgjobs.cli.session import Session
 
 _PATIENCE_SECONDS: Final = 10.0
@@ -46,10 +50,11 @@ def queues(session: Session, *, timeout_seconds: float = 15, retry_seconds: floa
 
 def gather(session: Session) -> Facts:
     """Ask everything once; what needs an answer that did not come is not asked."""
+    known = Facts(version=_own_version(), pods=_pods(session))
     try:
         connection = session.connection
     except BgjobsError as error:
-        return Facts(no_server=str(error))
+        return replace(known, no_server=str(error))
     server = f"{connection.url} (by {session.choice.how})"
     address = parse_url(connection.url)
     with httpx2.Client(
@@ -62,15 +67,16 @@ def gather(session: Session) -> Facts:
         health, date = _ask(client, "GET", "/healthz")
         after = session.world.now()
         if health.status is None:
-            return Facts(server=server, health=health)
+            return replace(known, server=server, health=health)
         ready, _ = _ask(client, "GET", "/readyz")
         skew = _skew(date, (before + after) / 2)
+        known = replace(known, server=server, health=health, skew_seconds=skew, ready=ready)
         try:
             token = connection.token()
         except BgjobsError as error:
-            return Facts(server=server, health=health, skew_seconds=skew, ready=ready, no_token=str(error))
+            return replace(known, no_token=str(error))
         where = {} if connection.namespace is None else {"namespace": connection.namespace}
-        listing, _ = _ask(client, "GET", "/api/v1/jobs", token, query={**where, "limit": "1"})
+        listing, _ = _ask(client, "GET", "/api/v1/jobs", token, query={**where, "state": "launched", "limit": "100"})
         creating = queue_listing = None
         found: tuple[QueueView, ...] = ()
         if listing.status != HTTPStatus.UNAUTHORIZED:
@@ -80,17 +86,30 @@ def gather(session: Session) -> Facts:
             creating, _ = _ask(client, "POST", "/api/v1/jobs", token, body=body)
             queue_listing, _ = _ask(client, "GET", "/api/v1/queues", token, query=where)
             found = _queues(queue_listing)
-    return Facts(
-        server=server,
-        health=health,
-        skew_seconds=skew,
-        ready=ready,
+    return replace(
+        known,
         listing=listing,
         creating=creating,
         queue_listing=queue_listing,
         queues=found,
         namespace=connection.namespace,
     )
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version("bgjobs")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _pods(session: Session) -> Pods | None:
+    """Those of the installation, if kubectl reaches it and may look."""
+    try:
+        found = session.cluster
+        return None if found is None else doctor_pods.read(found.kubectl.installation(found.service.namespace))
+    except BgjobsError:
+        return None  # whoever may not look at pods may run jobs all the same
 
 
 def _ask(

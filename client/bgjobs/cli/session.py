@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from bgjobs import local_server
 from bgjobs.cli import discovery
 from bgjobs.cli.exits import NoServerError, NoTokenError
-from bgjobs.cli.kubectl import Kubectl, KubectlError, find_kubectl
+from bgjobs.cli.kubectl import Kubectl, KubectlError, Service, find_kubectl
 from bgjobs.cli.text import clean
 from bgjobs.errors import ConfigurationError
 from bgjobs.protocol import ENV_TOKEN_FILE, ENV_URL
@@ -76,6 +76,19 @@ class Connection(NamedTuple):
     environ: Mapping[str, str]
 
 
+class Cluster(NamedTuple):
+    """An installation that kubectl reaches.
+
+    Attributes:
+        service: of the API.
+        namespace: of the jobs.
+    """
+
+    kubectl: Kubectl
+    service: Service
+    namespace: str
+
+
 class Session:
     """The options that all commands share, and what they lead to.
 
@@ -125,6 +138,23 @@ class Session:
                 local=local_server.find(self.world.folder),
             )
         )
+
+    @cached_property
+    def cluster(self) -> Cluster | None:
+        """The installation in the cluster of kubectl's context; None: the server is another one.
+
+        Raises:
+            NoServerError: without kubectl, or if it finds none.
+            KubectlForbiddenError: if the user may not look.
+        """
+        choice = self.choice
+        if not isinstance(choice, discovery.ByKubectl):
+            return None
+        if self.kubectl_program is None:
+            raise NoServerError("kubectl is not on PATH")
+        kubectl = Kubectl(self.kubectl_program, choice.context, self.world.environ)
+        namespace = self.asked_namespace or kubectl.namespace()
+        return Cluster(kubectl, kubectl.service(namespace), namespace)
 
     @cached_property
     def connection(self) -> Connection:
@@ -186,23 +216,20 @@ class Session:
     def _by_kubectl(self, choice: discovery.ByKubectl) -> Connection:
         from bgjobs.cli.cluster import ClusterTransport  # noqa: PLC0415 - as in `client`
 
-        if self.kubectl_program is None:
-            raise NoServerError("kubectl is not on PATH")
         if choice.note:
             self.say(f"bgjobs: {choice.note}")
-        kubectl = Kubectl(self.kubectl_program, choice.context, self.world.environ)
         try:
-            namespace = self.asked_namespace or kubectl.namespace()
-            service = kubectl.service(namespace)
+            found = self.cluster
         except KubectlError as error:
             if choice.asked_for:
                 raise
             # kubectl was the last of the ways, and nobody asked for it by name.
             raise NoServerError(f"{discovery.NO_SERVER} ({error})") from error
+        assert found is not None  # noqa: S101 - it was chosen
         _end_in_order(self.world.ending)
-        transport = ClusterTransport(kubectl, service, namespace)
+        transport = ClusterTransport(found.kubectl, found.service, found.namespace)
         self.world.ending.callback(transport.end)
-        return Connection(transport.url, transport.token, namespace, transport, {})
+        return Connection(transport.url, transport.token, found.namespace, transport, {})
 
 
 def _end_in_order(ending: ExitStack) -> None:

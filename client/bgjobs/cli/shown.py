@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli import durations, text
 from bgjobs.cli.shared_options import Format
-from bgjobs.wire import Phase, State
+from bgjobs.wire import Outcome, Phase, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,10 +56,11 @@ def print_models(
         text.write("".join(f"{name(item)}\n" for item in items))
     else:
         values = [item.model_dump(mode="json", by_alias=True) for item in items]
-        text.write(_document(values if many or len(values) != 1 else values[0], form))
+        text.write(document(values if many or len(values) != 1 else values[0], form))
 
 
-def _document(value: Any, form: Format) -> str:
+def document(value: Any, form: Format) -> str:
+    """As JSON or YAML."""
     if form == Format.JSON:
         return f"{json.dumps(value, indent=2, ensure_ascii=False)}\n"
     import yaml  # noqa: PLC0415 - for this form alone
@@ -76,7 +77,9 @@ def why(job: Job) -> str:
     """Why it failed or is not running, in a few words: the error of its code, else the reason."""
     if job.phase == Phase.RUNNING or job.state == State.SUCCEEDED:
         return ""  # what an earlier attempt ended with
-    if job.error and (job.state == State.FAILED or job.phase == Phase.RETRYING):
+    # Between two attempts the reason is how the last one ended, or why the pod of the next one does not start.
+    waits = job.phase == Phase.RETRYING and job.reason not in {None, "", *Outcome}
+    if job.error and not waits and (job.state == State.FAILED or job.phase == Phase.RETRYING):
         return text.clean(f"{job.error.type}: {job.error.message}")
     return text.clean(job.reason or "")
 
@@ -113,7 +116,7 @@ def job_table(jobs: Sequence[Job], now: float, environ: Mapping[str, str], *, ti
         )
         for job in jobs
     ]
-    lines = text.columns(JOB_TITLES, rows, width=_width(), colours=_state_colours(jobs, environ))
+    lines = text.columns(JOB_TITLES, rows, width=width(), colours=_state_colours(jobs, environ))
     return lines if titles else lines[1:]
 
 
@@ -132,7 +135,7 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
         )
         for queue in queues
     ]
-    return text.columns(QUEUE_TITLES, rows, width=_width())
+    return text.columns(QUEUE_TITLES, rows, width=width())
 
 
 def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -142,7 +145,7 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
     rows: list[tuple[str, str]] = [
         ("id", job.id),
         ("state", text.paint(label, _COLOURS.get(job.state), colour)),
-        ("reason", text.clean(job.reason or "")),
+        ("reason", why(job)),
         ("call", f"{job.cls}.{job.method}"),
         ("parameters", text.clean(text.plain(job.parameters))),
         ("namespace", job.namespace),
@@ -203,7 +206,7 @@ def _state_colours(jobs: Sequence[Job], environ: Mapping[str, str]) -> dict[tupl
     return {(number, _STATE_COLUMN): _COLOURS[job.state] for number, job in enumerate(jobs) if job.state in _COLOURS}
 
 
-def _width() -> int | None:
+def width() -> int | None:
     """Of the terminal; what goes into a pipe is not cut."""
     if not sys.stdout.isatty():
         return None

@@ -127,6 +127,17 @@ async def test_a_pending_job_says_what_kubernetes_says(site: Site) -> None:
     assert len([found for found in page.all("li") if found.get("class") == "shut"]) == 1
 
 
+async def test_a_next_attempt_that_cannot_start_says_why(site: Site) -> None:
+    pod = await site.world.running()
+    await site.world.store.observe_attempt(pod.job_id, KUBE_UID, pod.uid, "error", 1, "")
+    assert "Waits for its next attempt" in (await site.page(f"/jobs/{pod.job_id}")).text
+    await site.world.store.observe_phase(pod.job_id, KUBE_UID, "retrying", "Unschedulable: no memory")
+    page = await site.page(f"/jobs/{pod.job_id}")
+    assert "Not running: Unschedulable" in page.text
+    assert "Attempt 1 has ended" in page.text
+    assert "Unschedulable: no memory" in (await site.page("/jobs")).text
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -252,6 +263,15 @@ async def test_what_cannot_be_run_again_says_why_on_its_page(site: Site) -> None
 
 
 # ------------------------------------------------------------------------------ rights
+async def test_whoever_comes_from_a_sign_in_to_a_forms_address_sees_the_job(site: Site) -> None:
+    """A form that was sent without a session leads the browser through the sign-in to its own address."""
+    pod = await site.world.running()
+    response = await site.get(f"/jobs/{pod.job_id}/rerun")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/jobs/{pod.job_id}")
+    assert (await site.get("/jobs/nonsense/rerun")).headers["Location"] == "/jobs"
+    assert (await site.page("/jobs")).rows == [pod.job_id]
+
+
 async def test_what_is_forbidden_is_shown_with_what_is_missing_and_refused(site: Site) -> None:
     pod = await site.world.running()
     await pod.call("beat", attempt=1, chunk=chunk(0, lines("private words")))

@@ -44,6 +44,7 @@ def test_these_are_the_pages(pages_app: FastAPI) -> None:
         "GET /jobs/{job_id}",
         "GET /jobs/{job_id}/attempts/{number}/log",
         "GET /jobs/{job_id}/cancel",
+        "GET /jobs/{job_id}/rerun",
         "GET /queues",
         "POST /jobs/{job_id}/cancel",
         "POST /jobs/{job_id}/rerun",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs.cli import kubectl
 from bgjobs_api.settings import ApiSettings
 from tests.unit.chart.objects import OIDC, TRIAL, at, container, env, identity, merged, pick, pod, secret
 
@@ -42,6 +43,7 @@ def test_what_oauth2_proxy_is_told(render: Render) -> None:
         "email_domains": ["*"],
         "skip_provider_button": True,
         "whitelist_domains": [],
+        "skip_auth_routes": ["GET=^/signed-out$", "GET=^/static/[0-9a-f]{16}/(vendor/)?[a-z][a-z.]*$"],
         "api_routes": ["^/api/", "^/static/"],
         "pass_authorization_header": True,
         "pass_basic_auth": False,
@@ -111,6 +113,10 @@ def test_what_oauth2_proxy_is_told(render: Render) -> None:
                 "redis_ca_path": "/etc/bgjobs/redis-ca/ca.crt",
             },
         ),
+        (
+            at("dashboard.sessions", {"url": "rediss://other.example:6379/2", "username": "bgjobs"}),
+            {"redis_connection_url": "rediss://other.example:6379/2", "redis_username": "bgjobs"},
+        ),
     ],
     ids=json.dumps,
 )
@@ -121,10 +127,10 @@ def test_what_a_value_changes_in_it(render: Render, values: dict[str, Any], diff
 
 
 def test_no_value_can_add_a_line_to_it(render: Render) -> None:
-    odd = 'x"\nskip_auth_routes = [".*"]\n#'
+    odd = 'x"\nskip_jwt_bearer_tokens = true\n#'
     found = config(render(merged(OIDC, at("dashboard.oidc.clientId", odd))))
     assert found["client_id"] == odd
-    assert "skip_auth_routes" not in found
+    assert "skip_jwt_bearer_tokens" not in found
 
 
 def test_oauth2_proxy_starts_anew_with_a_new_configuration(render: Render) -> None:
@@ -136,7 +142,15 @@ def test_oauth2_proxy_starts_anew_with_a_new_configuration(render: Render) -> No
     assert checksum() != checksum(at("dashboard.sessions.expire", "1h"))
 
 
-COMMON = ("BGJOBS_REDIS_URL", "BGJOBS_NAMESPACE", "BGJOBS_JOB_NAMESPACES", "BGJOBS_LOG_LEVEL")
+COMMON = (
+    "BGJOBS_REDIS_URL",
+    "BGJOBS_REDIS_PASSWORD",
+    "BGJOBS_NAMESPACE",
+    "BGJOBS_JOB_NAMESPACES",
+    "BGJOBS_LOG_LEVEL",
+    "BGJOBS_ROLES",
+    "BGJOBS_REDISCLI",
+)
 TOLD: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "off": ({}, {"BGJOBS_DASHBOARD_AUTH": "off"}),
     "none": (TRIAL, {"BGJOBS_DASHBOARD_AUTH": "none", "BGJOBS_DASHBOARD_PORT": "8090"}),
@@ -198,6 +212,12 @@ def test_sessions_may_be_kept_elsewhere(render: Render) -> None:
     elsewhere = merged(OIDC, at("dashboard.sessions.existingSecret", "sessions"))
     found = env(render(elsewhere), PROXY)["OAUTH2_PROXY_REDIS_CONNECTION_URL"]
     assert found == {"secretKeyRef": {"name": "sessions", "key": "url"}}
+    beside = {"url": "rediss://other.example", "passwordSecret": {"name": "theirs", "key": "pw"}}
+    by_parts = merged(OIDC, at("dashboard.sessions", beside))
+    assert env(render(by_parts), PROXY)["OAUTH2_PROXY_REDIS_PASSWORD"] == {
+        "secretKeyRef": {"name": "theirs", "key": "pw"}
+    }
+    assert "sessions-password" not in secret(render(by_parts), "bgjobs-redis")
     for values in (elsewhere, merged(OIDC, at("dashboard.sessions.store", "cookie"))):
         items = render(values)
         assert "OAUTH2_PROXY_REDIS_PASSWORD" not in env(items, PROXY)
@@ -222,7 +242,6 @@ def test_sessions_see_nothing_of_the_jobs(render: Render, scheme: str, keys: str
     "values",
     [
         merged(OIDC, at("dashboard.ingress.enabled", True)),
-        {"redis": {"enabled": False, "external": {"url": "rediss://:hush-hush@redis.example/0"}}},
         {"redis": {"enabled": False, "external": {"url": "rediss://redis.example", "passwordSecret": {"name": "p"}}}},
     ],
     ids=json.dumps,
@@ -276,7 +295,12 @@ def test_options_of_ones_own_come_last(render: Render) -> None:
 def test_a_name_stays_a_text(render: Render) -> None:
     odd = "1e3"  # a name to Kubernetes, a number to YAML
     own = {"enabled": False, "external": {"url": "rediss://r", "ca": {"secret": odd, "key": odd}}}
-    redis = merged({"redis": own}, at("redis.external.passwordSecret", {"name": odd, "key": odd}))
+    redis = merged(
+        {"redis": own},
+        at("redis.external.passwordSecret", {"name": odd, "key": odd}),
+        at("redis.external.clientCertificate", {"secret": odd, "certificateKey": odd, "keyKey": odd}),
+        at("redis.external.username", odd),
+    )
     more: dict[str, Any] = {
         "auth": "oidc",
         "oidc": {"clientSecret": "", "existingSecret": odd, "caConfigMap": odd},
@@ -288,3 +312,18 @@ def test_a_name_stays_a_text(render: Render) -> None:
         items = render(merged(OIDC, {"dashboard": more, "priorityClassName": odd}, values))
         assert "1000.0" not in json.dumps(items)
         assert json.dumps(items).count(json.dumps(odd)) > 10
+
+
+def test_the_command_finds_one_service_of_the_api(render: Render) -> None:
+    for values in ({}, TRIAL, OIDC):
+        services = [item for item in render(values) if item["kind"] == "Service"]
+        labels = {name: value for name, _, value in (pair.partition("=") for pair in kubectl.SELECTOR.split(","))}
+        found = [item["metadata"]["name"] for item in services if labels.items() <= item["metadata"]["labels"].items()]
+        assert found == ["bgjobs-api"]
+
+
+def test_the_dashboard_can_be_published_without_an_ingress(render: Render) -> None:
+    service = {"type": "NodePort", "nodePort": 30080, "annotations": {"a": "b"}}
+    found = pick(render(merged(OIDC, at("dashboard.service", service))), "Service/bgjobs-dashboard")
+    assert (found["spec"]["type"], found["metadata"]["annotations"]) == ("NodePort", {"a": "b"})
+    assert [port["nodePort"] for port in found["spec"]["ports"]] == [30080]

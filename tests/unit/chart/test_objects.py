@@ -58,6 +58,7 @@ ALWAYS = {
     "tools NetworkPolicy/bgjobs-api",
     "tools NetworkPolicy/bgjobs-redis",
     "tools PodDisruptionBudget/bgjobs-api",
+    "tools Role/bgjobs-command",
     "tools Role/bgjobs-operator",
     "tools Role/bgjobs-operator-leader",
     "tools RoleBinding/bgjobs-cli",

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs_api import lookout
+from bgjobs_operator.permissions import LEADER, needed
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from bgjobs_core.permissions import Permission
 
     Render = Callable[..., list[dict[str, Any]]]
 
@@ -37,6 +42,13 @@ TABLES = {
         "leases.coordination.k8s.io": "create",
         "leases.coordination.k8s.io bgjobs-operator": "get update",
         "namespaces tools": "get",
+    },
+    "Role/bgjobs-command": {
+        "services": "get list",
+        "pods": "get list",
+        "deployments.apps": "get list",
+        "statefulsets.apps": "get list",
+        "pods/portforward": "create",
     },
     "ClusterRole/bgjobs-api": {"subjectaccessreviews.authorization.k8s.io": "create"},
     "ClusterRole/bgjobs-viewer": VIEW,
@@ -157,3 +169,27 @@ def test_who_may(render: Render, deed: str) -> None:
         if verb in table(found[f"ClusterRole/bgjobs-{name}"]).get(resource, "").split()
     ]
     assert may == who.split()
+
+
+def asked_for(permissions: Iterable[Permission]) -> dict[str, str]:
+    """What a part of bgjobs looks whether it has it, in the form of `table`."""
+    verbs: dict[str, set[str]] = {}
+    for one in permissions:
+        verbs.setdefault(one.words.partition(" ")[2], set()).add(one.verb)
+    return {key: " ".join(sorted(found)) for key, found in verbs.items()}
+
+
+def test_what_operator_and_api_ask_for_is_what_the_chart_gives(render: Render) -> None:
+    found = roles(render())
+    permissions = needed("tools", "bgjobs-operator", ("shop",))
+    assert {one.role for one in permissions} == {"", LEADER}
+    for role in ("", LEADER):
+        mine = [one for one in permissions if one.role == role]
+        assert asked_for(mine) == table(found[f"Role/bgjobs-operator{role}"])
+    assert asked_for(lookout.NEEDED) == table(found["ClusterRole/bgjobs-api"])
+
+
+def test_a_binding_is_called_as_its_role_as_the_advice_has_it(render: Render) -> None:
+    bindings = [item for item in render() if "roleRef" in item and "bgjobs-cli" not in item["metadata"]["name"]]
+    assert len(bindings) == 3
+    assert all(item["metadata"]["name"] == item["roleRef"]["name"] for item in bindings)

@@ -124,6 +124,9 @@ SECRET_ARGS = (
         {"redis": {"topologySpreadConstraints": []}},
         {"redis": {"external": {"ca": {"key": ""}}}},
         {"redis": {"external": {"passwordSecret": "name"}}},
+        {"redis": {"external": {"username": "a b"}}},
+        {"redis": {"external": {"clientCertificate": {"key": "tls.key"}}}},
+        {"dashboard": {"sessions": {"url": "other.example:6379"}}},
         {"dashboard": {"auth": "basic"}},
         {"dashboard": {"auth": True}},
         {"dashboard": {"enabled": True}},
@@ -190,9 +193,17 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         "set redis.external.ca.secret or redis.external.ca.configMap, not both",
     ),
     (external(url="rediss://r", existingSecret="theirs"), "redis.external.existingSecret has the whole address"),
+    *(
+        (external(url=url), "redis.external.url has a password: put it into a Secret as it is, and name that in")
+        for url in ("rediss://:pw@r", "redis://app:p/w@r:6379/0", "redis://r?password=pw")
+    ),
     (
-        external(url="rediss://:pw@r", passwordSecret={"name": "theirs"}),
-        "redis.external.url has a password and redis.external.passwordSecret as well",
+        external(existingSecret="theirs", username="app"),
+        "redis.external.existingSecret has the whole address: leave redis.external.url, username and passwordSecret",
+    ),
+    (
+        external(url="redis://r", clientCertificate={"secret": "a"}),
+        "redis.external.clientCertificate is for TLS: redis.external.url must begin with rediss://",
     ),
     (external(url="redis://r", ca={"secret": "a"}), "redis.external.url must begin with rediss://"),
     (
@@ -220,19 +231,44 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         "set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret, not both",
     ),
     (merged(OIDC, at("dashboard.oidc.issuerUrl", "http://id")), "dashboard.oidc.issuerUrl is not https"),
+    (
+        {"dashboard": {"auth": "none", "service": {"type": "NodePort"}}},
+        "dashboard.service.type is not ClusterIP: that takes dashboard.auth=oidc",
+    ),
+    (
+        merged(OIDC, at("dashboard.service.nodePort", 30000)),
+        "dashboard.service.nodePort is given: set dashboard.service.type to NodePort",
+    ),
     (merged(OIDC, at("dashboard.oidc.scopes", ["email"])), "dashboard.oidc.scopes must have openid"),
     (
         merged(OIDC, external(url="rediss://r")),
-        "say where sign-in sessions are kept by dashboard.sessions.existingSecret, or set",
+        "say where sign-in sessions are kept by dashboard.sessions.url, or set",
+    ),
+    *(
+        (
+            merged(OIDC, at("dashboard.sessions", {"store": "cookie", name: value})),
+            f"dashboard.sessions.{name} is for dashboard.sessions.store=redis",
+        )
+        for name, value in (("url", "redis://r"), ("existingSecret", "mine"))
     ),
     (
-        merged(OIDC, at("dashboard.sessions", {"store": "cookie", "existingSecret": "mine"})),
-        "dashboard.sessions.existingSecret is for dashboard.sessions.store=redis",
+        merged(OIDC, at("dashboard.sessions", {"url": "redis://r", "existingSecret": "mine"})),
+        "dashboard.sessions.existingSecret has the whole address: leave dashboard.sessions.url empty",
+    ),
+    (
+        merged(OIDC, at("dashboard.sessions.url", "redis://:pw@r")),
+        "dashboard.sessions.url has a password: put it into a Secret as it is, and name that in",
+    ),
+    *(
+        (merged(OIDC, at(f"dashboard.sessions.{name}", value)), f"dashboard.sessions.{name} goes with")
+        for name, value in (("username", "a"), ("passwordSecret", {"name": "a"}))
     ),
 ]
 
 
-@pytest.mark.parametrize(("values", "sentence"), TOGETHER, ids=[sentence for _, sentence in TOGETHER])
+@pytest.mark.parametrize(
+    ("values", "sentence"), TOGETHER, ids=[f"{sentence} {number}" for number, (_, sentence) in enumerate(TOGETHER)]
+)
 def test_values_that_do_not_go_together_are_refused(render: Render, values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(HelmRenderError, match=re.escape(sentence)):
         render(values)

@@ -23,6 +23,7 @@ case "$*" in
     *"config view"*) cat config ;;
     *"get service -A"*) cat services ;;
     *"get service -n"*) cat services-of-one ;;
+    *"get deployments.apps"*) cat installation ;;
     *"create token"*) echo "token $(grep -c 'create token' calls)" ;;
     *port-forward*)
         echo $$ > pid
@@ -52,6 +53,7 @@ class FakeKubectl:
         self.says("config", {"contexts": [{"name": "kind", "context": {"namespace": "shop"}}]})
         self.services("bgjobs/bgjobs-api")
         self.says("services-of-one", {"items": []})
+        self.says("installation", {"items": []})
 
     @property
     def program(self) -> str:

@@ -8,11 +8,18 @@ import pytest
 
 from bgjobs.cli import doctor
 from bgjobs.cli.doctor import Answer, Facts, Level
+from bgjobs.cli.doctor_pods import Pods, Trouble
 from bgjobs.wire import QueueView
+from bgjobs_api import access
+from bgjobs_api.identity import Identity
+from bgjobs_core.doubts import Code
 from tests.unit.cli.fakes import queue
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
 LISTED = Answer(200, {"items": []})
+NO_SUCH_QUEUE = Answer(422, {"code": "queue_not_found", "detail": "no queue"})
+WEB = Identity("system:serviceaccount:shop:web", (), "shop")
+ADA = Identity("oidc:Ada L", (), "")
 
 
 def view(**changes: Any) -> QueueView:
@@ -23,63 +30,175 @@ def queues(*views: QueueView) -> Facts:
     return Facts(queue_listing=LISTED, queues=views, namespace="shop")
 
 
+def ready(*warnings: Any, version: str = "1.2.3", own: str = "1.2.3", **more: Any) -> Facts:
+    return Facts(
+        ready=Answer(200, {"version": version, "problems": {}, "warnings": list(warnings)}), version=own, **more
+    )
+
+
+def warning(code: str, age: int = 0) -> dict[str, Any]:
+    return {"code": code, "detail": f"of {code}", "remedy": f"mend {code}", "age_seconds": age}
+
+
+def refusal(caller: Identity, action: access.Action) -> Answer:
+    """As the API has it."""
+    return Answer(403, {"detail": access.refusal(caller, action, "shop", "bgjobs")})
+
+
+def rights(caller: Identity, *actions: access.Action) -> Facts:
+    """What the caller is told who may not do these."""
+    asked = (access.LIST, access.ENQUEUE, access.LIST_QUEUES)
+    answers = [refusal(caller, one) if one in actions else LISTED for one in asked]
+    creating = answers[1] if access.ENQUEUE in actions else NO_SUCH_QUEUE
+    return Facts(listing=answers[0], creating=creating, queue_listing=answers[2], namespace="shop")
+
+
+BIND = "kubectl create rolebinding"
+SUBMITTER = (
+    f"{BIND} bgjobs-submitter:shop:web --clusterrole bgjobs-submitter --serviceaccount shop:web --namespace shop"
+)
+VIEWER = f"{BIND} 'bgjobs-viewer:oidc:Ada L' --clusterrole bgjobs-viewer --user 'oidc:Ada L' --namespace shop"
+NO_TOKEN = (
+    'kubectl create: error: failed to create token: serviceaccounts "bgjobs-cli" is forbidden: User "ann" cannot '
+    'create resource "serviceaccounts/token" in API group "" in the namespace "shop"'
+)
+PATCH = "kubectl patch backgroundjobqueue"
+
+
+def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
+    """Id, phase, reason and queue of each."""
+    items = [
+        {"id": name, "namespace": "shop", "queue": queue, "phase": phase, "reason": reason}
+        for name, phase, reason, queue in jobs
+    ]
+    return Facts(listing=Answer(200, {"items": items}))
+
+
 @pytest.mark.parametrize(
     ("check", "facts", "found"),
     [
         (doctor.check_server, Facts(server="http://a (by --url)"), [(OK, "server: http://a (by --url)", "")]),
         (doctor.check_server, Facts(no_server="no server: do this"), [(FAIL, "server: none", "no server: do this")]),
+        (doctor.check_pods, Facts(), []),
+        (doctor.check_pods, Facts(pods=Pods({"redis": 1, "api": 2}, ())), [(OK, "are ready: api 2, redis 1", "")]),
+        (
+            doctor.check_pods,
+            Facts(pods=Pods({}, (Trouble(True, "down", "kubectl a"), Trouble(False, "one of two", "kubectl b")))),
+            [(FAIL, "down", "kubectl a"), (WARN, "one of two", "kubectl b")],
+        ),
         (doctor.check_health, Facts(), []),
         (doctor.check_health, Facts(health=Answer(200)), [(OK, "it answers", "")]),
         (doctor.check_health, Facts(health=Answer(None, problem="refused")), [(FAIL, "refused", "is the URL right")]),
         (doctor.check_health, Facts(health=Answer(502)), [(FAIL, "/healthz answers 502", "a proxy")]),
+        (doctor.check_version, Facts(), []),
+        (doctor.check_version, Facts(ready=Answer(404, "not here"), version="1.2.3"), []),
+        (doctor.check_version, ready(own=""), []),
+        (doctor.check_version, ready(), [(OK, "it is version 1.2.3, as this command", "")]),
+        (doctor.check_version, ready(version="1.2.9"), [(OK, "1.2.9, which goes with 1.2.3 of this command", "")]),
+        (doctor.check_version, ready(version="1.10.0"), [(WARN, "1.10.0, newer", "pip install 'bgjobs[cli]==1.10.0'")]),
+        (doctor.check_version, ready(version="1.1.9"), [(WARN, "1.1.9, older", "an administrator upgrades")]),
+        (doctor.check_version, ready(version=""), [(WARN, "unknown, older", "an administrator upgrades")]),
         (doctor.check_ready, Facts(), []),
-        (doctor.check_ready, Facts(ready=Answer(200, {"problems": {}, "warnings": []})), [(OK, "it is ready", "")]),
+        (doctor.check_ready, ready(), [(OK, "it is ready", "")]),
         (
             doctor.check_ready,
-            Facts(ready=Answer(200, {"warnings": ["Redis has appendonly off"]})),
+            ready(warning("redis_evicts"), warning("redis_clock", 14), warning("of_tomorrow", 15)),
+            [
+                (OK, "it is ready", ""),
+                (FAIL, "of redis_evicts", "mend redis_evicts"),
+                (WARN, "of redis_clock", "mend redis_clock"),
+                (WARN, "of of_tomorrow (seen 15 s ago)", "mend of_tomorrow"),
+            ],
+        ),
+        (
+            doctor.check_ready,
+            ready("Redis has appendonly off"),
             [(OK, "it is ready", ""), (WARN, "Redis has appendonly off", "Redis' settings")],
         ),
         (
             doctor.check_ready,
-            Facts(ready=Answer(503, {"problems": {"redis": "no answer"}, "warnings": []})),
-            [(FAIL, "it is not ready: redis: no answer", "pods of Redis and the API")],
+            Facts(ready=Answer(503, {"problems": {"redis": "no answer"}, "warnings": [warning("operator_waits")]})),
+            [
+                (FAIL, "it is not ready: redis: no answer", "pods of Redis and the API"),
+                (FAIL, "of operator_waits", "mend operator_waits"),
+            ],
         ),
         (doctor.check_ready, Facts(ready=Answer(404, "not here")), [(FAIL, "it is not ready: not here", "")]),
         (doctor.check_clock, Facts(), []),
         (doctor.check_clock, Facts(skew_seconds=-30), [(OK, "the clocks agree", "")]),
-        (doctor.check_clock, Facts(skew_seconds=31), [(WARN, "31 s ahead of", "NTP")]),
-        (doctor.check_clock, Facts(skew_seconds=-95), [(WARN, "95 s behind", "NTP")]),
+        (
+            doctor.check_clock,
+            Facts(skew_seconds=31),
+            [(WARN, "the server's clock is 31 s ahead of this", "NTP on which")],
+        ),
+        (
+            doctor.check_clock,
+            Facts(skew_seconds=-95),
+            [(WARN, "95 s behind this machine's", "timedatectl set-ntp true")],
+        ),
+        (doctor.check_clock, ready(skew_seconds=-95), [(WARN, "this machine's clock is 95 s ahead of", "NTP here")]),
+        (doctor.check_clock, ready(skew_seconds=95), [(WARN, "this machine's clock is 95 s behind the", "NTP here")]),
+        (
+            doctor.check_clock,
+            ready(warning("kubernetes_clock"), skew_seconds=95),
+            [(WARN, "the server's clock is 95 s ahead of", "NTP on whichever")],
+        ),
         (doctor.check_token, Facts(), []),
-        (doctor.check_token, Facts(listing=LISTED, namespace="shop"), [(OK, "may list jobs in shop", "")]),
+        (doctor.check_token, Facts(listing=LISTED), []),
         (
             doctor.check_token,
             Facts(listing=Answer(401, {"detail": "it has expired"})),
             [(FAIL, "the token is not accepted: it has expired", "audience bgjobs")],
         ),
+        (doctor.check_token, Facts(no_token="no ServiceAccount"), [(FAIL, "no token", "no ServiceAccount")]),
         (
             doctor.check_token,
-            Facts(listing=Answer(403, {"detail": "ann cannot list"}), namespace="shop"),
-            [(FAIL, "listing jobs in shop is not allowed (verb list)", "ann cannot list")],
+            Facts(no_token=NO_TOKEN),
+            [
+                (
+                    FAIL,
+                    "ann may not get a token of bgjobs-cli in shop",
+                    f"{BIND} edit:ann --clusterrole edit --user ann --namespace shop",
+                )
+            ],
         ),
-        (doctor.check_token, Facts(listing=Answer(503, {"detail": "no Redis"})), [(FAIL, "no Redis", "lines above")]),
-        (doctor.check_token, Facts(no_token="no ServiceAccount"), [(FAIL, "no token", "no ServiceAccount")]),
-        (doctor.check_create, Facts(), []),
+        (doctor.check_rights, Facts(), []),
         (
-            doctor.check_create,
-            Facts(creating=Answer(422, {"code": "queue_not_found", "detail": "no queue"})),
-            [(OK, "the caller may ask for jobs", "")],
+            doctor.check_rights,
+            rights(WEB),
+            [(OK, "the caller is known, and may list jobs and ask for them in shop", "")],
         ),
         (
-            doctor.check_create,
-            Facts(creating=Answer(403, {"detail": "ann cannot create"}), namespace="shop"),
-            [(FAIL, "asking for jobs in shop is not allowed (verb create)", "ann cannot create")],
+            doctor.check_rights,
+            rights(WEB, access.LIST, access.ENQUEUE, access.LIST_QUEUES),
+            [(FAIL, f"{WEB.user} may not list jobs, ask for jobs, list queues in shop", SUBMITTER)],
+        ),
+        (doctor.check_rights, rights(WEB, access.ENQUEUE), [(FAIL, f"{WEB.user} may not ask for jobs in", SUBMITTER)]),
+        (doctor.check_rights, rights(ADA, access.LIST), [(FAIL, "oidc:Ada L may not list jobs in shop", VIEWER)]),
+        (
+            doctor.check_rights,
+            Facts(
+                listing=Answer(403, {"detail": access.refusal_everywhere(ADA, access.LIST, ("shop",), "bgjobs")}),
+                creating=NO_SUCH_QUEUE,
+            ),
+            [(FAIL, "oidc:Ada L may not list jobs", VIEWER)],
+        ),
+        (doctor.check_rights, Facts(listing=Answer(403, "nginx")), [(FAIL, "the caller may not list jobs", "nginx")]),
+        (doctor.check_rights, Facts(listing=Answer(401, "x"), creating=None), []),
+        (
+            doctor.check_rights,
+            Facts(listing=Answer(503, {"detail": "no Redis"}), creating=NO_SUCH_QUEUE),
+            [(FAIL, "cannot be listed: no Redis", "lines above")],
         ),
         (
-            doctor.check_create,
-            Facts(creating=Answer(422, {"code": "invalid", "detail": "namespace"})),
+            doctor.check_rights,
+            Facts(
+                listing=LISTED, queue_listing=LISTED, creating=Answer(422, {"code": "invalid", "detail": "namespace"})
+            ),
             [(WARN, "is unknown: namespace", "bgjobs run")],
         ),
         (doctor.check_queues, Facts(), []),
+        (doctor.check_queues, Facts(queue_listing=Answer(403, {"detail": "no"})), []),
         (doctor.check_queues, queues(), [(FAIL, "namespace shop has no queue", "jobNamespaces")]),
         (doctor.check_queues, queues(view()), [(OK, "queue shop/default runs shop.jobs.*", "")]),
         (
@@ -91,22 +210,68 @@ def queues(*views: QueueView) -> Facts:
             doctor.check_queues,
             queues(view(paused=True), view(name="b", approved_classes=[]), view(name="c", image=None)),
             [
-                (WARN, "queue shop/default is paused", "kubectl edit backgroundjobqueue default -n shop"),
-                (WARN, "queue shop/b approves no class", "approvedClasses"),
-                (WARN, "queue shop/c has no image of its own", "spec.image"),
+                (
+                    WARN,
+                    "queue shop/default is paused",
+                    f"""{PATCH} default -n shop --type=merge -p '{{"spec":{{"paused":""",
+                ),
+                (WARN, "queue shop/b approves no class", f"{PATCH} b -n shop"),
+                (
+                    WARN,
+                    "queue shop/c has no image",
+                    f"""{PATCH} c -n shop --type=merge -p '{{"spec":{{"image":"shop:1"}}}}'""",
+                ),
             ],
         ),
         (
             doctor.check_queues,
-            Facts(queue_listing=Answer(403, {"detail": "ann cannot list queues"})),
-            [(FAIL, "queues cannot be listed (verb list)", "ann cannot list queues")],
+            queues(view(name="c", image=None), view(namespace="mail", image="mail:1")),
+            [(WARN, "queue shop/c has no image", '"image":"IMAGE:TAG"'), (OK, "queue mail/default runs", "")],
+        ),
+        (
+            doctor.check_queues,
+            queues(view(), view(name="new", image=None, approved_classes=[])),
+            [
+                (OK, "queue shop/default runs", ""),
+                (
+                    WARN,
+                    "queue shop/new has no image and approves no class",
+                    f"""{PATCH} new -n shop --type=merge -p """
+                    """'{"spec":{"image":"shop:1","approvedClasses":["shop.jobs.*"]}}'""",
+                ),
+            ],
+        ),
+        (
+            doctor.check_queues,
+            queues(view(name="new", image=None, approved_classes=[])),
+            [(WARN, "shop/new has no image and", '"image":"IMAGE:TAG","approvedClasses":["PACKAGE.*"]')],
         ),
         (doctor.check_progress, queues(view(owned=1, queued=5), view(owned=0, queued=0)), []),
         (doctor.check_progress, queues(view(owned=0, queued=5, paused=True)), []),
         (
             doctor.check_progress,
             queues(view(owned=0, queued=5)),
-            [(WARN, "queue shop/default: 5 wait and nothing runs", "does the operator run?")],
+            [(WARN, "queue shop/default: 5 wait and nothing runs", "the operator's log")],
+        ),
+        (doctor.check_progress, ready(warning("operator_silent"), queues=(view(owned=0, queued=5),)), []),
+        (doctor.check_starts, Facts(), []),
+        (doctor.check_starts, launched(("1", "running", "", "a"), ("2", "pending", None, "a")), []),
+        (
+            doctor.check_starts,
+            launched(
+                ("1", "pending", "ErrImagePull: no such image", "a"),
+                ("2", "pending", "ErrImagePull: no such image", "a"),
+                ("3", "pending", "Unschedulable: " + "no memory " * 99, "b"),
+                ("4", "retrying", "error", "b"),
+            ),
+            [
+                (
+                    WARN,
+                    "queue shop/a: 2 jobs cannot start: ErrImagePull: no such image",
+                    "kubectl describe pods -n shop -l bgjobs.dev/job-id=1",
+                ),
+                (WARN, "queue shop/b: a job cannot start: Unschedulable: no memory", "job-id=3"),
+            ],
         ),
     ],
 )
@@ -120,12 +285,16 @@ def test_a_check(check: Any, facts: Facts, found: list[tuple[Level, str, str]]) 
         assert bool(finding.remedy) == (finding.level != OK)
 
 
+def test_every_fatal_code_is_one_of_the_servers() -> None:
+    assert set(Code) >= doctor.FATAL
+
+
 def test_all_checks_are_made() -> None:
     named = {name for name in dir(doctor) if name.startswith("check_")}
 
     assert {check.__name__ for check in doctor.CHECKS} == named
     assert doctor.findings(Facts(server="x", health=Answer(200), skew_seconds=0)) == [
-        (OK, "server: x", ""),
-        (OK, "it answers", ""),
-        (OK, "the clocks agree", ""),
+        (OK, "server: x", "", ""),
+        (OK, "it answers", "", ""),
+        (OK, "the clocks agree", "", ""),
     ]

@@ -101,8 +101,10 @@ def test_who_may_not_list_all_services_looks_where_they_may(fake: FakeKubectl) -
     assert door(fake).service("bgjobs") == Service("bgjobs", "other-api")
 
     fake.fails("-n", FORBIDDEN)
-    with pytest.raises(KubectlForbiddenError, match="cannot list"):
+    with pytest.raises(KubectlForbiddenError, match="cannot list") as caught:
         door(fake).service("shop")
+    said = str(caught.value)
+    assert said.endswith("create rolebinding bgjobs-command --role=bgjobs-command --user=ann)"), said
 
 
 def test_no_service_and_several(fake: FakeKubectl) -> None:
@@ -273,7 +275,37 @@ def test_the_doctor_of_a_cluster_without_the_account(terminal: Terminal, reachin
     assert ran.code == 1
     lines = ran.text.splitlines()
     assert lines[1] == "ok    it answers"
-    assert lines[-1].startswith("FAIL  there is no token  – namespace shop has no ServiceAccount bgjobs-cli")
+    assert lines[-2] == "FAIL  there is no token"
+    assert lines[-1].startswith("      namespace shop has no ServiceAccount bgjobs-cli")
+
+
+def test_the_doctor_looks_at_the_pods(terminal: Terminal, fake: FakeKubectl) -> None:
+    """Where the API has none, there is no way to it either, and that is why."""
+    terminal.environ = fake.environ
+    labels = {"app.kubernetes.io/component": "api"}
+    deployment = {"kind": "Deployment", "metadata": {"name": "bgjobs-api", "namespace": "bgjobs", "labels": labels}}
+    fake.says("installation", {"items": [deployment | {"spec": {"replicas": 0}}]})
+    fake.fails("port-forward", "error: timed out waiting for the condition")
+
+    ran = terminal.run("doctor", kubectl_only=True)
+
+    assert ran.code == 1
+    assert ran.text.splitlines() == [
+        "FAIL  server: none",
+        "      kubectl port-forward: error: timed out waiting for the condition",
+        "FAIL  deployment bgjobs-api is scaled to 0",
+        "      kubectl scale deployment bgjobs-api -n bgjobs --replicas=1",
+    ]
+    assert (
+        "get deployments.apps,statefulsets.apps,pods -n bgjobs -l app.kubernetes.io/name=bgjobs -o json" in fake.calls
+    )
+
+
+def test_whoever_may_not_look_at_pods_is_not_told_of_them(terminal: Terminal, reaching: FakeKubectl) -> None:
+    terminal.environ = reaching.environ
+    reaching.fails("deployments.apps,statefulsets.apps,pods", FORBIDDEN)
+
+    assert "pods" not in terminal.run("doctor").text
 
 
 def test_an_api_is_not_asked_twice_for_a_way(terminal: Terminal, fake: FakeKubectl, api: FakeApi) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -81,8 +82,9 @@ def test_no_server(terminal: Terminal) -> None:
 def test_doctor(terminal: Terminal, api: FakeApi) -> None:
     # Ten minutes behind the command's clock.
     date = {"Date": "Tue, 24 Nov 2026 09:50:00 GMT"}
+    evicts = {"code": "redis_may_lose_writes", "detail": "Redis has appendfsync everysec", "remedy": "redis-cli x"}
     api.on("GET", "/healthz", httpx2.Response(200, json={"status": "ok"}, headers=date))
-    api.on("GET", "/readyz", {"problems": {}, "warnings": ["Redis has appendfsync everysec"]})
+    api.on("GET", "/readyz", {"version": metadata.version("bgjobs"), "problems": {}, "warnings": [evicts]})
     api.on("GET", JOBS, {"items": []})
     api.on("POST", JOBS, problem(422, "there is no queue", code="queue_not_found"))
     api.on("GET", "/api/v1/queues", {"items": [queue(), queue(name="night", paused=True)]})
@@ -90,19 +92,31 @@ def test_doctor(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("doctor", "-n", "shop")
 
     assert ran.code == 0
-    assert [line[:5].strip() for line in ran.text.splitlines()] == [
-        "ok", "ok", "ok", "warn", "warn", "ok", "ok", "ok", "warn",
+    lines = ran.text.splitlines()
+    assert [line[:6].strip() for line in lines] == [
+        "ok", "ok", "ok", "ok", "warn", "", "warn", "", "ok", "ok", "warn", "",
     ]  # fmt: skip
-    assert f"{URL} (by BGJOBS_URL)" in ran.text
-    assert "the server's clock is 600 s behind this machine's" in ran.text
+    assert f"{URL} (by BGJOBS_URL)" in lines[0]
+    assert lines[4:6] == ["warn  Redis has appendfsync everysec", "      redis-cli x"]
+    assert "this machine's clock is 600 s ahead of the server's" in lines[6]
     assert api.bodies()[0]["queue"] == "no-such-queue-of-bgjobs-doctor"
+
+    found = json.loads(terminal.run("doctor", "-n", "shop", "-o", "json").text)
+    assert [one["code"] for one in found if one["level"] == "warn"] == [
+        "redis_may_lose_writes",
+        "clock",
+        "queue_paused",
+    ]
+    assert found[4]["remedy"] == "redis-cli x"
+    assert "level: warn" in terminal.run("doctor", "-o", "yaml").text
+    assert terminal.run("doctor", "-o", "name").code == 2
 
 
 def test_doctor_finds_a_fault(terminal: Terminal, api: FakeApi) -> None:
     terminal.environ = {"PATH": ""}
     ran = terminal.run("doctor")
     assert ran.code == 1
-    assert ran.text.startswith("FAIL  server: none  – no server: start one here")
+    assert ran.text.startswith("FAIL  server: none\n      no server: start one here")
 
     terminal.environ = {"PATH": "", "BGJOBS_URL": URL}
     api.on("GET", "/healthz", httpx2.ConnectError("refused"))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from bgjobs_core.kube import Object
 
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_ME: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+ACCOUNT: Final = "system:serviceaccount:bgjobs:bgjobs-operator"
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
@@ -85,6 +88,7 @@ class FakeCluster:
         away: connections break before anything is done.
         mute: no answer at all.
         refused: 403 to everything.
+        denied: namespaces in which we may do nothing, as SelfSubjectAccessReviews say.
     """
 
     def __init__(self) -> None:
@@ -93,6 +97,7 @@ class FakeCluster:
         self.away = False
         self.mute = False
         self.refused = False
+        self.denied: set[str] = set()
         self._scripts: defaultdict[str, deque[Scripted]] = defaultdict(deque[Scripted])
         self._version = 0
         self._closing = asyncio.Event()
@@ -105,6 +110,8 @@ class FakeCluster:
         app.router.add_get(_LEASES + "/{name}", self._get_lease)
         app.router.add_post(_LEASES, self._post_lease)
         app.router.add_put(_LEASES + "/{name}", self._put_lease)
+        app.router.add_post(_REVIEWS, self._review)
+        app.router.add_post(_ME, self._me)
         app.router.add_route("*", "/{path:.*}", self._scripted)
         app.middlewares.append(self._record)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -176,6 +183,14 @@ class FakeCluster:
         elif not scripted.ends:
             await self._closing.wait()
         return response
+
+    # ------------------------------------------------------------------- rights
+    async def _review(self, request: web.Request) -> web.Response:
+        asked = (await request.json())["spec"]["resourceAttributes"]
+        return web.json_response({"status": {"allowed": asked.get("namespace", "") not in self.denied}})
+
+    async def _me(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": {"userInfo": {"username": ACCOUNT}}})
 
     # ------------------------------------------------------------------- leases
     async def _get_lease(self, request: web.Request) -> web.Response:

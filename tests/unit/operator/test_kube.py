@@ -45,6 +45,21 @@ async def test_nobody_listens() -> None:
     await kube.close()
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_fence_holds_back_writes_alone(cluster: FakeCluster, method: str) -> None:
+    kube, open_now = cluster.kube(), True
+    fenced = kube.fenced(lambda: open_now)
+    cluster.script(f"{method} /x", Answer({}), Answer({}))
+    cluster.script("GET /x", Answer({}))
+    await fenced.request(method, "/x")
+    open_now = False
+    with pytest.raises(KubeUnreachableError, match="not sent"):
+        await fenced.request(method, "/x")
+    await fenced.request("GET", "/x")
+    await kube.request(method, "/x")
+    assert [call.method for call in cluster.calls] == [method, "GET", method]
+
+
 async def test_text(cluster: FakeCluster) -> None:
     cluster.script("GET /log", Answer(raw=b"a line\nand \xff"), status(404, "NotFound"), Drop(), Drop())
     kube = cluster.kube()

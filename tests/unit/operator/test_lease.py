@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from bgjobs_core.kube import KubeUnreachableError
 from bgjobs_operator.lease import Lease, Timing
+from tests.unit.operator.fake_cluster import Answer
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
@@ -214,6 +216,27 @@ class TestHold:
         with pytest.raises(ZeroDivisionError):
             await lease.hold(broken)
         assert holder(cluster) == ""
+
+    async def test_a_process_that_was_held_up_writes_nothing_when_it_goes_on(self, cluster: FakeCluster) -> None:
+        """It goes on in the middle of what it did, before anything can tell it that it does not lead any more."""
+        kube = cluster.kube()
+        lease = Lease(kube, "bgjobs", NAME, "pod-a/1", QUICK)
+        writing = kube.fenced(lease.is_ours)
+        await lease.acquire()
+        said: list[str] = []
+
+        async def lead() -> None:
+            cluster.script("POST /before", Answer({}))
+            await writing.request("POST", "/before")
+            time.sleep(QUICK.duration)  # noqa: ASYNC251 - as SIGSTOP does: nothing else of this process goes on
+            with pytest.raises(KubeUnreachableError) as caught:
+                await writing.request("POST", "/after")
+            said.append(str(caught.value))
+            await asyncio.Event().wait()
+
+        await asyncio.wait_for(lease.hold(lead), 5)
+        assert said == ["POST /after: not sent, as somebody else may lead by now"]
+        assert [call.path for call in cluster.asked("POST") if call.path in {"/before", "/after"}] == ["/before"]
 
     async def test_a_leading_task_that_ends_ends_it(self, cluster: FakeCluster) -> None:
         lease = a_lease(cluster)

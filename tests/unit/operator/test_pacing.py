@@ -9,10 +9,8 @@ import pytest
 from bgjobs.wire import State
 from bgjobs_operator import dispatch, retire
 from bgjobs_operator.admit import due_ms
-from bgjobs_operator.health import Health, stuck
 from bgjobs_operator.lease import Seen, may_take
-from bgjobs_operator.loop import Loop
-from bgjobs_operator.reconcile import overdue, pending_reason
+from bgjobs_operator.reconcile import overdue, pending_reason, waits_since
 from bgjobs_operator.settle import ready
 from tests.unit.operator.builders import CREATED, CREATED_MS, a_pod, a_queue_record, a_record
 
@@ -83,11 +81,11 @@ DEADLINE = 1800_000
     ],
 )
 def test_overdue(job: JobRecord, now: int, expected: bool) -> None:
-    assert overdue(job, a_queue_record(pending_deadline_seconds=1800), now) is expected
+    assert overdue(waits_since(job, ()), a_queue_record(pending_deadline_seconds=1800), now) is expected
 
 
 def test_without_a_queue_nothing_is_overdue() -> None:
-    assert not overdue(a_record().launched(at=0).build(), None, 9 * DEADLINE)
+    assert not overdue(0, None, 9 * DEADLINE)
 
 
 @pytest.mark.parametrize(
@@ -119,40 +117,3 @@ def test_why_a_job_is_pending(pods: list[PodView], expected: str) -> None:
 )
 def test_may_take_the_lease(seen: Seen, now: float, expected: bool) -> None:
     assert may_take(seen, "me/2", now) is expected
-
-
-async def nothing() -> float | None:
-    """A turn."""
-
-
-def loop(name: str, period: float, turned_at: float, failing: str = "") -> Loop:
-    return Loop(name, nothing, period, turned_at, failing)
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [(100.0, []), (165.0, []), (165.1, ["quick"]), (221.0, ["quick", "slow"])],
-)
-def test_a_loop_is_stuck_a_minute_after_its_period(now: float, expected: list[str]) -> None:
-    assert stuck([loop("quick", 5, 100), loop("slow", 60, 100)], now) == expected
-
-
-class TestHealth:
-    def test_only_a_stuck_loop_of_the_leader_is_a_reason_to_restart(self) -> None:
-        health = Health(leading=True, loops=[loop("quick", 5, 0, failing="Redis does not answer")])
-        assert health.live(1) == (200, {"leading": True, "stuck": []})
-        assert health.live(99) == (500, {"leading": True, "stuck": ["quick"]})
-        health.leading = False
-        assert health.live(99) == (200, {"leading": False, "stuck": []})
-
-    def test_a_failing_loop_is_a_matter_of_readiness(self) -> None:
-        health = Health(leading=True, loops=[loop("quick", 5, 0, failing="Redis does not answer"), loop("slow", 60, 0)])
-        assert health.ready() == (503, {"leading": True, "problems": {"quick": "Redis does not answer"}})
-
-    def test_a_replica_that_stands_by_is_ready_to(self) -> None:
-        assert Health().ready() == (200, {"leading": False, "problems": {}})
-        assert Health(loops=[loop("quick", 5, 0, failing="old news")]).ready()[0] == 200
-
-    def test_a_problem_of_the_process_counts_for_both(self) -> None:
-        health = Health(problems={"redis": "gone"})
-        assert health.ready() == (503, {"leading": False, "problems": {"redis": "gone"}})

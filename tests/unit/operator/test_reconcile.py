@@ -221,6 +221,14 @@ class TestPending:
         record = await world.job(job)
         return record.phase, record.reason
 
+    async def test_in_a_namespace_that_is_no_longer_ours_nobody_is_asked(self, world: World) -> None:
+        job = await world.launched()
+        world.launcher.refused_namespaces.add("shop")
+        world.pending.namespaces = {"elsewhere"}
+        world.forward(9999)
+        await world.pending.turn()
+        assert await world.state(job) == "launched"
+
     async def test_also_jobs_behind_many_that_run(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_BATCH", 3)
         await world.lead(queue=a_queue(100))

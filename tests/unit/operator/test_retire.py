@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,3 +115,17 @@ async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: 
     world.launcher.refused_namespaces.clear()
     await retire.turn()
     assert world.launcher.view(refused) is None, "its turn comes when it can"
+
+
+async def test_what_is_in_a_namespace_that_is_no_longer_ours_is_left_there(world: World) -> None:
+    world.resources.put(a_request())
+    job = await succeeded(world, a_job().of_request("nightly").kept(3600))
+    world.settle.namespaces = {"elsewhere"}
+    world.resources.refused.add("shop")
+    world.launcher.refused_namespaces.add("shop")
+    await world.settle.turn()
+    world.forward(3601)
+    retire = replace(world.retire(), namespaces={"elsewhere"})
+    await retire.turn()
+    await retire.turn()
+    assert (world.launcher.deletes, await world.store.job(job)) == ([], None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from bgjobs_core.resources import GROUP, QUEUES, REQUESTS, VERSION
 from bgjobs_operator import sources
 from bgjobs_operator.admit import Poke, Pokes
 from tests.unit.operator.builders import a_queue_object, a_request
+from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,3 +64,43 @@ def test_kopf_writes_nothing_and_no_stream_may_hang() -> None:
     assert chosen.watching.server_timeout
     assert chosen.watching.connect_timeout
     assert chosen.networking.request_timeout
+
+
+class FakeKopf:
+    """In place of `kopf.operator`: it begins, and ends when it is told to, or by itself."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.breaks_off = asyncio.Event()
+
+    async def __call__(self, *, ready_flag: asyncio.Event, stop_flag: asyncio.Event, **_: Any) -> None:
+        self.begun += 1
+        ready_flag.set()
+        ends = [asyncio.create_task(one.wait()) for one in (stop_flag, self.breaks_off)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for one in ends:
+            one.cancel()
+
+
+async def test_it_is_begun_anew_when_a_permission_is_back_and_takes_the_signals_again(
+    pokes: Pokes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kopf, taken = FakeKopf(), list[int]()
+    monkeypatch.setattr(sources.kopf, "operator", kopf)
+    stop, anew = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(sources.follow(pokes, ("shop",), lambda: taken.append(kopf.begun), stop, anew))
+    for times in (1, 2, 3):
+        await until(lambda times=times: taken == [*range(1, times + 1)])
+        anew.set()
+    await until(lambda: kopf.begun == 4)
+    stop.set()
+    await asyncio.wait_for(task, 5)
+    assert kopf.begun == 4
+
+
+async def test_when_kopf_ends_by_itself_so_does_it(pokes: Pokes, monkeypatch: pytest.MonkeyPatch) -> None:
+    kopf = FakeKopf()
+    monkeypatch.setattr(sources.kopf, "operator", kopf)
+    kopf.breaks_off.set()
+    await asyncio.wait_for(sources.follow(pokes, ("shop",), lambda: None, asyncio.Event(), asyncio.Event()), 5)
+    assert kopf.begun == 1

@@ -8,7 +8,7 @@ import pytest
 
 from bgjobs.wire import State
 from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.stop import LOOK_AGAIN_SECONDS, Step, plan
+from bgjobs_operator.stop import LOOK_AGAIN_SECONDS, Step, Stop, plan
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record
 
@@ -130,3 +130,11 @@ async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: 
 
 async def test_nothing_to_stop(world: World) -> None:
     assert await world.stop() is None
+
+
+async def test_in_a_namespace_that_is_no_longer_ours_nobody_is_asked(world: World) -> None:
+    job = await world.launched()
+    await world.store.stop(job, "cancelled", "ada", "")
+    world.launcher.refused_namespaces.add("shop")
+    assert await Stop(world.store, world.launcher, {"elsewhere"}, {}).turn() is None
+    assert await world.state(job) == "stopping", "it goes on when the namespace is one of jobs again"

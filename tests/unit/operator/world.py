@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS: Final = 5.0
 
 
+OURS = frozenset({NAMESPACE, "closed"})
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Let others run until the condition holds; fails after a few seconds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -90,8 +93,8 @@ class World:
             lambda: self.poked.append("stop"),
             lambda: self.poked.append("listed"),
         )
-        self.settle = Settle(self.store, self.resources)
-        self.pending = Pending(self.store, self.launcher)
+        self.settle = Settle(self.store, self.resources, OURS)
+        self.pending = Pending(self.store, self.launcher, OURS)
         self.launches = self._launches()
         self.reconcile = Reconcile(
             self.store,
@@ -145,11 +148,11 @@ class World:
 
     async def stop(self) -> float | None:
         """One turn of stop."""
-        return await Stop(self.store, self.launcher, self.launches.under_way).turn()
+        return await Stop(self.store, self.launcher, OURS, self.launches.under_way).turn()
 
     def retire(self, keep_seconds: float = 600) -> Retire:
         """The retire loop."""
-        return Retire(self.store, self.launcher, keep_seconds, self._drop_request)
+        return Retire(self.store, self.launcher, keep_seconds, OURS, self._drop_request)
 
     async def _drop_request(self, job: JobRecord) -> None:
         await self.resources.delete("backgroundjobrequests", job.namespace, job.request_name, job.request_uid)

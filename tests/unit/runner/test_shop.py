@@ -85,6 +85,18 @@ def test_the_ledger_counts(shop: Pod) -> None:
     assert all(token.endswith("-order-7") for token in tokens)
 
 
+def test_the_ledger_waits_for_a_file(shop: Pod) -> None:
+    call(shop, "Ledger.until", ["end"])
+    shop.launch()
+    shop.api.wait_for(lambda api: "line 1\n" in api.log)
+    (shop.folder / "end").touch()
+
+    shop.ends()
+
+    lines = shop.api.log.splitlines()
+    assert lines == [f"line {number}" for number in range(1, shop.finished()["result"] + 1)]
+
+
 @pytest.mark.parametrize(
     ("name", "says", "grace", "exit_code"),
     [("hold", "holding", "30", -15), ("stubborn", "still here", "0.6", -9), ("careful", "ready", "30", 1)],

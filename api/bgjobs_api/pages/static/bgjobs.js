@@ -73,6 +73,12 @@ document.addEventListener("htmx:after:request", (event) => {
   else failedSince ??= Date.now();
   showLive();
 });
+// A form that the proxy answers with the way to the provider is stopped by the pages' policy, and nothing would be seen.
+document.addEventListener("securitypolicyviolation", (event) => {
+  if (event.effectiveDirective !== "form-action" || !signedOut) return;
+  signedOut.replaceChildren(document.querySelector("#signed-out-banner").content.cloneNode(true));
+  signedOut.scrollIntoView({ block: "nearest" });
+});
 document.addEventListener("htmx:error", () => {
   failedSince ??= Date.now();
   showLive();

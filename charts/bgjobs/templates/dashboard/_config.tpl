@@ -42,6 +42,8 @@ email_domains = ["*"]
 skip_provider_button = true
 # After a sign-in or a sign-out it leads to pages of this host only.
 whitelist_domains = []
+# What everybody may see: that they have signed out, and how the pages look.
+skip_auth_routes = ["GET=^/signed-out$", "GET=^/static/[0-9a-f]{16}/(vendor/)?[a-z][a-z.]*$"]
 # Where a script asks, a redirect to another host's page would be of no use.
 api_routes = ["^/api/", "^/static/"]
 
@@ -70,6 +72,11 @@ session_store_type = {{ toRawJson $dashboard.sessions.store }}
 {{- if include "bgjobs.sessionsInRedis" . }}
 redis_connection_url = {{ printf "redis://%s-redis:6379/1" (include "bgjobs.fullname" .) | toRawJson }}
 redis_username = "sessions"
+{{- else if $dashboard.sessions.url }}
+redis_connection_url = {{ toRawJson $dashboard.sessions.url }}
+{{- with $dashboard.sessions.username }}
+redis_username = {{ toRawJson . }}
+{{- end }}
 {{- end }}
 {{- if and (eq $dashboard.sessions.store "redis") (include "bgjobs.redisCaFile" .) }}
 redis_ca_path = {{ include "bgjobs.redisCaFile" . | toRawJson }}

@@ -1,6 +1,9 @@
 """`queues`, `doctor` and `token`."""
 
 import sys
+from typing import Annotated
+
+import typer
 
 from bgjobs.cli import exits, text
 from bgjobs.cli.session import Session
@@ -28,27 +31,36 @@ def queues(session: Session, output: Output = Format.TABLE) -> None:
     )
 
 
-def doctor(session: Session) -> int:
-    r"""Look for what keeps jobs from running; each line is ok, warn or FAIL, with what mends it.
+def doctor(
+    session: Session,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", metavar="json|yaml|table", help="How to print it.")
+    ] = Format.TABLE,
+) -> int:
+    r"""Look for what keeps jobs from running; each line is ok, warn or FAIL, and the one below it mends it.
 
-    It asks which server there is and how it was found, whether it answers and is ready, whether the clocks agree,
-    whether the token is accepted and what it allows, and whether there are queues that can run something. It changes
-    nothing. Exit 1 if anything fails.
+    It asks which server there is and how it was found, whether it answers, is ready and of a version that goes with
+    this command, what it warns of (Redis' settings, clocks, Kubernetes' version, its permissions and the operator's,
+    the identity provider), whether the clocks agree, whether the token is accepted and what it allows, and whether
+    there are queues that can run something. By kubectl, it looks at the pods of bgjobs too, if it may. It changes
+    nothing. Exit 1 if anything is FAIL: that keeps jobs from running, or loses them.
 
     \b
-    Example:
+    Examples:
       bgjobs doctor -n shop
+      bgjobs doctor -o json | jq -r '.[] | select(.level == "FAIL") | .remedy'
     """
-    from bgjobs.cli import server_facts  # noqa: PLC0415 - `--help` does not pay for HTTP
+    from bgjobs.cli import doctor_text, server_facts, shown  # noqa: PLC0415 - `--help` does not pay for HTTP
     from bgjobs.cli.doctor import Level, findings  # noqa: PLC0415 - as above
 
-    colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
-    wanted = text.wants_colour(sys.stdout, session.world.environ)
+    if output == Format.NAME:
+        raise exits.UsageError("findings have no names: give -o json, yaml or table")
     found = findings(server_facts.gather(session))
-    for finding in found:
-        level = text.paint(f"{finding.level:<5}", colours[finding.level], wanted)
-        remedy = f"  – {text.clean(finding.remedy)}" if finding.remedy else ""
-        text.write(f"{level} {text.clean(finding.what)}{remedy}\n")
+    if output == Format.TABLE:
+        colour = text.wants_colour(sys.stdout, session.world.environ)
+        text.write("".join(f"{line}\n" for line in doctor_text.lines(found, colour=colour, width=shown.width())))
+    else:
+        text.write(shown.document([one._asdict() | {"level": str(one.level)} for one in found], output))
     return exits.FAILED if any(finding.level == Level.FAIL for finding in found) else exits.DONE
 
 

@@ -1,0 +1,236 @@
+"""What is around the API: looked at against real servers where there can be any, and judged by tables."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from fakeredis import FakeAsyncRedis
+from kubernetes.aio import client
+
+from bgjobs_api import lookout
+from bgjobs_api.clock import Moment, system_clock
+from bgjobs_api.lookout import (
+    Lookout,
+    Seen,
+    doubts_about,
+    doubts_about_clock,
+    doubts_about_operator,
+    doubts_about_version,
+)
+from bgjobs_core.doubts import Code, Doubt
+from bgjobs_core.kube import ApiServer, KubeError
+from bgjobs_core.kube_door import Kube
+from bgjobs_core.records import OperatorReport
+from bgjobs_core.redis_door import StoreUnavailableError
+from bgjobs_core.store import Store
+from bgjobs_core.version import own_version
+from tests.unit.operator.world import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PODS = "kubectl get pods -n ops -l app.kubernetes.io/name=bgjobs,app.kubernetes.io/component=operator"
+BIND = "kubectl create clusterrolebinding bgjobs-api --clusterrole=bgjobs-api --serviceaccount=bgjobs:bgjobs-api"
+
+
+@dataclass
+class Cluster:
+    """An API server, as far as the lookout asks it; what it says is a test's to change."""
+
+    version: str = "v1.36.3"
+    allowed: bool = True
+    ahead: float = 0.0
+    asked: list[str] = field(default_factory=list[str])
+    port: int = 0
+    runner: web.ServerRunner | None = None
+
+    async def start(self) -> None:
+        self.runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", self.port).start()
+        self.port = int(self.runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        if self.runner is not None:
+            await self.runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append(request.path)
+        date = {"Date": formatdate(system_clock().wall + self.ahead, usegmt=True)}
+        if request.path == "/version":
+            return web.json_response({"gitVersion": self.version}, headers=date)
+        if request.path.endswith("selfsubjectreviews"):
+            return web.json_response({"status": {"userInfo": {"username": "system:serviceaccount:bgjobs:bgjobs-api"}}})
+        if request.path.endswith("selfsubjectaccessreviews"):
+            return web.json_response({"status": {"allowed": self.allowed}})
+        return web.json_response({"reason": "Forbidden", "message": "no"}, status=403)
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    made = Cluster()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def kube(cluster: Cluster) -> AsyncIterator[Kube]:
+    configuration = client.Configuration()
+    configuration.host = f"http://127.0.0.1:{cluster.port}"
+    made = Kube(configuration)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    redis: Any = FakeAsyncRedis()
+    made = Store(redis)
+    yield made
+    await made.close()
+
+
+async def looked(kube: Kube, store: Store, ahead: float = 0.0) -> list[Doubt]:
+    """What one look says, with our clock ahead of the true one."""
+
+    def clock() -> Moment:
+        now = system_clock()
+        return Moment(now.wall + ahead, now.monotonic)
+
+    made = Lookout(kube, store, clock, "ops")
+    assert made.doubts() == ()
+    await made.look()
+    return list(made.doubts())
+
+
+async def test_all_is_well(kube: Kube, store: Store, cluster: Cluster) -> None:
+    assert await looked(kube, store) == []
+    assert len(cluster.asked) == 3
+
+
+async def test_an_old_cluster(kube: Kube, store: Store, cluster: Cluster) -> None:
+    cluster.version = "v1.29.14"
+    (doubt,) = await looked(kube, store)
+    assert doubt.code == Code.KUBERNETES_TOO_OLD
+    assert doubt.detail == "Kubernetes is v1.29.14: bgjobs needs 1.31 or newer"
+
+
+async def test_a_permission_of_ours_is_missing(kube: Kube, store: Store, cluster: Cluster) -> None:
+    cluster.allowed = False
+    (doubt,) = await looked(kube, store)
+    assert (doubt.code, doubt.remedy) == (Code.API_PERMISSION, BIND)
+
+
+async def test_our_clock_is_wrong(kube: Kube, store: Store) -> None:
+    found = await looked(kube, store, ahead=600)
+    assert [one.code for one in found] == [Code.KUBERNETES_CLOCK, Code.REDIS_CLOCK]
+    assert all("600 s behind the API's" in one.detail for one in found)
+
+
+async def test_the_clock_of_kubernetes_is_wrong(kube: Kube, store: Store, cluster: Cluster) -> None:
+    cluster.ahead = 90
+    (doubt,) = await looked(kube, store)
+    assert doubt.code == Code.KUBERNETES_CLOCK
+    assert "s ahead of the API's" in doubt.detail
+
+
+async def test_a_cluster_that_is_away_and_a_redis_too(
+    kube: Kube, store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> int:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(store, "now_ms", away)
+    await cluster.stop()
+    (doubt,) = await looked(kube, store)  # that Redis is away is a problem, which /readyz says by itself
+    assert doubt.code == Code.KUBERNETES_UNREACHABLE
+
+
+async def test_it_looks_again_after_a_refusal_and_tells_the_age(
+    kube: Kube, store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "_PAUSE", 0.0)
+    later = 0.0
+
+    def clock() -> Moment:
+        now = system_clock()
+        return Moment(now.wall, now.monotonic + later)
+
+    made = Lookout(kube, store, clock, "ops")
+    task = asyncio.create_task(made.run())
+    await until(lambda: len(cluster.asked) == 3)
+    cluster.allowed = False
+    with pytest.raises(KubeError):
+        await kube.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", {})
+    await until(made.doubts)
+    task.cancel()
+    await asyncio.wait({task})
+    later = 42.0
+    assert [(one.code, one.age_seconds) for one in made.doubts()] == [(Code.API_PERMISSION, 42)]
+
+
+# --- the tables
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [("v1.30.9", True), ("v1.31.0", False), ("v1.36.3", False), ("v2.0.0", False), ("v0.9.0", True), ("?", False)],
+)
+def test_which_versions_are_too_old(version: str, old: bool) -> None:
+    assert bool(doubts_about_version(ApiServer(version, None))) is old
+
+
+@pytest.mark.parametrize(
+    ("skew", "words"),
+    [(None, ""), (0.0, ""), (30.0, ""), (-30.0, ""), (31.0, "31 s ahead of"), (-95.4, "95 s behind")],
+)
+def test_which_clocks_are_wrong(skew: float | None, words: str) -> None:
+    found = doubts_about_clock(Code.REDIS_CLOCK, "Redis", skew)
+    assert [f"the clock of Redis is {words} the API's" for _ in found] == [one.detail for one in found]
+    assert bool(found) is bool(words)
+
+
+def test_a_look_that_could_ask_nobody_says_nothing() -> None:
+    assert doubts_about(Seen(0.0)) == []
+
+
+FAILS = Doubt(Code.OPERATOR_FAILS, "in trouble", "kubectl logs")
+
+
+@pytest.mark.parametrize(
+    ("leading", "waiting", "found"),
+    [
+        (None, None, [(Code.OPERATOR_SILENT, PODS)]),
+        (OperatorReport("1.0", "op-1", 0), None, []),
+        (OperatorReport("1.0", "op-1", 0), OperatorReport("0.9", "op-2", 0, (FAILS,)), []),
+        (OperatorReport("1.0", "op-1", 0, (FAILS,)), None, [(Code.OPERATOR_FAILS, "kubectl logs")]),
+        (OperatorReport("0.9", "op-1", 0), None, [(Code.OPERATOR_VERSION, PODS)]),
+        (None, OperatorReport("1.0", "op-2", 0), [(Code.OPERATOR_WAITS, PODS)]),
+        (
+            None,
+            OperatorReport("1.0", "op-2", 0, (FAILS,)),
+            [(Code.OPERATOR_WAITS, "kubectl logs"), (Code.OPERATOR_FAILS, "kubectl logs")],
+        ),
+    ],
+)
+def test_what_operators_say(
+    leading: OperatorReport | None, waiting: OperatorReport | None, found: list[tuple[Code, str]]
+) -> None:
+    said = doubts_about_operator(leading, waiting, "1.0", "ops")
+    assert [(one.code, one.remedy) for one in said] == found
+
+
+async def test_the_operator_is_asked_in_redis(kube: Kube, store: Store) -> None:
+    made = Lookout(kube, store, system_clock, "ops")
+    assert [one.code for one in await made.ask_operator()] == [Code.OPERATOR_SILENT]
+    await store.report(OperatorReport(own_version(), "op-2", 0))
+    assert [one.code for one in await made.ask_operator()] == [Code.OPERATOR_WAITS]
+    await store.lead("epoch")
+    await store.report(OperatorReport(own_version(), "op-1", 0, (FAILS,)), "epoch")
+    assert await made.ask_operator() == [FAILS]

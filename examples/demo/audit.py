@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Entry = dict[str, Any]
+_CREATED = 201
 
 
 def entries() -> Iterator[Entry]:
@@ -30,14 +31,21 @@ def entries() -> Iterator[Entry]:
 
 
 def creations() -> Counter[str]:
-    """How many KubeJobs the API server has taken for each job, by the job's id."""
-    return Counter(
-        entry["objectRef"]["name"].removeprefix("bgjob-")
-        for entry in entries()
-        if entry["verb"] == "create"
-        and entry["objectRef"]["resource"] == "jobs"
-        and entry["responseStatus"]["code"] == 201
-    )
+    """How many KubeJobs the API server has made for each job, by the job's id.
+
+    A POST that is broken off while it is under way (its operator ends) is logged as a timeout, although it was obeyed:
+    whoever asks again is told that the KubeJob is there.
+    """
+    made, there = Counter[str](), set[str]()
+    for entry in entries():
+        if entry["verb"] == "create" and entry["objectRef"]["resource"] == "jobs":
+            job_id = entry["objectRef"].get("name", "").removeprefix("bgjob-")
+            made[job_id] += entry["responseStatus"]["code"] == _CREATED
+            if entry["responseStatus"].get("reason") == "AlreadyExists":
+                there.add(job_id)
+    for job_id in there:
+        made[job_id] = max(1, made[job_id])
+    return made
 
 
 def kube_jobs_created(job_id: str) -> list[Entry]:

@@ -75,6 +75,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "finish": ["id", "p", 1, "error", "", "", ""], "observe": ["id", "k", "absent", "lost", "", "", "", "", ""],
         "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1], "lead": ["e", "s"],
         "put_queue": ["n/q", "max_concurrent", 1, "paused", 0], "drop_queue": ["n/q"],
+        "report": ["leading", "pod", 1000, "", "version", "1"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)
     scripts = redis_door.Scripts(client)

@@ -35,7 +35,8 @@ class Kube:
     """A connection to one cluster. Close it in the end.
 
     Attributes:
-        forbidden: set with each answer of 403, for whoever looks after our permissions, and clears it.
+        forbidden: set with each answer of 403 (but to the question what is allowed), for whoever looks after our
+            permissions, and clears it.
     """
 
     def __init__(self, configuration: client.Configuration) -> None:
@@ -87,7 +88,7 @@ class Kube:
             response = await call(method, url, header_params=headers, body=body, _request_timeout=limits)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
-        if response.status == _FORBIDDEN:
+        if response.status == _FORBIDDEN and "/selfsubject" not in path:  # who may not ask, need not ask again at once
             self.forbidden.set()
         return response
 

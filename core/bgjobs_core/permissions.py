@@ -155,4 +155,4 @@ def _upgrade(account: str) -> str:
     if known is None:
         return f"give {account or 'its user'} the Role of the chart (templates/*/rbac.yaml)"
     release = known[1].rpartition("-")[0]  # where the release's name has `bgjobs` in it, else that is put behind
-    return f"helm upgrade {release} charts/bgjobs -n {known[0]} --reset-then-reuse-values"
+    return f"helm upgrade {release} charts/bgjobs -n {known[0]} -f VALUES.yaml"

@@ -52,6 +52,8 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
         "ssl_keyfile": access.client_key,
     }
     options: dict[str, Any] = {
+        "max_connections": max_connections,
+        "timeout": 5,
         "socket_timeout": 5,
         "socket_connect_timeout": 3,
         "health_check_interval": 30,
@@ -60,7 +62,7 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
         **cast("dict[str, Any]", parse_url(access.url)),
         **{name: value for name, value in given.items() if value},
     }
-    pool = cast("Any", aredis.BlockingConnectionPool)(max_connections=max_connections, timeout=5, **options)
+    pool = cast("Any", aredis.BlockingConnectionPool)(**options)
     return aredis.Redis.from_pool(pool)  # which closes the pool with the client
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs_operator.loop import NotLeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from bgjobs_core.store import Store
 
@@ -29,6 +29,7 @@ class Dispatch:
 
     store: Store
     epoch: str
+    namespaces: Collection[str]  # of jobs; elsewhere nothing may be launched, and jobs wait
     poke_launch: Callable[[], None]
 
     async def turn(self) -> float | None:
@@ -36,6 +37,8 @@ class Dispatch:
         promoted = await self.store.promote()
         claimed, more = 0, promoted.next_due is not None and promoted.next_due <= promoted.now
         for queue in await self.store.queue_keys():
+            if queue.partition("/")[0] not in self.namespaces:
+                continue
             claim = await self.store.claim(self.epoch, queue, BATCH)
             if claim.did == "not_leader":
                 raise NotLeaderError

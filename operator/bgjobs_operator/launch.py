@@ -21,7 +21,7 @@ from bgjobs_core.redis_door import StoreError
 from bgjobs_operator.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from bgjobs_core.records import JobRecord
     from bgjobs_core.store import Store
@@ -78,6 +78,7 @@ class Launch:
     Attributes:
         cancel_if_unwanted: cancels a job whose request was deleted, and says whether it was. Its event may have been
             lost, and the next reconcile may come too late.
+        namespaces: of jobs; intents elsewhere are left as they are.
         under_way: intents that this process carries out at the moment.
         sleep: replaced in tests.
     """
@@ -88,6 +89,7 @@ class Launch:
     poke_stop: Callable[[], None]
     tasks: asyncio.TaskGroup
     cancel_if_unwanted: Callable[[JobRecord], Awaitable[bool]]
+    namespaces: Collection[str]
     under_way: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     # A POST of these may have been done, or be on its way still; it is remembered over an interruption.
@@ -118,6 +120,8 @@ class Launch:
         # Read anew at each try: it may be cancelled, or bound by the observer, and its KubeJob gone since.
         while (job := await self.store.job(job_id)) is not None and job.state == "launching":
             end_if_cancelled()
+            if job.namespace not in self.namespaces:
+                return
             # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
             first = job.epoch == self.epoch and job_id not in self._unsure
             queue = await self.store.queue(job.queue_key)

@@ -93,8 +93,9 @@ class Leader:
                 lambda: self.poke("stop"),
                 tasks,
                 partial(cancel_with_request, self._store, self._api),
+                self._namespaces,
             )
-            dispatch = Dispatch(self._store, epoch, lambda: self.poke("launch"))
+            dispatch = Dispatch(self._store, epoch, self._namespaces, lambda: self.poke("launch"))
             stop = Stop(self._store, self._launcher, self._namespaces, launch.under_way)
             retire = Retire(self._store, self._launcher, self._keep_seconds, self._namespaces, self._drop_request)
             reconcile = Reconcile(self._store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"))

@@ -52,7 +52,9 @@ def waits_since(job: JobRecord, pods: Sequence[PodView]) -> int | None:
     """
     if job.attempt == 0:
         return job.launched_at or job.claimed_at
-    return min((pod.created_at for pod in pods if not pod.ended and pod.created_at is not None), default=None)
+    # The pod whose attempt has ended may look alive for some seconds, or for as long as its node is away.
+    others = (pod for pod in pods if not pod.ended and pod.uid != job.fence)
+    return min((pod.created_at for pod in others if pod.created_at is not None), default=None)
 
 
 def overdue(since: int | None, queue: QueueRecord | None, now: int) -> bool:

@@ -27,6 +27,7 @@ PERIOD: Final = 60.0
 _SECONDS_EACH: Final = 6.0
 MISSING_PERIOD: Final = 5.0  # somebody may be mending it
 _PAUSE: Final = 1.0  # a refusal rarely comes alone
+_PAUSE_EACH: Final = 0.5
 
 log: Any = structlog.get_logger(__name__)
 
@@ -44,8 +45,9 @@ class Rounds:
         self._health = health
         self._account = ""
         self.regained = asyncio.Event()
-        namespaces = {one.namespace for one in self._needed}
-        self._period = max(PERIOD, _SECONDS_EACH * len(namespaces))
+        namespaces = len({one.namespace for one in self._needed})
+        self._period = max(PERIOD, _SECONDS_EACH * namespaces)
+        self._pause = max(_PAUSE, _PAUSE_EACH * namespaces)
 
     def look_now(self) -> None:
         """Do not wait for the period to pass."""
@@ -66,13 +68,13 @@ class Rounds:
             except Exception:
                 log.exception("permissions not looked at")
             end_if_cancelled()
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(self._pause)
             period = self.next_look()
 
     def next_look(self) -> float | None:
         """After how many seconds, if nothing is forbidden before; None: not at all."""
         if self._health.rights.missing:
-            return MISSING_PERIOD
+            return max(MISSING_PERIOD, self._pause)
         return self._period if self._health.leading else None
 
     async def look(self) -> None:

@@ -57,6 +57,7 @@ async def test_who_has_signed_out_is_told_so_and_nothing_else(doors: Doors) -> N
     assert "You have signed out" in page.text
     assert [one for one in page.links if one.startswith("/oauth2/")] == ["/oauth2/start?rd=%2Fjobs"]
     assert "Sign out" not in page.text
+    assert (await doors.people.get("/signed-out", headers={"HX-Request": "true"})).status_code == 200
 
 
 async def test_where_nobody_signs_in_nobody_signs_out(doors: Doors) -> None:

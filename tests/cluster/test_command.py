@@ -94,3 +94,5 @@ def test_somebody_with_edit_alone_is_let_in_by_the_line_that_is_printed(address:
     assert asked.returncode == 0, asked.stderr
     elsewhere = run(f"bgjobs list -n {SYSTEM}")
     assert elsewhere.returncode != 0, "edit in one namespace is no right in another"
+    kubectl("delete", "rolebinding", "dora-edits", "-n", SHOP)
+    kubectl("delete", "rolebinding", "bgjobs-command", "-n", SYSTEM)

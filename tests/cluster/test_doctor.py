@@ -201,7 +201,7 @@ def test_an_operator_without_its_rolebinding(doctor: Doctor, client: JobClient) 
         doctor.run(line.remedy)
         doctor.until_content()
         assert ended(client, client.enqueue("shop.jobs.Invoices", "render", [2026, 11]).id).state == "succeeded"
-        refused.cancel()  # it would run, half a minute after it was refused
+        assert refused.wait(timeout=90).state == "succeeded", "half a minute after it was refused it is tried again"
 
 
 def test_an_api_without_its_clusterrolebinding(doctor: Doctor, address: str) -> None:
@@ -216,7 +216,7 @@ def test_an_api_without_its_clusterrolebinding(doctor: Doctor, address: str) -> 
 def test_no_operator(doctor: Doctor) -> None:
     try:
         kubectl("scale", "deployment", OPERATOR, "-n", SYSTEM, "--replicas=0")
-        silent = doctor.until_it_says("no operator was heard of")
+        silent = doctor.until_it_says("no operator was heard of", seconds=90)
         scaled = doctor.until_it_says("is scaled to 0")
         doctor.show("the operator is scaled to 0")
         assert (silent.level, scaled.level) == ("FAIL", "FAIL")
@@ -231,7 +231,7 @@ def test_a_clock_that_is_ten_minutes_ahead(doctor: Doctor) -> None:
     doctor.show("this machine's clock is ten minutes ahead")
     (line,) = found
     assert line.level == "warn"
-    assert re.fullmatch(r"this machine's clock is (599|600|601) s ahead of the server's", line.what)
+    assert re.fullmatch(r"this machine's clock is (59[5-9]|60[0-5]) s ahead of the server's", line.what)
     assert "timedatectl set-ntp true" in line.remedy
 
 

@@ -119,7 +119,8 @@ def killed() -> float:
     """With its pod, so that nobody of its name comes again: the Lease has to run out."""
     leader = term()
     uid, went = operators()[leader.pod], datetime.now(UTC)
-    dev("signal", "KILL", PROGRAM, uid)
+    # Frozen first, so that it cannot hand the Lease on: the kubelet sends SIGTERM before SIGKILL.
+    dev("signal", "STOP", PROGRAM, uid)
     kubectl("delete", "pod", leader.pod, "-n", SYSTEM, "--grace-period=0", "--force", "--wait=false")
     _, away = told("killed", leader, went)
     until_two_are_ready()

@@ -1,4 +1,8 @@
-"""The chart is upgraded and rolled back while jobs run and more are asked for: nobody notices."""
+"""The chart is upgraded and rolled back while jobs run and more are asked for: nobody notices.
+
+The later version is the same code under another name: this is about pods that come and go. Whether two versions
+understand each other is another question, which takes an image of the version before.
+"""
 
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ def _environment() -> Environment:
 
 
 ENVIRONMENT: Final = _environment()
+_TEMPLATES: Final = frozenset(ENVIRONMENT.list_templates())
 
 
 def is_fragment(request: Request) -> bool:
@@ -81,7 +82,8 @@ def page(
     notice = deps.notice if deps is not None else ""
     values: dict[str, Any] = {"section": name, "url": url, "notice": notice, "user": user, **shown}
     values["sign_in_url"] = sign_in.start_url(request) if deps is not None and deps.sign_in else ""
-    text = (_fragment if is_fragment(request) and status < 400 else _whole)(name, values)  # noqa: PLR2004
+    is_live = f"{name}_live.html" in _TEMPLATES
+    text = (_fragment if is_live and is_fragment(request) and status < 400 else _whole)(name, values)  # noqa: PLR2004
     return Response(text, status, media_type="text/html; charset=utf-8", headers={**HEADERS, **(headers or {})})
 
 

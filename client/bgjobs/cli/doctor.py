@@ -196,7 +196,7 @@ def check_version(facts: Facts) -> Iterable[Finding]:
         yield Finding(
             Level.WARN,
             f"it is version {theirs}, newer than this command ({facts.version})",
-            f"pip install 'bgjobs[cli]=={theirs}'",
+            f"install the command of version {theirs}",
             "version",
         )
     else:
@@ -371,9 +371,13 @@ def _no_token(why: str) -> Finding:
     if found is None:
         return Finding(Level.FAIL, "there is no token", why, "token")
     user, namespace = found[1], found[2]
-    name = re.sub("[/%]", "-", f"edit:{user}")
+    # `edit` has it too, and far more besides.
     line = shlex.join((
-        "kubectl", "create", "rolebinding", name, "--clusterrole", "edit", "--user", user, "--namespace", namespace,
+        "kubectl", "create", "role", "bgjobs-cli-token", "--verb=create", "--resource=serviceaccounts/token",
+        "--resource-name=bgjobs-cli", "--namespace", namespace,
+    )) + " && " + shlex.join((
+        "kubectl", "create", "rolebinding", re.sub("[/%]", "-", f"bgjobs-cli-token:{user}"), "--role=bgjobs-cli-token",
+        "--user", user, "--namespace", namespace,
     ))  # fmt: skip
     return Finding(Level.FAIL, f"{user} may not get a token of bgjobs-cli in {namespace}", line, "token")
 

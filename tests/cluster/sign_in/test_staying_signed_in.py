@@ -78,7 +78,7 @@ def test_a_session_that_has_ended_at_the_provider(visits: Visits, door: FrontDoo
     _end_at_the_provider(door, page)
 
     banner = page.get_by_role("alert")
-    expect(banner).to_contain_text("Sign-in has run out: sign in again")
+    expect(banner).to_contain_text("Sign-in has run out: sign in again", timeout=TOKEN_SECONDS * 1000 + 20_000)
     expect(row(page, jobs.mill_running)).to_be_visible()
     expect(page.locator("#live-state")).to_contain_text("Not live for")
     assert is_same_document(page)

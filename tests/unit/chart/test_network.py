@@ -131,6 +131,13 @@ def test_what_our_pods_may_reach(render: Render, origin: str, target: str, port:
     assert may_leave_for(render(OIDC), origin, target, port), "not restricted unless asked for"
 
 
+@pytest.mark.parametrize("where", [{"existingSecret": "sessions"}, {"url": "rediss://other.example"}])
+def test_sessions_elsewhere_are_reached_by_their_port(render: Render, where: dict[str, str]) -> None:
+    items = render(merged(OIDC, EGRESS, at("dashboard.sessions", where)))
+    rules = pick(items, "NetworkPolicy/bgjobs-oauth2-proxy")["spec"]["egress"]
+    assert [[port["port"] for port in rule["ports"]] for rule in rules if "to" not in rule].count([6379, 6380]) == 1
+
+
 def test_a_redis_of_ones_own_is_reached_by_its_port(render: Render) -> None:
     own = {"redis": {"enabled": False, "external": {"url": "rediss://redis.example:6380"}}}
     ports = {"networkPolicy": {"egress": {"redisPorts": [6380]}}}

@@ -95,7 +95,11 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
         (doctor.check_version, ready(own=""), []),
         (doctor.check_version, ready(), [(OK, "it is version 1.2.3, as this command", "")]),
         (doctor.check_version, ready(version="1.2.9"), [(OK, "1.2.9, which goes with 1.2.3 of this command", "")]),
-        (doctor.check_version, ready(version="1.10.0"), [(WARN, "1.10.0, newer", "pip install 'bgjobs[cli]==1.10.0'")]),
+        (
+            doctor.check_version,
+            ready(version="1.10.0"),
+            [(WARN, "1.10.0, newer", "install the command of version 1.10.0")],
+        ),
         (doctor.check_version, ready(version="1.1.9"), [(WARN, "1.1.9, older", "an administrator upgrades")]),
         (doctor.check_version, ready(version=""), [(WARN, "unknown, older", "an administrator upgrades")]),
         (doctor.check_ready, Facts(), []),
@@ -158,7 +162,9 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
                 (
                     FAIL,
                     "ann may not get a token of bgjobs-cli in shop",
-                    f"{BIND} edit:ann --clusterrole edit --user ann --namespace shop",
+                    "kubectl create role bgjobs-cli-token --verb=create --resource=serviceaccounts/token "
+                    "--resource-name=bgjobs-cli --namespace shop && "
+                    f"{BIND} bgjobs-cli-token:ann --role=bgjobs-cli-token --user ann --namespace shop",
                 )
             ],
         ),

@@ -41,7 +41,7 @@ NEEDED = (LEASE, CREATE, PATCH)
             (PATCH,),
             NEEDED,
             "the part lacks permissions in namespace shop: patch backgroundjobqueues.bgjobs.dev/status",
-            "helm upgrade jobs charts/bgjobs -n ops --reset-then-reuse-values",
+            "helm upgrade jobs charts/bgjobs -n ops -f VALUES.yaml",
         ),
         (
             (REVIEW,),

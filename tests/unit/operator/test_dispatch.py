@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_operator.dispatch import BATCH
+from bgjobs_operator.dispatch import BATCH, Dispatch
 from bgjobs_operator.loop import NotLeaderError
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 
@@ -61,3 +61,15 @@ async def test_ends_when_another_one_leads(world: World) -> None:
     await world.store.lead("epoch-2")
     with pytest.raises(NotLeaderError):
         await world.dispatch()
+
+
+async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> None:
+    job = await world.queued()
+    world.launches.namespaces = {"elsewhere"}
+    elsewhere = Dispatch(world.store, world.epoch, {"elsewhere"}, lambda: world.poked.append("launch"))
+    assert await elsewhere.turn() == 4.0
+    assert await world.state(job) == "queued"
+
+    await world.dispatch()  # it was claimed before the namespace was taken away
+    await world.launch()
+    assert (await world.state(job), world.launcher.posts) == ("launching", [])

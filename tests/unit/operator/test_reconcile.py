@@ -209,6 +209,17 @@ class TestPending:
         assert (record.state, record.outcome) == ("failed", "never_started")
         assert record.reason == "attempt 2 did not start in time: Unschedulable: no memory"
 
+    async def test_a_pod_whose_attempt_has_failed_is_no_next_one(self, world: World) -> None:
+        """It is not seen to have ended for some seconds, or while its node is away."""
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.pod(job, a_pod().created(await world.store.now_ms()).build())
+        world.forward(9999)
+        await world.store.finish(job, "pod-1", 1, "error", "", "", 1)
+        assert await self._phase(world, job) == ("retrying", "error")
+        await world.pending.turn()
+        assert await world.state(job) == "launched"
+
     async def _failed_once(self, world: World) -> str:
         job = await world.launched()
         await world.pod_starts(job)

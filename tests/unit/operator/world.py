@@ -134,11 +134,12 @@ class World:
             self.poked.append("stop")
 
         unwanted = partial(cancel_with_request, self.store, self.resources)
-        return Launch(self.store, self.launcher, self.epoch, poke_stop, asyncio.TaskGroup(), unwanted, sleep=self.sleep)
+        tasks = asyncio.TaskGroup()
+        return Launch(self.store, self.launcher, self.epoch, poke_stop, tasks, unwanted, OURS, sleep=self.sleep)
 
     async def dispatch(self) -> float | None:
         """One turn of dispatch."""
-        return await Dispatch(self.store, self.epoch, lambda: self.poked.append("launch")).turn()
+        return await Dispatch(self.store, self.epoch, OURS, lambda: self.poked.append("launch")).turn()
 
     async def launch(self) -> None:
         """One turn of launch, until nothing is under way."""

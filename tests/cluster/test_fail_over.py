@@ -174,4 +174,4 @@ def test_another_leads_and_nothing_is_lost_or_launched_twice(client: JobClient) 
     assert {created[job_id] for job_id in states} == {1}
     assert writes_of(pod, stopped) == [], "the one that was frozen wrote when it went on"
     assert by_asking < LEASE_SECONDS / 2
-    assert max(by_killing, by_freezing) < LEASE_SECONDS + 5
+    assert max(by_killing, by_freezing) < 2 * LEASE_SECONDS

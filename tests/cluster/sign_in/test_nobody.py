@@ -95,6 +95,7 @@ def test_whose_sign_in_cannot_be_used_can_come_as_somebody_else(visits: Visits, 
     expect(page.get_by_role("heading", name="Your sign-in cannot be used")).to_be_visible()
     expect(page.get_by_text("begins with 'system:'")).to_be_visible()
     page.get_by_role("link", name="Sign out").click()
+    page.get_by_role("main").get_by_role("link", name="Sign in").click()
     sign_in(page, door, "vera", READERS)
     expect(row(page, jobs.shop_ended)).to_be_visible()
 

@@ -129,7 +129,7 @@ def test_she_forces_the_buttons(visits: Visits, page: Page, door: FrontDoor, job
 def test_her_list_is_live(page: Page, client: JobClient) -> None:
     expect(page.locator("#live-state")).to_have_text("Live")
     job = client.enqueue("shop.jobs.Invoices", "render", [2026, 12])
-    expect(row(page, job.id)).to_be_visible(timeout=5_000)
+    expect(row(page, job.id)).to_be_visible()
     expect(row(page, job.id)).to_contain_text("Succeeded")
     assert is_same_document(page)
 
@@ -153,5 +153,5 @@ def test_a_log_goes_on_before_her_eyes(page: Page, jobs: Jobs) -> None:
         page.wait_for_timeout(400)
         ages.append(age())
     print(f"\nthe newest line on the page was {min(ages):.1f} to {max(ages):.1f} s old")
-    assert max(ages) < 6
+    assert max(ages) < 10  # as often as it comes while nobody looks
     assert is_same_document(page)

@@ -58,7 +58,9 @@ def test_a_reader_that_does_not_read_costs_lines_and_no_time() -> None:
     os.close(out)
     text = b"".join(seen).decode()
     assert text.startswith("0 ")
-    assert text.endswith("lines were not printed: nobody read\nafter\n")
+    # Where the gap is depends on when the thread that writes got its turn.
+    assert " lines were not printed: nobody read\n" in text
+    assert text.endswith("\nafter\n")
 
 
 def test_a_reader_that_is_gone_is_no_error() -> None:

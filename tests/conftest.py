@@ -6,7 +6,12 @@ for new ones: `pytest --hypothesis-profile=explore tests/store/test_machine.py`.
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
+
+# Shells start what runs in the background with SIGINT ignored, and programs that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("bgjobs", derandomize=True, database=None, deadline=None, print_blob=True)
 settings.register_profile("explore", derandomize=False, database=None, deadline=None, print_blob=True)

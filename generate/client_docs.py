@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ForwardRef
 
 import bgjobs
 from bgjobs import errors
-from bgjobs.client import JobClient
-from bgjobs.handle import JobHandle
-from bgjobs.helper import run_background_job
-from bgjobs.request import EnqueueOptions
+from bgjobs.client.helper import run_background_job
+from bgjobs.client.job_client import JobClient
+from bgjobs.client.job_handle import JobHandle
+from bgjobs.client.request import EnqueueOptions
 from pages import code, header, table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bgjobs.cli import app, exits
-from bgjobs.cli.discovery import NO_SERVER
+from bgjobs.cli.reaching.discovery import NO_SERVER
 from pages import code, header, table
 
 if TYPE_CHECKING:

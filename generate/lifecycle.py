@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core.lifecycle import NEW, OWNED, STATES, TERMINAL, TRANSITIONS, WAITING
+from bgjobs_core.jobs.lifecycle import NEW, OWNED, STATES, TERMINAL, TRANSITIONS, WAITING
 from pages import code, header, table
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def files() -> Iterator[tuple[str, str]]:
         for row in TRANSITIONS
     ]
     page = PAGE.format(
-        header=header("core/bgjobs_core/lifecycle.py"),
+        header=header("core/bgjobs_core/jobs/lifecycle.py"),
         diagram=diagram(),
         states=table(["State", "Group", "Meaning", "Who moves a job out of it"], states),
         transitions=table(["Verb", "From", "To", "By", "Guard"], transitions),

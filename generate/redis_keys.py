@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core.keys import KEYS, PREFIX
+from bgjobs_core.store.keys import KEYS, PREFIX
 from pages import code, header, table
 
 if TYPE_CHECKING:
@@ -26,4 +26,4 @@ def files() -> Iterator[tuple[str, str]]:
     """The one page."""
     rows = [(code(key.pattern), key.kind, key.holds, key.bound) for key in KEYS]
     keys = table(["Key", "Type", "Holds", "Bound"], rows)
-    yield "docs/redis.md", PAGE.format(header=header("core/bgjobs_core/keys.py"), prefix=PREFIX, keys=keys)
+    yield "docs/redis.md", PAGE.format(header=header("core/bgjobs_core/store/keys.py"), prefix=PREFIX, keys=keys)

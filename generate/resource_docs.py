@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bgjobs_core.resources import QueueSpec, RequestSpec, RequestStatus
+from bgjobs_core.resources.models import QueueSpec, RequestSpec, RequestStatus
 from pages import code, header, table
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _default(value: Any) -> str:
 
 def files() -> Iterator[tuple[str, str]]:
     """Both pages."""
-    top = header("core/bgjobs_core/resources.py")
+    top = header("core/bgjobs_core/resources/models.py")
     columns = ["Field", "Default", "What it is"]
     yield "docs/queues.md", QUEUES.format(header=top, fields=table(columns, _rows(QueueSpec)))
     status = [(name, words) for name, _, words in _rows(RequestStatus)]

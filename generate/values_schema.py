@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from bgjobs_core.crd import json_schema
-from bgjobs_core.resources import QueueSpec
+from bgjobs_core.resources.crd import json_schema
+from bgjobs_core.resources.models import QueueSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

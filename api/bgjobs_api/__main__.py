@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
-from bgjobs_api.serve import serve
-from bgjobs_api.servers import PortError
+from bgjobs_api.http.listening import PortError
+from bgjobs_api.serving import serve
 from bgjobs_api.settings import ApiSettings
 from bgjobs_core import log_setup
 from bgjobs_core.settings import from_environment

@@ -10,11 +10,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bgjobs.wire import BeatRequest, CancelRequest, EnqueueRequest, FinishRequest, Problem, RerunRequest, StartRequest
-from bgjobs_api import health, jobs, problems, queues, runner
-from bgjobs_api.deps import Deps
+from bgjobs_api.http import problems
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.request_log import RequestLog
+from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.request_log import RequestLog
-from bgjobs_api.same_origin import SameOrigin
+from bgjobs_api.routes import health, jobs, queues, runner
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

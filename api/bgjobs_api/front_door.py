@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bgjobs_api import trial
 from bgjobs_api.app import create_app
+from bgjobs_api.http.only_inside import OnlyInside
+from bgjobs_api.identity import trial
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from bgjobs_api.deps import Deps
-    from bgjobs_api.id_tokens import IdTokens
+    from bgjobs_api.http.deps import Deps
+    from bgjobs_api.identity.id_tokens import IdTokens
 
 
 def with_doubts_of(deps: Deps, tokens: IdTokens) -> Deps:
@@ -34,5 +35,5 @@ def for_trial(deps: Deps) -> FastAPI:
     """Pages and the API for whoever reaches them."""
     changed = replace(deps, authenticator=trial.NobodySignsIn(), anonymous=trial.TRIAL, notice=trial.NOTICE)
     app = create_app(changed, pages=True, runners=False)
-    app.add_middleware(trial.OnlyInside)
+    app.add_middleware(OnlyInside)
     return app

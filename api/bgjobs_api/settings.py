@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from bgjobs_api.id_tokens import Rules, prefix_objection
+from bgjobs_api.identity.id_tokens import Rules, prefix_objection
 from bgjobs_core.settings import CommonSettings
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bgjobs.async_client import AsyncJobClient
-    from bgjobs.async_handle import AsyncJobHandle
-    from bgjobs.async_helper import run_background_job_async
-    from bgjobs.client import JobClient
+    from bgjobs.client.async_helper import run_background_job_async
+    from bgjobs.client.async_job_client import AsyncJobClient
+    from bgjobs.client.async_job_handle import AsyncJobHandle
+    from bgjobs.client.helper import run_background_job
+    from bgjobs.client.job_client import JobClient
+    from bgjobs.client.job_handle import JobHandle
     from bgjobs.context import Abort, NotInJobError, current_job
     from bgjobs.errors import (
         BgjobsError,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
         RefusedError,
         UnreachableError,
     )
-    from bgjobs.handle import JobHandle
-    from bgjobs.helper import run_background_job
 
 __all__ = [
     "Abort",
@@ -51,14 +51,14 @@ __all__ = [
 
 _MODULES = {
     "Abort": "context",
-    "AsyncJobClient": "async_client",
-    "AsyncJobHandle": "async_handle",
-    "JobClient": "client",
-    "JobHandle": "handle",
+    "AsyncJobClient": "client.async_job_client",
+    "AsyncJobHandle": "client.async_job_handle",
+    "JobClient": "client.job_client",
+    "JobHandle": "client.job_handle",
     "NotInJobError": "context",
     "current_job": "context",
-    "run_background_job": "helper",
-    "run_background_job_async": "async_helper",
+    "run_background_job": "client.helper",
+    "run_background_job_async": "client.async_helper",
 }
 
 # What calling takes, and running does not.

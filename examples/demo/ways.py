@@ -12,7 +12,7 @@ from bgjobs import run_background_job
 from installation import SHOP, CommandError, kubectl, wait_until
 
 if TYPE_CHECKING:
-    from bgjobs.request import EnqueueOptions
+    from bgjobs.client.request import EnqueueOptions
 
 
 class Options(TypedDict, total=False):

@@ -94,10 +94,10 @@ def _check_interpreter(python: str) -> None:
 
 def _run(settings: DevSettings) -> None:
     # Half a second of imports, which `--help` does not need.
-    from bgjobs_core.redis_door import StoreError  # noqa: PLC0415
+    from bgjobs_core.redis.errors import StoreError  # noqa: PLC0415
     from bgjobs_local import dev as local_mode  # noqa: PLC0415
-    from bgjobs_local.screen import Screen  # noqa: PLC0415
-    from bgjobs_local.terminal import Terminal  # noqa: PLC0415
+    from bgjobs_local.terminal.lines import Terminal  # noqa: PLC0415
+    from bgjobs_local.terminal.screen import Screen  # noqa: PLC0415
 
     screen = Screen()
     try:

@@ -19,38 +19,41 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bgjobs.ids import new_job_id
 from bgjobs.wire import OWNED, WAITING, EnqueueRequest
+from bgjobs_api.actions.enqueue import enqueue, wanted
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
-from bgjobs_api.deps import Deps
-from bgjobs_api.enqueue import enqueue, wanted
-from bgjobs_api.problems import ProblemError
-from bgjobs_api.redis_state import RealRedisState
-from bgjobs_core import keys, log_setup, redis_door
-from bgjobs_core.resources import QUEUES, QueueSpec
-from bgjobs_core.store import Store
-from bgjobs_core.wake import Doorbell
-from bgjobs_local import controller
+from bgjobs_api.health.redis_state import RealRedisState
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.problems import ProblemError
+from bgjobs_core import log_setup
+from bgjobs_core.redis import connection
+from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.resources.models import QUEUES, QueueSpec
+from bgjobs_core.store import keys
+from bgjobs_core.store.doorbell import Doorbell
+from bgjobs_core.store.store import Store
 from bgjobs_local.data_folder import DataFolder
 from bgjobs_local.errors import OtherLeaderError, PortTakenError
-from bgjobs_local.follow import Follow
 from bgjobs_local.identity import EverythingAllowed, LocalTokens, person
+from bgjobs_local.launcher import controller
+from bgjobs_local.launcher.memory_guard import MemoryGuard
+from bgjobs_local.launcher.pods import Kubelet
+from bgjobs_local.launcher.process_launcher import ProcessLauncher
 from bgjobs_local.local_resources import LocalResources
-from bgjobs_local.memory_guard import MemoryGuard
-from bgjobs_local.pods import Kubelet
-from bgjobs_local.process_launcher import ProcessLauncher
 from bgjobs_local.project import EXAMPLES, Project
 from bgjobs_local.redis_server import RedisServer, find_binary
 from bgjobs_local.settings import HOST, PORT
-from bgjobs_operator.admit import Poke, Pokes
-from bgjobs_operator.health import Health
+from bgjobs_local.terminal.telling import Follow
+from bgjobs_operator.health.health import Health
 from bgjobs_operator.leader import Leader
-from bgjobs_operator.loop import NotLeaderError
+from bgjobs_operator.loops.loop import NotLeaderError
+from bgjobs_operator.pokes import Poke, Pokes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Set
 
     from bgjobs_local.settings import DevSettings
-    from bgjobs_local.terminal import Terminal
+    from bgjobs_local.terminal.lines import Terminal
 
 NO_SIGN_IN: Final = (
     "No sign-in: this server listens on this machine alone, and whoever works on it may do everything here."
@@ -144,7 +147,7 @@ async def _run(settings: DevSettings, terminal: Terminal, stop: _Stop) -> None:
         for name in project.shadowing():
             terminal.warn(f"{name} in {project.folder} hides Python's own module of that name: your jobs may not start")
         async with _redis(settings, data) as (redis_url, server):
-            store = Store(redis_door.connect(redis_url))
+            store = Store(connection.connect(redis_url))
             resources.earlier = frozenset(key.partition("/")[0] for key in await store.queue_keys())
             namespaces = resources.namespaces()
             machine = _Machine(settings, terminal, data, resources, redis_url, store, namespaces, listening)
@@ -185,11 +188,11 @@ class _Machine:
         self._url = f"http://{HOST}:{listening.getsockname()[1]}"
         self._namespaces = namespaces
         self._store = store
-        self._doorbell = Doorbell(redis_door.connect(redis_url, max_connections=2))
+        self._doorbell = Doorbell(connection.connect(redis_url, max_connections=2))
         tokens = LocalTokens()
         self._deps = Deps(
             store=self._store,
-            redis=RealRedisState(redis_door.connect(redis_url, max_connections=2)),
+            redis=RealRedisState(connection.connect(redis_url, max_connections=2)),
             authenticator=tokens,
             access=EverythingAllowed(),
             clock=system_clock,
@@ -261,7 +264,7 @@ class _Machine:
             stop.starting = False
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             await self._stop_jobs(leading, stop)
-            with contextlib.suppress(redis_door.StoreError):
+            with contextlib.suppress(StoreError):
                 await follow.look()
         finally:
             api.should_exit = True

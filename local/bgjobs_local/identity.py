@@ -6,11 +6,11 @@ import getpass
 import secrets
 from typing import TYPE_CHECKING
 
-from bgjobs_api.identity import Identity, UnauthenticatedError
+from bgjobs_api.identity.service_accounts import Identity, UnauthenticatedError
 
 if TYPE_CHECKING:
-    from bgjobs_api.access import Action
     from bgjobs_api.clock import Moment
+    from bgjobs_api.identity.access import Action
 
 
 def person(namespace: str) -> Identity:
@@ -23,7 +23,7 @@ def person(namespace: str) -> Identity:
 
 
 class LocalTokens:
-    """Implements `bgjobs_api.deps.Authenticator` and `bgjobs_local.pods.Tokens`."""
+    """Implements `bgjobs_api.http.deps.Authenticator` and `bgjobs_local.launcher.pods.Tokens`."""
 
     ready = True
 
@@ -48,7 +48,7 @@ class LocalTokens:
 
 
 class EverythingAllowed:
-    """Implements `bgjobs_api.deps.Access`: it is your own machine."""
+    """Implements `bgjobs_api.http.deps.Access`: it is your own machine."""
 
     async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:  # noqa: ARG002
         """Yes."""

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import yaml
 from pydantic import ValidationError
 
-from bgjobs_core.kube import part
-from bgjobs_core.resources import QUEUES, QueueSpec
+from bgjobs_core.kube.objects import part
+from bgjobs_core.resources.models import QUEUES, QueueSpec
 from bgjobs_local.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from bgjobs_core.kube import Object
+    from bgjobs_core.kube.objects import Object
     from bgjobs_local.project import Project
 
 DEFAULT: Final = "default"
@@ -25,7 +25,7 @@ IMAGE: Final = "this-machine"  # jobs run in your environment, whatever image th
 
 @dataclass
 class LocalResources:
-    """Implements `bgjobs_operator.resources_api.ResourcesApi`.
+    """Implements `bgjobs_operator.interfaces.resources.ResourcesApi`.
 
     Attributes:
         namespace: of everything that names none.

@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bgjobs_core import log_setup, redis_door
-from bgjobs_core.kube import KubeError
-from bgjobs_core.kube_door import Kube
+from bgjobs_core import log_setup
+from bgjobs_core.kube.door import Kube
+from bgjobs_core.kube.errors import KubeError
+from bgjobs_core.redis import connection
 from bgjobs_core.settings import from_environment
-from bgjobs_core.store import Store
-from bgjobs_core.wake import Doorbell
-from bgjobs_operator import health, health_server, permissions, sources
-from bgjobs_operator.admit import Pokes
-from bgjobs_operator.kube_launcher import KubeLauncher
-from bgjobs_operator.kube_resources import KubeResources
+from bgjobs_core.store.doorbell import Doorbell
+from bgjobs_core.store.store import Store
+from bgjobs_operator.cluster import informer
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher
+from bgjobs_operator.cluster.kube_resources import KubeResources
+from bgjobs_operator.cluster.lease import Lease
+from bgjobs_operator.health import health, permissions, server
+from bgjobs_operator.health.permission_checks import Rounds
+from bgjobs_operator.health.reporter import Reporter
 from bgjobs_operator.leader import Leader
-from bgjobs_operator.lease import Lease
-from bgjobs_operator.report import Reporter
-from bgjobs_operator.rounds import Rounds
+from bgjobs_operator.pokes import Pokes
 from bgjobs_operator.settings import OperatorSettings
 
 if TYPE_CHECKING:
@@ -51,9 +53,9 @@ async def install_id(kube: Kube, namespace: str, tell: Callable[[str], None] = l
 async def operate(settings: OperatorSettings) -> None:
     """Until SIGTERM or SIGINT, or until the Lease is lost; the caller ends the process then."""
     state = health.Health()
-    server = await health_server.serve(state, settings.health_host, settings.health_port)
+    endpoints = await server.serve(state, settings.health_host, settings.health_port)
     kube = await Kube.connect()
-    store = Store(redis_door.connect(settings.redis))
+    store = Store(connection.connect(settings.redis))
     rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
     rounds = Rounds(kube, rights, state)
     reporter = Reporter(store, state, settings.pod_name, settings.namespace)
@@ -62,7 +64,7 @@ async def operate(settings: OperatorSettings) -> None:
         asyncio.create_task(reporter.run(), name="report"),
     }
     install = await install_id(kube, settings.namespace, partial(state.waits_for, "kubernetes"))
-    doorbell = Doorbell(redis_door.connect(settings.redis, max_connections=2))
+    doorbell = Doorbell(connection.connect(settings.redis, max_connections=2))
     leader: Leader | None = None
 
     def ring() -> None:
@@ -91,8 +93,8 @@ async def operate(settings: OperatorSettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    following = sources.follow(pokes, settings.watched_namespaces, take_signals, stop, rounds.regained)
-    informer = asyncio.create_task(following, name="kopf")
+    following = informer.follow(pokes, settings.watched_namespaces, take_signals, stop, rounds.regained)
+    informing = asyncio.create_task(following, name="kopf")
 
     async def lead() -> None:
         await lease.acquire()
@@ -101,12 +103,12 @@ async def operate(settings: OperatorSettings) -> None:
 
     leading = asyncio.create_task(lead(), name="lead")
     stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({leading, stopping, informer}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({leading, stopping, informing}, return_when=asyncio.FIRST_COMPLETED)
     for task in (leading, stopping):
         task.cancel()
     await asyncio.wait({leading, stopping})
     stop.set()
-    await asyncio.wait({informer}, timeout=10)
+    await asyncio.wait({informing}, timeout=10)
     for task in beside:
         task.cancel()
     await asyncio.wait(beside)
@@ -114,8 +116,8 @@ async def operate(settings: OperatorSettings) -> None:
     await store.close()
     await doorbell.close()
     await kube.close()
-    await server.cleanup()
-    for task in (leading, informer):
+    await endpoints.cleanup()
+    for task in (leading, informing):
         if task.done() and not task.cancelled() and task.exception() is not None:
             raise task.exception() or RuntimeError
 

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs_core.cancellation import end_if_cancelled
-from bgjobs_core.kube import KubeError
-from bgjobs_core.redis_door import StoreError
-from bgjobs_core.resources import REQUESTS
-from bgjobs_core.wake import MAX_BLOCK_MS
-from bgjobs_operator.admit import Admit, cancel_with_request
-from bgjobs_operator.dispatch import LONGEST_SLEEP, Dispatch
-from bgjobs_operator.launch import Launch
-from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.loop import Loop
-from bgjobs_operator.observe import Observer
-from bgjobs_operator.reconcile import PENDING_PERIOD, PERIOD, Pending, Reconcile
-from bgjobs_operator.retire import LONGEST_SLEEP as RETIRE_SLEEP
-from bgjobs_operator.retire import Retire
-from bgjobs_operator.settle import Settle
-from bgjobs_operator.stop import Stop
+from bgjobs_core.kube.errors import KubeError
+from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.resources.models import REQUESTS
+from bgjobs_core.store.doorbell import MAX_BLOCK_MS
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops.admit import Admit, cancel_with_request
+from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
+from bgjobs_operator.loops.launch import Launch
+from bgjobs_operator.loops.loop import Loop
+from bgjobs_operator.loops.observe import Observer
+from bgjobs_operator.loops.reconcile import PENDING_PERIOD, PERIOD, Pending, Reconcile
+from bgjobs_operator.loops.retire import LONGEST_SLEEP as RETIRE_SLEEP
+from bgjobs_operator.loops.retire import Retire
+from bgjobs_operator.loops.settle import Settle
+from bgjobs_operator.loops.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgjobs_core.records import JobRecord
-    from bgjobs_core.store import Store
-    from bgjobs_core.wake import Doorbell
-    from bgjobs_operator.admit import Pokes
-    from bgjobs_operator.health import Health
-    from bgjobs_operator.launcher import Launcher
-    from bgjobs_operator.resources_api import ResourcesApi
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.doorbell import Doorbell
+    from bgjobs_core.store.store import Store
+    from bgjobs_operator.health.health import Health
+    from bgjobs_operator.interfaces.launcher import Launcher
+    from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.pokes import Pokes
 
 log: Any = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ import structlog
 from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs_api.app import Deps, create_app
-from bgjobs_core.store import Store
+from bgjobs_core.store.store import Store
 from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs_api import front_door
 from bgjobs_api.app import create_app
-from bgjobs_api.deps import Deps
-from bgjobs_api.discovery import Issuer
-from bgjobs_api.id_tokens import IdTokens, Rules
-from bgjobs_api.identity import KeyRing, ServiceAccountTokens, fetch_keys
-from bgjobs_api.issuer_door import IssuerDoor
-from bgjobs_core.store import Store
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.identity.discovery import Issuer
+from bgjobs_api.identity.id_tokens import IdTokens, Rules
+from bgjobs_api.identity.issuer_door import IssuerDoor
+from bgjobs_api.identity.service_accounts import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_core.store.store import Store
 from tests.api.provider import CLIENT, RSA, Provider, id_claims
 from tests.api.tokens import Cluster, claims, new_key, sign
 from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from bgjobs_api.access import Action
     from bgjobs_api.clock import Moment
-    from bgjobs_api.identity import Identity
-    from bgjobs_core.kube_door import Kube
+    from bgjobs_api.identity.access import Action
+    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_core.kube.door import Kube
     from tests.api.world import Pod
 
 CLUSTER_KEY: Final = new_key("cluster-1")

@@ -11,8 +11,8 @@ import uvicorn
 from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs_api.app import Deps, create_app
-from bgjobs_core.resources import QueueSpec
-from bgjobs_core.store import Store
+from bgjobs_core.resources.models import QueueSpec
+from bgjobs_core.store.store import Store
 from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState
 
 if TYPE_CHECKING:

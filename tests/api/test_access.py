@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from bgjobs_api import access
-from bgjobs_api.access import Action, ReviewedAccess
 from bgjobs_api.clock import Moment
-from bgjobs_core.kube import KubeError, KubeRefusedError, KubeUnreachableError
+from bgjobs_api.identity import access
+from bgjobs_api.identity.access import Action, ReviewedAccess
+from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreachableError
 from tests.api.world import service_account
 
 if TYPE_CHECKING:
-    from bgjobs_core.kube_door import Kube
+    from bgjobs_core.kube.door import Kube
     from tests.api.world import World
 
 WEB = service_account("shop", "web")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.async_client import AsyncJobClient
-from bgjobs.client import JobClient
+from bgjobs.client.async_job_client import AsyncJobClient
+from bgjobs.client.job_client import JobClient
 from bgjobs.errors import ConflictError, ForbiddenError, InvalidJobError, JobFailedError, NotFoundError
 from bgjobs.wire import Outcome, State
 from tests.api.live import LiveApi

@@ -12,9 +12,11 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from bgjobs_api import access, front_door, servers, trial
-from bgjobs_api.identity import Identity
-from bgjobs_api.pages.sign_in import way_back
+from bgjobs_api import front_door
+from bgjobs_api.http import listening
+from bgjobs_api.identity import access, trial
+from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.pages.shared.sign_in import way_back
 from bgjobs_api.settings import ApiSettings
 from tests.api.doors import ADA, open_doors, web_token
 from tests.api.forgery import STRANGER
@@ -26,8 +28,8 @@ from tests.api.world import FakeAccess
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bgjobs_api.access import Action
     from bgjobs_api.clock import Moment
+    from bgjobs_api.identity.access import Action
     from tests.api.doors import Doors
 
 
@@ -299,8 +301,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
-    made = [(servers.server(doors.programs_app, 1), servers.listen("127.0.0.1", 0)) for _ in range(2)]
-    running = asyncio.create_task(servers.run(made))
+    made = [(listening.server(doors.programs_app, 1), listening.listen("127.0.0.1", 0)) for _ in range(2)]
+    running = asyncio.create_task(listening.run(made))
     while not all(one.started for one, _ in made):  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     made[0][0].should_exit = True
@@ -310,5 +312,5 @@ async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
 
 def test_a_port_that_is_taken() -> None:
     port = free_port()
-    with servers.listen("127.0.0.1", port), pytest.raises(servers.PortError, match=f"port {port}: .*in use"):
-        servers.listen("127.0.0.1", port)
+    with listening.listen("127.0.0.1", port), pytest.raises(listening.PortError, match=f"port {port}: .*in use"):
+        listening.listen("127.0.0.1", port)

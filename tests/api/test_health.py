@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from bgjobs_api import health, redis_state
-from bgjobs_api.deps import Deps
-from bgjobs_api.redis_state import Durability, Memory, MemoryGate
-from bgjobs_core.doubts import Code, Doubt
-from bgjobs_core.redis_door import StoreError, StoreUnavailableError
+from bgjobs_api.health import redis_state
+from bgjobs_api.health.redis_state import Durability, Memory, MemoryGate
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.routes import health
+from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
 from tests.api.world import FakeRedisState
 
 FSYNC, APPEND = "CLI config set appendfsync always", "CLI config set appendonly yes"

@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 from joserfc import jwk
 
-from bgjobs_api.discovery import Issuer, jwks_uri
-from bgjobs_api.id_tokens import IdTokens, Rules, prefix_objection, verify
-from bgjobs_api.identity import (
+from bgjobs_api.identity.discovery import Issuer, jwks_uri
+from bgjobs_api.identity.id_tokens import IdTokens, Rules, prefix_objection, verify
+from bgjobs_api.identity.issuer_door import MAX_ANSWER_BYTES, IssuerDoor
+from bgjobs_api.identity.service_accounts import (
     IssuerKeys,
     KeyRing,
     KeysUnavailableError,
@@ -19,7 +20,6 @@ from bgjobs_api.identity import (
     UnauthenticatedError,
     usable_keys,
 )
-from bgjobs_api.issuer_door import MAX_ANSWER_BYTES, IssuerDoor
 from tests.api.provider import CLIENT, DISCOVERY, EC, RSA, Provider, id_claims
 from tests.api.tokens import new_key, sign
 from tests.api.world import NOW, FakeClock

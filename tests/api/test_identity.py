@@ -13,7 +13,7 @@ import pytest
 from joserfc import jwk
 
 from bgjobs_api.clock import Moment
-from bgjobs_api.identity import (
+from bgjobs_api.identity.service_accounts import (
     IssuerKeys,
     KeyRing,
     KeysUnavailableError,
@@ -24,14 +24,14 @@ from bgjobs_api.identity import (
     read_keys,
     verify,
 )
-from bgjobs_core.kube import KubeUnreachableError
+from bgjobs_core.kube.errors import KubeUnreachableError
 from tests.api.tokens import ISSUER, Cluster, claims, new_key, sign
 from tests.api.world import NOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from bgjobs_core.kube_door import Kube
+    from bgjobs_core.kube.door import Kube
     from tests.api.world import World
 
 KEY = new_key("key-1")

@@ -8,7 +8,7 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.wire import AttemptList, Job, Outcome, State
-from bgjobs_core.records import NewJob
+from bgjobs_core.jobs.record import NewJob
 
 if TYPE_CHECKING:
     from tests.api.world import World

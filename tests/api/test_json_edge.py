@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from bgjobs.ids import new_job_id
-from bgjobs_api.body import parse
-from bgjobs_api.problems import ProblemError
+from bgjobs_api.http.bodies import parse
+from bgjobs_api.http.problems import ProblemError
 
 if TYPE_CHECKING:
     from tests.api.world import World

@@ -8,7 +8,7 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.wire import JobList, QueueList
-from bgjobs_api import listing
+from bgjobs_core.actions import listing
 
 if TYPE_CHECKING:
     from tests.api.world import World

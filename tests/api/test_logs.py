@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, MAX_CHUNK_BYTES
-from bgjobs_api import log_text
+from bgjobs_core.jobs import log_text
 from tests.api.world import chunk, lines
 
 if TYPE_CHECKING:

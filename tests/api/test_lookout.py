@@ -12,9 +12,9 @@ from aiohttp import web
 from fakeredis import FakeAsyncRedis
 from kubernetes.aio import client
 
-from bgjobs_api import lookout
 from bgjobs_api.clock import Moment, system_clock
-from bgjobs_api.lookout import (
+from bgjobs_api.health import surroundings
+from bgjobs_api.health.surroundings import (
     Lookout,
     Seen,
     doubts_about,
@@ -22,12 +22,13 @@ from bgjobs_api.lookout import (
     doubts_about_operator,
     doubts_about_version,
 )
-from bgjobs_core.doubts import Code, Doubt
-from bgjobs_core.kube import ApiServer, KubeError
-from bgjobs_core.kube_door import Kube
-from bgjobs_core.records import OperatorReport
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_core.store import Store
+from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.operator_report import OperatorReport
+from bgjobs_core.kube.door import Kube
+from bgjobs_core.kube.errors import KubeError
+from bgjobs_core.kube.objects import ApiServer
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.store.store import Store
 from bgjobs_core.version import own_version
 from tests.unit.operator.world import until
 
@@ -155,7 +156,7 @@ async def test_a_cluster_that_is_away_and_a_redis_too(
 async def test_it_looks_again_after_a_refusal_and_tells_the_age(
     kube: Kube, store: Store, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookout, "_PAUSE", 0.0)
+    monkeypatch.setattr(surroundings, "_PAUSE", 0.0)
     later = 0.0
 
     def clock() -> Moment:

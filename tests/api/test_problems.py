@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.wire import Problem
-from bgjobs_api.body import MAX_BODY_BYTES
-from bgjobs_api.runner import MAX_REPORT_BYTES
-from bgjobs_core.redis_door import StoreError, StoreFullError, StoreUnavailableError
+from bgjobs_api.http.bodies import MAX_BODY_BYTES
+from bgjobs_api.routes.runner import MAX_REPORT_BYTES
+from bgjobs_core.redis.errors import StoreError, StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

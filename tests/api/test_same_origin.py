@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs_api.same_origin import objection
+from bgjobs_api.http.same_origin import objection
 
 if TYPE_CHECKING:
     from tests.api.world import World

@@ -56,7 +56,7 @@ class Cluster:
         return {"issuer": ISSUER}, {"keys": keys + self.extra}
 
     async def request(self, method: str, path: str) -> dict[str, Any]:
-        """As `bgjobs_core.kube_door.Kube.request`."""
+        """As `bgjobs_core.kube.door.Kube.request`."""
         assert method == "GET"
         self.asked += path == "/openid/v1/jwks"
         if self.failure:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import PROTOCOL_HEADER
-from bgjobs_api.access import AccessUnavailableError, Action
 from bgjobs_api.clock import Moment
-from bgjobs_api.identity import Identity, UnauthenticatedError
-from bgjobs_api.redis_state import Durability, Memory
-from bgjobs_core.records import kube_job_name
-from bgjobs_core.resources import QueueSpec
+from bgjobs_api.health.redis_state import Durability, Memory
+from bgjobs_api.identity.access import AccessUnavailableError, Action
+from bgjobs_api.identity.service_accounts import Identity, UnauthenticatedError
+from bgjobs_core.jobs.record import kube_job_name
+from bgjobs_core.resources.models import QueueSpec
 
 if TYPE_CHECKING:
     import httpx2
 
-    from bgjobs_core.records import JobRecord
-    from bgjobs_core.store import Store
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.store import Store
 
 EPOCH: Final = "epoch-1"
 KUBE_UID: Final = "uid-of-the-kubejob"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bgjobs_api.clock import system_clock
-from bgjobs_api.identity import KeyRing, ServiceAccountTokens, fetch_keys
-from bgjobs_core.kube_door import Kube
-from bgjobs_core.resources import QueueSpec
-from bgjobs_operator.kube_launcher import KubeLauncher
+from bgjobs_api.identity.service_accounts import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_core.kube.door import Kube
+from bgjobs_core.resources.models import QueueSpec
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from installation import IMAGE, SHOP, dev, kubectl
 from tests.launchers.conformance import GRACE_SECONDS, Conformance, api, bench_of
 

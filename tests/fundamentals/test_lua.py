@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.redis_door import VERBS, script_text
-from bgjobs_core.store import Store
+from bgjobs_core.store import keys
+from bgjobs_core.store.scripts import VERBS, script_text
+from bgjobs_core.store.store import Store
 from tests.fundamentals.source_tree import LUA
 
 SCRIPTS = sorted(path.stem for path in LUA.glob("*.lua"))

@@ -20,19 +20,20 @@ from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, EXIT_SUCCESS
 from bgjobs.wire import Outcome, State
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
-from bgjobs_api.deps import Deps
-from bgjobs_core.records import NewJob
-from bgjobs_core.store import Store
-from bgjobs_operator.launcher import Gone, Listed, Seen
+from bgjobs_api.http.deps import Deps
+from bgjobs_core.jobs.record import NewJob
+from bgjobs_core.store.store import Store
+from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from tests.api.world import FakeAccess, FakeRedisState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from bgjobs_api.deps import Authenticator
-    from bgjobs_core.records import JobRecord, QueueRecord
-    from bgjobs_core.resources import QueueSpec
-    from bgjobs_operator.launcher import KubeJobView, Launcher
+    from bgjobs_api.http.deps import Authenticator
+    from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.resources.models import QueueSpec
+    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher
 
 EPOCH: Final = "the test"
 NAMESPACE: Final = "shop"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.helper import close_default_client
+from bgjobs.client.helper import close_default_client
 from four_cases import CASES, Case, Site, play
 from ways import ByCommand, ByHelper
 

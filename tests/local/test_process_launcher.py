@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core.resources import QueueSpec
-from bgjobs_local import controller
+from bgjobs_core.resources.models import QueueSpec
 from bgjobs_local.identity import LocalTokens
-from bgjobs_local.memory_guard import MemoryGuard
-from bgjobs_local.pods import Kubelet
-from bgjobs_local.process_launcher import ProcessLauncher
-from bgjobs_local.terminal import Terminal
+from bgjobs_local.launcher import controller
+from bgjobs_local.launcher.memory_guard import MemoryGuard
+from bgjobs_local.launcher.pods import Kubelet
+from bgjobs_local.launcher.process_launcher import ProcessLauncher
+from bgjobs_local.terminal.lines import Terminal
 from tests.launchers.conformance import GRACE_SECONDS, Conformance, api, bench_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, Final, Self
 
 from bgjobs.ids import new_job_id
-from bgjobs_core.records import NewJob
-from bgjobs_core.resources import QueueSpec
+from bgjobs_core.jobs.record import NewJob
+from bgjobs_core.resources.models import QueueSpec
 
 NAMESPACE: Final = "shop"
 QUEUE: Final = "default"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgjobs_core.store import Claimed, Store
+from bgjobs_core.store.store import Claimed, Store
 
 if TYPE_CHECKING:
-    from bgjobs_core.records import JobRecord
+    from bgjobs_core.jobs.record import JobRecord
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 
-from bgjobs_core import redis_door
+from bgjobs_core.redis import connection
 from tests.store import contents, invariants
 from tests.store.checked_store import CheckedStore, Clock
 from tests.store.life import Life
@@ -19,7 +19,7 @@ from tests.store.servers import ALL, REAL, Servers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
 
 collect_ignore = [] if "redis" in REAL else ["test_redis_access.py"]
 
@@ -46,7 +46,7 @@ async def open_client(backend: str, servers: Servers) -> AsyncIterator[Callable[
 
     def open_one() -> Client:
         client: Client = (
-            FakeAsyncRedis(server=fake) if backend == "fakeredis" else redis_door.connect(servers.url(backend))
+            FakeAsyncRedis(server=fake) if backend == "fakeredis" else connection.connect(servers.url(backend))
         )
         opened.append(client)
         return client

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs_core import keys
-from bgjobs_core.records import AttemptRecord, JobRecord
+from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
 
 _EVER: Final = -1
 

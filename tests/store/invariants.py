@@ -9,14 +9,14 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core import keys
-from bgjobs_core.lifecycle import OWNED, TERMINAL, WAITING, State
-from bgjobs_core.records import MAX_DISRUPTIONS
+from bgjobs_core.jobs.lifecycle import OWNED, TERMINAL, WAITING, State
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS
+from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgjobs_core.records import JobRecord
+    from bgjobs_core.jobs.record import JobRecord
     from tests.store.contents import Contents
 
 _LONGEST_STREAM: Final = 300  # MAXLEN ~ 100 cuts whole nodes of up to 100 entries

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core import keys
-from bgjobs_core.lifecycle import State
+from bgjobs_core.jobs.lifecycle import State
+from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 
 if TYPE_CHECKING:
-    from bgjobs_core.records import JobRecord
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.redis.connection import Client
     from tests.store.builders import JobBuilder
     from tests.store.checked_store import CheckedStore, Clock
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bgjobs_core import keys, lifecycle
-from bgjobs_core.lifecycle import OWNED, TERMINAL
+from bgjobs_core.jobs import lifecycle
+from bgjobs_core.jobs.lifecycle import OWNED, TERMINAL
+from bgjobs_core.store import keys
 from tests.store import invariants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgjobs_core.records import JobRecord
+    from bgjobs_core.jobs.record import JobRecord
     from tests.store.contents import Contents
 
 GONE = "gone"

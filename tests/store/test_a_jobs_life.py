@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core import keys
-from bgjobs_core.store import Promoted, Reply, Started
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Promoted, Reply, Started
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 
 if TYPE_CHECKING:

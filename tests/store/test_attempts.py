@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.store import Reply
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Reply
 from tests.store import contents
 from tests.store.builders import a_job
 from tests.store.life import KUBE, POD, Life
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
 
 

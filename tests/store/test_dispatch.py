@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.store import Claimed, Reply
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Claimed, Reply
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, KUBE, Life
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.builders import JobBuilder
     from tests.store.checked_store import CheckedStore, Clock
 

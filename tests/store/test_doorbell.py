@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.redis_door import VERBS, script_text
-from bgjobs_core.wake import LOOPS, MAX_BLOCK_MS, Doorbell
+from bgjobs_core.store import keys
+from bgjobs_core.store.doorbell import LOOPS, MAX_BLOCK_MS, Doorbell
+from bgjobs_core.store.scripts import VERBS, script_text
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, KUBE, POD, Life
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import redis_door
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_core.store import Store
+from bgjobs_core.redis import connection
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.store.store import Store
 from tests.store import contents, invariants
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.servers import REAL, Server
@@ -17,8 +17,8 @@ from tests.store.servers import REAL, Server
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from bgjobs_core.records import NewJob
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.jobs.record import NewJob
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore
 
 # A process of its own that is killed; fakeredis has none.
@@ -37,7 +37,7 @@ def server(backend: str) -> Iterator[Server]:
 @pytest.fixture
 async def own_client(server: Server) -> AsyncIterator[Client]:
     """As the operator and the API make theirs."""
-    client = redis_door.connect(server.url)
+    client = connection.connect(server.url)
     yield client
     await client.aclose()
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.strict_json import dumps
-from bgjobs_core import keys
-from bgjobs_core.store import Reply
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Reply
 from tests.store.builders import QUEUE_KEY, a_job, many
 from tests.store.life import EPOCH, Life
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.records import OperatorReport
-from bgjobs_core.redis_door import StoreFullError
-from bgjobs_core.store import Reply
+from bgjobs_core.health.operator_report import OperatorReport
+from bgjobs_core.redis.errors import StoreFullError
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Reply
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, POD, Life
@@ -21,7 +21,7 @@ from tests.store.servers import REAL
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
 
 pytestmark = pytest.mark.parametrize("backend", REAL, indirect=True)

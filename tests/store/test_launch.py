@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.store import Reply
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Reply
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, Life
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import pytest
 
 from bgjobs.protocol import RUN
-from bgjobs_core import keys, lifecycle
-from bgjobs_core.lifecycle import STATES, TRANSITIONS
-from bgjobs_core.redis_door import StoreError
+from bgjobs_core.jobs import lifecycle
+from bgjobs_core.jobs.lifecycle import STATES, TRANSITIONS
+from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.store import keys
 from tests.store import contents, invariants
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import DELAY_SECONDS, EPOCH, KUBE, POD, POD_NAME, Life
@@ -27,9 +28,9 @@ from tests.store.life import DELAY_SECONDS, EPOCH, KUBE, POD, POD_NAME, Life
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bgjobs_core.records import JobRecord
-    from bgjobs_core.redis_door import Client
-    from bgjobs_core.store import Reply
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.redis.connection import Client
+    from bgjobs_core.store.store import Reply
     from tests.store.builders import JobBuilder
     from tests.store.checked_store import CheckedStore, Clock
 

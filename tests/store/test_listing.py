@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
+from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job, many
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
     from tests.store.life import Life
 

@@ -1,4 +1,4 @@
-"""beat: a log arrives in chunks, and its first and its last MiB are kept (`bgjobs_core.logs` reads them)."""
+"""beat: a log arrives in chunks, and its first and its last MiB are kept (`bgjobs_core.jobs.logs` reads them)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
-from bgjobs_core import keys, logs
-from bgjobs_core.logs import Gap, Line
+from bgjobs_core.jobs import logs
+from bgjobs_core.jobs.logs import Gap, Line
+from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.life import KUBE, POD, Life
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgjobs_core.records import JobRecord
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore
 
 KEEP: Final = 600

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
 
-from bgjobs_core import redis_door
-from bgjobs_core.store import Claimed, Reply, Started, Store
+from bgjobs_core.redis import connection
+from bgjobs_core.store.store import Claimed, Reply, Started, Store
 from tests.store import contents, invariants
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.checked_store import CheckedStore
@@ -23,7 +23,7 @@ from tests.store.servers import REAL
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.servers import Servers
 
 pytestmark = pytest.mark.parametrize("backend", REAL, indirect=True)
@@ -107,7 +107,7 @@ class Losing:
 @pytest.fixture
 async def losing(proxy: Proxy, client: Client) -> AsyncIterator[Losing]:
     """With one connection, so that the scripts are known and the next reply is the verb's."""
-    through = redis_door.connect(proxy.url)
+    through = connection.connect(proxy.url)
     await through.ping()
     yield Losing(proxy, CheckedStore(through))
     await through.aclose()

@@ -21,10 +21,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bgjobs_core import keys, redis_door
-from bgjobs_core.records import MAX_DISRUPTIONS
-from bgjobs_core.redis_door import StoreFullError
-from bgjobs_core.store import Store
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS
+from bgjobs_core.redis import connection
+from bgjobs_core.redis.errors import StoreFullError
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Store
 from tests.store import contents
 from tests.store.builders import NAMESPACE, a_job, a_queue
 from tests.store.checked_store import Clock
@@ -33,8 +34,8 @@ from tests.store.safety import Step, Witness
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from bgjobs_core.records import NewJob
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.jobs.record import NewJob
+    from bgjobs_core.redis.connection import Client
     from tests.store.contents import Contents
     from tests.store.servers import Servers
 
@@ -393,7 +394,7 @@ def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> N
     def open_client() -> Client:
         if backend == "fakeredis":
             return FakeAsyncRedis(server=FakeServer())
-        return redis_door.connect(servers.url(backend))
+        return connection.connect(servers.url(backend))
 
     # The same runs on each; Valkey is the fastest, so it has the most.
     examples = {"valkey": 80, "redis": 15, "fakeredis": 15}[backend]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core.records import QueueRecord
-from bgjobs_core.resources import QueueSpec
-from bgjobs_core.store import QueueLoad
+from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
+from bgjobs_core.resources.models import QueueSpec
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, Life
 

@@ -21,10 +21,10 @@ import yaml
 from helm_python import Chart
 
 from bgjobs_api.settings import ApiSettings
-from bgjobs_core import redis_door
-from bgjobs_core.redis_door import StoreError, StoreUnavailableError
-from bgjobs_core.settings import RedisAccess
-from bgjobs_core.store import Store
+from bgjobs_core.redis import connection
+from bgjobs_core.redis.access import RedisAccess
+from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
+from bgjobs_core.store.store import Store
 from bgjobs_operator.settings import OperatorSettings
 from tests.store.builders import a_job
 from tests.store.certificates import Authority
@@ -120,7 +120,7 @@ async def test_a_job_is_kept_behind_tls_and_any_password(
     access = replace(tls.access, username=user, password=PASSWORD + ("2" if user else ""))
     for name, value in environ(access).items():
         monkeypatch.setenv(name, value)
-    store = Store(redis_door.connect(settings().redis))
+    store = Store(connection.connect(settings().redis))
     job = a_job().build()
     await store.enqueue(job)
     found = await store.job(job.id)
@@ -176,7 +176,7 @@ def changed(tls: Tls, changes: dict[str, str]) -> RedisAccess:
 async def test_who_is_not_let_in_is_told_why_in_one_line(tls: Tls, changes: dict[str, str], said: str) -> None:
     access = changed(tls, changes)
     assert list(access.objections()) == [], "it can only be seen by asking"
-    store = Store(redis_door.connect(access))
+    store = Store(connection.connect(access))
     with pytest.raises(StoreUnavailableError) as caught:
         await store.promote()
     await store.close()
@@ -190,7 +190,7 @@ async def test_a_server_without_tls_is_told_from_one_that_is_away(tls: Tls) -> N
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    store = Store(redis_door.connect(replace(tls.access, url=f"rediss://127.0.0.1:{port}/0")))
+    store = Store(connection.connect(replace(tls.access, url=f"rediss://127.0.0.1:{port}/0")))
     with pytest.raises(StoreUnavailableError, match="Redis and we do not agree on TLS"):
         await store.promote()
     server.close()
@@ -275,17 +275,17 @@ async def test_the_charts_redis_takes_any_password(tmp_path: Path) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     with redis_server(port, tmp_path, "--port", str(port), *arguments):
-        store = Store(redis_door.connect(RedisAccess(url, password=PASSWORD)))
+        store = Store(connection.connect(RedisAccess(url, password=PASSWORD)))
         assert (await store.promote()).count == 0
         await store.close()
 
-        sessions = redis_door.connect(RedisAccess(url, username="sessions", password=secrets["SESSIONS_PASSWORD"]))
+        sessions = connection.connect(RedisAccess(url, username="sessions", password=secrets["SESSIONS_PASSWORD"]))
         await sessions.set("__Host-bgjobs-1", "a session")
         with pytest.raises(StoreError, match="permission"):
             await Store(sessions).job("a" * 8)
         await sessions.aclose()
 
-        stranger = Store(redis_door.connect(RedisAccess(url)))
+        stranger = Store(connection.connect(RedisAccess(url)))
         with pytest.raises(StoreUnavailableError, match=r"^Redis wants a password: set BGJOBS_REDIS_PASSWORD$"):
             await stranger.promote()
         await stranger.close()

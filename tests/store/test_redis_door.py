@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import exceptions as rex
 
-from bgjobs_core import keys, redis_door
-from bgjobs_core.redis_door import VERBS, StoreError, StoreFullError, StoreUnavailableError, translate
-from bgjobs_core.wake import Doorbell
+from bgjobs_core.redis.errors import StoreError, StoreFullError, StoreUnavailableError, translate
+from bgjobs_core.store import keys
+from bgjobs_core.store.doorbell import Doorbell
+from bgjobs_core.store.scripts import VERBS, Scripts
 from tests.store.builders import a_job
 from tests.store.servers import REAL
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore
 
 ERRORS: dict[str, tuple[Exception, type[StoreError]]] = {
@@ -78,7 +79,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "report": ["leading", "pod", 1000, "", "version", "1"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)
-    scripts = redis_door.Scripts(client)
+    scripts = Scripts(client)
 
     for verb, arguments in calls.items():
         assert await scripts.run(verb, *arguments)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core import keys
-from bgjobs_core.doubts import Doubt
-from bgjobs_core.records import OperatorReport
-from bgjobs_core.store import REPORT_MS
+from bgjobs_core.health.findings import Doubt
+from bgjobs_core.health.operator_report import OperatorReport
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import REPORT_MS
 from tests.store.life import EPOCH
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore
 
 SAID = OperatorReport("0.1.0", "op-1", 1_795_000_000_000, (Doubt("operator_fails", "é {}", "do this"),))

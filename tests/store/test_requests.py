@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core import keys
+from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job
 from tests.store.life import EPOCH, KUBE, POD, Life
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from bgjobs_core import keys
+from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job
 from tests.store.life import KUBE, Life
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
 
 STAYS = {

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.records import MAX_DISRUPTIONS
-from bgjobs_core.store import Reply, Started
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Reply, Started
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, POD, POD_NAME, Life
 
 if TYPE_CHECKING:
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore
 
 GATE = {

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.store import Reply
+from bgjobs_core.store import keys
+from bgjobs_core.store.store import Reply
 from tests.store.builders import QUEUE_KEY, a_job
 from tests.store.life import DELAY_SECONDS, EPOCH, KUBE, POD, Life
 
 if TYPE_CHECKING:
-    from bgjobs_core.store import Verdict
+    from bgjobs_core.store.store import Verdict
     from tests.store.checked_store import CheckedStore, Clock
 
 

@@ -5,17 +5,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
-from bgjobs_api import access, listing
-from bgjobs_api.callers import Caller, DepsDep, identify
-from bgjobs_api.ids import is_stored_id
-from bgjobs_api.pages import assets, errors, facets, filters, job_routes, reading, rendering, rows, sign_in, words
-from bgjobs_api.pages.filters import JobsQuery, NamespacesQuery
-from bgjobs_api.problems import invalid
+from bgjobs_api.http.callers import Caller, DepsDep, identify
+from bgjobs_api.http.problems import invalid
+from bgjobs_api.identity import access
+from bgjobs_api.pages.job import routes
+from bgjobs_api.pages.jobs import facets, filters, rows
+from bgjobs_api.pages.jobs.filters import JobsQuery, NamespacesQuery
+from bgjobs_api.pages.shared import assets, errors, reading, rendering, sign_in, words
+from bgjobs_core.actions import listing
+from bgjobs_core.jobs.ids import is_stored_id
 
 PAGE_ROWS = 25
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(identify)])
-router.include_router(job_routes.router)
+router.include_router(routes.router)
 open_router = APIRouter(include_in_schema=False)
 
 

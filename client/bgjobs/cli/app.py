@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from bgjobs.cli import exits
+from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
 from bgjobs.cli.commands import following, jobs, run, server
 from bgjobs.cli.session import World
-from bgjobs.cli.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.text import clean
+from bgjobs.cli.showing.text import clean
 from bgjobs.errors import BgjobsError
 
 GROUP: Final = "bgjobs.commands"

@@ -13,15 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from bgjobs import local_server
-from bgjobs.cli import discovery
 from bgjobs.cli.exits import NoServerError, NoTokenError
-from bgjobs.cli.kubectl import Kubectl, KubectlError, Service, find_kubectl
-from bgjobs.cli.text import clean
+from bgjobs.cli.reaching import discovery
+from bgjobs.cli.reaching.kubectl import Kubectl, KubectlError, Service, find_kubectl
+from bgjobs.cli.showing.text import clean
+from bgjobs.connection import local_server
+from bgjobs.connection.server import parse_url
+from bgjobs.connection.settings import ENV_TOKEN, find_token
 from bgjobs.errors import ConfigurationError
 from bgjobs.protocol import ENV_TOKEN_FILE, ENV_URL
-from bgjobs.server import parse_url
-from bgjobs.settings import ENV_TOKEN, find_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from bgjobs.client import JobClient
+    from bgjobs.client.job_client import JobClient
 
 # Somebody looks at the terminal: a server that is away is told at once, unless it was there and is waited for.
 _RETRY_SECONDS: Final = 3.0
@@ -197,7 +197,7 @@ class Session:
             timeout_seconds: of one request.
             retry_seconds: in place of what `patient` means.
         """
-        from bgjobs.client import JobClient  # noqa: PLC0415 - `--help` does not pay for HTTP and models
+        from bgjobs.client.job_client import JobClient  # noqa: PLC0415 - `--help` does not pay for HTTP and models
 
         wanted = _PATIENT_SECONDS if patient else _RETRY_SECONDS
         connection = self.connection
@@ -214,7 +214,7 @@ class Session:
         return client
 
     def _by_kubectl(self, choice: discovery.ByKubectl) -> Connection:
-        from bgjobs.cli.cluster import ClusterTransport  # noqa: PLC0415 - as in `client`
+        from bgjobs.cli.reaching.cluster import ClusterTransport  # noqa: PLC0415 - as in `client`
 
         if choice.note:
             self.say(f"bgjobs: {choice.note}")

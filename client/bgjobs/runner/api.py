@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from bgjobs.connection.server import TokenFile, parse_url
 from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import PROTOCOL, PROTOCOL_HEADER
-from bgjobs.server import TokenFile, parse_url
 
 if TYPE_CHECKING:
     from bgjobs.runner.settings import Settings

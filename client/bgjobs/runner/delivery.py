@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import GO_AWAY
-from bgjobs.retry import backoff_seconds, random_jitter
 from bgjobs.runner.mirror import say
 
 if TYPE_CHECKING:

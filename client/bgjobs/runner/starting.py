@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import DONE, EXIT_REFUSED, EXIT_SUCCESS, EXIT_WAIT, GO_AWAY, RUN, WAIT
-from bgjobs.retry import backoff_seconds, random_jitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.async_handle import AsyncJobHandle
-from bgjobs.endpoints import LogPart
+from bgjobs.client.async_job_handle import AsyncJobHandle
+from bgjobs.client.endpoints import LogPart
+from bgjobs.client.job_handle import JobHandle
 from bgjobs.errors import ConflictError, NotFoundError
-from bgjobs.handle import JobHandle
 from bgjobs.wire import TERMINAL, WAITING
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs import helper, strict_json
-from bgjobs.request import dotted_class
+from bgjobs import strict_json
+from bgjobs.client import helper
+from bgjobs.client.request import dotted_class
 from bgjobs.testing.memory import Memory
 
 if TYPE_CHECKING:

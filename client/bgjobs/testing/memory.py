@@ -8,7 +8,7 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from bgjobs import polling
+from bgjobs.client import polling
 from bgjobs.errors import ConflictError, NotFoundError
 from bgjobs.ids import new_job_id
 from bgjobs.testing.handles import async_handle_on, handle_on
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import datetime
 
-    from bgjobs.async_handle import AsyncJobHandle
-    from bgjobs.handle import JobHandle
+    from bgjobs.client.async_job_handle import AsyncJobHandle
+    from bgjobs.client.job_handle import JobHandle
     from bgjobs.wire import EnqueueRequest
 
 # A job that enqueues itself would go on until Python gives up, with a message that helps nobody.

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from bgjobs import context
-from bgjobs.request import build_request
+from bgjobs.client.request import build_request
 from bgjobs.runner.outcome import ERROR
 from bgjobs.runner.verdict import Verdict
 from bgjobs.testing.in_place import InPlaceJob

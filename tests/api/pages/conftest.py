@@ -9,7 +9,7 @@ import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs_api.app import Deps, create_app
-from bgjobs_core.store import Store
+from bgjobs_core.store.store import Store
 from tests.api.pages.site import Site
 from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState, World
 

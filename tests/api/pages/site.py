@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from bgjobs_core import keys
+from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
     import httpx2

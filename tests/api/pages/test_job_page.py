@@ -10,7 +10,7 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.wire import Phase, State
-from bgjobs_api.pages.rendering import CSP
+from bgjobs_api.pages.shared.rendering import CSP
 from tests.api.pages.site import Document
 from tests.api.world import EPOCH, KUBE_UID, chunk, lines
 

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs_api.pages import words
-from bgjobs_core import keys
+from bgjobs_api.pages.shared import words
+from bgjobs_core.store import keys
 from tests.api.pages.site import Document
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ async def test_no_match_names_the_filters_and_offers_to_drop_each(site: Site) ->
 async def test_a_filter_without_index_that_finds_nothing_yet_can_look_further(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bgjobs_api.listing.MAX_ROWS", 2)
+    monkeypatch.setattr("bgjobs_core.actions.listing.MAX_ROWS", 2)
     await site.world.enqueued(**{"class": "shop.jobs.Old"})
     for _ in range(3):
         await site.world.enqueued()

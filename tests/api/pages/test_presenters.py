@@ -6,7 +6,8 @@ import zlib
 
 import pytest
 
-from bgjobs_api.pages import assets, json_text, log_view, words
+from bgjobs_api.pages.job import log_view
+from bgjobs_api.pages.shared import assets, json_text, words
 from tests.api.world import lines
 
 NOW = 1_795_000_000_000

@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from bgjobs.ids import new_job_id
 from bgjobs_api import pages
 from bgjobs_api.app import PUBLIC_PATHS, openapi_text
-from bgjobs_api.callers import identify
-from bgjobs_api.pages import rendering
+from bgjobs_api.http.callers import identify
+from bgjobs_api.pages.shared import rendering
 from tests.api.pages.site import FORM
 from tests.api.test_routes import dependencies
 from tests.api.world import chunk, lines

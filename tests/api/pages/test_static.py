@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs_api import pages
-from bgjobs_api.pages import assets, states
+from bgjobs_api.pages.shared import assets, states
 
 if TYPE_CHECKING:
     from tests.api.pages.site import Site

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs_core.resources import PodSettings
-from bgjobs_operator.kubejob import manifest
+from bgjobs_core.resources.models import PodSettings
+from bgjobs_operator.cluster.kubejob import manifest
 from tests.unit.chart.objects import OIDC, TRIAL, at, merged
 from tests.unit.operator.builders import NAMESPACE, a_queue_record, a_record
 

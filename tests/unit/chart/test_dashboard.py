@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.cli import kubectl
+from bgjobs.cli.reaching import kubectl
 from bgjobs_api.settings import ApiSettings
 from tests.unit.chart.objects import OIDC, TRIAL, at, container, env, identity, merged, pick, pod, secret
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 import yaml
 
-from bgjobs_api.access import Action, review
-from bgjobs_api.identity import Identity
-from bgjobs_core import permissions
-from bgjobs_core.crd import definitions
-from bgjobs_operator.kube_launcher import KubeLauncher
-from bgjobs_operator.lease import Lease
+from bgjobs_api.identity.access import Action, review
+from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_core.kube import permissions
+from bgjobs_core.resources.crd import definitions
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher
+from bgjobs_operator.cluster.lease import Lease
 from tests.fundamentals.source_tree import ROOT
 from tests.unit.chart.api_models import api, complaints, minors, misfits
 from tests.unit.chart.combinations import COMBINATIONS, kube_jobs
@@ -104,7 +104,7 @@ def texts(node: ast.AST) -> Iterator[str]:
 def addresses() -> set[str]:
     """Of Kubernetes, as they stand in our sources; those of our own API are not."""
     sources = [path for folder in ("core", "operator") for path in (ROOT / folder).rglob("*.py")]
-    sources += [ROOT / f"api/bgjobs_api/{name}.py" for name in ("access", "identity")]
+    sources += [ROOT / f"api/bgjobs_api/{name}.py" for name in ("identity/access", "identity/service_accounts")]
     beginnings = ("/api/", "/apis/", "/version", "/openid/", "/.well-known/")
     return {text for path in sources for text in texts(ast.parse(path.read_text())) if text.startswith(beginnings)}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_operator.kubejob import LABEL_JOB
+from bgjobs_operator.cluster.kubejob import LABEL_JOB
 from tests.unit.chart.objects import OIDC, TRIAL, WORKLOADS, at, identity, merged, pick
 
 if TYPE_CHECKING:

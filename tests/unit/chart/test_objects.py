@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from bgjobs_core.crd import definitions
-from bgjobs_core.resources import PriorityClasses, QueueSpec
+from bgjobs_core.resources.crd import definitions
+from bgjobs_core.resources.models import PriorityClasses, QueueSpec
 from tests.unit.chart.objects import (
     OIDC,
     TRIAL,

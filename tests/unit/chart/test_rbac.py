@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_api import lookout
-from bgjobs_operator.permissions import LEADER, needed
+from bgjobs_api.health import surroundings
+from bgjobs_operator.health.permissions import LEADER, needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bgjobs_core.permissions import Permission
+    from bgjobs_core.kube.permissions import Permission
 
     Render = Callable[..., list[dict[str, Any]]]
 
@@ -186,7 +186,7 @@ def test_what_operator_and_api_ask_for_is_what_the_chart_gives(render: Render) -
     for role in ("", LEADER):
         mine = [one for one in permissions if one.role == role]
         assert asked_for(mine) == table(found[f"Role/bgjobs-operator{role}"])
-    assert asked_for(lookout.NEEDED) == table(found["ClusterRole/bgjobs-api"])
+    assert asked_for(surroundings.NEEDED) == table(found["ClusterRole/bgjobs-api"])
 
 
 def test_a_binding_is_called_as_its_role_as_the_advice_has_it(render: Render) -> None:

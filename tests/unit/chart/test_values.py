@@ -10,7 +10,7 @@ import pytest
 import yaml
 from helm_python import HelmRenderError, HelmValuesError
 
-from bgjobs_api.id_tokens import prefix_objection
+from bgjobs_api.identity.id_tokens import prefix_objection
 from tests.unit.chart.objects import OIDC, TRIAL, at, merged
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import pytest
 import typer
 
 from bgjobs.cli import __main__ as start
-from bgjobs.cli import app, text
+from bgjobs.cli import app
 from bgjobs.cli.exits import MEANINGS
+from bgjobs.cli.showing import text
 from tests.unit.cli.fake_kubectl import HttpApi
 from tests.unit.cli.fakes import JOB_ID, JOBS, OTHER_ID, job, queue
 

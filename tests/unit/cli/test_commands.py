@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import yaml
 
-from bgjobs.cli import shown
+from bgjobs.cli.showing import printing
 from bgjobs.wire import Job
 from tests.unit.cli.fakes import JOB_ID, JOBS, OTHER_ID, URL, job, log_part, problem, queue
 
@@ -456,9 +456,9 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
     ids=["failed", "retrying", "running again", "waiting", "lost"],
 )
 def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any], words: str) -> None:
-    assert shown.why(Job.model_validate(job(**changes))) == words
+    assert printing.why(Job.model_validate(job(**changes))) == words
 
 
 def test_disruptions_make_more_attempts_than_retries_allow() -> None:
-    assert shown.attempts_label(Job.model_validate(job(attempt=2, max_retries=3))) == "2/4"
-    assert shown.attempts_label(Job.model_validate(job(attempt=5, max_retries=0))) == "5"
+    assert printing.attempts_label(Job.model_validate(job(attempt=2, max_retries=3))) == "2/4"
+    assert printing.attempts_label(Job.model_validate(job(attempt=5, max_retries=0))) == "5"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs import local_server
-from bgjobs.cli.discovery import ByFile, ByKubectl, ByUrl, Choice, Facts, decide
 from bgjobs.cli.exits import NoServerError, UsageError
-from bgjobs.local_server import LocalServer
+from bgjobs.cli.reaching.discovery import ByFile, ByKubectl, ByUrl, Choice, Facts, decide
+from bgjobs.connection import local_server
+from bgjobs.connection.local_server import LocalServer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from bgjobs.cli import doctor
-from bgjobs.cli.doctor import Answer, Facts, Level
-from bgjobs.cli.doctor_pods import Pods, Trouble
+from bgjobs.cli.doctor import checks
+from bgjobs.cli.doctor.checks import Answer, Facts, Level
+from bgjobs.cli.doctor.pods import Pods, Trouble
 from bgjobs.wire import QueueView
-from bgjobs_api import access
-from bgjobs_api.identity import Identity
-from bgjobs_core.doubts import Code
+from bgjobs_api.identity import access
+from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_core.health.findings import Code
 from tests.unit.cli.fakes import queue
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
@@ -77,35 +77,35 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
 @pytest.mark.parametrize(
     ("check", "facts", "found"),
     [
-        (doctor.check_server, Facts(server="http://a (by --url)"), [(OK, "server: http://a (by --url)", "")]),
-        (doctor.check_server, Facts(no_server="no server: do this"), [(FAIL, "server: none", "no server: do this")]),
-        (doctor.check_pods, Facts(), []),
-        (doctor.check_pods, Facts(pods=Pods({"redis": 1, "api": 2}, ())), [(OK, "are ready: api 2, redis 1", "")]),
+        (checks.check_server, Facts(server="http://a (by --url)"), [(OK, "server: http://a (by --url)", "")]),
+        (checks.check_server, Facts(no_server="no server: do this"), [(FAIL, "server: none", "no server: do this")]),
+        (checks.check_pods, Facts(), []),
+        (checks.check_pods, Facts(pods=Pods({"redis": 1, "api": 2}, ())), [(OK, "are ready: api 2, redis 1", "")]),
         (
-            doctor.check_pods,
+            checks.check_pods,
             Facts(pods=Pods({}, (Trouble(True, "down", "kubectl a"), Trouble(False, "one of two", "kubectl b")))),
             [(FAIL, "down", "kubectl a"), (WARN, "one of two", "kubectl b")],
         ),
-        (doctor.check_health, Facts(), []),
-        (doctor.check_health, Facts(health=Answer(200)), [(OK, "it answers", "")]),
-        (doctor.check_health, Facts(health=Answer(None, problem="refused")), [(FAIL, "refused", "is the URL right")]),
-        (doctor.check_health, Facts(health=Answer(502)), [(FAIL, "/healthz answers 502", "a proxy")]),
-        (doctor.check_version, Facts(), []),
-        (doctor.check_version, Facts(ready=Answer(404, "not here"), version="1.2.3"), []),
-        (doctor.check_version, ready(own=""), []),
-        (doctor.check_version, ready(), [(OK, "it is version 1.2.3, as this command", "")]),
-        (doctor.check_version, ready(version="1.2.9"), [(OK, "1.2.9, which goes with 1.2.3 of this command", "")]),
+        (checks.check_health, Facts(), []),
+        (checks.check_health, Facts(health=Answer(200)), [(OK, "it answers", "")]),
+        (checks.check_health, Facts(health=Answer(None, problem="refused")), [(FAIL, "refused", "is the URL right")]),
+        (checks.check_health, Facts(health=Answer(502)), [(FAIL, "/healthz answers 502", "a proxy")]),
+        (checks.check_version, Facts(), []),
+        (checks.check_version, Facts(ready=Answer(404, "not here"), version="1.2.3"), []),
+        (checks.check_version, ready(own=""), []),
+        (checks.check_version, ready(), [(OK, "it is version 1.2.3, as this command", "")]),
+        (checks.check_version, ready(version="1.2.9"), [(OK, "1.2.9, which goes with 1.2.3 of this command", "")]),
         (
-            doctor.check_version,
+            checks.check_version,
             ready(version="1.10.0"),
             [(WARN, "1.10.0, newer", "install the command of version 1.10.0")],
         ),
-        (doctor.check_version, ready(version="1.1.9"), [(WARN, "1.1.9, older", "an administrator upgrades")]),
-        (doctor.check_version, ready(version=""), [(WARN, "unknown, older", "an administrator upgrades")]),
-        (doctor.check_ready, Facts(), []),
-        (doctor.check_ready, ready(), [(OK, "it is ready", "")]),
+        (checks.check_version, ready(version="1.1.9"), [(WARN, "1.1.9, older", "an administrator upgrades")]),
+        (checks.check_version, ready(version=""), [(WARN, "unknown, older", "an administrator upgrades")]),
+        (checks.check_ready, Facts(), []),
+        (checks.check_ready, ready(), [(OK, "it is ready", "")]),
         (
-            doctor.check_ready,
+            checks.check_ready,
             ready(warning("redis_evicts"), warning("redis_clock", 14), warning("of_tomorrow", 15)),
             [
                 (OK, "it is ready", ""),
@@ -115,48 +115,48 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
             ],
         ),
         (
-            doctor.check_ready,
+            checks.check_ready,
             ready("Redis has appendonly off"),
             [(OK, "it is ready", ""), (WARN, "Redis has appendonly off", "Redis' settings")],
         ),
         (
-            doctor.check_ready,
+            checks.check_ready,
             Facts(ready=Answer(503, {"problems": {"redis": "no answer"}, "warnings": [warning("operator_waits")]})),
             [
                 (FAIL, "it is not ready: redis: no answer", "pods of Redis and the API"),
                 (FAIL, "of operator_waits", "mend operator_waits"),
             ],
         ),
-        (doctor.check_ready, Facts(ready=Answer(404, "not here")), [(FAIL, "it is not ready: not here", "")]),
-        (doctor.check_clock, Facts(), []),
-        (doctor.check_clock, Facts(skew_seconds=-30), [(OK, "the clocks agree", "")]),
+        (checks.check_ready, Facts(ready=Answer(404, "not here")), [(FAIL, "it is not ready: not here", "")]),
+        (checks.check_clock, Facts(), []),
+        (checks.check_clock, Facts(skew_seconds=-30), [(OK, "the clocks agree", "")]),
         (
-            doctor.check_clock,
+            checks.check_clock,
             Facts(skew_seconds=31),
             [(WARN, "the server's clock is 31 s ahead of this", "NTP on which")],
         ),
         (
-            doctor.check_clock,
+            checks.check_clock,
             Facts(skew_seconds=-95),
             [(WARN, "95 s behind this machine's", "timedatectl set-ntp true")],
         ),
-        (doctor.check_clock, ready(skew_seconds=-95), [(WARN, "this machine's clock is 95 s ahead of", "NTP here")]),
-        (doctor.check_clock, ready(skew_seconds=95), [(WARN, "this machine's clock is 95 s behind the", "NTP here")]),
+        (checks.check_clock, ready(skew_seconds=-95), [(WARN, "this machine's clock is 95 s ahead of", "NTP here")]),
+        (checks.check_clock, ready(skew_seconds=95), [(WARN, "this machine's clock is 95 s behind the", "NTP here")]),
         (
-            doctor.check_clock,
+            checks.check_clock,
             ready(warning("kubernetes_clock"), skew_seconds=95),
             [(WARN, "the server's clock is 95 s ahead of", "NTP on whichever")],
         ),
-        (doctor.check_token, Facts(), []),
-        (doctor.check_token, Facts(listing=LISTED), []),
+        (checks.check_token, Facts(), []),
+        (checks.check_token, Facts(listing=LISTED), []),
         (
-            doctor.check_token,
+            checks.check_token,
             Facts(listing=Answer(401, {"detail": "it has expired"})),
             [(FAIL, "the token is not accepted: it has expired", "audience bgjobs")],
         ),
-        (doctor.check_token, Facts(no_token="no ServiceAccount"), [(FAIL, "no token", "no ServiceAccount")]),
+        (checks.check_token, Facts(no_token="no ServiceAccount"), [(FAIL, "no token", "no ServiceAccount")]),
         (
-            doctor.check_token,
+            checks.check_token,
             Facts(no_token=NO_TOKEN),
             [
                 (
@@ -168,52 +168,52 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
                 )
             ],
         ),
-        (doctor.check_rights, Facts(), []),
+        (checks.check_rights, Facts(), []),
         (
-            doctor.check_rights,
+            checks.check_rights,
             rights(WEB),
             [(OK, "the caller is known, and may list jobs and ask for them in shop", "")],
         ),
         (
-            doctor.check_rights,
+            checks.check_rights,
             rights(WEB, access.LIST, access.ENQUEUE, access.LIST_QUEUES),
             [(FAIL, f"{WEB.user} may not list jobs, ask for jobs, list queues in shop", SUBMITTER)],
         ),
-        (doctor.check_rights, rights(WEB, access.ENQUEUE), [(FAIL, f"{WEB.user} may not ask for jobs in", SUBMITTER)]),
-        (doctor.check_rights, rights(ADA, access.LIST), [(FAIL, "oidc:Ada L may not list jobs in shop", VIEWER)]),
+        (checks.check_rights, rights(WEB, access.ENQUEUE), [(FAIL, f"{WEB.user} may not ask for jobs in", SUBMITTER)]),
+        (checks.check_rights, rights(ADA, access.LIST), [(FAIL, "oidc:Ada L may not list jobs in shop", VIEWER)]),
         (
-            doctor.check_rights,
+            checks.check_rights,
             Facts(
                 listing=Answer(403, {"detail": access.refusal_everywhere(ADA, access.LIST, ("shop",), "bgjobs")}),
                 creating=NO_SUCH_QUEUE,
             ),
             [(FAIL, "oidc:Ada L may not list jobs", VIEWER)],
         ),
-        (doctor.check_rights, Facts(listing=Answer(403, "nginx")), [(FAIL, "the caller may not list jobs", "nginx")]),
-        (doctor.check_rights, Facts(listing=Answer(401, "x"), creating=None), []),
+        (checks.check_rights, Facts(listing=Answer(403, "nginx")), [(FAIL, "the caller may not list jobs", "nginx")]),
+        (checks.check_rights, Facts(listing=Answer(401, "x"), creating=None), []),
         (
-            doctor.check_rights,
+            checks.check_rights,
             Facts(listing=Answer(503, {"detail": "no Redis"}), creating=NO_SUCH_QUEUE),
             [(FAIL, "cannot be listed: no Redis", "lines above")],
         ),
         (
-            doctor.check_rights,
+            checks.check_rights,
             Facts(
                 listing=LISTED, queue_listing=LISTED, creating=Answer(422, {"code": "invalid", "detail": "namespace"})
             ),
             [(WARN, "is unknown: namespace", "bgjobs run")],
         ),
-        (doctor.check_queues, Facts(), []),
-        (doctor.check_queues, Facts(queue_listing=Answer(403, {"detail": "no"})), []),
-        (doctor.check_queues, queues(), [(FAIL, "namespace shop has no queue", "jobNamespaces")]),
-        (doctor.check_queues, queues(view()), [(OK, "queue shop/default runs shop.jobs.*", "")]),
+        (checks.check_queues, Facts(), []),
+        (checks.check_queues, Facts(queue_listing=Answer(403, {"detail": "no"})), []),
+        (checks.check_queues, queues(), [(FAIL, "namespace shop has no queue", "jobNamespaces")]),
+        (checks.check_queues, queues(view()), [(OK, "queue shop/default runs shop.jobs.*", "")]),
         (
-            doctor.check_queues,
+            checks.check_queues,
             queues(QueueView(namespace="shop", name="old", paused=False, max_concurrent=1, owned=0, queued=0)),
             [(OK, "queue shop/old runs jobs", "")],
         ),
         (
-            doctor.check_queues,
+            checks.check_queues,
             queues(view(paused=True), view(name="b", approved_classes=[]), view(name="c", image=None)),
             [
                 (
@@ -230,12 +230,12 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
             ],
         ),
         (
-            doctor.check_queues,
+            checks.check_queues,
             queues(view(name="c", image=None), view(namespace="mail", image="mail:1")),
             [(WARN, "queue shop/c has no image", '"image":"IMAGE:TAG"'), (OK, "queue mail/default runs", "")],
         ),
         (
-            doctor.check_queues,
+            checks.check_queues,
             queues(view(), view(name="new", image=None, approved_classes=[])),
             [
                 (OK, "queue shop/default runs", ""),
@@ -248,22 +248,22 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
             ],
         ),
         (
-            doctor.check_queues,
+            checks.check_queues,
             queues(view(name="new", image=None, approved_classes=[])),
             [(WARN, "shop/new has no image and", '"image":"IMAGE:TAG","approvedClasses":["PACKAGE.*"]')],
         ),
-        (doctor.check_progress, queues(view(owned=1, queued=5), view(owned=0, queued=0)), []),
-        (doctor.check_progress, queues(view(owned=0, queued=5, paused=True)), []),
+        (checks.check_progress, queues(view(owned=1, queued=5), view(owned=0, queued=0)), []),
+        (checks.check_progress, queues(view(owned=0, queued=5, paused=True)), []),
         (
-            doctor.check_progress,
+            checks.check_progress,
             queues(view(owned=0, queued=5)),
             [(WARN, "queue shop/default: 5 wait and nothing runs", "the operator's log")],
         ),
-        (doctor.check_progress, ready(warning("operator_silent"), queues=(view(owned=0, queued=5),)), []),
-        (doctor.check_starts, Facts(), []),
-        (doctor.check_starts, launched(("1", "running", "", "a"), ("2", "pending", None, "a")), []),
+        (checks.check_progress, ready(warning("operator_silent"), queues=(view(owned=0, queued=5),)), []),
+        (checks.check_starts, Facts(), []),
+        (checks.check_starts, launched(("1", "running", "", "a"), ("2", "pending", None, "a")), []),
         (
-            doctor.check_starts,
+            checks.check_starts,
             launched(
                 ("1", "pending", "ErrImagePull: no such image", "a"),
                 ("2", "pending", "ErrImagePull: no such image", "a"),
@@ -292,14 +292,14 @@ def test_a_check(check: Any, facts: Facts, found: list[tuple[Level, str, str]]) 
 
 
 def test_every_fatal_code_is_one_of_the_servers() -> None:
-    assert set(Code) >= doctor.FATAL
+    assert set(Code) >= checks.FATAL
 
 
 def test_all_checks_are_made() -> None:
-    named = {name for name in dir(doctor) if name.startswith("check_")}
+    named = {name for name in dir(checks) if name.startswith("check_")}
 
-    assert {check.__name__ for check in doctor.CHECKS} == named
-    assert doctor.findings(Facts(server="x", health=Answer(200), skew_seconds=0)) == [
+    assert {check.__name__ for check in checks.CHECKS} == named
+    assert checks.findings(Facts(server="x", health=Answer(200), skew_seconds=0)) == [
         (OK, "server: x", "", ""),
         (OK, "it answers", "", ""),
         (OK, "the clocks agree", "", ""),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bgjobs.cli.doctor_pods import Trouble, read
+from bgjobs.cli.doctor.pods import Trouble, read
 
 
 def labels(component: str) -> dict[str, str]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from bgjobs.cli.cluster import TOKEN_MAX_AGE_SECONDS, ClusterTransport
-from bgjobs.cli.kubectl import Kubectl, KubectlError, KubectlForbiddenError, Service, find_kubectl
+from bgjobs.cli.reaching.cluster import TOKEN_MAX_AGE_SECONDS, ClusterTransport
+from bgjobs.cli.reaching.kubectl import Kubectl, KubectlError, KubectlForbiddenError, Service, find_kubectl
 from tests.unit.cli.fake_kubectl import FakeKubectl, HttpApi
 from tests.unit.cli.fakes import JOB_ID, URL, job
 

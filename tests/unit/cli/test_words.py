@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.cli import durations, job_ids
+from bgjobs.cli.arguments import job_ids
+from bgjobs.cli.arguments.parameters import Call, call, parameters, priority
 from bgjobs.cli.exits import NoJobError, UsageError
-from bgjobs.cli.parameters import Call, call, parameters, priority
+from bgjobs.cli.showing import durations
 from bgjobs.wire import Job
 from tests.unit.cli.fakes import JOB_ID, OTHER_ID, job
 

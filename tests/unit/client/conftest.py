@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from bgjobs import AsyncJobClient, JobClient
-from bgjobs.handle import JobHandle
+from bgjobs.client.job_handle import JobHandle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

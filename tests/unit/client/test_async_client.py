@@ -24,10 +24,10 @@ from bgjobs import (
     JobFailedError,
     JobHandle,
     UnreachableError,
-    async_helper,
     run_background_job,
     run_background_job_async,
 )
+from bgjobs.client import async_helper
 
 from .api import Api
 from .conftest import JOB_ID, URL, job, problem

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import bgjobs
-from bgjobs import InvalidJobError, helper, run_background_job
+from bgjobs import InvalidJobError, run_background_job
+from bgjobs.client import helper
 
 from .api import Api
 

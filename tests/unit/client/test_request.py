@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs import InvalidJobError
+from bgjobs.client.request import build_request
 from bgjobs.ids import is_job_id
-from bgjobs.request import build_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

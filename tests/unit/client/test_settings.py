@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs import ConfigurationError, JobClient
-from bgjobs.retry import backoff_seconds, random_jitter, retry_after_seconds
-from bgjobs.server import TokenFile, parse_url
-from bgjobs.settings import find_server, find_token
+from bgjobs.connection.retry import backoff_seconds, random_jitter, retry_after_seconds
+from bgjobs.connection.server import TokenFile, parse_url
+from bgjobs.connection.settings import find_server, find_token
 
 if TYPE_CHECKING:
     from pathlib import Path

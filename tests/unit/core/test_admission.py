@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from bgjobs_core.admission import Refused, Wanted, approved, decide, image_allowed
-from bgjobs_core.records import NewJob
-from bgjobs_core.resources import QueueSpec, Retention
+from bgjobs_core.jobs.admission import Refused, Wanted, approved, decide, image_allowed
+from bgjobs_core.jobs.record import NewJob
+from bgjobs_core.resources.models import QueueSpec, Retention
 
 QUEUE: Final = QueueSpec(
     approved_classes=["shop.jobs.*", "shop.mail.Digest"],

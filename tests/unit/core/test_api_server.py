@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bgjobs_core.kube import MINIMUM_VERSION, ApiServer, api_server
+from bgjobs_core.kube.objects import MINIMUM_VERSION, ApiServer, api_server
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from bgjobs.ids import is_job_id, new_job_id
-from bgjobs_core.job_ids import request_job_id
+from bgjobs_core.jobs.ids import request_job_id
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:

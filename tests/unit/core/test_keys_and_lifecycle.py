@@ -9,8 +9,9 @@ import pytest
 from lupa.lua51 import LuaRuntime  # the one of fakeredis: two Luas in one process crash it
 
 from bgjobs.wire import OWNED, TERMINAL, WAITING, Phase, State
-from bgjobs_core import keys, lifecycle
-from bgjobs_core.lifecycle import NEW, STATES, TRANSITIONS, allowed
+from bgjobs_core.jobs import lifecycle
+from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS, allowed
+from bgjobs_core.store import keys
 
 
 # ----------------------------------------------------------------------------------- keys

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgjobs.protocol import MAX_CHUNK_BYTES
-from bgjobs_core.logs import BadChunkError, Gap, Line, read, text, unpack
+from bgjobs_core.jobs.logs import BadChunkError, Gap, Line, read, text, unpack
 
 
 def _chunk(offset: int, records: bytes) -> bytes:

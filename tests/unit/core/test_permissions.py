@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core.doubts import Code, Doubt, dumps, loads
-from bgjobs_core.permissions import Permission, ask_missing, ask_who_we_are, doubts, review
+from bgjobs_core.health.findings import Code, Doubt, dumps, loads
+from bgjobs_core.kube.permissions import Permission, ask_missing, ask_who_we_are, doubts, review
 
 if TYPE_CHECKING:
-    from bgjobs_core.kube import Object
+    from bgjobs_core.kube.objects import Object
 
 ACCOUNT = "system:serviceaccount:ops:jobs-operator"
 CREATE = Permission("create", "batch", "jobs", "shop")

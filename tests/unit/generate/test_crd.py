@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from bgjobs_core.crd import DEFINITIONS, definitions, structural
-from bgjobs_core.resources import QueueSpec, RequestSpec
+from bgjobs_core.resources.crd import DEFINITIONS, definitions, structural
+from bgjobs_core.resources.models import QueueSpec, RequestSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

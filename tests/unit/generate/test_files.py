@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bgjobs_core.keys import KEYS
-from bgjobs_core.lifecycle import STATES, TRANSITIONS
+from bgjobs_core.jobs.lifecycle import STATES, TRANSITIONS
+from bgjobs_core.store.keys import KEYS
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("values.yaml", "values.schema.json")

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from bgjobs_local.controller import FAST, KUBERNETES, UNKNOWN, Do, KubeJob, Pod, plan, recovered, with_pod
-from bgjobs_operator import outcomes
+from bgjobs_local.launcher.controller import FAST, KUBERNETES, UNKNOWN, Do, KubeJob, Pod, plan, recovered, with_pod
+from bgjobs_operator.loops import outcomes
 
 NOW = 1000.0
 

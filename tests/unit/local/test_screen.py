@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from bgjobs_local.screen import Screen
+from bgjobs_local.terminal.screen import Screen
 
 
 def read_all(fd: int, into: list[bytes]) -> threading.Thread:

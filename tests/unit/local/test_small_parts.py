@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from bgjobs_core.resources import QUEUES, REQUESTS, QueueSpec
+from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
 from bgjobs_local import dev
 from bgjobs_local.data_folder import DataFolder
 from bgjobs_local.errors import InUseError, ManifestError, PortTakenError, RedisServerError
+from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_local.local_resources import LocalResources
 from bgjobs_local.project import Project
-from bgjobs_local.quantity import memory_bytes
 from bgjobs_local.redis_server import RedisServer, find_binary
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bgjobs.wire import State
-from bgjobs_core.records import JobRecord
-from bgjobs_local.controller import KubeJob
-from bgjobs_local.follow import known, news
-from bgjobs_local.terminal import LINES_A_SECOND, MAX_LINE_CHARACTERS, Terminal
+from bgjobs_core.jobs.record import JobRecord
+from bgjobs_local.launcher.controller import KubeJob
+from bgjobs_local.terminal.lines import LINES_A_SECOND, MAX_LINE_CHARACTERS, Terminal
+from bgjobs_local.terminal.telling import known, news
 
 JOB = JobRecord(
     id="01a20f3f-a664-7b60-ba3d-3e96efc89ccf", namespace="shop", queue="default", cls="shop.jobs.Invoices",

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any, Final, Self
 
 from bgjobs.wire import State
-from bgjobs_core.records import JobRecord, QueueRecord
-from bgjobs_core.resources import API_VERSION, QueueSpec
-from bgjobs_operator.launcher import KubeJobView, PodView
+from bgjobs_core.jobs.queue import QueueRecord
+from bgjobs_core.jobs.record import JobRecord
+from bgjobs_core.resources.models import API_VERSION, QueueSpec
+from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
 
 NAMESPACE: Final = "shop"
 QUEUE: Final = "default"

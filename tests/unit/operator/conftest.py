@@ -14,7 +14,7 @@ from tests.unit.operator.world import TimedStore, World
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from bgjobs_core.redis_door import Client
+    from bgjobs_core.redis.connection import Client
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from aiohttp import web
 from kubernetes.aio import client
 
-from bgjobs_core.kube_door import Kube
+from bgjobs_core.kube.door import Kube
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from bgjobs_core.kube import Object
+    from bgjobs_core.kube.objects import Object
 
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _ME: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

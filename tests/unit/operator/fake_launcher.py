@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bgjobs_operator.launcher import (
+from bgjobs_operator.interfaces.launcher import (
     Gone,
     KubeJobView,
     LauncherUnreachableError,
@@ -25,7 +25,8 @@ from bgjobs_operator.launcher import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from bgjobs_core.records import JobRecord, QueueRecord
+    from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.jobs.record import JobRecord
 
 Event = Seen | Gone | Listed
 

@@ -6,12 +6,12 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bgjobs_core.kube import KubeRefusedError, KubeUnreachableError
-from bgjobs_core.resources import QUEUES, REQUESTS
-from bgjobs_operator.resources_api import ResourcesApi
+from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
+from bgjobs_core.resources.models import QUEUES, REQUESTS
+from bgjobs_operator.interfaces.resources import ResourcesApi
 
 if TYPE_CHECKING:
-    from bgjobs_core.kube import Object
+    from bgjobs_core.kube.objects import Object
 
 
 @dataclass

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_core import job_ids
-from bgjobs_core.admission import Refused
-from bgjobs_core.redis_door import StoreFullError
-from bgjobs_core.resources import QUEUES, REQUESTS, QueueSpec
-from bgjobs_operator.admit import Poke, Pokes, parse, queue_problem, wanted
+from bgjobs_core.jobs import ids
+from bgjobs_core.jobs.admission import Refused
+from bgjobs_core.redis.errors import StoreFullError
+from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
+from bgjobs_operator.loops.admit import parse, queue_problem, wanted
+from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import QUEUE_KEY, a_queue
 from tests.unit.operator.builders import CREATED_MS, NAMESPACE, a_queue_object, a_request
 
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
 
-JOB = job_ids.request_job_id("uid-of-nightly")
+JOB = ids.request_job_id("uid-of-nightly")
 
 
 class TestPokes:

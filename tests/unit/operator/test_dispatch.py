@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_operator.dispatch import BATCH, Dispatch
-from bgjobs_operator.loop import NotLeaderError
+from bgjobs_operator.loops.dispatch import BATCH, Dispatch
+from bgjobs_operator.loops.loop import NotLeaderError
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core.doubts import Code
-from bgjobs_operator.health import Health, stuck
-from bgjobs_operator.loop import Loop
-from bgjobs_operator.permissions import LEADER, Rights, needed
+from bgjobs_core.health.findings import Code
+from bgjobs_operator.health.health import Health, stuck
+from bgjobs_operator.health.permissions import LEADER, Rights, needed
+from bgjobs_operator.loops.loop import Loop
 from tests.unit.operator.fake_cluster import ACCOUNT
 
 if TYPE_CHECKING:
-    from bgjobs_core.permissions import Permission
+    from bgjobs_core.kube.permissions import Permission
 
 LOOK = "kubectl logs -n bgjobs op-1"
 NEEDED = needed("bgjobs", "bgjobs-operator", ("shop", "mail"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bgjobs_core.kube import KubeRefusedError, KubeUnreachableError, part, parts
+from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
+from bgjobs_core.kube.objects import part, parts
 from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, status
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_operator.kube_launcher import KubeLauncher, latest_complaint, pod_view, view_of
-from bgjobs_operator.launcher import (
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher, latest_complaint, pod_view, view_of
+from bgjobs_operator.interfaces.launcher import (
     Gone,
     KubeJobView,
     LauncherUnreachableError,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bgjobs import protocol
-from bgjobs_core.resources import PodSettings
-from bgjobs_operator.kubejob import manifest
+from bgjobs_core.resources.models import PodSettings
+from bgjobs_operator.cluster.kubejob import manifest
 from tests.unit.operator.builders import JOB_ID, RecordBuilder, a_queue_record, a_record
 
 URL = "http://bgjobs-api.bgjobs"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_operator.launch import IN_FLIGHT, Plan, Step, plan
-from bgjobs_operator.launcher import Refusal
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_operator.interfaces.launcher import Refusal
+from bgjobs_operator.loops.launch import IN_FLIGHT, Plan, Step, plan
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import a_request
 from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable

@@ -10,13 +10,13 @@ import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from structlog.testing import capture_logs
 
-from bgjobs_core import job_ids
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_core.wake import Doorbell
-from bgjobs_operator.health import Health
-from bgjobs_operator.launcher import Refusal
+from bgjobs_core.jobs import ids
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.store.doorbell import Doorbell
+from bgjobs_operator.health.health import Health
+from bgjobs_operator.interfaces.launcher import Refusal
 from bgjobs_operator.leader import Leader
-from bgjobs_operator.loop import NotLeaderError
+from bgjobs_operator.loops.loop import NotLeaderError
 from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
 from tests.unit.operator.fake_launcher import Refuse, Unreachable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.unit.operator.world import World
 
-JOB = job_ids.request_job_id("uid-of-nightly")
+JOB = ids.request_job_id("uid-of-nightly")
 
 
 @pytest.fixture

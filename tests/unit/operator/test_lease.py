@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from bgjobs_core.kube import KubeUnreachableError
-from bgjobs_operator.lease import Lease, Timing
+from bgjobs_core.kube.errors import KubeUnreachableError
+from bgjobs_operator.cluster.lease import Lease, Timing
 from tests.unit.operator.fake_cluster import Answer
 from tests.unit.operator.world import until
 

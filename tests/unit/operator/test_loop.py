@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from bgjobs_core.kube import KubeUnreachableError
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_operator import loop as module
-from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.loop import Loop, NotLeaderError, each
+from bgjobs_core.kube.errors import KubeUnreachableError
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops import loop as module
+from bgjobs_operator.loops.loop import Loop, NotLeaderError, each
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class TestLoop:
             waits.append(seconds)
             return asyncio.Timeout(0)
 
-        monkeypatch.setattr("bgjobs_operator.loop.asyncio.timeout", timeout)
+        monkeypatch.setattr("bgjobs_operator.loops.loop.asyncio.timeout", timeout)
         started.append(turns := Turns(*TROUBLE * 3))
         await until(lambda: len(waits) > 9)
         assert waits[:10] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, LONG]

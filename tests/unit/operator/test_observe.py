@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.wire import State
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_operator.launcher import Gone
-from bgjobs_operator.observe import Do, plan_gone, plan_seen
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_operator.interfaces.launcher import Gone
+from bgjobs_operator.loops.observe import Do, plan_gone, plan_seen
 from tests.store.builders import QUEUE_KEY, a_job
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record, a_request
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
-    from bgjobs_core.records import JobRecord
-    from bgjobs_operator.launcher import KubeJobView
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_operator.interfaces.launcher import KubeJobView
     from tests.unit.operator.world import World
 
 THERE = a_kube_job().build()

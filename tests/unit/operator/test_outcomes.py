@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.wire import Outcome
-from bgjobs_operator.outcomes import of_kube_job, of_pod
+from bgjobs_operator.loops.outcomes import of_kube_job, of_pod
 from tests.unit.operator.builders import a_kube_job, a_pod
 
 if TYPE_CHECKING:
-    from bgjobs_operator.launcher import PodView
+    from bgjobs_operator.interfaces.launcher import PodView
 
 ABORTED = json.dumps({"outcome": "aborted", "error": {"type": "Abort", "message": "no such customer"}})
 FAILED = json.dumps({"outcome": "error", "error": {"type": "ValueError", "message": "bad"}})

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.wire import State
-from bgjobs_operator import dispatch, retire
-from bgjobs_operator.admit import due_ms
-from bgjobs_operator.lease import Seen, may_take
-from bgjobs_operator.reconcile import overdue, pending_reason, waits_since
-from bgjobs_operator.settle import ready
+from bgjobs_operator.cluster.lease import Seen, may_take
+from bgjobs_operator.loops import dispatch, retire
+from bgjobs_operator.loops.admit import due_ms
+from bgjobs_operator.loops.reconcile import overdue, pending_reason, waits_since
+from bgjobs_operator.loops.settle import ready
 from tests.unit.operator.builders import CREATED, CREATED_MS, a_pod, a_queue_record, a_record
 
 if TYPE_CHECKING:
-    from bgjobs_core.records import JobRecord
-    from bgjobs_operator.launcher import PodView
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_operator.interfaces.launcher import PodView
 
 NOW = 1_000_000
 

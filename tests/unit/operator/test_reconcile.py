@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import job_ids
-from bgjobs_core.kube import KubeRefusedError
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_core.resources import QUEUES, REQUESTS
-from bgjobs_operator import reconcile as module
-from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.observe import Observer
+from bgjobs_core.jobs import ids
+from bgjobs_core.kube.errors import KubeRefusedError
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.resources.models import QUEUES, REQUESTS
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops import reconcile as module
+from bgjobs_operator.loops.observe import Observer
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
 
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
 
-JOB = job_ids.request_job_id("uid-of-nightly")
+JOB = ids.request_job_id("uid-of-nightly")
 
 
 async def of_request(world: World) -> str:

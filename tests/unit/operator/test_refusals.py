@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bgjobs_core.kube import refusal
-from bgjobs_operator.launcher import Refusal
-from bgjobs_operator.refusals import classify
+from bgjobs_core.kube.errors import refusal
+from bgjobs_operator.cluster.refusals import classify
+from bgjobs_operator.interfaces.launcher import Refusal
 
 POLICY = "ValidatingAdmissionPolicy 'images' with binding 'images' denied request: no such registry"
 DENIED = 'admission webhook "deny.example" denied the request'

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.retire import BATCH
+from bgjobs_core.store import keys
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops.retire import BATCH
 from tests.store.builders import a_job, a_queue, many
 from tests.unit.operator.builders import a_request
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from bgjobs_core.doubts import Code
-from bgjobs_core.kube import KubeError
-from bgjobs_core.redis_door import StoreUnavailableError
-from bgjobs_operator import report, rounds
-from bgjobs_operator.health import Health
-from bgjobs_operator.permissions import needed
-from bgjobs_operator.report import Reporter
-from bgjobs_operator.rounds import Rounds
+from bgjobs_core.health.findings import Code
+from bgjobs_core.kube.errors import KubeError
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_operator.health import permission_checks, reporter
+from bgjobs_operator.health.health import Health
+from bgjobs_operator.health.permission_checks import Rounds
+from bgjobs_operator.health.permissions import needed
+from bgjobs_operator.health.reporter import Reporter
 from tests.unit.operator.fake_cluster import status
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bgjobs_core.kube_door import Kube
-    from bgjobs_core.records import OperatorReport
+    from bgjobs_core.health.operator_report import OperatorReport
+    from bgjobs_core.kube.door import Kube
     from tests.unit.operator.fake_cluster import FakeCluster
     from tests.unit.operator.world import World
 
@@ -36,9 +36,9 @@ JOBS = "/apis/batch/v1/namespaces/shop/jobs"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for comes at once; what is not waited for never comes."""
-    monkeypatch.setattr(rounds, "_PAUSE", 0.0)
-    monkeypatch.setattr(rounds, "MISSING_PERIOD", 0.01)
-    monkeypatch.setattr(report, "PERIOD", 0.01)
+    monkeypatch.setattr(permission_checks, "_PAUSE", 0.0)
+    monkeypatch.setattr(permission_checks, "MISSING_PERIOD", 0.01)
+    monkeypatch.setattr(reporter, "PERIOD", 0.01)
 
 
 def reviews(cluster: FakeCluster) -> int:
@@ -102,7 +102,7 @@ async def test_one_that_stands_by_asks_no_more_until_it_leads(cluster: FakeClust
         await until(lambda: reviews(cluster) == len(NEEDED))
         assert made.next_look() is None
         health.begin("epoch", [])
-        assert made.next_look() == rounds.PERIOD
+        assert made.next_look() == permission_checks.PERIOD
         made.look_now()
         await until(lambda: reviews(cluster) == 2 * len(NEEDED))
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core import keys
-from bgjobs_core.kube import KubeRefusedError
-from bgjobs_operator.settle import COALESCE_SECONDS
+from bgjobs_core.kube.errors import KubeRefusedError
+from bgjobs_core.store import keys
+from bgjobs_operator.loops.settle import COALESCE_SECONDS
 from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import a_request
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_core.resources import GROUP, QUEUES, REQUESTS, VERSION
-from bgjobs_operator import sources
-from bgjobs_operator.admit import Poke, Pokes
+from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
+from bgjobs_operator.cluster import informer
+from bgjobs_operator.pokes import Poke, Pokes
 from tests.unit.operator.builders import a_queue_object, a_request
 from tests.unit.operator.world import until
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def handlers(pokes: Pokes) -> dict[str, Callable[..., Any]]:
     """The event handlers by their ids."""
-    registry: Any = sources.registry(pokes)
+    registry: Any = informer.registry(pokes)
     return {handler.id: handler.fn for handler in registry._watching.get_all_handlers()}
 
 
@@ -47,7 +47,7 @@ def test_every_event_pokes(pokes: Pokes, handler: str, obj: dict[str, Any], expe
 
 
 def test_requests_and_queues_are_watched_and_nothing_else(pokes: Pokes) -> None:
-    registry: Any = sources.registry(pokes)
+    registry: Any = informer.registry(pokes)
     watched = {
         (handler.selector.group, handler.selector.version, handler.selector.any_name)
         for handler in registry._watching.get_all_handlers()
@@ -58,7 +58,7 @@ def test_requests_and_queues_are_watched_and_nothing_else(pokes: Pokes) -> None:
 
 
 def test_kopf_writes_nothing_and_no_stream_may_hang() -> None:
-    chosen = sources.settings()
+    chosen = informer.settings()
     assert not chosen.posting.enabled
     assert chosen.scanning.disabled
     assert chosen.watching.server_timeout
@@ -86,9 +86,9 @@ async def test_it_is_begun_anew_when_a_permission_is_back_and_takes_the_signals_
     pokes: Pokes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kopf, taken = FakeKopf(), list[int]()
-    monkeypatch.setattr(sources.kopf, "operator", kopf)
+    monkeypatch.setattr(informer.kopf, "operator", kopf)
     stop, anew = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(sources.follow(pokes, ("shop",), lambda: taken.append(kopf.begun), stop, anew))
+    task = asyncio.create_task(informer.follow(pokes, ("shop",), lambda: taken.append(kopf.begun), stop, anew))
     for times in (1, 2, 3):
         await until(lambda times=times: taken == [*range(1, times + 1)])
         anew.set()
@@ -100,7 +100,7 @@ async def test_it_is_begun_anew_when_a_permission_is_back_and_takes_the_signals_
 
 async def test_when_kopf_ends_by_itself_so_does_it(pokes: Pokes, monkeypatch: pytest.MonkeyPatch) -> None:
     kopf = FakeKopf()
-    monkeypatch.setattr(sources.kopf, "operator", kopf)
+    monkeypatch.setattr(informer.kopf, "operator", kopf)
     kopf.breaks_off.set()
-    await asyncio.wait_for(sources.follow(pokes, ("shop",), lambda: None, asyncio.Event(), asyncio.Event()), 5)
+    await asyncio.wait_for(informer.follow(pokes, ("shop",), lambda: None, asyncio.Event(), asyncio.Event()), 5)
     assert kopf.begun == 1

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.wire import State
-from bgjobs_core.resources import QueueStatus, RequestStatus
-from bgjobs_operator import status
+from bgjobs_core.resources.models import QueueStatus, RequestStatus
+from bgjobs_operator.loops import request_status
 from tests.unit.operator.builders import CREATED, CREATED_MS, JOB_ID, a_queue_object, a_record, a_request
 
 if TYPE_CHECKING:
-    from bgjobs_core.records import JobRecord
+    from bgjobs_core.jobs.record import JobRecord
 
 BASE = {"jobId": JOB_ID, "attempt": 0, "attempts": "0/4", "observedGeneration": 1}
 
@@ -75,7 +75,7 @@ def ended(kind: str, reason: str, message: str = "") -> dict[str, Any]:
     ],
 )
 def test_of_job(job: JobRecord, expected: dict[str, Any]) -> None:
-    said = status.of_job(job, 1)
+    said = request_status.of_job(job, 1)
     assert said == expected
     RequestStatus.model_validate(said)
 
@@ -88,7 +88,7 @@ def test_of_job(job: JobRecord, expected: dict[str, Any]) -> None:
     ],
 )
 def test_of_queue(problem: tuple[str, str] | None, expected: tuple[str, str, str]) -> None:
-    said = status.of_queue(problem, 3, CREATED_MS)
+    said = request_status.of_queue(problem, 3, CREATED_MS)
     QueueStatus.model_validate(said)
     (ready,) = said["conditions"]
     assert (ready["status"], ready["reason"], ready["message"]) == expected
@@ -96,7 +96,7 @@ def test_of_queue(problem: tuple[str, str] | None, expected: tuple[str, str, str
 
 
 def test_refused() -> None:
-    said = status.refused("class_not_approved", "no", 1, CREATED_MS)
+    said = request_status.refused("class_not_approved", "no", 1, CREATED_MS)
     RequestStatus.model_validate(said)
     assert said == {
         "state": "failed", "reason": "no", "observedGeneration": 1, **ended("Failed", "ClassNotApproved", "no"),
@@ -104,9 +104,9 @@ def test_refused() -> None:
 
 
 def test_long_words_fit_what_the_resource_allows() -> None:
-    RequestStatus.model_validate(status.refused("invalid", "x" * 9999, 1, 0))
-    RequestStatus.model_validate(status.waiting("x" * 9999, 1))
-    QueueStatus.model_validate(status.of_queue(("InvalidSpec", "x" * 9999), 1, 0))
+    RequestStatus.model_validate(request_status.refused("invalid", "x" * 9999, 1, 0))
+    RequestStatus.model_validate(request_status.waiting("x" * 9999, 1))
+    QueueStatus.model_validate(request_status.of_queue(("InvalidSpec", "x" * 9999), 1, 0))
 
 
 @pytest.mark.parametrize(
@@ -114,18 +114,18 @@ def test_long_words_fit_what_the_resource_allows() -> None:
     [
         (a_request(), False),
         (a_request(status={"state": "queued"}), False),
-        (a_request(status=status.of_job(a_record().ended(State.SUCCEEDED, at=1).build(), 1)), True),
-        (a_request(status=status.of_job(a_record().ended(State.CANCELLED, at=1).build(), 1)), True),
-        (a_request(status=status.refused("invalid", "no", 1, 0)), True),
+        (a_request(status=request_status.of_job(a_record().ended(State.SUCCEEDED, at=1).build(), 1)), True),
+        (a_request(status=request_status.of_job(a_record().ended(State.CANCELLED, at=1).build(), 1)), True),
+        (a_request(status=request_status.refused("invalid", "no", 1, 0)), True),
         (a_request(status={"conditions": [{"type": "Complete", "status": "False"}]}), False),
         (a_request(status={"conditions": None}), False),
         (a_queue_object(), False),
     ],
 )
 def test_has_ended(obj: dict[str, Any], expected: bool) -> None:
-    assert status.has_ended(obj) is expected
+    assert request_status.has_ended(obj) is expected
 
 
 @pytest.mark.parametrize(("word", "expected"), [("lost", "Lost"), ("timed_out", "TimedOut"), ("", "")])
 def test_camel(word: str, expected: str) -> None:
-    assert status.camel(word) == expected
+    assert request_status.camel(word) == expected

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.wire import State
-from bgjobs_operator.launcher import LauncherUnreachableError
-from bgjobs_operator.stop import LOOK_AGAIN_SECONDS, Step, Stop, plan
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops.stop import LOOK_AGAIN_SECONDS, Step, Stop, plan
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record
 
 if TYPE_CHECKING:
-    from bgjobs_core.records import JobRecord
-    from bgjobs_operator.launcher import KubeJobView
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_operator.interfaces.launcher import KubeJobView
     from tests.unit.operator.world import World
 
 THERE = a_kube_job().build()

@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from bgjobs_operator.watch import Absent, ListWatch, Metadata, Present
+from bgjobs_operator.cluster.watch import Absent, ListWatch, Metadata, Present
 from tests.unit.operator.fake_cluster import Answer, Drop, Stream, status
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ async def test_a_silent_stream_is_dead(
     cluster: FakeCluster, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = aiohttp.ClientTimeout(total=None, connect=3, sock_read=0.05)
-    monkeypatch.setattr("bgjobs_core.kube_door._WATCH_TIMEOUT", limits)
+    monkeypatch.setattr("bgjobs_core.kube.door._WATCH_TIMEOUT", limits)
     cluster.script(LIST, page(5))
     cluster.script(
         WATCH, Stream((line("ADDED", thing("a", 6)),), ends=False), Stream((line("ADDED", thing("b", 7)),), ends=False)

@@ -8,25 +8,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.store import Store
-from bgjobs_operator.admit import Admit, Poke, Pokes, cancel_with_request
-from bgjobs_operator.dispatch import Dispatch
-from bgjobs_operator.launch import Launch
-from bgjobs_operator.observe import Observer
-from bgjobs_operator.reconcile import Pending, Reconcile
-from bgjobs_operator.retire import Retire
-from bgjobs_operator.settle import Settle
-from bgjobs_operator.stop import Stop
+from bgjobs_core.store.store import Store
+from bgjobs_operator.loops.admit import Admit, cancel_with_request
+from bgjobs_operator.loops.dispatch import Dispatch
+from bgjobs_operator.loops.launch import Launch
+from bgjobs_operator.loops.observe import Observer
+from bgjobs_operator.loops.reconcile import Pending, Reconcile
+from bgjobs_operator.loops.retire import Retire
+from bgjobs_operator.loops.settle import Settle
+from bgjobs_operator.loops.stop import Stop
+from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bgjobs_core.records import AttemptRecord, JobRecord
-    from bgjobs_core.redis_door import Client
-    from bgjobs_core.resources import QueueSpec
-    from bgjobs_core.store import Started
+    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+    from bgjobs_core.redis.connection import Client
+    from bgjobs_core.resources.models import QueueSpec
+    from bgjobs_core.store.store import Started
     from tests.store.builders import JobBuilder
     from tests.unit.operator.fake_launcher import FakeLauncher
     from tests.unit.operator.fake_resources import FakeResources

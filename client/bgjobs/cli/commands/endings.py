@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bgjobs.cli import exits, follow, shown
+from bgjobs.cli import exits
+from bgjobs.cli.showing import follow, printing
 from bgjobs.wire import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bgjobs.cli.session import Session
-    from bgjobs.client import JobClient
+    from bgjobs.client.job_client import JobClient
     from bgjobs.wire import Job
 
 
@@ -51,7 +52,7 @@ def say_ends(session: Session, jobs: Sequence[Job]) -> int:
             continue
         code = exits.FAILED
         outcome = f" ({job.outcome})" if job.outcome and str(job.outcome) != str(job.state) else ""
-        words = shown.why(job)
+        words = printing.why(job)
         print(
             f"bgjobs: job {job.id} {job.state}{outcome}{f': {words}' if words else ''}; more by `bgjobs show {job.id}`",
             file=sys.stderr,

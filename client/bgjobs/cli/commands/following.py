@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from bgjobs.cli import completion, durations
+from bgjobs.cli.arguments import completion
 from bgjobs.cli.session import Session
+from bgjobs.cli.showing import durations
 
 
 def logs(
@@ -31,9 +32,9 @@ def logs(
       bgjobs logs last -f
       bgjobs logs 1122334455 --attempt 1 > first.log
     """
-    from bgjobs.cli import follow as following  # noqa: PLC0415 - `--help` does not pay for models
-    from bgjobs.cli import shown  # noqa: PLC0415 - as above
     from bgjobs.cli.commands import endings, lookup  # noqa: PLC0415 - as above
+    from bgjobs.cli.showing import follow as following  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - as above
 
     client = session.client(patient=follow)
     job_id = lookup.ids(client, [word])[0]
@@ -43,12 +44,12 @@ def logs(
             job = following.follow_log(client, job_id, attempt, endings.write_log, watcher, session.say)
         finally:
             watcher.clear()
-        session.say(f"job {job.id} is {shown.state_label(job)}")
+        session.say(f"job {job.id} is {printing.state_label(job)}")
         return
     if attempt is None:
         job = client.get(job_id)
         if not job.attempt:
-            words = shown.why(job)
+            words = printing.why(job)
             session.say(f"no attempt has started: the job is {job.state}{f' ({words})' if words else ''}")
     following.copy_log(client, job_id, attempt, endings.write_log)
 

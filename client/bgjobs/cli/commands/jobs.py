@@ -5,10 +5,10 @@ from typing import Annotated, Final
 
 import typer
 
-from bgjobs.cli import completion
+from bgjobs.cli.arguments import completion
+from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
-from bgjobs.cli.shared_options import Format, Output
 
 _PAGE: Final = 200
 
@@ -46,7 +46,7 @@ def list_jobs(
       bgjobs list --state failed --class shop.jobs.Invoices
       bgjobs list -n shop --all -o json | jq '.[] | select(.attempt > 1) | .id'
     """
-    from bgjobs.cli import shown  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.wire import Job, Phase, State  # noqa: PLC0415 - as above
 
     asked, phase = state, None
@@ -74,10 +74,10 @@ def list_jobs(
         where = f" in namespace {session.namespace}" if session.namespace else ""
         session.say(f"no jobs{where}" + (" like that" if state or queue or class_name else ""))
     world = session.world
-    shown.print_models(
+    printing.print_models(
         found,
         output,
-        lambda: shown.job_table(found, world.now(), world.environ) if found else [],
+        lambda: printing.job_table(found, world.now(), world.environ) if found else [],
         lambda job: job.id,
         many=True,
     )
@@ -104,8 +104,8 @@ def show(
       bgjobs show last
       bgjobs show 1122334455 -o json | jq .error
     """
-    from bgjobs.cli import shown, text  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.cli.commands import lookup  # noqa: PLC0415 - as above
+    from bgjobs.cli.showing import printing, text  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.errors import ConflictError, ForbiddenError, NotFoundError  # noqa: PLC0415 - as above
 
     client = session.client()
@@ -119,9 +119,9 @@ def show(
             except (ConflictError, ForbiddenError, NotFoundError) as error:
                 # The rest can be seen without the right to see this.
                 result = f"not shown: {error}"
-        return shown.job_page(job, client.attempts(job.id), result, session.world.environ)
+        return printing.job_page(job, client.attempts(job.id), result, session.world.environ)
 
-    shown.print_models([job], output, page, lambda one: one.id, many=False)
+    printing.print_models([job], output, page, lambda one: one.id, many=False)
 
 
 def result(
@@ -164,14 +164,14 @@ def cancel(
       bgjobs cancel last --note 'wrong month'
       bgjobs list --state queued -o name | xargs bgjobs cancel
     """
-    from bgjobs.cli import shown  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.cli.commands import lookup  # noqa: PLC0415 - as above
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
 
     client = session.client()
     jobs = [client.cancel(job_id, note) for job_id in lookup.ids(client, words)]
     for job in jobs:
         session.say(f"job {job.id} is {job.state}")
     world = session.world
-    shown.print_models(
-        jobs, output, lambda: shown.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
+    printing.print_models(
+        jobs, output, lambda: printing.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
     )

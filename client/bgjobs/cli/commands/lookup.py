@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs.cli import job_ids
+from bgjobs.cli.arguments import job_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgjobs.client import JobClient
+    from bgjobs.client.job_client import JobClient
     from bgjobs.wire import Job
 
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bgjobs.cli import completion, durations, parameters
+from bgjobs.cli.arguments import completion, parameters
+from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
-from bgjobs.cli.shared_options import Format, Output
+from bgjobs.cli.showing import durations
 
 if TYPE_CHECKING:
     from bgjobs.wire import Job
@@ -154,16 +155,16 @@ def _check_wait(wait: bool, logs: bool, wait_timeout: str | None) -> None:
 def _asked(
     session: Session, jobs: "list[Job]", output: Format, wait: bool, logs: bool, limit: float | None
 ) -> int | None:
-    from bgjobs.cli import shown  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.cli.commands import endings  # noqa: PLC0415 - as above
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
 
     for job in jobs:
         session.say(f"{job.cls}.{job.method} is {job.state} in queue {job.queue} of namespace {job.namespace}")
     world = session.world
 
     def show(found: "list[Job]") -> None:
-        shown.print_models(
-            found, output, lambda: shown.job_table(found, world.now(), world.environ), lambda job: job.id, many=False
+        printing.print_models(
+            found, output, lambda: printing.job_table(found, world.now(), world.environ), lambda job: job.id, many=False
         )
 
     # Ids are known now; the rest of a job that is waited for is worth more at its end.

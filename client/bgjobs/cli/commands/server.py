@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from bgjobs.cli import exits, text
+from bgjobs.cli import exits
+from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.session import Session
-from bgjobs.cli.shared_options import Format, Output
+from bgjobs.cli.showing import text
 
 
 def queues(session: Session, output: Output = Format.TABLE) -> None:
@@ -21,13 +22,14 @@ def queues(session: Session, output: Output = Format.TABLE) -> None:
       bgjobs queues -n shop
       bgjobs queues -o json | jq -r '.[] | select(.paused) | .name'
     """
-    from bgjobs.cli import server_facts, shown  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.doctor import server_facts  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
 
     found = list(server_facts.queues(session))
     if not found:
         session.say("no queues" + (f" in namespace {session.namespace}" if session.namespace else ""))
-    shown.print_models(
-        found, output, lambda: shown.queue_table(found) if found else [], lambda queue: queue.name, many=True
+    printing.print_models(
+        found, output, lambda: printing.queue_table(found) if found else [], lambda queue: queue.name, many=True
     )
 
 
@@ -50,17 +52,18 @@ def doctor(
       bgjobs doctor -n shop
       bgjobs doctor -o json | jq -r '.[] | select(.level == "FAIL") | .remedy'
     """
-    from bgjobs.cli import doctor_text, server_facts, shown  # noqa: PLC0415 - `--help` does not pay for HTTP
-    from bgjobs.cli.doctor import Level, findings  # noqa: PLC0415 - as above
+    from bgjobs.cli.doctor import report, server_facts  # noqa: PLC0415 - `--help` does not pay for HTTP
+    from bgjobs.cli.doctor.checks import Level, findings  # noqa: PLC0415 - as above
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for HTTP
 
     if output == Format.NAME:
         raise exits.UsageError("findings have no names: give -o json, yaml or table")
     found = findings(server_facts.gather(session))
     if output == Format.TABLE:
         colour = text.wants_colour(sys.stdout, session.world.environ)
-        text.write("".join(f"{line}\n" for line in doctor_text.lines(found, colour=colour, width=shown.width())))
+        text.write("".join(f"{line}\n" for line in report.lines(found, colour=colour, width=printing.width())))
     else:
-        text.write(shown.document([one._asdict() | {"level": str(one.level)} for one in found], output))
+        text.write(printing.document([one._asdict() | {"level": str(one.level)} for one in found], output))
     return exits.FAILED if any(finding.level == Level.FAIL for finding in found) else exits.DONE
 
 

@@ -1,0 +1,166 @@
+"""From a request to a job: what was asked, whether it may be, and whether it was asked before."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from bgjobs import strict_json
+from bgjobs.wire import TERMINAL, FieldProblem
+from bgjobs_api.http.problems import ProblemError, invalid, store_full
+from bgjobs_core.jobs.admission import Refused, Wanted, decide
+
+if TYPE_CHECKING:
+    from bgjobs.wire import EnqueueRequest
+    from bgjobs_api.http.deps import Deps
+    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_core.jobs.record import JobRecord
+
+
+def wanted(body: EnqueueRequest, caller: Identity) -> Wanted:
+    """What was asked for.
+
+    Raises:
+        ProblemError: 422 if the parameters are too large, or no namespace is named by one who belongs to none.
+    """
+    namespace = body.namespace or caller.namespace
+    if not namespace:
+        raise invalid("namespace", "is needed: you belong to none")
+    try:
+        parameters = strict_json.dumps(body.parameters, "parameters")
+    except strict_json.NotJSONError as error:
+        raise invalid("parameters", str(error)) from error
+    return Wanted(
+        id=body.id,
+        namespace=namespace,
+        queue=body.queue,
+        cls=body.cls,
+        method=body.method,
+        parameters=parameters,
+        priority=body.priority,
+        delay_seconds=body.delay_seconds,
+        max_retries=body.max_retries,
+        timeout_seconds=body.timeout_seconds,
+        image=body.image,
+        created_by=caller.user,
+    )
+
+
+def asked_before(asked: Wanted, record: JobRecord) -> bool:
+    """Whether this job came from the same request.
+
+    What the request left to the queue does not count: its defaults may have changed since, and asking again
+    is asking once.
+    """
+    same = (
+        (asked.namespace, record.namespace),
+        (asked.queue, record.queue),
+        (asked.cls, record.cls),
+        (asked.method, record.method),
+        (asked.parameters.encode(), record.parameters),
+        (asked.priority, record.priority),
+        ("", record.request_uid),
+        (asked.rerun_of, record.rerun_of),
+    )
+    chosen = (
+        (asked.max_retries, record.max_retries),
+        (asked.timeout_seconds, record.timeout_seconds),
+        (asked.image, record.image),
+    )
+    return (
+        all(one == other for one, other in same)
+        and all(one is None or one == other for one, other in chosen)
+        and _same_delay(asked, record)
+    )
+
+
+def _same_delay(asked: Wanted, record: JobRecord) -> bool:
+    # A launch that was put off has moved the time since.
+    if record.refusals or record.not_before is None:
+        return True
+    return record.not_before - record.created_at == round(asked.delay_seconds * 1000)
+
+
+async def enqueue(deps: Deps, asked: Wanted) -> tuple[JobRecord, bool]:
+    """Store the job; says whether it is new.
+
+    Raises:
+        ProblemError: 422 if it is refused, 409 if the id is taken, 507 if there is no room.
+    """
+    queue = await deps.store.queue(f"{asked.namespace}/{asked.queue}")
+    decision = decide(asked, queue.spec if queue else None)
+    if isinstance(decision, Refused):
+        return await _again(deps, asked, _refusal(decision)), False
+    if not await deps.gate.is_open(deps.clock()):
+        return await _again(deps, asked, store_full()), False
+    reply = await deps.store.enqueue(decision)
+    if reply.did == "conflict":
+        return await _again(deps, asked, conflict(asked.id)), False
+    record = await deps.store.job(asked.id)
+    if record is None:
+        raise RuntimeError(f"job {asked.id} was stored and is gone")
+    return record, reply.did == "created"
+
+
+async def rerun(deps: Deps, caller: Identity, record: JobRecord, job_id: str) -> JobRecord:
+    """Enqueue what a job asked for once more, as a new job; its parameters are taken over byte for byte.
+
+    It runs in the queue's image of today, since it is mostly run again when its code was mended; in its old one
+    only where the queue leaves the image to those who ask.
+
+    Args:
+        deps: the store and the memory gate.
+        caller: who wants it.
+        record: the job that has ended.
+        job_id: of the new job; the same id again is the same job.
+
+    Raises:
+        ProblemError: 409 while the job has not ended, and as `enqueue`: the queue's rules are those of today.
+    """
+    if record.state not in TERMINAL:
+        raise ProblemError(
+            HTTPStatus.CONFLICT, "job_not_ended", f"the job has not ended: it is {record.state}; cancel it first"
+        )
+    queue = await deps.store.queue(record.queue_key)
+    asked = Wanted(
+        id=job_id,
+        namespace=record.namespace,
+        queue=record.queue,
+        cls=record.cls,
+        method=record.method,
+        parameters=record.parameters.decode(),
+        priority=record.priority,
+        delay_seconds=0,
+        max_retries=record.max_retries,
+        timeout_seconds=record.timeout_seconds,
+        image=None if queue and queue.spec.image else record.image,
+        created_by=caller.user,
+        rerun_of=record.id,
+    )
+    return (await enqueue(deps, asked))[0]
+
+
+async def _again(deps: Deps, asked: Wanted, problem: ProblemError) -> JobRecord:
+    """The job that the same request made before; without one, the problem stands."""
+    record = await deps.store.job(asked.id)
+    if record is None:
+        raise problem
+    if not asked_before(asked, record):
+        raise conflict(asked.id)
+    return record
+
+
+def conflict(job_id: str) -> ProblemError:
+    """409."""
+    return ProblemError(
+        HTTPStatus.CONFLICT, "id_taken", f"the id {job_id} belongs to another job; ask again with a new UUIDv7"
+    )
+
+
+def _refusal(refused: Refused) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        refused.code,
+        refused.message,
+        [FieldProblem(field=refused.field, message=refused.message)],
+    )

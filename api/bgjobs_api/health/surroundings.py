@@ -1,0 +1,200 @@
+"""What is around the API and may be wrong: the cluster, its clocks, our permissions, the operator.
+
+`/readyz` is asked every few seconds. So what is to be asked of Kubernetes is asked in the background, about once a
+minute, and remembered with its age; what the operator says is read from Redis each time. `doubts_*` decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bgjobs_core.cancellation import end_if_cancelled
+from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.kube import permissions
+from bgjobs_core.kube.errors import KubeError, KubeUnreachableError
+from bgjobs_core.kube.objects import MINIMUM_VERSION
+from bgjobs_core.kube.permissions import Permission
+from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.version import own_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bgjobs_api.clock import Clock
+    from bgjobs_core.health.operator_report import OperatorReport
+    from bgjobs_core.kube.door import Kube
+    from bgjobs_core.kube.objects import ApiServer
+    from bgjobs_core.store.store import Store
+
+PERIOD: Final = 60.0
+TROUBLE_PERIOD: Final = 10.0  # somebody may be mending it
+# Half of what the verification of tokens allows for.
+MAX_SKEW_SECONDS: Final = 30.0
+NEEDED: Final = (Permission("create", "authorization.k8s.io", "subjectaccessreviews"),)
+_PAUSE: Final = 1.0  # a refusal rarely comes alone
+_NTP: Final = "set the clocks by NTP on every node (`timedatectl set-ntp true`)"
+
+log: Any = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look has found; None: it could not be asked.
+
+    Attributes:
+        at: when, by the monotonic clock.
+        unreachable: why Kubernetes did not answer; "" if it did.
+        kubernetes: what its API server says of itself.
+        kubernetes_skew: its clock less ours, in seconds.
+        redis_skew: that of Redis.
+        missing: of what we must be allowed.
+        account: our name in Kubernetes.
+    """
+
+    at: float
+    unreachable: str = ""
+    kubernetes: ApiServer | None = None
+    kubernetes_skew: float | None = None
+    redis_skew: float | None = None
+    missing: tuple[Permission, ...] = ()
+    account: str = ""
+
+
+def doubts_about(seen: Seen) -> list[Doubt]:
+    """What a look means."""
+    found: list[Doubt] = []
+    if seen.unreachable:
+        found.append(
+            Doubt(
+                Code.KUBERNETES_UNREACHABLE,
+                f"the API does not reach Kubernetes, so nobody's rights can be asked: {seen.unreachable}",
+                "kubectl get --raw '/readyz?verbose'",
+            )
+        )
+    if seen.kubernetes is not None:
+        found += doubts_about_version(seen.kubernetes)
+    found += doubts_about_clock(Code.KUBERNETES_CLOCK, "Kubernetes' API server", seen.kubernetes_skew)
+    found += doubts_about_clock(Code.REDIS_CLOCK, "Redis", seen.redis_skew)
+    return found + permissions.doubts(Code.API_PERMISSION, "the API", seen.missing, NEEDED, seen.account)
+
+
+def doubts_about_version(server: ApiServer) -> list[Doubt]:
+    """Whether this Kubernetes is one that bgjobs supports."""
+    if server.minor is None or server.minor >= MINIMUM_VERSION:
+        return []
+    least = ".".join(map(str, MINIMUM_VERSION))
+    detail = f"Kubernetes is {server.version}: bgjobs needs {least} or newer"
+    return [Doubt(Code.KUBERNETES_TOO_OLD, detail, f"upgrade the cluster to {least} or newer, its control plane first")]
+
+
+def doubts_about_clock(code: Code, whose: str, skew: float | None) -> list[Doubt]:
+    """Whether a clock shows what ours does; `skew` is that clock less ours, in seconds."""
+    if skew is None or abs(skew) <= MAX_SKEW_SECONDS:
+        return []
+    where = "ahead of" if skew > 0 else "behind"
+    return [Doubt(code, f"the clock of {whose} is {abs(skew):.0f} s {where} the API's", _NTP)]
+
+
+def doubts_about_operator(
+    leading: OperatorReport | None, waiting: OperatorReport | None, own: str, namespace: str
+) -> list[Doubt]:
+    """What the operators have said within the last minute.
+
+    Args:
+        leading: the one that leads.
+        waiting: one that does not.
+        own: our version.
+        namespace: where we are installed.
+    """
+    pods = f"kubectl get pods -n {namespace} -l app.kubernetes.io/name=bgjobs,app.kubernetes.io/component=operator"
+    if leading is None and waiting is None:
+        return [Doubt(Code.OPERATOR_SILENT, "no operator was heard of for a minute: jobs are taken, and wait", pods)]
+    if leading is None:
+        assert waiting is not None  # noqa: S101 - the case before
+        detail = f"no operator leads, so that jobs wait; {waiting.pod} stands by"
+        look = waiting.doubts[0].remedy if waiting.doubts else pods
+        return [Doubt(Code.OPERATOR_WAITS, detail, look), *waiting.doubts]
+    found = list(leading.doubts)
+    if leading.version != own:
+        detail = (
+            f"the operator is version {leading.version or 'unknown'}, the API {own}: an update is under way, or stuck"
+        )
+        found.append(Doubt(Code.OPERATOR_VERSION, detail, pods))
+    return found
+
+
+class Lookout:
+    """Looks, remembers, and tells.
+
+    Args:
+        namespace: where we are installed.
+    """
+
+    def __init__(self, kube: Kube, store: Store, clock: Clock, namespace: str) -> None:
+        self._kube = kube
+        self._store = store
+        self._clock = clock
+        self._namespace = namespace
+        self._account = ""
+        self._seen: Seen | None = None
+
+    def doubts(self) -> Sequence[Doubt]:
+        """Of the last look, with its age; asks nobody."""
+        if self._seen is None:
+            return ()
+        age = round(self._clock().monotonic - self._seen.at)
+        return [replace(one, age_seconds=age) for one in doubts_about(self._seen)]
+
+    async def ask_operator(self) -> Sequence[Doubt]:
+        """What the operator says of itself. Raises StoreError."""
+        leading = await self._store.operator_report("leading")
+        waiting = None if leading is not None else await self._store.operator_report("waiting")
+        return doubts_about_operator(leading, waiting, own_version(), self._namespace)
+
+    async def run(self) -> None:
+        """Look for ever: in time, and at once after Kubernetes has said no."""
+        while True:
+            self._kube.forbidden.clear()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("the lookout failed")
+            end_if_cancelled()
+            await asyncio.sleep(_PAUSE)
+            try:
+                async with asyncio.timeout(TROUBLE_PERIOD if self.doubts() else PERIOD):
+                    await self._kube.forbidden.wait()
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """Once."""
+        redis_skew = await self._redis_skew()
+        before = self._clock()
+        unreachable, kubernetes, missing = "", None, tuple[Permission, ...]()
+        try:
+            kubernetes = await self._kube.about()
+        except KubeError as error:
+            unreachable = str(error) if isinstance(error, KubeUnreachableError) else ""
+        after = self._clock()
+        if not unreachable:
+            try:
+                self._account = self._account or await permissions.ask_who_we_are(self._kube.post)
+                missing = await permissions.ask_missing(self._kube.post, NEEDED)
+            except KubeError as error:
+                log.warning("permissions not looked at", error=str(error))
+        clock = kubernetes.clock if kubernetes is not None else None
+        skew = None if clock is None else clock - (before.wall + after.wall) / 2
+        self._seen = Seen(after.monotonic, unreachable, kubernetes, skew, redis_skew, missing, self._account)
+
+    async def _redis_skew(self) -> float | None:
+        before = self._clock().wall
+        try:
+            told = await self._store.now_ms()
+        except StoreError:
+            return None  # /readyz says so
+        return told / 1000 - (before + self._clock().wall) / 2

@@ -1,0 +1,1 @@
+"""HTTP as such: bodies in, answers and problems out, who calls, and the sockets."""

@@ -1,0 +1,127 @@
+"""JSON bodies, checked once at the edge: RFC 8259 to the letter, then the model's own rules."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from bgjobs import strict_json
+from bgjobs.protocol import MAX_JSON_DEPTH
+from bgjobs_api.http.problems import ProblemError, invalid, many_invalid
+
+MAX_BODY_BYTES: Final = 512 * 1024
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_SPACE: Final = " \t\n\r"
+# Finds only where a value ends; numbers are read, and judged, by strict_json.
+_SCANNER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """The body, never more of it than the limit.
+
+    Raises:
+        ProblemError: 413.
+    """
+    too_large = ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"a body may have {limit:,} bytes here"
+    )
+    declared = request.headers.get("Content-Length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        raise too_large
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)
+
+
+def parse(model: type[_Model], body: bytes) -> _Model:
+    """A model from JSON.
+
+    Raises:
+        ProblemError: 400 for what is not a JSON object, 422 for what is wrong in a field of it.
+    """
+    try:
+        text = body.decode()
+        fields = list(_fields(text))
+    except ValueError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "not_json", f"the body is not a JSON object: {error}") from error
+    seen: set[str] = set()
+    for name, raw in fields:
+        if name in seen:
+            raise invalid(name, "stands twice in one object")
+        seen.add(name)
+        try:
+            strict_json.loads(raw, name, limit=len(body))
+        except strict_json.NotJSONError as error:
+            raise invalid(name, str(error)) from error
+    try:
+        # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
+        return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """Names and raw values of a JSON object; ValueError if the text is none."""
+    at = _skip(text, 0, "{")
+    if text[at : at + 1] == "}":
+        at = _skip(text, at, "}")
+    else:
+        while True:
+            name, end = _scan(text, at, "")
+            if not isinstance(name, str) or text[at] != '"':
+                raise ValueError(f"a name is missing at character {at}")
+            name.encode()  # a lone surrogate is a ValueError too
+            at = _skip(text, end, ":")
+            _, end = _scan(text, at, name)
+            yield name, text[at:end]
+            at = _skip(text, end, ",}")
+            if text[end:at].strip(_SPACE) == "}":
+                break
+    if at < len(text):
+        raise ValueError(f"something follows it at character {at}")
+
+
+def _scan(text: str, at: int, name: str) -> tuple[Any, int]:
+    try:
+        return _SCANNER.raw_decode(text, at)
+    except RecursionError as error:
+        raise invalid(name, f"{name} is nested deeper than {MAX_JSON_DEPTH} levels") from error
+
+
+def _skip(text: str, at: int, expected: str) -> int:
+    """The place behind one of these characters, with the space around it passed over."""
+    while text[at : at + 1] in _SPACE and at < len(text):
+        at += 1
+    if at >= len(text) or text[at] not in expected:
+        raise ValueError(f"expected {' or '.join(expected)} at character {at}")
+    at += 1
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def json_body(
+    model: type[_Model], limit: int = MAX_BODY_BYTES, empty: Callable[[], _Model] | None = None
+) -> Callable[[Request], Awaitable[_Model]]:
+    """A dependency that reads the body as this model; `empty` makes one for a request without a body."""
+
+    async def dependency(request: Request) -> _Model:
+        body = await read(request, limit)
+        if not body and empty is not None:
+            return empty()
+        return parse(model, body)
+
+    return dependency
+
+
+def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """For the OpenAPI document (`openapi_extra`): what `json_body` reads."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,197 @@
+"""Routes of one job's page: it, its logs, and what can be done with it."""
+
+import asyncio
+import contextlib
+import re
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from bgjobs.ids import is_job_id, new_job_id
+from bgjobs.wire import State
+from bgjobs_api.actions.enqueue import rerun
+from bgjobs_api.actions.reading import load, load_for
+from bgjobs_api.http import bodies
+from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.problems import ProblemError, invalid, not_found
+from bgjobs_api.identity import access
+from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.pages.job import log_view, view
+from bgjobs_api.pages.job.log_view import LogTail
+from bgjobs_api.pages.job.view import Rights
+from bgjobs_api.pages.shared import reading, rendering, states
+from bgjobs_core.jobs import log_text
+from bgjobs_core.jobs.ids import is_stored_id
+from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.redis.errors import StoreFullError
+
+_MAX_FORM_BYTES = 16 * 1024
+_MAX_NOTE = 500
+
+router = APIRouter()
+
+
+class JobQuery(BaseModel):
+    """Which attempt's log to show; the latest if absent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempt: int | None = Field(default=None, ge=1, lt=2**31)
+
+
+class LogQuery(BaseModel):
+    """Whether to save it as a file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    download: bool = False
+
+
+@router.get("/jobs/{job_id}")
+async def job_page(
+    request: Request, deps: DepsDep, caller: Caller, job_id: str, query: Annotated[JobQuery, Query()]
+) -> Response:
+    """One job with the newest part of a log."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    return await _show(request, deps, caller, record, number=query.attempt)
+
+
+async def _show(
+    request: Request,
+    deps: Deps,
+    caller: Identity,
+    record: JobRecord,
+    *,
+    number: int | None = None,
+    sentence: str = "",
+    status: int = HTTPStatus.OK,
+) -> Response:
+    attempts = await deps.store.attempts(record)
+    attempt = _chosen(record, attempts, number)
+    rights = await _rights(deps, caller, record.namespace)
+    queue = None
+    if not states.has_ended(record) and await is_allowed(deps, caller, access.LIST_QUEUES, record.namespace):
+        queue = await reading.queue_now(deps, record.queue_key)
+    tail = await _tail(deps, record, attempt) if attempt is not None and rights.log else None
+    now = await deps.store.now_ms()
+    return rendering.page(
+        request,
+        "job",
+        deps,
+        caller.user,
+        status=status,
+        job=view.view(record, attempts, attempt, tail, rights, queue, now),
+        sentence=sentence,
+        rerun_id=new_job_id(),
+    )
+
+
+def _chosen(record: JobRecord, attempts: list[AttemptRecord], number: int | None) -> AttemptRecord | None:
+    if number is None:
+        return attempts[-1] if attempts else None
+    found = next((one for one in attempts if one.number == number), None)
+    if found is None:
+        raise not_found(f"there is no attempt {number}, the latest is {record.attempt}", "attempt_not_found")
+    return found
+
+
+async def _rights(deps: Deps, caller: Identity, namespace: str) -> Rights:
+    asked = (access.CANCEL, access.ENQUEUE, access.READ_LOG, access.READ_RESULT)
+    cancel, again, log, result = await asyncio.gather(*(is_allowed(deps, caller, one, namespace) for one in asked))
+    return Rights(cancel, again, log, result)
+
+
+async def _tail(deps: Deps, record: JobRecord, attempt: AttemptRecord) -> LogTail:
+    if not states.has_ended(record) and attempt.ended_at is None:
+        # A full Redis only makes the log come in larger pieces.
+        with contextlib.suppress(StoreFullError):
+            await deps.store.watch_log(record.id)
+    chunks = await deps.store.log_chunks(record.id, attempt.number)
+    return await asyncio.to_thread(log_view.tail, chunks)
+
+
+@router.get("/jobs/{job_id}/attempts/{number}/log")
+async def whole_log(
+    deps: DepsDep, caller: Caller, job_id: str, number: int, query: Annotated[LogQuery, Query()]
+) -> Response:
+    """All that is kept of the log of an attempt, as text."""
+    record = await load_for(deps, caller, access.READ_LOG, job_id)
+    attempt = _chosen(record, await deps.store.attempts(record), number)
+    text = b""
+    if attempt is not None:
+        chunks = await deps.store.log_chunks(record.id, number)
+        text = (await asyncio.to_thread(log_text.piece, chunks, 0, attempt.log_next)).data
+    headers = dict(rendering.HEADERS)
+    if query.download:
+        name = re.sub(r"[^\w.-]", "_", f"{record.cls}.{record.method}-{record.id}-{number}.log", flags=re.ASCII)
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get("/jobs/{job_id}/cancel")
+async def confirm_cancel(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Ask before a job is stopped."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    await require(deps, caller, access.CANCEL, record.namespace)
+    if states.has_ended(record) or record.state == State.STOPPING:
+        return rendering.redirect(f"/jobs/{record.id}")
+    return rendering.page(request, "cancel", deps, caller.user, record=record, state=states.of(record), most=_MAX_NOTE)
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Stop it for good, and back to it."""
+    form = await _form(request, "note")
+    note = form.get("note", "").strip()
+    if len(note) > _MAX_NOTE:
+        raise invalid("note", f"may have {_MAX_NOTE} characters")
+    record = await load_for(deps, caller, access.CANCEL, job_id)
+    reply = await deps.store.stop(job_id, "cancelled", caller.user, note)
+    record = await load(deps, job_id)
+    # Sent again after a lost answer, the first one's success is told.
+    again = record.state == State.CANCELLED and record.stopped_by == caller.user
+    if reply.did == "ended" and not again:
+        await require(deps, caller, access.GET, record.namespace)
+        ended = f"It was too late to cancel this job: it had ended already, as {record.state}."
+        return await _show(request, deps, caller, record, sentence=ended, status=HTTPStatus.CONFLICT)
+    return rendering.redirect(f"/jobs/{record.id}")
+
+
+@router.post("/jobs/{job_id}/rerun")
+async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """The same call as a new job, and to that. The form brings its id, so that sending it twice is asking once."""
+    form = await _form(request, "id")
+    new_id = form.get("id") or new_job_id()
+    if not is_job_id(new_id):
+        raise invalid("id", "must be a UUID of version 7 in lower case")
+    record = await load_for(deps, caller, access.GET, job_id)
+    await require(deps, caller, access.ENQUEUE, record.namespace)
+    try:
+        made = await rerun(deps, caller, record, new_id)
+    except ProblemError as problem:
+        sentence = f"It was not run again: {problem.detail}."
+        return await _show(request, deps, caller, record, sentence=sentence, status=problem.status)
+    return rendering.redirect(f"/jobs/{made.id}")
+
+
+@router.get("/jobs/{job_id}/rerun")
+async def after_sign_in(job_id: str) -> Response:
+    """The proxy leads here whose form met no session; what it asked for is not done by looking at it."""
+    return rendering.redirect(f"/jobs/{job_id}" if is_stored_id(job_id) else "/jobs")
+
+
+async def _form(request: Request, *names: str) -> dict[str, str]:
+    """The fields of a form; a name that is not among these is an error."""
+    raw = await bodies.read(request, _MAX_FORM_BYTES)
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
+    except ValueError as error:
+        raise invalid("", "the body is not a form") from error
+    for name, _ in pairs:
+        if name not in names:
+            raise invalid(name, "there is no such field")
+    return dict(pairs)

@@ -1,0 +1,139 @@
+"""Where a job's time went, as one bar to scale, and its history as a list. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.wire import State
+from bgjobs_api.pages.shared import job_facts, states, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+
+WIDTH: Final = 1000.0
+_GAP: Final = 2.0
+_NARROWEST: Final = 6.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One phase in the bar; x and width in its units.
+
+    Attributes:
+        kind: "", `now`, `bad` or `idle`.
+    """
+
+    label: str
+    duration: str
+    tone: str
+    kind: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the history.
+
+    Attributes:
+        note: what whoever did it said.
+    """
+
+    at: words.Stamp
+    state: states.Shown
+    text: str
+    by: str = ""
+    note: str = ""
+
+
+_Part = tuple[str, str, str, int, int]  # label, tone, kind, from, until
+
+
+def segments(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> list[Segment]:
+    """The bar; empty if nothing has a length."""
+    parts = [part for part in _parts(record, attempts, now) if part[4] > part[3]]
+    total = sum(until - since for *_, since, until in parts)
+    if not total:
+        return []
+    # Each gets its least width first, so that a short one can be seen; the rest is shared to scale.
+    free = WIDTH - len(parts) * (_NARROWEST + _GAP)
+    x, found = 0.0, list[Segment]()
+    for label, tone, kind, since, until in parts:
+        width = _NARROWEST + max(free, 0) * (until - since) / total
+        length = words.ran(until - since) if label.startswith("attempt") else words.span(until - since)
+        found.append(Segment(label, length, tone, kind, round(x, 1), round(width, 1)))
+        x += width + _GAP
+    return found
+
+
+def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> Iterator[_Part]:
+    end = record.finished_at or now
+    ended = states.has_ended(record)
+    marks = [(record.state if record.state == State.BLOCKED else "scheduled", record.created_at)]
+    marks += [
+        (name, at)
+        for name, at in (
+            ("queued", record.queued_at),
+            ("launching", record.claimed_at),
+            ("pending", record.launched_at),
+        )
+        # A refused launch leaves times of its first try behind.
+        if at is not None and at >= marks[-1][1]
+    ]
+    first = attempts[0].started_at if attempts else end
+    for index, (name, since) in enumerate(marks):
+        last = index == len(marks) - 1
+        until = first if last else min(marks[index + 1][1], first)
+        yield name, name, "now" if last and not attempts and not ended else "", since, until
+    for index, one in enumerate(attempts):
+        following = attempts[index + 1].started_at if index + 1 < len(attempts) else end
+        until = one.ended_at or following
+        outcome = one.outcome or ("running" if not ended else "ended")
+        running = not one.outcome and not ended
+        bad = outcome not in {"running", "ended", "succeeded", "cancelled"}
+        tone = "running" if running else states.of_outcome(one.outcome or "cancelled").tone
+        yield (
+            f"attempt {one.number}: {outcome}",
+            tone,
+            "now" if running else "bad" if bad else "",
+            one.started_at,
+            until,
+        )
+        is_last = index + 1 == len(attempts)
+        # Kubernetes needs a moment to say that nothing follows; that is no phase.
+        if one.ended_at is not None and following - one.ended_at > (words.SECOND if is_last and ended else 0):
+            yield "ending" if is_last and ended else "back-off", "retrying", "idle", one.ended_at, following
+
+
+def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]:
+    """Newest first."""
+    first = states.named("scheduled" if job_facts.is_delayed(record) else "queued")
+    found: list[tuple[int, states.Shown, str, str, str]] = [
+        (record.created_at, first, "Enqueued", record.created_by, "")
+    ]
+    for at, name, text in (
+        (record.queued_at, "queued", "Due, waits for a slot"),
+        (record.claimed_at, "launching", f"Got a slot of {record.queue}"),
+        (record.launched_at, "pending", "KubeJob created"),
+    ):
+        if at is not None and (name != "queued" or job_facts.is_delayed(record)):
+            found.append((at, states.named(name), text, "", ""))
+    for one in attempts:
+        found.append((one.started_at, states.named("running"), f"Attempt {one.number} started", "", ""))
+        if one.ended_at is not None and one.outcome:
+            code = "" if one.exit_code is None else f", exit code {one.exit_code}"
+            text = f"Attempt {one.number}: {one.outcome}{code}"
+            found.append((one.ended_at, states.of_outcome(one.outcome), text, "", ""))
+    if record.stopped_at is not None:
+        stop = "Cancel asked for" if record.verdict in {"", "cancelled"} else f"To be stopped: {record.verdict}"
+        found.append((record.stopped_at, states.named("stopping"), stop, record.stopped_by, record.note))
+    if record.finished_at is not None:
+        found.append((record.finished_at, states.of(record), states.of(record).word, "", ""))
+    # Sorted by time alone, and what came later in the list is the later one of a pair in one millisecond.
+    found.sort(key=lambda event: event[0])
+    return [
+        Event(words.clock_time(at), state, text, words.who(by), note) for at, state, text, by, note in reversed(found)
+    ]

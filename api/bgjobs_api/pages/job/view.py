@@ -1,0 +1,300 @@
+"""What a job's page shows, from its records. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.wire import State
+from bgjobs_api.pages.job import timeline
+from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bgjobs.wire import Failure
+    from bgjobs_api.pages.job.log_view import LogTail
+    from bgjobs_api.pages.shared.reasons import QueueNow
+    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+
+# Where code lies that nobody who reads a traceback wrote.
+_LIBRARIES: Final = ("site-packages/", "dist-packages/", "/lib/python3", "bgjobs/runner/", "<frozen ")
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that one can do with a job, or the reason why not."""
+
+    allowed: bool
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class AttemptTab:
+    """A link to an attempt."""
+
+    number: int
+    state: states.Shown
+    note: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class TraceLine:
+    """A line of a traceback; kind is `lib`, `mine`, `exc` or ""."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class ErrorCard:
+    """An error with its traceback."""
+
+    title: str
+    text: str
+    trace: tuple[TraceLine, ...]
+    plain: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job says it is."""
+
+    percent: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class LogCard:
+    """The log of one attempt.
+
+    Attributes:
+        tail: None if the reader may not see it, or there is none.
+        empty: why there is nothing to see.
+        goes_on: whether more may come.
+    """
+
+    tail: LogTail | None
+    empty: str
+    goes_on: bool
+
+
+@dataclass(frozen=True)
+class JobView:
+    """All that the template needs."""
+
+    record: JobRecord
+    module: str
+    call: str
+    state: states.Shown
+    state_text: str
+    by: str
+    enqueued: words.Stamp
+    live: bool
+    cancel: Action
+    rerun: Action
+    not_running: gates.NotRunning | None
+    error: ErrorCard | None
+    tabs: tuple[AttemptTab, ...]
+    attempt: AttemptRecord | None
+    log: LogCard
+    segments: list[timeline.Segment]
+    whole: str
+    progress: Progress | None
+    parameters: json_text.Shown
+    result: json_text.Shown | None
+    result_note: str
+    timeout: str
+    history: list[timeline.Event]
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the reader may do with this job."""
+
+    cancel: bool
+    rerun: bool
+    log: bool
+    result: bool
+
+
+def needs(verb: str, target: str, namespace: str) -> str:
+    """What is missing, as it stands in a Role."""
+    return f"needs `{verb}` on {target} in `{namespace}`"
+
+
+def state_text(record: JobRecord, now: int) -> str:
+    """`Running for 0:41`, `Failed after 1:12`."""
+    word = states.of(record).word
+    run = job_facts.ran(record, now)
+    if states.has_ended(record):
+        return word if run is None else f"{word} after {words.ran(run)}"
+    if record.state == State.LAUNCHED and record.phase == "running":
+        return word if run is None else f"{word} for {words.ran(run)}"
+    return f"{word} for {words.span(now - record.changed_at)}"
+
+
+def cancel_action(record: JobRecord, allowed: bool) -> Action:
+    """Whether it can be cancelled."""
+    if states.has_ended(record):
+        return Action(False, "The job has ended")
+    if record.state == State.STOPPING:
+        return Action(False, "It is being stopped already")
+    return Action(allowed, "" if allowed else needs("create", "backgroundjobrequests/cancel", record.namespace))
+
+
+def rerun_action(record: JobRecord, allowed: bool) -> Action:
+    """Whether it can be run again."""
+    if not states.has_ended(record):
+        return Action(False, "Run again makes a new job once this one has ended")
+    return Action(allowed, "" if allowed else needs("create", "backgroundjobrequests", record.namespace))
+
+
+def tab(one: AttemptRecord, record: JobRecord, now: int, chosen: AttemptRecord | None) -> AttemptTab:
+    """Of an attempt."""
+    length = words.ran((one.ended_at or record.finished_at or now) - one.started_at)
+    unknown = not one.outcome and states.has_ended(record)
+    shown = states.of(record) if unknown else states.of_outcome(one.outcome)
+    return AttemptTab(
+        one.number, shown, f"{one.outcome or ('' if unknown else 'running')} {length}".strip(), one == chosen
+    )
+
+
+def trace(text: str) -> tuple[TraceLine, ...]:
+    """Of a traceback: library frames dimmed, the last of one's own marked."""
+    lines = text.rstrip("\n").split("\n")
+    kinds = [""] * len(lines)
+    frames: list[tuple[int, bool]] = []
+    for index, line in enumerate(lines):
+        if line.startswith('  File "'):
+            frames.append((index, any(part in line for part in _LIBRARIES)))
+        elif not line.startswith("    ") and frames and not line.startswith("  "):
+            kinds[index] = "exc" if index >= frames[-1][0] else ""
+    mine = next((start for start, is_library in reversed(frames) if not is_library), None)
+    for start, is_library in frames:
+        kind = "lib" if is_library else "mine" if start == mine else ""
+        kinds[start] = kind
+        for index in range(start + 1, len(lines)):
+            if not lines[index].startswith("    "):
+                break
+            kinds[index] = kind
+    return tuple(TraceLine(line, kind) for line, kind in zip(lines, kinds, strict=True))
+
+
+def error_card(record: JobRecord, attempt: AttemptRecord | None, now: int) -> ErrorCard | None:
+    """Of the chosen attempt, else of the job itself if it failed without one."""
+    found, about = _error_of(record, attempt, now)
+    if found is None:
+        return None
+    title = f"{found.type}: {found.message}" if found.message else found.type
+    traced = found.traceback or ""
+    return ErrorCard(title, about, trace(traced) if traced else (), f"{title}\n\n{traced}" if traced else title)
+
+
+def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tuple[Failure | None, str]:
+    if attempt is not None and (attempt.error or attempt.outcome not in {"", "succeeded", "cancelled"}):
+        when = "" if attempt.ended_at is None else f", {words.ago(attempt.ended_at, now).text}"
+        code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
+        latest = attempt.number == record.attempt
+        left = record.state == State.FAILED and latest
+        about = f"Attempt {attempt.number} of at most {record.max_retries + 1}, outcome {attempt.outcome}{code}{when}."
+        about += " The job has failed: there is no further attempt." if left else ""
+        return reasons.failure(attempt.error) or _unsaid(record if latest else None, attempt.outcome), about
+    if record.state == State.FAILED and (attempt is None or attempt.number == record.attempt):
+        outcome = f"Outcome {record.outcome}." if record.outcome else ""
+        return reasons.failure(record.error) or _unsaid(record, record.outcome), outcome
+    return None, ""
+
+
+def _unsaid(record: JobRecord | None, outcome: str) -> Failure:
+    """For an end without an error of its own: the job's reason, if that says more."""
+    reason = record.reason if record is not None and record.reason != outcome else ""
+    return reasons.named_failure(outcome or "failed", reason)
+
+
+def progress(record: JobRecord) -> Progress | None:
+    """What it last said."""
+    said = reasons.progress(record.progress)
+    if said is None:
+        return None
+    return Progress(reasons.percent(said), reasons.progress_text(said))
+
+
+def log_card(record: JobRecord, attempt: AttemptRecord | None, rights: Rights, tail: LogTail | None) -> LogCard:
+    """Of the chosen attempt."""
+    goes_on = not states.has_ended(record) and (attempt is None or attempt.ended_at is None)
+    if attempt is None:
+        empty = (
+            "No attempt has started, so there is no log."
+            if not goes_on
+            else "No log yet. It appears here as soon as the job's code starts."
+        )
+    elif not rights.log:
+        empty = f"The log cannot be shown: {needs('get', 'backgroundjobrequests/log', record.namespace)}."
+    elif tail is not None and tail.lines:
+        empty = ""
+    elif attempt.log_next:
+        empty = "The log of this attempt is not kept any more."
+    else:
+        empty = "Nothing has been printed yet." if goes_on else "This attempt printed nothing."
+    return LogCard(None if empty else tail, empty, goes_on)
+
+
+def _result(record: JobRecord, rights: Rights) -> tuple[json_text.Shown | None, str]:
+    if record.state != State.SUCCEEDED:
+        return None, ""
+    if not record.result:
+        return None, "The method returned nothing."
+    if not rights.result:
+        return None, f"Cannot be shown: {needs('get', 'backgroundjobrequests/result', record.namespace)}."
+    return json_text.indented(record.result), ""
+
+
+def view(
+    record: JobRecord,
+    attempts: Sequence[AttemptRecord],
+    attempt: AttemptRecord | None,
+    tail: LogTail | None,
+    rights: Rights,
+    queue: QueueNow | None,
+    now: int,
+) -> JobView:
+    """The page.
+
+    Args:
+        record: of the job.
+        attempts: all, the first one first.
+        attempt: the one whose log is shown; None if there is none.
+        tail: of its log; None if there is none, or the reader may not see it.
+        rights: of the reader.
+        queue: None if the reader may not see it.
+        now: Unix milliseconds.
+    """
+    module, call = job_facts.name_of(record)
+    result, result_note = _result(record, rights)
+    return JobView(
+        record=record,
+        module=module,
+        call=call,
+        state=states.of(record),
+        state_text=state_text(record, now),
+        by=words.who(record.created_by),
+        enqueued=words.ago(record.created_at, now),
+        live=not states.has_ended(record),
+        cancel=cancel_action(record, rights.cancel),
+        rerun=rerun_action(record, rights.rerun),
+        not_running=gates.of(record, now, queue),
+        error=error_card(record, attempt, now),
+        tabs=tuple(tab(one, record, now, attempt) for one in attempts),
+        attempt=attempt,
+        log=log_card(record, attempt, rights, tail),
+        segments=timeline.segments(record, attempts, now),
+        whole=words.span((record.finished_at or now) - record.created_at),
+        progress=progress(record),
+        parameters=json_text.indented(record.parameters),
+        result=result,
+        result_note=result_note,
+        timeout=words.span(round(record.timeout_seconds * 1000)),
+        history=timeline.history(record, attempts),
+    )

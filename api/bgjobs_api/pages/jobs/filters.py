@@ -1,0 +1,118 @@
+"""The filters of the jobs list: from a query string, and back into one that is always spelled the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from bgjobs.wire import LabelName, Phase, State
+from bgjobs_api.pages.shared import states
+from bgjobs_core.actions import listing
+
+if TYPE_CHECKING:
+    from bgjobs_core.jobs.record import JobRecord
+
+
+def _state(name: str) -> str:
+    if name not in states.NAMES:
+        raise ValueError(f"must be one of {', '.join(sorted(states.NAMES))}")
+    return name
+
+
+def _spaces_off(text: str | None) -> str | None:
+    return (text or "").strip() or None
+
+
+class NamespacesQuery(BaseModel):
+    """Which namespaces; a name that is not here is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ns: list[LabelName] = Field(default_factory=list[LabelName])
+
+
+class JobsQuery(NamespacesQuery):
+    """Which jobs to list."""
+
+    state: Annotated[str, AfterValidator(_state)] | None = None
+    queue: LabelName | None = None
+    cls: Annotated[Annotated[str, StringConstraints(max_length=253)] | None, AfterValidator(_spaces_off)] = Field(
+        default=None, alias="class"
+    )
+    cursor: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is filtered by, without where in the list one is."""
+
+    ns: tuple[str, ...] = ()
+    state: str | None = None
+    queue: str | None = None
+    cls: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Of the list with this choice."""
+        return self.page_url(None)
+
+    @property
+    def cleared(self) -> str:
+        """URL of the list of the same namespaces without any filter."""
+        return Choice(self.ns).url
+
+    def page_url(self, cursor: str | None) -> str:
+        """Of the page of it behind a cursor."""
+        pairs = [("ns", one) for one in self.ns]
+        pairs += [(name, value) for name, value in self._named() if value is not None]
+        if cursor is not None:
+            pairs.append(("cursor", cursor))
+        return "/jobs" + (f"?{urlencode(pairs)}" if pairs else "")
+
+    def _named(self) -> tuple[tuple[str, str | None], ...]:
+        return (("state", self.state), ("queue", self.queue), ("class", self.cls))
+
+    @property
+    def active(self) -> tuple[tuple[str, str, str], ...]:
+        """Filters that are set, as (key, value, URL without it); namespaces are chosen elsewhere."""
+        without = {
+            "state": replace(self, state=None),
+            "queue": replace(self, queue=None),
+            "class": replace(self, cls=None),
+        }
+        return tuple((name, value, without[name].url) for name, value in self._named() if value is not None)
+
+    @property
+    def record_state(self) -> State | None:
+        """The state in the store: that of a phase is launched."""
+        if self.state is None:
+            return None
+        return State(self.state) if self.state in set(State) else State.LAUNCHED
+
+    @property
+    def phase(self) -> str | None:
+        """The phase that is looked for, if it is one."""
+        return self.state if self.state in set(Phase) else None
+
+    def looked_for(self, namespaces: tuple[str, ...]) -> listing.Filter:
+        """For `listing.page`."""
+        return PhaseFilter(namespaces, self.record_state, self.queue, self.cls, self.phase)
+
+
+def choice(query: JobsQuery) -> Choice:
+    """Of a query."""
+    return Choice(tuple(dict.fromkeys(query.ns)), query.state, query.queue, query.cls)
+
+
+@dataclass(frozen=True)
+class PhaseFilter(listing.Filter):
+    """As Filter, and by the phase of launched jobs, which no index knows."""
+
+    phase: str | None = None
+
+    def fits(self, record: JobRecord) -> bool:
+        """Whether a record is meant."""
+        return super().fits(record) and (self.phase is None or (record.phase or Phase.PENDING) == self.phase)

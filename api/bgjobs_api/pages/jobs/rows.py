@@ -1,0 +1,73 @@
+"""Rows of the jobs list, from records. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bgjobs.wire import State
+from bgjobs_api.pages.shared import job_facts, json_text, reasons, states, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bgjobs_api.pages.shared.reasons import QueueNow, Why
+    from bgjobs_core.jobs.record import JobRecord
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One job.
+
+    Attributes:
+        module: of its class, with the dot, to be dimmed.
+        call: class and method.
+        percent: how far it is, if it says so.
+    """
+
+    id: str
+    namespace: str
+    state: states.Shown
+    why: Why
+    module: str
+    call: str
+    arguments: str
+    queue: str
+    high: bool
+    attempt: str
+    first_attempt: bool
+    waited: str
+    ran: str
+    percent: int | None
+    changed: words.Stamp
+
+
+def row(record: JobRecord, now: int, queue: QueueNow | None = None) -> Row:
+    """One job."""
+    module, call = job_facts.name_of(record)
+    wait, run = job_facts.waited(record, now), job_facts.ran(record, now)
+    running = record.state == State.LAUNCHED and record.phase == "running"
+    return Row(
+        id=record.id,
+        namespace=record.namespace,
+        state=states.of(record),
+        why=reasons.of(record, now, queue),
+        module=module,
+        call=call,
+        arguments=json_text.arguments(record.parameters),
+        queue=record.queue,
+        high=record.priority > 0,
+        attempt=f"{record.attempt} / {record.max_retries + 1}",
+        first_attempt=record.attempt <= 1,
+        waited=NOTHING if wait is None else words.span(wait),
+        ran=NOTHING if run is None else words.ran(run),
+        percent=reasons.percent(reasons.progress(record.progress)) if running else None,
+        changed=words.age(record.changed_at, now),
+    )
+
+
+def rows(records: Sequence[JobRecord], now: int, queues: Mapping[str, QueueNow]) -> list[Row]:
+    """A page of them; queues by `namespace/name`."""
+    return [row(one, now, queues.get(one.queue_key)) for one in records]

@@ -1,0 +1,91 @@
+"""How a job's state is shown: one icon and one word. A launched job shows its phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.wire import TERMINAL, Phase, State
+
+if TYPE_CHECKING:
+    from bgjobs_core.jobs.record import JobRecord
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A state on a page.
+
+    Attributes:
+        name: its value in the filter `state`.
+        word: for people.
+        tone: names its colour in the style sheet.
+        icon: in the sprite.
+        spins: whether the icon turns.
+    """
+
+    name: str
+    word: str
+    tone: str
+    icon: str
+    spins: bool = False
+
+
+def _plain(name: str) -> Shown:
+    return Shown(name, name.capitalize(), name, name)
+
+
+_OF_STATES: Final = {
+    **{state: _plain(state) for state in State},
+    State.LAUNCHED: Shown(State.LAUNCHED, "Launched", "launched", "launching"),
+    State.STOPPING: Shown(State.STOPPING, "Cancelling", "cancelling", "cancelling"),
+}
+_OF_PHASES: Final = {
+    Phase.PENDING: _plain(Phase.PENDING),
+    Phase.RUNNING: Shown(Phase.RUNNING, "Running", "running", "running", spins=True),
+    Phase.RETRYING: _plain(Phase.RETRYING),
+    Phase.SUSPENDED: Shown(Phase.SUSPENDED, "Suspended", "paused", "paused"),
+    Phase.ENDING: Shown(Phase.ENDING, "Ending", "running", "running"),
+    Phase.UNREACHABLE: Shown(Phase.UNREACHABLE, "Unreachable", "unreachable", "warn"),
+}
+
+NAMES: Final = frozenset({*_OF_STATES, *_OF_PHASES})
+GROUPS: Final[tuple[tuple[str, tuple[State, ...]], ...]] = (
+    ("Active", (State.LAUNCHING, State.LAUNCHED, State.STOPPING)),
+    ("Waiting", (State.QUEUED, State.SCHEDULED, State.BLOCKED, State.PAUSED)),
+    ("Ended", (State.SUCCEEDED, State.FAILED, State.CANCELLED)),
+)
+# What people look for among launched jobs; no index knows a phase, so these have no counts.
+PHASES: Final = (Phase.RUNNING, Phase.PENDING, Phase.RETRYING)
+
+
+def named(name: str) -> Shown:
+    """By a value of the filter `state`."""
+    return _OF_STATES[State(name)] if name in _OF_STATES else _OF_PHASES[Phase(name)]
+
+
+def of(record: JobRecord) -> Shown:
+    """The state of a job."""
+    if record.state == State.LAUNCHED:
+        return _OF_PHASES[Phase(record.phase or Phase.PENDING)]
+    if record.state == State.STOPPING and record.verdict not in {"", "cancelled"}:
+        # It ends as failed; nobody cancelled it.
+        return Shown(State.STOPPING, "Stopping", "cancelling", "cancelling")
+    return _OF_STATES[record.state]
+
+
+def of_outcome(outcome: str) -> Shown:
+    """The state that an attempt looks like; "" while it runs."""
+    match outcome:
+        case "":
+            return _OF_PHASES[Phase.RUNNING]
+        case "succeeded":
+            return _OF_STATES[State.SUCCEEDED]
+        case "cancelled":
+            return _OF_STATES[State.CANCELLED]
+        case _:
+            return _OF_STATES[State.FAILED]
+
+
+def has_ended(record: JobRecord) -> bool:
+    """Whether nothing about the job changes any more."""
+    return record.state in TERMINAL

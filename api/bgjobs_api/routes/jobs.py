@@ -1,0 +1,272 @@
+"""`/api/v1/jobs`: jobs for programs and people.
+
+A job in a namespace where the caller may not `get` is answered with 403, as Kubernetes does, and not hidden
+behind a 404: ids are random UUIDs that cannot be tried out, and whoever has one needs to hear which Role is
+missing. An id that no job has is a 404 for everybody.
+"""
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from bgjobs.wire import (
+    TERMINAL,
+    AttemptList,
+    CancelRequest,
+    EnqueueRequest,
+    Job,
+    JobList,
+    JobResult,
+    LabelName,
+    RerunRequest,
+    State,
+)
+from bgjobs_api.actions.enqueue import enqueue, rerun, wanted
+from bgjobs_api.actions.reading import load, load_for
+from bgjobs_api.http import answers
+from bgjobs_api.http.bodies import documented, json_body
+from bgjobs_api.http.callers import Caller, DepsDep, identify, readable, require
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
+from bgjobs_api.identity import access
+from bgjobs_core.actions import listing
+from bgjobs_core.jobs import log_text
+from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.jobs.views import attempt_view
+from bgjobs_core.redis.errors import StoreFullError
+
+LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
+LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
+
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["jobs"],
+    dependencies=[Depends(identify)],
+    responses=responses(
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+
+_TEXT = {
+    "description": "A piece of the log",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+    "headers": {
+        LOG_COMPLETE_HEADER: {
+            "description": "whether nothing will come after it",
+            "schema": {"type": "boolean"},
+        },
+        LOG_NEXT_HEADER: {"description": "the `offset` to ask with for what follows", "schema": {"type": "integer"}},
+    },
+}
+
+
+class ListQuery(BaseModel):
+    """Which jobs to list; a name that is not here is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: list[LabelName] = Field(
+        default_factory=list[LabelName], description="may be repeated; absent: all that the caller may list"
+    )
+    state: State | None = None
+    queue: LabelName | None = None
+    cls: Annotated[str, StringConstraints(max_length=253)] | None = Field(default=None, alias="class")
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: Annotated[str, StringConstraints(max_length=200)] | None = Field(
+        default=None, description="`next_cursor` of the page before"
+    )
+
+
+class LogQuery(BaseModel):
+    """Which part of a log, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    offset: int = Field(
+        default=0,
+        ge=0,
+        lt=2**53,
+        description=f"what the header {LOG_NEXT_HEADER} said last; in the first MiB, the number of bytes received",
+    )
+    timestamps: bool = Field(default=False, description="begin each line with its time and stream")
+
+
+@router.post(
+    "/jobs",
+    response_model=Job,
+    status_code=HTTPStatus.CREATED,
+    summary="Enqueue a job",
+    openapi_extra=documented(EnqueueRequest),
+    responses={
+        200: {"model": Job, "description": "The same request was made before; this is its job"},
+        **responses(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        ),
+    },
+)
+async def enqueue_job(
+    deps: DepsDep, caller: Caller, body: Annotated[EnqueueRequest, Depends(json_body(EnqueueRequest))]
+) -> Response:
+    """Store a job safely; it runs when it is due and its queue has room.
+
+    The caller makes the id, so that sending the request again is asking once.
+    """
+    asked = wanted(body, caller)
+    await require(deps, caller, access.ENQUEUE, asked.namespace)
+    record, created = await enqueue(deps, asked)
+    return answers.job(
+        record, HTTPStatus.CREATED if created else HTTPStatus.OK, {"Location": f"/api/v1/jobs/{record.id}"}
+    )
+
+
+@router.get("/jobs", response_model=JobList, summary="List jobs")
+async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Query()]) -> Response:
+    """The latest changed first.
+
+    A page may have less than `limit` jobs, even none, and still a `next_cursor`: there is a limit to how many rows
+    it looks at, and to how many bytes it has.
+    """
+    cursor = None
+    if query.cursor is not None:
+        try:
+            cursor = listing.read_cursor(query.cursor)
+        except ValueError as error:
+            raise invalid("cursor", "is not one that a page gave") from error
+    namespaces = await readable(deps, caller, access.LIST, query.namespace)
+    page = await listing.page(
+        deps.store, listing.Filter(namespaces, query.state, query.queue, query.cls), query.limit, cursor
+    )
+    return answers.job_list(page.records, page.next_cursor)
+
+
+@router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))
+async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """The job as it is now."""
+    return answers.job(await load_for(deps, caller, access.GET, job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    response_model=Job,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Cancel a job",
+    openapi_extra=documented(CancelRequest, required=False),
+    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
+async def cancel_job(
+    deps: DepsDep,
+    caller: Caller,
+    job_id: str,
+    body: Annotated[CancelRequest, Depends(json_body(CancelRequest, empty=CancelRequest))],
+) -> Response:
+    """Stop it for good: no code of it starts from now on; what runs is deleted with its pods."""
+    record = await load_for(deps, caller, access.CANCEL, job_id)
+    reply = await deps.store.stop(job_id, "cancelled", caller.user, body.note or "")
+    record = await load(deps, job_id)
+    # Sent again after a lost answer, the first one's success is told.
+    again = record.state == State.CANCELLED and record.stopped_by == caller.user
+    if reply.did == "ended" and not again:
+        raise ProblemError(HTTPStatus.CONFLICT, "job_ended", f"the job has ended already: it is {record.state}")
+    return answers.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.post(
+    "/jobs/{job_id}/rerun",
+    response_model=Job,
+    status_code=HTTPStatus.CREATED,
+    summary="Run a job again",
+    openapi_extra=documented(RerunRequest),
+    responses=responses(
+        HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.INSUFFICIENT_STORAGE
+    ),
+)
+async def rerun_job(
+    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[RerunRequest, Depends(json_body(RerunRequest))]
+) -> Response:
+    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    await require(deps, caller, access.ENQUEUE, record.namespace)
+    made = await rerun(deps, caller, record, body.id)
+    return answers.job(made, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.id}"})
+
+
+@router.get("/jobs/{job_id}/attempts", summary="List a job's attempts", responses=responses(HTTPStatus.NOT_FOUND))
+async def list_attempts(deps: DepsDep, caller: Caller, job_id: str) -> AttemptList:
+    """The first one first."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    return AttemptList(items=[attempt_view(one) for one in await deps.store.attempts(record)])
+
+
+@router.get(
+    "/jobs/{job_id}/attempts/{number}/log",
+    summary="Read the log of an attempt",
+    response_class=Response,
+    responses={200: _TEXT, **responses(HTTPStatus.NOT_FOUND)},
+)
+async def attempt_log(
+    deps: DepsDep, caller: Caller, job_id: str, number: int, query: Annotated[LogQuery, Query()]
+) -> Response:
+    """What it printed, as text. While it runs, more comes: ask again with the offset that a header gives."""
+    record = await load_for(deps, caller, access.READ_LOG, job_id)
+    attempts = {one.number: one for one in await deps.store.attempts(record)}
+    if number not in attempts:
+        raise not_found(f"there is no attempt {number}, the latest is {record.attempt}", "attempt_not_found")
+    return await _log(deps, record, attempts[number], query)
+
+
+@router.get(
+    "/jobs/{job_id}/log",
+    summary="Read the log of the latest attempt",
+    response_class=Response,
+    responses={200: _TEXT, **responses(HTTPStatus.NOT_FOUND)},
+)
+async def latest_log(deps: DepsDep, caller: Caller, job_id: str, query: Annotated[LogQuery, Query()]) -> Response:
+    """As that of an attempt; empty before the first one."""
+    record = await load_for(deps, caller, access.READ_LOG, job_id)
+    attempts = await deps.store.attempts(record)
+    return await _log(deps, record, attempts[-1] if attempts else None, query)
+
+
+async def _log(deps: Deps, record: JobRecord, attempt: AttemptRecord | None, query: LogQuery) -> Response:
+    # The attempt was read before its chunks: one that had ended then gets no more of them.
+    complete = record.state in TERMINAL or (attempt is not None and attempt.ended_at is not None)
+    if not complete:
+        # A full Redis only makes the log come in larger pieces.
+        with contextlib.suppress(StoreFullError):
+            await deps.store.watch_log(record.id)
+    piece = log_text.Piece(b"", query.offset)
+    if attempt is not None:
+        chunks = await deps.store.log_chunks(record.id, attempt.number)
+        piece = await asyncio.to_thread(
+            log_text.piece, chunks, query.offset, attempt.log_next, timestamps=query.timestamps
+        )
+    headers = {LOG_COMPLETE_HEADER: str(complete).lower(), LOG_NEXT_HEADER: str(piece.next_offset)}
+    # It is written by job code: a browser must not take it for a page.
+    headers |= {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return Response(piece.data, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get(
+    "/jobs/{job_id}/result",
+    response_model=JobResult,
+    summary="Get what a job returned",
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
+async def get_result(deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """What the method returned, once the job has succeeded; 404 if it returned nothing."""
+    record = await load_for(deps, caller, access.READ_RESULT, job_id)
+    if record.state != State.SUCCEEDED:
+        raise ProblemError(HTTPStatus.CONFLICT, "not_succeeded", f"there is no result: the job is {record.state}")
+    if not record.result:
+        raise not_found("the method returned nothing", "no_result")
+    return answers.result(record.result)

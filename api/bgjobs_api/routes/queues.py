@@ -1,0 +1,62 @@
+"""`/api/v1/queues`: queues with their load."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from bgjobs.wire import LabelName, QueueList, QueueView
+from bgjobs_api.http.callers import Caller, DepsDep, identify, readable
+from bgjobs_api.http.problems import responses
+from bgjobs_api.identity import access
+from bgjobs_core.store.store import Store
+
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["queues"],
+    dependencies=[Depends(identify)],
+    responses=responses(
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+
+
+class QueuesQuery(BaseModel):
+    """Which queues to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: list[LabelName] = Field(
+        default_factory=list[LabelName], description="may be repeated; absent: all that the caller may list"
+    )
+
+
+@router.get("/queues", summary="List queues")
+async def list_queues(deps: DepsDep, caller: Caller, query: Annotated[QueuesQuery, Query()]) -> QueueList:
+    """By namespace and name."""
+    namespaces = await readable(deps, caller, access.LIST_QUEUES, query.namespace)
+    keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
+    found = await asyncio.gather(*(_view(deps.store, key) for key in keys))
+    return QueueList(items=[view for view in found if view is not None])
+
+
+async def _view(store: Store, key: str) -> QueueView | None:
+    queue = await store.queue(key)
+    if queue is None:
+        return None
+    load = await store.queue_load(key)
+    return QueueView(
+        namespace=queue.namespace,
+        name=queue.name,
+        paused=queue.spec.paused,
+        max_concurrent=queue.spec.max_concurrent,
+        owned=load.owned,
+        queued=load.queued,
+        image=queue.spec.image,
+        approved_classes=list(queue.spec.approved_classes),
+    )

@@ -1,0 +1,151 @@
+"""`/runner/v1`: what the supervisor in a job's pod asks and reports. Each call may be sent again."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Response
+
+from bgjobs.protocol import BEAT_SECONDS, BEAT_SECONDS_WATCHED, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.wire import (
+    TERMINAL,
+    BeatReply,
+    BeatRequest,
+    FinishReply,
+    FinishRequest,
+    RunnerIdentity,
+    StartReply,
+    StartRequest,
+    State,
+)
+from bgjobs_api.http import answers
+from bgjobs_api.http.bodies import documented, json_body
+from bgjobs_api.http.callers import Caller, DepsDep, identify
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.problems import ProblemError, not_found, responses
+from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.routes import runner_statements
+from bgjobs_core.jobs.ids import is_stored_id
+from bgjobs_core.jobs.record import JobRecord
+
+ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
+# A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
+MAX_REPORT_BYTES: Final = 1024 * 1024
+
+
+async def speaks_protocol(protocol: Annotated[str | None, Header(alias=PROTOCOL_HEADER)] = None) -> None:
+    """400 unless the runner speaks a protocol that we know."""
+    if protocol not in {str(number) for number in ACCEPTED}:
+        known = " and ".join(str(number) for number in sorted(ACCEPTED))
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST,
+            "protocol_not_supported",
+            f"{PROTOCOL_HEADER} is {protocol!r}; this server speaks {known}: the image of the job and the server are "
+            "of versions too far apart",
+        )
+
+
+router = APIRouter(
+    prefix="/runner/v1/jobs/{job_id}",
+    tags=["runner"],
+    dependencies=[Depends(identify), Depends(speaks_protocol)],
+    responses=responses(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+
+
+async def _record_for(deps: Deps, caller: Identity, job_id: str, said: RunnerIdentity) -> JobRecord | None:
+    """The record that this pod may speak for, or None if it is gone."""
+    if not is_stored_id(job_id):
+        raise not_found(f"{job_id!r} is not the id of a job", "job_not_found")
+    record = await deps.store.job(job_id)
+    objection = runner_statements.objection(caller, said, job_id, record)
+    if objection is not None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "foreign_pod", objection)
+    return record
+
+
+@router.post("/start", response_model=StartReply, summary="May it run?", openapi_extra=documented(StartRequest))
+async def start(
+    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[StartRequest, Depends(json_body(StartRequest))]
+) -> Response:
+    """Whether this pod may run the job's code, and if so, everything that it needs for that."""
+    record = await _record_for(deps, caller, job_id, body)
+    # The queue is read first: from `run` on the attempt counts, so nothing may fail after it.
+    queue = await deps.store.queue(record.queue_key) if record else None
+    if record is not None and queue is None and record.state not in TERMINAL | {State.STOPPING}:
+        # As in the store, the jobs of a queue that is gone wait for one of that name.
+        reason = f"there is no BackgroundJobQueue {record.queue!r} any more"
+        return answers.with_parameters(StartReply(action=WAIT, reason=reason), b"null")
+    started = await deps.store.start(job_id, body.kube_uid, body.pod_uid, body.pod_name)
+    if started.action != RUN or record is None or queue is None:
+        action = GO_AWAY if started.action == RUN else started.action
+        return answers.with_parameters(
+            StartReply.model_validate({"action": action, "reason": started.reason or None}), b"null"
+        )
+    reply = StartReply.model_validate(
+        {
+            "action": RUN,
+            "attempt": started.attempt,
+            "max_retries": record.max_retries,
+            "class": record.cls,
+            "method": record.method,
+            "approved_classes": list(queue.spec.approved_classes),
+            "timeout_seconds": record.timeout_seconds,
+            "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
+        }
+    )
+    return answers.with_parameters(reply, record.parameters)
+
+
+@router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))
+async def beat(
+    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[BeatRequest, Depends(json_body(BeatRequest))]
+) -> BeatReply:
+    """A piece of log and the progress; the answer may say stop."""
+    record = await _record_for(deps, caller, job_id, body)
+    chunk = runner_statements.chunk_of(body.chunk)
+    progress = runner_statements.progress_of(body.progress)
+    if record is None:
+        return BeatReply(action=GO_AWAY, beat_seconds=BEAT_SECONDS, next_offset=0)
+    action, next_offset = await deps.store.beat(
+        job_id, body.pod_uid, body.attempt, chunk, progress, record.logs_seconds
+    )
+    return BeatReply.model_validate(
+        {
+            "action": action,
+            "beat_seconds": await _beat_seconds(deps, job_id),
+            "next_offset": next_offset,
+        }
+    )
+
+
+@router.post("/finish", summary="How it ended", openapi_extra=documented(FinishRequest))
+async def finish(
+    deps: DepsDep,
+    caller: Caller,
+    job_id: str,
+    body: Annotated[FinishRequest, Depends(json_body(FinishRequest, MAX_REPORT_BYTES))],
+) -> FinishReply:
+    """The outcome of the attempt, with its result or error."""
+    await _record_for(deps, caller, job_id, body)
+    reply = await deps.store.finish(
+        job_id,
+        body.pod_uid,
+        body.attempt,
+        body.outcome,
+        runner_statements.error_of(body),
+        runner_statements.result_of(body),
+        body.exit_code,
+    )
+    return FinishReply.model_validate({"action": reply.did, "state": State(reply.state) if reply.state else None})
+
+
+async def _beat_seconds(deps: Deps, job_id: str) -> float:
+    return BEAT_SECONDS_WATCHED if await deps.store.is_watched(job_id) else BEAT_SECONDS

@@ -1,0 +1,413 @@
+"""What may be wrong between a person and a job that runs: each check is a function from facts to findings."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from bgjobs.cli.doctor.pods import Pods
+    from bgjobs.wire import QueueView
+
+MAX_SKEW_SECONDS: Final = 30
+# The server's word for a job that it refuses only after it has looked at the caller's rights.
+QUEUE_NOT_FOUND: Final = "queue_not_found"
+# What the server warns of (`code` in /readyz) that keeps jobs from running, or loses them. The rest is to be mended
+# when there is time for it; so is what this version does not know.
+FATAL: Final = frozenset({
+    "redis_forgets", "redis_evicts", "kubernetes_too_old", "kubernetes_unreachable", "api_permission",
+    "operator_silent", "operator_waits", "operator_permission",
+})  # fmt: skip
+_OLD_NEWS_SECONDS: Final = 15
+_REASON_CHARACTERS: Final = 200
+_BINDING: Final = re.compile(r"`(kubectl create rolebinding [^`]+)`")
+_CALLER: Final = re.compile(r"^there is nothing here for (.+?) yet|^(.+?) cannot ")
+_KUBECTL_USER: Final = re.compile(r'User "([^"]+)" cannot create .*in the namespace "([^"]+)"')
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        what: was looked at, and what was seen.
+        remedy: what mends it, a command or words; empty where nothing needs to be.
+        code: a stable word for programs.
+    """
+
+    level: Level
+    what: str
+    remedy: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request brought.
+
+    Attributes:
+        status: of HTTP; None: no answer.
+        body: of JSON; else text.
+        problem: why there is no answer.
+    """
+
+    status: int | None
+    body: Any = None
+    problem: str = ""
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """The body, if it is an object."""
+        return cast("Mapping[str, Any]", self.body) if isinstance(self.body, dict) else {}
+
+    @property
+    def detail(self) -> str:
+        """What the server says of an error."""
+        return str(self.said.get("detail") or self.body or self.problem)
+
+    @property
+    def code(self) -> str:
+        """The server's word for an error."""
+        return str(self.said.get("code", ""))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was asked; None: it was not, since what it needs failed before.
+
+    Attributes:
+        server: its URL and how it was found.
+        no_server: why there is none.
+        version: of this command; "" if unknown.
+        health: of `/healthz`.
+        skew_seconds: the server's clock less this machine's.
+        ready: of `/readyz`.
+        pods: of the installation, where kubectl may look.
+        no_token: why the caller cannot show who it is.
+        listing: of one page of jobs that have a pod.
+        creating: of a job for a queue that does not exist, which stores nothing.
+        queue_listing: of the queues.
+        queues: those of the namespace.
+        namespace: for jobs; None: the server knows.
+    """
+
+    server: str = ""
+    no_server: str = ""
+    version: str = ""
+    health: Answer | None = None
+    skew_seconds: float | None = None
+    ready: Answer | None = None
+    pods: Pods | None = None
+    no_token: str = ""
+    listing: Answer | None = None
+    creating: Answer | None = None
+    queue_listing: Answer | None = None
+    queues: tuple[QueueView, ...] = field(default=())
+    namespace: str | None = None
+
+    @property
+    def where(self) -> str:
+        """The namespace in words, with a space in front of them."""
+        return f" in {self.namespace}" if self.namespace else ""
+
+    @property
+    def warnings(self) -> list[Any]:
+        """What `/readyz` warns of."""
+        found = None if self.ready is None else self.ready.said.get("warnings")
+        return cast("list[Any]", found) if isinstance(found, list) else []
+
+    def warned_of(self, *codes: str) -> bool:
+        """Whether the server warns of one of these; a code may be only begun."""
+        return any(
+            str(cast("Mapping[str, Any]", one).get("code")).startswith(codes)
+            for one in self.warnings
+            if isinstance(one, dict)
+        )
+
+
+def check_server(facts: Facts) -> Iterable[Finding]:
+    """Is there one?"""
+    if facts.no_server:
+        yield Finding(Level.FAIL, "server: none", facts.no_server, "no_server")
+    else:
+        yield Finding(Level.OK, f"server: {facts.server}")
+
+
+def check_pods(facts: Facts) -> Iterable[Finding]:
+    """Do the pods of the installation run?"""
+    if facts.pods is None:
+        return
+    for trouble in facts.pods.troubles:
+        yield Finding(Level.FAIL if trouble.down else Level.WARN, trouble.what, trouble.remedy, "pods")
+    if facts.pods.ready and not facts.pods.troubles:
+        counted = ", ".join(f"{component} {number}" for component, number in sorted(facts.pods.ready.items()))
+        yield Finding(Level.OK, f"its pods are ready: {counted}")
+
+
+def check_health(facts: Facts) -> Iterable[Finding]:
+    """Does it answer?"""
+    if facts.health is None:
+        return
+    if facts.health.status == HTTPStatus.OK:
+        yield Finding(Level.OK, "it answers")
+    elif facts.health.status is None:
+        yield Finding(
+            Level.FAIL,
+            f"it does not answer: {facts.health.problem}",
+            "is the URL right, and does the API run there?",
+            "no_answer",
+        )
+    else:
+        yield Finding(
+            Level.FAIL,
+            f"/healthz answers {facts.health.status}",
+            "does the URL lead to bgjobs, and not to another server or a proxy?",
+            "no_answer",
+        )
+
+
+def check_version(facts: Facts) -> Iterable[Finding]:
+    """Do command and server belong together? Versions of the same minor do."""
+    if facts.ready is None or "problems" not in facts.ready.said or not facts.version:
+        return
+    theirs = str(facts.ready.said.get("version") or "")
+    if theirs and _minor(theirs) == _minor(facts.version):
+        yield Finding(
+            Level.OK,
+            f"it is version {theirs}, as this command"
+            if theirs == facts.version
+            else f"it is version {theirs}, which goes with {facts.version} of this command",
+        )
+    elif theirs and _minor(theirs) > _minor(facts.version):
+        yield Finding(
+            Level.WARN,
+            f"it is version {theirs}, newer than this command ({facts.version})",
+            f"install the command of version {theirs}",
+            "version",
+        )
+    else:
+        yield Finding(
+            Level.WARN,
+            f"it is version {theirs or 'unknown'}, older than this command ({facts.version})",
+            "an administrator upgrades bgjobs on the cluster, or you install the command of that version",
+            "version",
+        )
+
+
+def check_ready(facts: Facts) -> Iterable[Finding]:
+    """Can it serve requests, without losing jobs, and do they run?"""
+    if facts.ready is None:
+        return
+    problems = cast("Mapping[str, Any]", facts.ready.said.get("problems") or {})
+    if facts.ready.status != HTTPStatus.OK:
+        words = "; ".join(f"{part}: {why}" for part, why in problems.items()) or facts.ready.detail
+        remedy = "an administrator looks at the pods of Redis and the API"
+        yield Finding(Level.FAIL, f"it is not ready: {words}", remedy, "not_ready")
+    else:
+        yield Finding(Level.OK, "it is ready")
+    for warning in facts.warnings:
+        yield _warning(warning)
+
+
+def check_clock(facts: Facts) -> Iterable[Finding]:
+    """Do both clocks show the same?"""
+    if facts.skew_seconds is None:
+        return
+    if abs(facts.skew_seconds) <= MAX_SKEW_SECONDS:
+        yield Finding(Level.OK, "the clocks agree")
+        return
+    ahead = facts.skew_seconds > 0
+    what = f"the server's clock is {abs(facts.skew_seconds):.0f} s {'ahead of' if ahead else 'behind'} this machine's"
+    where = "on whichever of the two is wrong"
+    if facts.ready is not None and facts.ready.said.get("version") and not facts.warned_of("redis_clock", "kubernetes"):
+        what = (
+            f"this machine's clock is {abs(facts.skew_seconds):.0f} s {'behind' if ahead else 'ahead of'} the server's"
+        )
+        where = "here"
+    remedy = f"set the clock by NTP {where} (`timedatectl set-ntp true`): tokens seem too old or too new until then"
+    yield Finding(Level.WARN, what, remedy, "clock")
+
+
+def check_token(facts: Facts) -> Iterable[Finding]:
+    """Is the caller known?"""
+    if facts.no_token:
+        yield _no_token(facts.no_token)
+    if facts.listing is None:
+        return
+    if facts.listing.status == HTTPStatus.UNAUTHORIZED:
+        remedy = "get a new one with the audience bgjobs: kubectl create token ACCOUNT --audience bgjobs"
+        yield Finding(Level.FAIL, f"the token is not accepted: {facts.listing.detail}", remedy, "token")
+
+
+def check_rights(facts: Facts) -> Iterable[Finding]:
+    """May the caller list jobs, ask for jobs, and list queues?"""
+    asked = {
+        "list jobs": facts.listing,
+        "ask for jobs": facts.creating,
+        "list queues": facts.queue_listing,
+    }
+    refused = {deed: one for deed, one in asked.items() if one is not None and one.status == HTTPStatus.FORBIDDEN}
+    if refused:
+        # Whoever may ask for jobs may list them too.
+        said = (refused.get("ask for jobs") or next(iter(refused.values()))).detail
+        who, line = _CALLER.search(said), _BINDING.search(said)
+        what = f"{(who[1] or who[2]) if who else 'the caller'} may not {', '.join(refused)}{facts.where}"
+        yield Finding(Level.FAIL, what, line[1] if line else said, "rights")
+    answered = [one for one in (facts.listing, facts.queue_listing) if one is not None]
+    broken = [one for one in answered if one.status not in {200, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}]
+    if broken:
+        remedy = "see the lines above"
+        yield Finding(
+            Level.FAIL, f"jobs and queues cannot be listed{facts.where}: {broken[0].detail}", remedy, "broken"
+        )
+    elif facts.creating is not None and facts.creating.status != HTTPStatus.FORBIDDEN:
+        if facts.creating.code != QUEUE_NOT_FOUND:
+            what = f"whether jobs may be asked for{facts.where} is unknown: {facts.creating.detail}"
+            yield Finding(Level.WARN, what, "try `bgjobs run`", "rights")
+        elif not refused:
+            yield Finding(Level.OK, f"the caller is known, and may list jobs and ask for them{facts.where}")
+
+
+def check_queues(facts: Facts) -> Iterable[Finding]:
+    """Are there queues that can run something?"""
+    if facts.queue_listing is None or facts.queue_listing.status != HTTPStatus.OK:
+        return
+    if not facts.queues:
+        where = f"namespace {facts.namespace}" if facts.namespace else "the namespaces of jobs"
+        yield Finding(
+            Level.FAIL,
+            f"{where} has no queue",
+            "an administrator applies a BackgroundJobQueue there, or adds the namespace to jobNamespaces",
+            "no_queue",
+        )
+    for queue in facts.queues:
+        yield from _check_queue(queue, facts.queues)
+
+
+def check_progress(facts: Facts) -> Iterable[Finding]:
+    """Do jobs wait while nothing runs?"""
+    if facts.warned_of("operator_"):
+        return  # that is why
+    for queue in facts.queues:
+        if queue.queued and not queue.owned and not queue.paused and queue.max_concurrent:
+            what = f"queue {queue.namespace}/{queue.name}: {queue.queued} wait and nothing runs"
+            remedy = "look again in a minute; if it stays so, the operator's log says why"
+            yield Finding(Level.WARN, what, remedy, "no_progress")
+
+
+def check_starts(facts: Facts) -> Iterable[Finding]:
+    """Do pods of jobs start?"""
+    said: Mapping[str, Any] = facts.listing.said if facts.listing is not None else {}
+    stuck: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for job in cast("list[Mapping[str, Any]]", said.get("items") or []):
+        if job.get("phase") == "pending" and job.get("reason"):
+            cause = str(job["reason"]).partition(":")[0]
+            stuck.setdefault((f"{job['namespace']}/{job['queue']}", cause), []).append(job)
+    for (queue, _), jobs in stuck.items():
+        job = jobs[0]
+        reason = str(job["reason"])
+        shown = reason if len(reason) <= _REASON_CHARACTERS else f"{reason[:_REASON_CHARACTERS]} ..."
+        how_many = "a job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+        yield Finding(
+            Level.WARN,
+            f"queue {queue}: {how_many} cannot start: {shown}",
+            f"kubectl describe pods -n {job['namespace']} -l bgjobs.dev/job-id={job['id']}",
+            "job_cannot_start",
+        )
+
+
+CHECKS: Final[tuple[Callable[[Facts], Iterable[Finding]], ...]] = (
+    check_server,
+    check_pods,
+    check_health,
+    check_version,
+    check_ready,
+    check_clock,
+    check_token,
+    check_rights,
+    check_queues,
+    check_progress,
+    check_starts,
+)
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Of all checks, in their order."""
+    return [finding for check in CHECKS for finding in check(facts)]
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """As (0, 1) of `0.1.7`; what is not a number counts as 0."""
+    return tuple(int(part) if part.isdecimal() else 0 for part in version.split(".")[:2])
+
+
+def _warning(warning: Any) -> Finding:
+    if not isinstance(warning, dict):  # of a server before 0.2
+        return Finding(Level.WARN, str(warning), "an administrator changes Redis' settings")
+    said = cast("Mapping[str, Any]", warning)
+    code, age = str(said.get("code", "")), said.get("age_seconds")
+    old = f" (seen {age} s ago)" if isinstance(age, int) and age >= _OLD_NEWS_SECONDS else ""
+    level = Level.FAIL if code in FATAL else Level.WARN
+    return Finding(level, f"{said.get('detail', code)}{old}", str(said.get("remedy", "")), code)
+
+
+def _no_token(why: str) -> Finding:
+    """Why there is none; whoever may not make one needs a role for it."""
+    found = _KUBECTL_USER.search(why)
+    if found is None:
+        return Finding(Level.FAIL, "there is no token", why, "token")
+    user, namespace = found[1], found[2]
+    # `edit` has it too, and far more besides.
+    line = shlex.join((
+        "kubectl", "create", "role", "bgjobs-cli-token", "--verb=create", "--resource=serviceaccounts/token",
+        "--resource-name=bgjobs-cli", "--namespace", namespace,
+    )) + " && " + shlex.join((
+        "kubectl", "create", "rolebinding", re.sub("[/%]", "-", f"bgjobs-cli-token:{user}"), "--role=bgjobs-cli-token",
+        "--user", user, "--namespace", namespace,
+    ))  # fmt: skip
+    return Finding(Level.FAIL, f"{user} may not get a token of bgjobs-cli in {namespace}", line, "token")
+
+
+def _check_queue(queue: QueueView, others: Iterable[QueueView]) -> Iterable[Finding]:
+    name = f"queue {queue.namespace}/{queue.name}"
+    # A server of an earlier version says neither.
+    sent = queue.model_fields_set
+    no_class = "approved_classes" in sent and not queue.approved_classes
+    no_image = "image" in sent and not queue.image
+    if queue.paused:
+        yield Finding(Level.WARN, f"{name} is paused, and its jobs wait", _patch(queue, paused=False), "queue_paused")
+    # Another queue of the namespace shows what is usual there.
+    usual = next((one for one in others if one.image and one.namespace == queue.namespace), None)
+    image = usual.image if usual else "IMAGE:TAG"
+    if no_class and no_image:  # the cluster refuses the one without the other
+        classes = usual.approved_classes if usual and usual.approved_classes else ["PACKAGE.*"]
+        what = f"{name} has no image and approves no class, so it runs nothing"
+        yield Finding(Level.WARN, what, _patch(queue, image=image, approvedClasses=classes), "queue_image")
+    elif no_class:
+        what = f"{name} approves no class, so it runs nothing"
+        yield Finding(Level.WARN, what, _patch(queue, approvedClasses=["PACKAGE.*"]), "queue_classes")
+    elif no_image:
+        what = f"{name} has no image: jobs that name none are refused"
+        yield Finding(Level.WARN, what, _patch(queue, image=image), "queue_image")
+    if not queue.paused and not no_class and not no_image:
+        yield Finding(Level.OK, f"{name} runs {', '.join(queue.approved_classes) or 'jobs'}")
+
+
+def _patch(queue: QueueView, **spec: object) -> str:
+    change = json.dumps({"spec": spec}, separators=(",", ":"))
+    words = "kubectl", "patch", "backgroundjobqueue", queue.name, "-n", queue.namespace, "--type=merge", "-p", change
+    return shlex.join(words)

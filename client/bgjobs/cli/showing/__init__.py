@@ -1,0 +1,1 @@
+"""How jobs and queues are printed on a terminal, and how a job is followed to its end."""

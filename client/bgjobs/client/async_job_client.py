@@ -1,0 +1,154 @@
+"""`bgjobs.client` for asyncio: the same methods, to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from bgjobs.client import endpoints
+from bgjobs.client.async_job_handle import AsyncJobHandle
+from bgjobs.client.polling import LogReading
+from bgjobs.client.request import EnqueueOptions, build_request
+from bgjobs.connection.async_transport import AsyncTransport
+from bgjobs.connection.settings import find_server, find_token
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    import httpx2
+
+    from bgjobs.client.endpoints import LogPart
+    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
+
+
+class AsyncJobClient:
+    """A connection to the API for the tasks of one event loop, that of its first call.
+
+    A call from another loop is a RuntimeError; threads and forked processes with loops of their own need clients of
+    their own. Arguments and errors are those of `JobClient`, with a `transport` and a `sleep` that are awaited.
+
+    A call that is cancelled may have arrived all the same. Whoever may cancel `enqueue` gives an `id`: asked again
+    with it, the job is still one.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        namespace: str | None = None,
+        timeout_seconds: float = 15,
+        *,
+        retry_seconds: float = 30,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        server = find_server(url, environ)
+        self._transport = AsyncTransport(
+            server,
+            find_token(token, server, environ),
+            timeout_seconds=timeout_seconds,
+            retry_seconds=retry_seconds,
+            transport=transport,
+            sleep=sleep,
+        )
+        self._namespace = namespace
+        self.sleep = sleep
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<AsyncJobClient {self._transport.url}>"
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones, in whatever event loop then runs."""
+        await self._transport.close()
+
+    async def enqueue(
+        self,
+        cls: type | str,
+        method: str,
+        parameters: Sequence[Any] | Mapping[str, Any] = (),
+        *,
+        priority: int = 0,
+        delay: float = 0,
+        **options: Unpack[EnqueueOptions],
+    ) -> AsyncJobHandle:
+        """Ask for a method to be run once as a job; see `JobClient.enqueue`."""
+        options.setdefault("namespace", self._namespace)
+        return await self.send(build_request(cls, method, parameters, priority=priority, delay=delay, **options))
+
+    async def send(self, request: EnqueueRequest) -> AsyncJobHandle:
+        """Send a request that is already made; `enqueue` makes one."""
+        job = await self._transport.send(endpoints.enqueue(request))
+        return AsyncJobHandle(self, job.id, job)
+
+    def handle(self, job_id: str) -> AsyncJobHandle:
+        """A handle on a job that exists; nothing is sent yet."""
+        return AsyncJobHandle(self, job_id)
+
+    async def get(self, job_id: str) -> Job:
+        """The job as it is now; see `JobClient.get`."""
+        return await self._transport.send(endpoints.get(job_id))
+
+    async def list(
+        self,
+        *,
+        namespace: str | None = None,
+        state: str | None = None,
+        queue: str | None = None,
+        class_: type | str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> JobList:
+        """One page of jobs, the latest changed first; give its `next_cursor` for the next one."""
+        return await self._transport.send(
+            endpoints.list_jobs(
+                namespace=namespace or self._namespace,
+                state=state,
+                queue=queue,
+                class_=class_,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
+        """Queues with their load, those of the client's namespace, or of all that the caller may list."""
+        return await self._transport.send(endpoints.queues(namespace or self._namespace))
+
+    async def cancel(self, job_id: str, note: str | None = None) -> Job:
+        """Stop the job for good; see `JobClient.cancel`."""
+        return await self._transport.send(endpoints.cancel(job_id, note))
+
+    async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in `enqueue`
+        """Run what a job called once more, as a new job; see `JobClient.rerun`."""
+        job = await self._transport.send(endpoints.rerun(job_id, id))
+        return AsyncJobHandle(self, job.id, job)
+
+    async def attempts(self, job_id: str) -> Sequence[Attempt]:
+        """The attempts of the job, the first one first."""
+        return await self._transport.send(endpoints.attempts(job_id))
+
+    async def logs(self, job_id: str, attempt: int | None = None) -> str:
+        """What is there of the log of an attempt, by default the latest one's."""
+        reading = LogReading()
+        text = ""
+        while True:
+            part = await self.log_part(job_id, attempt, reading.offset)
+            text += reading.take(part)
+            if part.complete or not part.data:
+                return text + reading.rest()
+
+    async def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart:
+        """The log of an attempt from an offset on; see `JobClient.log_part`."""
+        return await self._transport.send(endpoints.log_part(job_id, attempt, offset))
+
+    async def result(self, job_id: str) -> Any:
+        """What the method returned; see `JobClient.result`."""
+        return await self._transport.send(endpoints.result(job_id))

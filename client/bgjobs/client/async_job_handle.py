@@ -1,0 +1,144 @@
+"""`bgjobs.handle` for asyncio."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+
+from bgjobs.client import polling
+from bgjobs.client.job_handle import shown
+from bgjobs.wire import TERMINAL, Job, State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+
+    from bgjobs.client.endpoints import LogPart
+
+
+class _AsyncJobs(Protocol):
+    """What a handle asks: the server through an `AsyncJobClient`, or what `bgjobs.testing` has in memory."""
+
+    async def get(self, job_id: str) -> Job: ...
+    async def cancel(self, job_id: str, note: str | None = None) -> Job: ...
+    async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle: ...  # noqa: A002 - as in `enqueue`
+    async def logs(self, job_id: str, attempt: int | None = None) -> str: ...
+    async def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
+    async def result(self, job_id: str) -> Any: ...
+    def sleep(self, seconds: float, /) -> Awaitable[object]: ...
+
+
+class AsyncJobHandle:
+    """A job by its id, with what was last heard of it.
+
+    Cancelling whoever waits for the job here leaves the job as it is; `cancel()` stops it.
+
+    Attributes:
+        id: the job's UUID.
+    """
+
+    def __init__(
+        self, client: _AsyncJobs, job_id: str, job: Job | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.id = job_id
+        self._client = client
+        self._job = job
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return shown("AsyncJobHandle", self.id, self._job)
+
+    @property
+    def job(self) -> Job:
+        """What was last heard of the job.
+
+        Raises:
+            RuntimeError: if nothing was: a property cannot wait for an answer.
+        """
+        if self._job is None:
+            raise RuntimeError(f"nothing has been heard of job {self.id} yet: `await handle.refresh()` asks")
+        return self._job
+
+    @property
+    def state(self) -> State:
+        """The state as last heard; `await refresh()` asks anew."""
+        return self.job.state
+
+    async def refresh(self) -> Job:
+        """Ask for the job as it is now."""
+        self._job = await self._client.get(self.id)
+        return self._job
+
+    async def wait(self, timeout: float | None = None, poll: float = 1.0) -> Job:  # noqa: ASYNC109 - as JobHandle.wait
+        """Wait until the job has ended, well or badly.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+            poll: seconds between two questions; the first ones come faster.
+
+        Raises:
+            TimeoutError: if it has not ended by then; the job goes on.
+        """
+        started = self._clock()
+        pauses = polling.pauses(poll)
+        while (job := await self.refresh()).state not in TERMINAL:
+            await self._client.sleep(polling.pause_within(next(pauses), job, timeout, self._clock() - started))
+        return job
+
+    async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as JobHandle.result
+        """Wait for the job and return what its method returned.
+
+        Raises:
+            JobFailedError: if it failed or was cancelled, with the traceback of the last attempt.
+            TimeoutError: as `wait`.
+        """
+        job = await self.wait(timeout)
+        polling.raise_unless_succeeded(job)
+        return await self._client.result(self.id) if job.has_result else None
+
+    async def cancel(self, note: str | None = None) -> Job:
+        """Stop the job for good; see `JobClient.cancel`."""
+        self._job = await self._client.cancel(self.id, note)
+        return self._job
+
+    async def rerun(self) -> AsyncJobHandle:
+        """Run the same call once more; a handle on the new job. See `JobClient.rerun`."""
+        return await self._client.rerun(self.id)
+
+    @overload
+    def logs(self, attempt: int | None = None, follow: Literal[False] = False) -> Coroutine[Any, Any, str]: ...
+    @overload
+    def logs(self, attempt: int | None = None, *, follow: Literal[True]) -> AsyncIterator[str]: ...
+
+    def logs(self, attempt: int | None = None, follow: bool = False) -> Coroutine[Any, Any, str] | AsyncIterator[str]:
+        """What the job printed: `await handle.logs()`, or `async for text in handle.logs(follow=True)`.
+
+        Args:
+            attempt: its number; None: the latest, and with `follow` each one from the latest on.
+            follow: give pieces of text as they come, until the attempt (or, without `attempt`, the job) has ended.
+        """
+        return self._follow(attempt) if follow else self._client.logs(self.id, attempt)
+
+    async def _follow(self, attempt: int | None) -> AsyncIterator[str]:
+        number = attempt or max((await self.refresh()).attempt, 1)
+        while await self._wait_for_attempt(number):
+            async for text in self._follow_attempt(number):
+                yield text
+            if attempt is not None:
+                return
+            number += 1
+
+    async def _wait_for_attempt(self, number: int) -> bool:
+        """Whether the attempt has started, once that is known: it has, or the job ended without it."""
+        pauses = polling.pauses()
+        while (started := polling.has_started(await self.refresh(), number)) is None:
+            await self._client.sleep(next(pauses))
+        return started
+
+    async def _follow_attempt(self, number: int) -> AsyncIterator[str]:
+        reading = polling.LogReading()
+        while not reading.complete:
+            part = await self._client.log_part(self.id, number, reading.offset)
+            if text := reading.take(part):
+                yield text
+            if not part.data and not part.complete:
+                await self._client.sleep(polling.MOST_SECONDS)

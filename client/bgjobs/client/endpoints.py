@@ -1,0 +1,140 @@
+"""Each endpoint of the API for programs, as the call that asks it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
+
+from bgjobs.client.request import dotted_class
+from bgjobs.connection.exchange import Call, reader
+from bgjobs.ids import new_job_id
+from bgjobs.wire import (
+    Attempt,
+    AttemptList,
+    CancelRequest,
+    EnqueueRequest,
+    Job,
+    JobList,
+    JobResult,
+    QueueList,
+    QueueView,
+    RerunRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx2
+
+LOG_COMPLETE_HEADER: Final = "Bgjobs-Log-Complete"
+LOG_NEXT_HEADER: Final = "Bgjobs-Log-Next-Offset"
+
+_JOBS: Final = "/api/v1/jobs"
+
+
+class LogPart(NamedTuple):
+    """A piece of an attempt's log.
+
+    Attributes:
+        data: UTF-8 text; a piece may end within a character.
+        next_offset: where the next one begins, as the server counts.
+        complete: whether nothing will come after it.
+    """
+
+    data: bytes
+    next_offset: int
+    complete: bool
+
+
+def enqueue(request: EnqueueRequest) -> Call[Job]:
+    """`POST /api/v1/jobs`."""
+    body = request.model_dump_json(by_alias=True, exclude_none=True).encode()
+    return Call("POST", _JOBS, reader(Job), body=body, unanswered=_ask_again(request.id))
+
+
+def get(job_id: str) -> Call[Job]:
+    """`GET /api/v1/jobs/{id}`."""
+    return Call("GET", _path(job_id), reader(Job))
+
+
+def list_jobs(
+    *,
+    namespace: str | None,
+    state: str | None,
+    queue: str | None,
+    class_: type | str | None,
+    limit: int | None,
+    cursor: str | None,
+) -> Call[JobList]:
+    """`GET /api/v1/jobs`, without what is None."""
+    asked = {
+        "namespace": namespace,
+        "state": state,
+        "queue": queue,
+        "class": None if class_ is None else dotted_class(class_),
+        "limit": None if limit is None else str(limit),
+        "cursor": cursor,
+    }
+    return Call(
+        "GET", _JOBS, reader(JobList), query={name: value for name, value in asked.items() if value is not None}
+    )
+
+
+def queues(namespace: str | None) -> Call[Sequence[QueueView]]:
+    """`GET /api/v1/queues`."""
+    query = {} if namespace is None else {"namespace": namespace}
+    return Call("GET", "/api/v1/queues", lambda response: reader(QueueList)(response).items, query=query)
+
+
+def cancel(job_id: str, note: str | None) -> Call[Job]:
+    """`POST /api/v1/jobs/{id}/cancel`."""
+    body = CancelRequest(note=note).model_dump_json(exclude_none=True).encode()
+    return Call("POST", f"{_path(job_id)}/cancel", reader(Job), body=body)
+
+
+def rerun(job_id: str, new_id: str | None) -> Call[Job]:
+    """`POST /api/v1/jobs/{id}/rerun`; the new job's id is made here if none is given."""
+    request = RerunRequest(id=new_id or new_job_id())
+    return Call(
+        "POST",
+        f"{_path(job_id)}/rerun",
+        reader(Job),
+        body=request.model_dump_json().encode(),
+        unanswered=_ask_again(request.id),
+    )
+
+
+def attempts(job_id: str) -> Call[Sequence[Attempt]]:
+    """`GET /api/v1/jobs/{id}/attempts`."""
+    read = reader(AttemptList)
+    return Call("GET", f"{_path(job_id)}/attempts", lambda response: read(response).items)
+
+
+def log_part(job_id: str, attempt: int | None, offset: int) -> Call[LogPart]:
+    """`GET /api/v1/jobs/{id}/log` of the latest attempt, or `…/attempts/{number}/log`."""
+    where = f"{_path(job_id)}/log" if attempt is None else f"{_path(job_id)}/attempts/{attempt}/log"
+
+    def read(response: httpx2.Response) -> LogPart:
+        data, headers = response.content, response.headers
+        next_offset = headers.get(LOG_NEXT_HEADER, "")
+        return LogPart(
+            data,
+            int(next_offset) if next_offset.isdecimal() else offset + len(data),
+            headers.get(LOG_COMPLETE_HEADER, "").lower() == "true",
+        )
+
+    return Call("GET", where, read, query={"offset": str(offset)})
+
+
+def result(job_id: str) -> Call[Any]:
+    """`GET /api/v1/jobs/{id}/result`."""
+    read = reader(JobResult)
+    return Call("GET", f"{_path(job_id)}/result", lambda response: read(response).value)
+
+
+def _path(job_id: str) -> str:
+    return f"{_JOBS}/{quote(job_id, safe='')}"
+
+
+def _ask_again(job_id: str) -> str:
+    return f'Whether the job is enqueued is unknown; ask again with id="{job_id}"'

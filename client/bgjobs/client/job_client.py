@@ -1,0 +1,214 @@
+"""Ask a bgjobs server for jobs, from a program."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from bgjobs.client import endpoints
+from bgjobs.client.job_handle import JobHandle
+from bgjobs.client.polling import LogReading
+from bgjobs.client.request import EnqueueOptions, build_request
+from bgjobs.connection.settings import find_server, find_token
+from bgjobs.connection.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import httpx2
+
+    from bgjobs.client.endpoints import LogPart
+    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
+
+
+class JobClient:
+    """A connection to the API, safe to share between threads and to carry over a fork.
+
+    Args:
+        url: of the server; default: `BGJOBS_URL`.
+        token: default: `BGJOBS_TOKEN`, else the file `BGJOBS_TOKEN_FILE`, else the projected token of a pod.
+            Files are read again every minute, since such tokens are replaced.
+        namespace: for jobs and lists that name none; default: that of the caller's ServiceAccount.
+        timeout_seconds: of one request.
+        retry_seconds: for how long a request is sent again while the API is out of reach or busy.
+        transport: in place of the network, for tests.
+        sleep: in place of `time.sleep`, for tests.
+        environ: in place of the process's environment.
+
+    Raises:
+        ConfigurationError: if no server or no token can be found.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        namespace: str | None = None,
+        timeout_seconds: float = 15,
+        *,
+        retry_seconds: float = 30,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        server = find_server(url, environ)
+        self._transport = Transport(
+            server,
+            find_token(token, server, environ),
+            timeout_seconds=timeout_seconds,
+            retry_seconds=retry_seconds,
+            transport=transport,
+            sleep=sleep,
+        )
+        self._namespace = namespace
+        self.sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<JobClient {self._transport.url}>"
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self._transport.close()
+
+    def enqueue(
+        self,
+        cls: type | str,
+        method: str,
+        parameters: Sequence[Any] | Mapping[str, Any] = (),
+        *,
+        priority: int = 0,
+        delay: float = 0,
+        **options: Unpack[EnqueueOptions],
+    ) -> JobHandle:
+        """Ask for `cls().method(*parameters)`, or `(**parameters)` of a dict, to be run once as a job.
+
+        Sent again, even from another process, the same id is the same job.
+
+        Args:
+            cls: an approved class of the job's image: the class itself, or its dotted name.
+            method: a public method of it, sync or async.
+            parameters: a list, tuple or dict that JSON can carry, of at most 256 KiB.
+            priority: 0 low, 1 high.
+            delay: seconds to wait before the job becomes due.
+            options: `queue` (`"default"`), `namespace`, `max_retries` (default: the queue's), `timeout_seconds` of
+                one attempt (default: the queue's), `image` (one that the queue lists; default: its own), `id` (a
+                UUIDv7; default: a new one).
+
+        Returns:
+            A handle on the job, which is safely stored.
+
+        Raises:
+            InvalidJobError: before anything is sent, or as the API's answer.
+            ConflictError: if the id belongs to another job.
+            ForbiddenError: if the caller may not create jobs in the namespace.
+            UnreachableError: naming the id; whether the job is stored is unknown, so call again with it.
+        """
+        options.setdefault("namespace", self._namespace)
+        return self.send(build_request(cls, method, parameters, priority=priority, delay=delay, **options))
+
+    def send(self, request: EnqueueRequest) -> JobHandle:
+        """Send a request that is already made; `enqueue` makes one."""
+        job = self._transport.send(endpoints.enqueue(request))
+        return JobHandle(self, job.id, job)
+
+    def handle(self, job_id: str) -> JobHandle:
+        """A handle on a job that exists; nothing is sent yet."""
+        return JobHandle(self, job_id)
+
+    def get(self, job_id: str) -> Job:
+        """The job as it is now.
+
+        Raises:
+            NotFoundError: if there is none, or it was dropped after its retention.
+        """
+        return self._transport.send(endpoints.get(job_id))
+
+    def list(
+        self,
+        *,
+        namespace: str | None = None,
+        state: str | None = None,
+        queue: str | None = None,
+        class_: type | str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> JobList:
+        """One page of jobs, the latest changed first; give its `next_cursor` for the next one."""
+        return self._transport.send(
+            endpoints.list_jobs(
+                namespace=namespace or self._namespace,
+                state=state,
+                queue=queue,
+                class_=class_,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
+        """Queues with their load, those of the client's namespace, or of all that the caller may list."""
+        return self._transport.send(endpoints.queues(namespace or self._namespace))
+
+    def cancel(self, job_id: str, note: str | None = None) -> Job:
+        """Stop the job for good: a waiting one never starts, a running one has its pods deleted.
+
+        Raises:
+            ConflictError: if it has already ended.
+        """
+        return self._transport.send(endpoints.cancel(job_id, note))
+
+    def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in `enqueue`
+        """Run what a job called once more, as a new job, which says so in `rerun_of`; the old one stays as it is.
+
+        Args:
+            job_id: of the job, which has ended.
+            id: of the new one, a UUIDv7; default: a new one. Sent again, the same id is the same new job.
+
+        Raises:
+            ConflictError: if the job has not ended, or the id belongs to another one.
+            InvalidJobError: if the queue does not allow the call any more.
+            UnreachableError: naming the id; whether the job is stored is unknown, so call again with it.
+        """
+        job = self._transport.send(endpoints.rerun(job_id, id))
+        return JobHandle(self, job.id, job)
+
+    def attempts(self, job_id: str) -> Sequence[Attempt]:
+        """The attempts of the job, the first one first."""
+        return self._transport.send(endpoints.attempts(job_id))
+
+    def logs(self, job_id: str, attempt: int | None = None) -> str:
+        """What is there of the log of an attempt, by default the latest one's."""
+        reading = LogReading()
+        text = ""
+        while True:
+            part = self.log_part(job_id, attempt, reading.offset)
+            text += reading.take(part)
+            if part.complete or not part.data:
+                return text + reading.rest()
+
+    def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart:
+        """The log of an attempt from an offset on.
+
+        Args:
+            job_id: of the job.
+            attempt: its number; None: the latest.
+            offset: 0, or where the part before says that the next one begins. That is the number of bytes so far,
+                until the log is so long that its middle is left out.
+        """
+        return self._transport.send(endpoints.log_part(job_id, attempt, offset))
+
+    def result(self, job_id: str) -> Any:
+        """What the method returned.
+
+        Raises:
+            ConflictError: while the job has not ended.
+            NotFoundError: if it returned nothing.
+        """
+        return self._transport.send(endpoints.result(job_id))

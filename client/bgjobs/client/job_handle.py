@@ -1,0 +1,140 @@
+"""One job, as the program that asked for it holds it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+
+from bgjobs.client import polling
+from bgjobs.wire import TERMINAL, Job, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bgjobs.client.endpoints import LogPart
+
+
+class _Jobs(Protocol):
+    """What a handle asks: the server through a `JobClient`, or the jobs that `bgjobs.testing` has in memory."""
+
+    def get(self, job_id: str) -> Job: ...
+    def cancel(self, job_id: str, note: str | None = None) -> Job: ...
+    def rerun(self, job_id: str, id: str | None = None) -> JobHandle: ...  # noqa: A002 - as in `enqueue`
+    def logs(self, job_id: str, attempt: int | None = None) -> str: ...
+    def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
+    def result(self, job_id: str) -> Any: ...
+    def sleep(self, seconds: float, /) -> None: ...
+
+
+class JobHandle:
+    """A job by its id, with what was last heard of it.
+
+    Attributes:
+        id: the job's UUID.
+    """
+
+    def __init__(
+        self, client: _Jobs, job_id: str, job: Job | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.id = job_id
+        self._client = client
+        self._job = job
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return shown("JobHandle", self.id, self._job)
+
+    @property
+    def job(self) -> Job:
+        """What was last heard of the job; asked for if nothing was."""
+        return self.refresh() if self._job is None else self._job
+
+    @property
+    def state(self) -> State:
+        """The state as last heard; `refresh()` asks anew."""
+        return self.job.state
+
+    def refresh(self) -> Job:
+        """Ask for the job as it is now."""
+        self._job = self._client.get(self.id)
+        return self._job
+
+    def wait(self, timeout: float | None = None, poll: float = 1.0) -> Job:
+        """Wait until the job has ended, well or badly.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+            poll: seconds between two questions; the first ones come faster.
+
+        Raises:
+            TimeoutError: if it has not ended by then; the job goes on.
+        """
+        started = self._clock()
+        pauses = polling.pauses(poll)
+        while (job := self.refresh()).state not in TERMINAL:
+            self._client.sleep(polling.pause_within(next(pauses), job, timeout, self._clock() - started))
+        return job
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the job and return what its method returned.
+
+        Raises:
+            JobFailedError: if it failed or was cancelled, with the traceback of the last attempt.
+            TimeoutError: as `wait`.
+        """
+        job = self.wait(timeout)
+        polling.raise_unless_succeeded(job)
+        return self._client.result(self.id) if job.has_result else None
+
+    def cancel(self, note: str | None = None) -> Job:
+        """Stop the job for good; see `JobClient.cancel`."""
+        self._job = self._client.cancel(self.id, note)
+        return self._job
+
+    def rerun(self) -> JobHandle:
+        """Run the same call once more; a handle on the new job. See `JobClient.rerun`."""
+        return self._client.rerun(self.id)
+
+    @overload
+    def logs(self, attempt: int | None = None, follow: Literal[False] = False) -> str: ...
+    @overload
+    def logs(self, attempt: int | None = None, *, follow: Literal[True]) -> Iterator[str]: ...
+
+    def logs(self, attempt: int | None = None, follow: bool = False) -> str | Iterator[str]:
+        """What the job printed.
+
+        Args:
+            attempt: its number; None: the latest, and with `follow` each one from the latest on.
+            follow: give pieces of text as they come, until the attempt (or, without `attempt`, the job) has ended.
+        """
+        return self._follow(attempt) if follow else self._client.logs(self.id, attempt)
+
+    def _follow(self, attempt: int | None) -> Iterator[str]:
+        number = attempt or max(self.refresh().attempt, 1)
+        while self._wait_for_attempt(number):
+            yield from self._follow_attempt(number)
+            if attempt is not None:
+                return
+            number += 1
+
+    def _wait_for_attempt(self, number: int) -> bool:
+        """Whether the attempt has started, once that is known: it has, or the job ended without it."""
+        pauses = polling.pauses()
+        while (started := polling.has_started(self.refresh(), number)) is None:
+            self._client.sleep(next(pauses))
+        return started
+
+    def _follow_attempt(self, number: int) -> Iterator[str]:
+        reading = polling.LogReading()
+        while not reading.complete:
+            part = self._client.log_part(self.id, number, reading.offset)
+            if text := reading.take(part):
+                yield text
+            if not part.data and not part.complete:
+                self._client.sleep(polling.MOST_SECONDS)
+
+
+def shown(kind: str, job_id: str, job: Job | None) -> str:
+    """How a handle is shown at a prompt."""
+    what = "" if job is None else f" {job.cls}.{job.method} {job.state}"
+    return f"<{kind} {job_id}{what}>"

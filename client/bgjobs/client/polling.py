@@ -1,0 +1,88 @@
+"""How a job is waited for and its log followed: when to ask again and what an answer means. Nothing is done here."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs.errors import JobFailedError
+from bgjobs.wire import TERMINAL, Job, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bgjobs.client.endpoints import LogPart
+
+FIRST_SECONDS: Final = 0.2
+MOST_SECONDS: Final = 1.0
+_GROWTH: Final = 1.5
+
+
+def pauses(most: float = MOST_SECONDS) -> Iterator[float]:
+    """Seconds between one question and the next: 0.2, 0.3, 0.45 and so on up to the most."""
+    pause = min(FIRST_SECONDS, most)
+    while True:
+        yield pause
+        pause = min(pause * _GROWTH, most)
+
+
+def pause_within(pause: float, job: Job, timeout: float | None, elapsed: float) -> float:
+    """The pause, cut to what is left of the time.
+
+    Raises:
+        TimeoutError: if nothing is left.
+    """
+    if timeout is None:
+        return pause
+    left = timeout - elapsed
+    if left <= 0:
+        raise TimeoutError(f"job {job.id} is still {job.state} after {timeout:g} s")
+    return min(pause, left)
+
+
+def has_started(job: Job, attempt: int) -> bool | None:
+    """Whether an attempt has started; None while that is open."""
+    if job.attempt >= attempt:
+        return True
+    return False if job.state in TERMINAL else None
+
+
+def raise_unless_succeeded(job: Job) -> None:
+    """For `result()` of a job that has ended.
+
+    Raises:
+        JobFailedError: if it failed or was cancelled.
+    """
+    if job.state == State.SUCCEEDED:
+        return
+    why = f"{job.error.type}: {job.error.message}" if job.error else job.reason or "no reason is known"
+    raise JobFailedError(
+        f"{job.cls}.{job.method} ({job.id}) {job.state}{f' ({job.outcome})' if job.outcome else ''}: {why}",
+        str(job.state),
+        None if job.outcome is None else str(job.outcome),
+        job.error.traceback if job.error else None,
+    )
+
+
+class LogReading:
+    """How far an attempt's log is read.
+
+    Attributes:
+        offset: where the next part begins.
+        complete: whether all of it is read.
+    """
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self.complete = False
+        self._decoder: Any = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def take(self, part: LogPart) -> str:
+        """The text of the next part; a character that a part has cut comes with the one after it."""
+        self.offset = part.next_offset
+        self.complete = part.complete
+        return self._decoder.decode(part.data, final=part.complete)
+
+    def rest(self) -> str:
+        """What is left of a cut character when no more parts are asked for."""
+        return self._decoder.decode(b"", final=True)

@@ -1,0 +1,114 @@
+"""`bgjobs.transport` for asyncio: the same calls, the same policy, bound to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx2
+
+from bgjobs.connection.exchange import Call, Patience, Trouble, no_answer, not_now
+from bgjobs.connection.retry import random_jitter
+from bgjobs.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs.connection.server import Address
+
+_T = TypeVar("_T")
+
+
+class AsyncTransport:
+    """Sends calls and gives what their answers say."""
+
+    def __init__(
+        self,
+        server: Address,
+        token: Callable[[], str | None],
+        *,
+        timeout_seconds: float,
+        retry_seconds: float,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._server = server
+        self._token = token
+        self._timeout_seconds = timeout_seconds
+        self._patience = Patience(server.url, retry_seconds)
+        self._transport = transport
+        self._sleep = sleep
+        self._clock = clock
+        self._client: httpx2.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._server.url
+
+    async def send(self, call: Call[_T]) -> _T:
+        """Send one call; what its answer says. Cancelled, it leaves no connection in use.
+
+        Raises:
+            UnreachableError: if there is no answer, or only "not now", until the retries are used up.
+            RefusedError: or one of its kind, for any other error; InvalidJobError for 422.
+            ConfigurationError: if the token file cannot be read.
+            RuntimeError: if another event loop than that of the first call runs.
+        """
+        started = self._clock()
+        tries = 0
+        while True:
+            tries += 1
+            outcome = await self._try(call)
+            if not isinstance(outcome, Trouble):
+                return call.answer(outcome)
+            elapsed = self._clock() - started
+            await self._sleep(self._patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
+
+    async def close(self) -> None:
+        """Close the connections; the next call may come from another event loop.
+
+        Raises:
+            RuntimeError: if another event loop runs than that of the connections.
+        """
+        if self._client is None:
+            return
+        client = self._of_this_loop()
+        # Before anything is awaited: a call that comes meanwhile shall not get what is being closed.
+        self._client = self._loop = None
+        await client.aclose()
+
+    async def _try(self, call: Call[Any]) -> httpx2.Response | Trouble:
+        try:
+            response = await self._of_this_loop().request(
+                call.verb,
+                f"{self.url}{call.path}",
+                params=call.query or None,
+                headers=call.headers(self._token()),
+                content=call.body,
+            )
+        except httpx2.TransportError as error:
+            return no_answer(error)
+        except httpx2.InvalidURL as error:
+            raise RefusedError(f"{self.url}: {error}", 0) from error
+        return not_now(response) or response
+
+    def _of_this_loop(self) -> httpx2.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._client is None:
+            self._loop = loop
+            self._client = httpx2.AsyncClient(
+                timeout=self._timeout_seconds,
+                transport=self._transport,
+                # A proxy for the way out of the house does not lead to this machine.
+                trust_env=not self._server.is_local,
+            )
+        elif self._loop is not loop:
+            raise RuntimeError(
+                f"this client of {self.url} belongs to the event loop of its first call, and another one runs now: "
+                "make an AsyncJobClient for each event loop, or close() it in the first one before it is used here"
+            )
+        return self._client

@@ -1,0 +1,39 @@
+"""A queue as the store has it: its settings, and how much it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bgjobs_core.resources.models import QueueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class QueueRecord:
+    """A queue's settings, as the operator last saw its object."""
+
+    namespace: str
+    name: str
+    spec: QueueSpec
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def read(cls, key: str, fields: Mapping[bytes, bytes]) -> QueueRecord:
+        """From the fields of its hash."""
+        namespace, _, name = key.partition("/")
+        return cls(namespace, name, QueueSpec.model_validate_json(fields[b"spec"]))
+
+
+@dataclass(frozen=True)
+class QueueLoad:
+    """How much a queue holds."""
+
+    owned: int
+    queued: int

@@ -1,0 +1,1 @@
+"""KubeJobs and pods without Kubernetes: files and processes on this machine."""

@@ -1,0 +1,1 @@
+"""What `bgjobs dev` prints: the lines of all jobs on one terminal."""

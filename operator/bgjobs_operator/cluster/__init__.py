@@ -1,0 +1,1 @@
+"""A Kubernetes cluster behind the interfaces: KubeJobs, custom resources, their watches, and the Lease."""

@@ -1,0 +1,237 @@
+"""The launcher on a cluster: KubeJobs through the Kubernetes API.
+
+Every delete names the UID and a propagation: a raw delete of a batch/v1 Job would orphan its pods, and
+their code would go on running.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
+from bgjobs_core.kube.objects import Object, part, parts
+from bgjobs_operator.cluster.kubejob import CONTAINER, CONTROLLER_UID, LABEL_INSTALL, LABEL_JOB, manifest
+from bgjobs_operator.cluster.refusals import classify
+from bgjobs_operator.cluster.watch import Absent, ListWatch, Metadata, Present
+from bgjobs_operator.interfaces.launcher import (
+    Gone,
+    KubeJobView,
+    LauncherUnreachableError,
+    LaunchRefusedError,
+    Listed,
+    PodView,
+    Refusal,
+    Seen,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.kube.door import Kube
+
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_DEADLINE: Final = "DeadlineExceeded"
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class _Status(msgspec.Struct):
+    active: int = 0
+    ready: int = 0
+    failed: int = 0
+    succeeded: int = 0
+    conditions: list[_Condition] = []
+
+
+class _Spec(msgspec.Struct):
+    suspend: bool | None = None
+
+
+class _KubeJob(msgspec.Struct):
+    metadata: Metadata
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+_decoder: Final = msgspec.json.Decoder(_KubeJob)
+
+
+def view_of(raw: bytes) -> KubeJobView:
+    """What is read of a KubeJob's JSON."""
+    found = _decoder.decode(raw)
+    true = {condition.type: condition for condition in found.status.conditions if condition.status == "True"}
+    failed = true.get("Failed")
+    return KubeJobView(
+        namespace=found.metadata.namespace,
+        name=found.metadata.name,
+        uid=found.metadata.uid,
+        job_id=found.metadata.labels.get(LABEL_JOB, ""),
+        active=found.status.active,
+        ready=found.status.ready,
+        failed=found.status.failed,
+        succeeded=found.status.succeeded,
+        suspended=bool(found.spec.suspend),
+        complete="Complete" in true,
+        failure=(failed.reason or "Failed") if failed else "",
+        message=failed.message if failed else "",
+        deleting=found.metadata.deletion_timestamp is not None,
+    )
+
+
+def pod_view(pod: Object) -> PodView:
+    """What is read of a pod."""
+    status = part(pod, "status")
+    conditions = {str(one["type"]): one for one in parts(status, "conditions")}
+    containers = [one for one in parts(status, "containerStatuses") if one.get("name") == CONTAINER]
+    terminated = part(containers[0], "state", "terminated") if containers else {}
+    waiting = part(containers[0], "state", "waiting") if containers else {}
+    scheduled = part(conditions, "PodScheduled")
+    if not waiting.get("reason") and scheduled.get("status") == "False":
+        waiting = scheduled
+    return PodView(
+        name=pod["metadata"]["name"],
+        uid=pod["metadata"]["uid"],
+        ended=status.get("phase") in {"Succeeded", "Failed"},
+        created_at=_ms(pod["metadata"].get("creationTimestamp")),
+        disrupted=part(conditions, "DisruptionTarget").get("status") == "True",
+        exit_code=terminated.get("exitCode"),
+        # The kubelet says of the pod, not of its container, that its deadline has passed; the container just ended.
+        terminated_reason=status["reason"] if status.get("reason") == _DEADLINE else terminated.get("reason") or "",
+        termination_message=terminated.get("message") or "",
+        waiting_reason=waiting.get("reason") or "",
+        waiting_message=waiting.get("message") or "",
+    )
+
+
+def _ms(timestamp: str | None) -> int | None:
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000) if timestamp else None
+
+
+def latest_complaint(events: list[Object]) -> str:
+    """The words of the newest event; "" if there is none."""
+    if not events:
+        return ""
+    newest = max(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    return f"{newest.get('reason', '')}: {newest.get('message', '')}"
+
+
+class KubeLauncher:
+    """Implements `launcher.Launcher`.
+
+    Args:
+        kube: the connection.
+        install: id of this installation; KubeJobs of others are not seen.
+        api_url: where runners find the API.
+        tell: hears why a namespace cannot be watched, and "" when it can again.
+    """
+
+    def __init__(
+        self, kube: Kube, install: str, api_url: str, tell: Callable[[str, str], None] = lambda _, __: None
+    ) -> None:
+        self._kube = kube
+        self._install = install
+        self._api_url = api_url
+        self._tell = tell
+
+    async def create(self, job: JobRecord, queue: QueueRecord) -> str:
+        """See `Launcher.create`."""
+        body = manifest(job, queue, self._install, self._api_url)
+        try:
+            created = await self._kube.request("POST", _jobs(job.namespace), body)
+        except KubeUnreachableError as error:
+            raise LauncherUnreachableError(str(error)) from error
+        except KubeRefusedError as error:
+            if error.status != _CONFLICT or error.reason != "AlreadyExists":
+                raise LaunchRefusedError(classify(error), error.message, error.retry_after) from error
+        else:
+            return str(created["metadata"]["uid"])
+        found = await self.find(job.namespace, job.kube_job)
+        if found is None:  # deleted between the two calls: the name is free again
+            raise LauncherUnreachableError(f"{job.kube_job} was there and is gone")
+        if found.job_id != job.id:
+            raise LaunchRefusedError(Refusal.INVALID, f"another object has the name {job.kube_job}")
+        return found.uid
+
+    async def find(self, namespace: str, name: str) -> KubeJobView | None:
+        """See `Launcher.find`."""
+        try:
+            found = await self._kube.request("GET", f"{_jobs(namespace)}/{name}")
+        except KubeUnreachableError as error:
+            raise LauncherUnreachableError(str(error)) from error
+        except KubeRefusedError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise LauncherUnreachableError(str(error)) from error
+        return view_of(msgspec.json.encode(found))
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """See `Launcher.delete`."""
+        # Foreground: the KubeJob stays until its pods are gone, so its absence is theirs too.
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Foreground",
+            "preconditions": {"uid": uid},
+        }
+        try:
+            await self._kube.request("DELETE", f"{_jobs(namespace)}/{name}", options)
+        except KubeUnreachableError as error:
+            raise LauncherUnreachableError(str(error)) from error
+        except KubeRefusedError as error:
+            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
+                raise LauncherUnreachableError(str(error)) from error
+
+    async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
+        """See `Launcher.pods`."""
+        try:
+            found = await self._kube.request(
+                "GET", f"/api/v1/namespaces/{namespace}/pods", query={"labelSelector": f"{CONTROLLER_UID}={kube_uid}"}
+            )
+        except (KubeUnreachableError, KubeRefusedError) as error:
+            raise LauncherUnreachableError(str(error)) from error
+        return [pod_view(pod) for pod in parts(found, "items")]
+
+    async def complaint(self, namespace: str, kube_uid: str) -> str:
+        """See `Launcher.complaint`."""
+        query = {"fieldSelector": f"involvedObject.uid={kube_uid},type=Warning", "limit": "50"}
+        try:
+            found = await self._kube.request("GET", f"/api/v1/namespaces/{namespace}/events", query=query)
+        except (KubeUnreachableError, KubeRefusedError) as error:
+            raise LauncherUnreachableError(str(error)) from error
+        return latest_complaint(parts(found, "items"))
+
+    async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
+        """See `Launcher.watch`."""
+        follow = ListWatch(
+            self._kube,
+            _jobs(namespace),
+            f"{LABEL_INSTALL}={self._install}",
+            view_of,
+            lambda view: view.uid,
+            tell=lambda trouble: self._tell(namespace, trouble),
+        )
+        async with aclosing(follow.events()) as events:
+            async for event in events:
+                match event:
+                    case Present(item):
+                        yield Seen(item)
+                    case Absent(item):
+                        yield Gone(item)
+                    case _:
+                        yield Listed(namespace)
+
+
+def _jobs(namespace: str) -> str:
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs"

@@ -1,0 +1,155 @@
+"""What the loops need of whatever runs a job, in words of KubeJobs.
+
+The loops know only this interface: KubeJobs on a cluster implement it (`kube_launcher`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.jobs.record import JobRecord
+
+
+class Refusal(StrEnum):
+    """Why a KubeJob was not created; what follows from each is decided in `launch.plan`."""
+
+    QUOTA = "quota"  # for now; try again later
+    FORBIDDEN = "forbidden"  # we lack a permission: an administrator must act
+    TERMINATING = "terminating"  # the namespace is going away or gone
+    INVALID = "invalid"  # this manifest will never be taken
+    BUSY = "busy"  # too many requests, or the server is in trouble
+
+
+class LaunchRefusedError(Exception):
+    """The KubeJob was definitely not created by this call."""
+
+    def __init__(self, refusal: Refusal, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+        self.message = message
+        self.retry_after = retry_after
+
+
+class LauncherUnreachableError(Exception):
+    """No answer: whether the KubeJob was created or deleted is unknown."""
+
+
+@dataclass(frozen=True)
+class KubeJobView:
+    """What is seen of a KubeJob.
+
+    Attributes:
+        job_id: of our job, from its label.
+        failed: how many of its pods have failed.
+        failure: reason of its `Failed` condition, as `BackoffLimitExceeded`; "" while it has not failed.
+        deleting: its deletion has begun.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    job_id: str
+    active: int = 0
+    ready: int = 0
+    failed: int = 0
+    succeeded: int = 0
+    suspended: bool = False
+    complete: bool = False
+    failure: str = ""
+    message: str = ""
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class PodView:
+    """What is seen of a pod of a KubeJob.
+
+    Attributes:
+        ended: it will not run any more.
+        created_at: Unix ms, if that is known.
+        disrupted: evicted, preempted, or its node went away.
+        exit_code: of the job's container, once it has ended.
+        terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed.
+        termination_message: what the runner left.
+        waiting_reason: why its container or the pod does not start, as `ImagePullBackOff`, with the words for it.
+    """
+
+    name: str
+    uid: str
+    ended: bool
+    created_at: int | None = None
+    disrupted: bool = False
+    exit_code: int | None = None
+    terminated_reason: str = ""
+    termination_message: str = ""
+    waiting_reason: str = ""
+    waiting_message: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A KubeJob is there, as this."""
+
+    view: KubeJobView
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A KubeJob that was there is not any more."""
+
+    view: KubeJobView
+
+
+@dataclass(frozen=True)
+class Listed:
+    """All KubeJobs of a namespace were listed; every one of them came as `Seen` before this."""
+
+    namespace: str
+
+
+class Launcher(Protocol):
+    """Creates, finds, deletes and watches KubeJobs."""
+
+    async def create(self, job: JobRecord, queue: QueueRecord) -> str:
+        """Create the job's KubeJob, or find the one that is there under its name.
+
+        Returns:
+            Its UID.
+
+        Raises:
+            LaunchRefusedError: it was definitely not created by this call.
+            LauncherUnreachableError: unknown; call again, the name is the same.
+        """
+        ...
+
+    async def find(self, namespace: str, name: str) -> KubeJobView | None:
+        """A read that is no older than this call. Raises LauncherUnreachableError."""
+        ...
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """Delete this very KubeJob, its pods first; it is no error if it is gone. Raises LauncherUnreachableError."""
+        ...
+
+    async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
+        """All pods of a KubeJob that are still there. Raises LauncherUnreachableError."""
+        ...
+
+    async def complaint(self, namespace: str, kube_uid: str) -> str:
+        """Why a KubeJob has no pod, as a quota that is used up; "" if nothing is known.
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
+    def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
+        """Everything that happens to KubeJobs of ours in a namespace, for ever; it lists again after trouble.
+
+        What went away between two lists comes as `Gone` before the second one.
+        """
+        ...

@@ -1,0 +1,202 @@
+"""admit: requests become jobs, deleted requests cancel theirs, queues' settings go to Redis.
+
+kopf, and the reconcile once a minute, only say which object to look at; what it is now is read here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from bgjobs import strict_json
+from bgjobs_core.jobs import ids
+from bgjobs_core.jobs.admission import Refused, Wanted, decide
+from bgjobs_core.kube.errors import KubeError
+from bgjobs_core.kube.objects import part
+from bgjobs_core.redis.errors import StoreError, StoreFullError
+from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
+from bgjobs_operator.loops import request_status
+
+if TYPE_CHECKING:
+    from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.store import Store
+    from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.pokes import Poke, Pokes
+
+_RETRY_SECONDS: Final = 5.0
+
+log: Any = structlog.get_logger(__name__)
+
+
+def due_ms(created: str, delay_seconds: float, now_ms: int) -> int | None:
+    """When a request becomes due, in ms.
+
+    `creationTimestamp` has whole seconds, cut off. Within that second the present is more exact; later (we
+    were away) the end of it is taken, so that a delay is never shorter than asked.
+    """
+    if not delay_seconds:
+        return None
+    started = datetime.fromisoformat(created).astimezone(UTC).timestamp() * 1000
+    return round(min(float(now_ms), started + 1000) + delay_seconds * 1000)
+
+
+def wanted(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> Wanted | Refused:
+    """The job that a request asks for."""
+    metadata = obj["metadata"]
+    try:
+        parameters = strict_json.dumps(spec.parameters, "parameters")
+    except strict_json.NotJSONError as error:
+        return Refused("parameters", "invalid_parameters", str(error))
+    return Wanted(
+        id=ids.request_job_id(metadata["uid"]),
+        namespace=metadata["namespace"],
+        queue=spec.queue,
+        cls=spec.cls,
+        method=spec.method,
+        parameters=parameters,
+        priority=spec.priority,
+        delay_seconds=0,
+        max_retries=spec.max_retries,
+        timeout_seconds=spec.timeout_seconds,
+        image=spec.image,
+        created_by=f"request:{metadata['name']}",
+        not_before_ms=due_ms(metadata["creationTimestamp"], spec.delay_seconds, now_ms),
+        request_name=metadata["name"],
+        request_uid=metadata["uid"],
+    )
+
+
+def parse(obj: dict[str, Any]) -> RequestSpec | Refused:
+    """A request's spec, or what is wrong with it (with our CRD in place the API server refuses that itself)."""
+    try:
+        return RequestSpec.model_validate(part(obj, "spec"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Refused(where, "invalid_spec", f"spec.{where}: {first['msg']}")
+
+
+def queue_problem(spec: QueueSpec) -> tuple[str, str] | None:
+    """Why a queue cannot launch anything."""
+    if not spec.image:
+        return "NoImage", "set spec.image: jobs that name no image are refused until then"
+    if not spec.approved_classes:
+        return "NoApprovedClasses", "set spec.approvedClasses: every job is refused until then"
+    return None
+
+
+def is_gone(obj: dict[str, Any] | None, uid: str) -> bool:
+    """Whether the object with this UID was deleted, or is being deleted; `obj` is what has its name."""
+    return obj is None or obj["metadata"]["uid"] != uid or bool(obj["metadata"].get("deletionTimestamp"))
+
+
+async def cancel_with_request(store: Store, api: ResourcesApi, job: JobRecord) -> bool:
+    """Cancel the job if its request was deleted; whether that is so. Raises the errors of both."""
+    if not job.request_uid or not is_gone(await api.get(REQUESTS, job.namespace, job.request_name), job.request_uid):
+        return False
+    await _cancel(store, job.id, job.request_name)
+    return True
+
+
+async def _cancel(store: Store, job_id: str, request: str) -> None:
+    await store.stop(job_id, "cancelled", f"request:{request}", "its request was deleted")
+
+
+@dataclass
+class Admit:
+    """One turn looks at everything that was poked."""
+
+    store: Store
+    api: ResourcesApi
+    pokes: Pokes
+
+    async def turn(self) -> float | None:
+        """Objects that could not be dealt with are poked again, and looked at after a while."""
+        again: list[Poke] = []
+        try:
+            while (poke := self.pokes.take()) is not None:
+                try:
+                    done = await (self._queue(poke) if poke.plural == QUEUES else self._request(poke))
+                except (StoreError, KubeError) as error:
+                    log.warning("not admitted yet", name=poke.name, namespace=poke.namespace, error=str(error))
+                    done = False
+                if not done:
+                    again.append(poke)
+        finally:
+            for poke in again:
+                self.pokes.put_back(poke)
+        return _RETRY_SECONDS if again else None
+
+    async def _request(self, poke: Poke) -> bool:
+        obj = await self.api.get(REQUESTS, poke.namespace, poke.name)
+        if obj is None or is_gone(obj, poke.uid):
+            await _cancel(self.store, ids.request_job_id(poke.uid), poke.name)
+            return True
+        said = part(obj, "status")
+        if request_status.has_ended(obj):
+            return True
+        # It has its job, whatever the queue's defaults are by now. One whose record is gone although it was launched
+        # is reconcile's to judge.
+        if said.get("kubeJob") or await self.store.job(ids.request_job_id(poke.uid)):
+            return True
+        return await self._enqueue(obj)
+
+    async def _enqueue(self, obj: dict[str, Any]) -> bool:
+        now = await self.store.now_ms()
+        spec = parse(obj)
+        if isinstance(spec, Refused):
+            return await self._refuse(obj, spec, now)
+        job = wanted(obj, spec, now)
+        if isinstance(job, Refused):
+            return await self._refuse(obj, job, now)
+        queue: QueueRecord | None = await self.store.queue(f"{job.namespace}/{job.queue}")
+        decided = decide(job, queue.spec if queue else None)
+        if isinstance(decided, Refused):
+            if decided.code == "queue_not_found":  # it may be applied a moment later, in the same file
+                await self._say(obj, request_status.waiting(decided.message, obj["metadata"]["generation"]))
+                return False
+            return await self._refuse(obj, decided, now)
+        try:
+            reply = await self.store.enqueue(decided)
+        except StoreFullError as error:
+            await self._say(obj, request_status.waiting(str(error), obj["metadata"]["generation"]))
+            return False
+        if reply.did == "conflict":
+            changed = Refused("spec", "spec_changed", "the spec was changed after its job was made; make a new request")
+            return await self._refuse(obj, changed, now)
+        return True  # settle writes the status from the record
+
+    async def _refuse(self, obj: dict[str, Any], refusal: Refused, now: int) -> bool:
+        await self._say(obj, request_status.refused(refusal.code, refusal.message, obj["metadata"]["generation"], now))
+        return True
+
+    async def _say(self, obj: dict[str, Any], said: request_status.Status) -> None:
+        before = {key: value for key, value in part(obj, "status").items() if key != "observedGeneration"}
+        if before != {key: value for key, value in said.items() if key != "observedGeneration"}:
+            metadata = obj["metadata"]
+            await self.api.apply_status(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"], said)
+
+    async def _queue(self, poke: Poke) -> bool:
+        obj = await self.api.get(QUEUES, poke.namespace, poke.name)
+        key = f"{poke.namespace}/{poke.name}"
+        if obj is None:
+            await self.store.drop_queue(key)
+            return True
+        generation = obj["metadata"]["generation"]
+        try:
+            spec = QueueSpec.model_validate(part(obj, "spec"))
+        except ValidationError as error:
+            problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
+        else:
+            await self.store.put_queue(key, spec)
+            problem = queue_problem(spec)
+        if part(obj, "status").get("observedGeneration") != generation:
+            said = request_status.of_queue(problem, generation, round(time.time() * 1000))
+            await self.api.apply_status(QUEUES, poke.namespace, poke.name, obj["metadata"]["uid"], said)
+        return True

@@ -1,0 +1,131 @@
+"""A loop of the leader: it sleeps until it is poked or its time comes, then turns once.
+
+A loop ends only by being cancelled. Trouble is logged and waited out; that counts as a turn, since
+restarting the process would not bring Redis or Kubernetes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import structlog
+
+from bgjobs_core.cancellation import end_if_cancelled
+from bgjobs_core.kube.errors import KubeError, KubeRefusedError
+from bgjobs_core.redis.errors import StoreError
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+_MAX_BACK_OFF: Final = 10.0
+_AT_ONCE: Final = 8
+_PATIENCE_SECONDS: Final = 20.0
+_FORBIDDEN: Final = 403
+T = TypeVar("T")
+R = TypeVar("R")
+log: Any = structlog.get_logger(__name__)
+
+
+class NotLeaderError(Exception):
+    """Somebody else's epoch is in Redis: this process must stop leading."""
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Whether Kubernetes said no, or that is why the launcher cannot."""
+    refusal = error.__cause__ if isinstance(error, LauncherUnreachableError) else error
+    return isinstance(refusal, KubeRefusedError) and refusal.status == _FORBIDDEN
+
+
+async def each(items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
+    """Work on every item, some at once; what Kubernetes refuses for one (a namespace) must not block the others.
+
+    Returns:
+        What the work returned, in no order.
+
+    Raises:
+        KubeError, LauncherUnreachableError: the first one, when all have had their turn, or when there has been
+            trouble for `_PATIENCE_SECONDS`: where nobody answers, each item would wait for its own timeout.
+        Exception: any other error of the work, at once.
+    """
+    waiting, results, troubles = iter(items), list[R](), list[KubeError | LauncherUnreachableError]()
+    until = float("inf")
+
+    async def worker() -> None:
+        nonlocal until
+        for item in waiting:
+            end_if_cancelled()
+            if time.monotonic() > until:
+                return
+            try:
+                results.append(await work(item))
+            except (KubeError, LauncherUnreachableError) as error:
+                troubles.append(error)
+                until = min(until, time.monotonic() + _PATIENCE_SECONDS)
+
+    workers = [asyncio.create_task(worker()) for _ in range(_AT_ONCE)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for one in workers:
+            one.cancel()
+        await asyncio.wait(workers)
+    if troubles:
+        raise troubles[0]
+    return results
+
+
+@dataclass
+class Loop:
+    """One loop.
+
+    Attributes:
+        name: as in docs/architecture.md.
+        turn: does everything that is to be done now; returns after how many seconds to look again, or None
+            for `period`.
+        period: seconds between two turns when nobody pokes.
+        turned_at: when it last turned, by `time.monotonic`.
+        failing: the last turn's error, "" if it went well.
+        forbidden: whether that was Kubernetes' no: we lack a permission.
+    """
+
+    name: str
+    turn: Callable[[], Awaitable[float | None]]
+    period: float
+    turned_at: float = field(default_factory=time.monotonic)
+    failing: str = ""
+    forbidden: bool = False
+    _poked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def poke(self) -> None:
+        """There may be something to do."""
+        self._poked.set()
+
+    async def run(self) -> None:
+        """Turn for ever."""
+        failures = 0
+        while True:
+            self._poked.clear()
+            try:
+                wait = await self.turn()
+                failures, self.failing, self.forbidden = 0, "", False
+            except (StoreError, KubeError, LauncherUnreachableError) as error:
+                failures, self.failing, self.forbidden = failures + 1, str(error), is_forbidden(error)
+                log.warning("loop failed", loop=self.name, error=str(error), failures=failures)
+                wait = min(_MAX_BACK_OFF, 0.1 * 2**failures)
+            except NotLeaderError:
+                raise
+            except Exception as error:
+                failures, self.failing, self.forbidden = failures + 1, repr(error), False
+                log.exception("loop failed unexpectedly", loop=self.name, failures=failures)
+                wait = min(_MAX_BACK_OFF, 0.1 * 2**failures)
+            end_if_cancelled()
+            self.turned_at = time.monotonic()
+            try:
+                async with asyncio.timeout(self.period if wait is None else wait):
+                    await self._poked.wait()
+            except TimeoutError:
+                continue

@@ -1,0 +1,73 @@
+"""What the end of a pod or of a KubeJob says of an attempt or a job: one policy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bgjobs import protocol
+from bgjobs.wire import Failure, Outcome
+from bgjobs_core.kube.objects import part
+
+if TYPE_CHECKING:
+    from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
+
+_SIGKILL_EXIT = 137
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended; error as JSON of `Failure`, or ""."""
+
+    outcome: Outcome
+    exit_code: int | None
+    error: str
+
+
+def of_pod(pod: PodView) -> Ending:
+    """How the attempt in this pod ended, when its runner did not say so."""
+    said = _termination_message(pod.termination_message)
+    if pod.exit_code == protocol.EXIT_SUCCESS:  # even if it was to be evicted: it was faster
+        return Ending(Outcome.SUCCEEDED, 0, "")
+    if pod.terminated_reason == "OOMKilled":
+        return Ending(Outcome.OOM_KILLED, pod.exit_code, _error("OOMKilled", "the pod went over its memory limit"))
+    if pod.disrupted:
+        return Ending(
+            Outcome.DISRUPTED, pod.exit_code, _error("Disrupted", "the pod was evicted or its node went away")
+        )
+    if pod.terminated_reason == "ContainerStatusUnknown":  # the kubelet cannot find the container any more
+        return Ending(Outcome.LOST, pod.exit_code, _error("Lost", "it ended together with its node, and left no word"))
+    if said is not None:
+        return Ending(said.outcome, pod.exit_code, said.error)
+    if pod.terminated_reason == "DeadlineExceeded":  # before the exit code: it ends by SIGKILL then
+        return Ending(Outcome.TIMED_OUT, pod.exit_code, _error("DeadlineExceeded", "the pod's own deadline passed"))
+    if pod.exit_code == _SIGKILL_EXIT:
+        return Ending(Outcome.ERROR, pod.exit_code, _error("Killed", "the runner was killed by SIGKILL"))
+    words = f"the runner ended with exit code {pod.exit_code} and did not say why"
+    return Ending(Outcome.ERROR, pod.exit_code, _error(pod.terminated_reason or "Error", words))
+
+
+def of_kube_job(view: KubeJobView) -> Outcome:
+    """Why a failed KubeJob failed, when no attempt says it better."""
+    if view.failure == "DeadlineExceeded":
+        return Outcome.TIMED_OUT
+    if view.failure == "PodFailurePolicy":
+        return Outcome.REJECTED
+    return Outcome.ERROR
+
+
+def _error(kind: str, message: str) -> str:
+    return Failure(type=kind, message=message).model_dump_json()
+
+
+def _termination_message(text: str) -> Ending | None:
+    try:
+        said: Any = json.loads(text)
+        outcome = Outcome(said["outcome"])
+    except (ValueError, KeyError, TypeError, RecursionError):  # job code can write this file too
+        return None
+    fields = part(said, "error")
+    if not fields:
+        return Ending(outcome, None, "")
+    return Ending(outcome, None, _error(str(fields.get("type", "Error")), str(fields.get("message", ""))))

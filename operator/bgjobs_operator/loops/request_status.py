@@ -1,0 +1,88 @@
+"""The status of a request or a queue, from what we know: pure functions to plain JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bgjobs.wire import TERMINAL, State
+from bgjobs_core.kube.objects import part, parts
+
+if TYPE_CHECKING:
+    from bgjobs_core.jobs.record import JobRecord
+
+Status = dict[str, Any]
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def condition(kind: str, reason: str, message: str, at_ms: int, status: str = "True") -> dict[str, str]:
+    """A condition as in Kubernetes."""
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message[:4096],
+        "lastTransitionTime": _time(at_ms),
+    }
+
+
+def camel(word: str) -> str:
+    """`timed_out` as `TimedOut`, the form of a condition's reason."""
+    return "".join(part.capitalize() for part in word.split("_"))
+
+
+def of_job(job: JobRecord, generation: int) -> Status:
+    """What a request says of its job."""
+    status: Status = {
+        "state": job.state.value,
+        "jobId": job.id,
+        "attempt": job.attempt,
+        "attempts": f"{job.attempt}/{job.max_retries + 1}",
+        "observedGeneration": generation,
+    }
+    if job.phase:
+        status["phase"] = job.phase
+    if job.reason:
+        status["reason"] = job.reason
+    if job.kube_uid:
+        status["kubeJob"] = job.kube_job
+    if job.started_at is not None:
+        status["startedAt"] = _time(job.started_at)
+    if job.state in TERMINAL and job.finished_at is not None:
+        status["finishedAt"] = _time(job.finished_at)
+        kind = "Complete" if job.state is State.SUCCEEDED else "Failed"
+        outcome = job.outcome or job.state.value
+        status["conditions"] = [condition(kind, camel(outcome), job.reason, job.finished_at)]
+    return status
+
+
+def refused(code: str, message: str, generation: int, at_ms: int) -> Status:
+    """What a request says that can never become a job."""
+    return {
+        "state": State.FAILED.value,
+        "reason": message[:1024],
+        "observedGeneration": generation,
+        "finishedAt": _time(at_ms),
+        "conditions": [condition("Failed", camel(code), message, at_ms)],
+    }
+
+
+def waiting(message: str, generation: int) -> Status:
+    """What a request says that is not admitted yet."""
+    return {"reason": message[:1024], "observedGeneration": generation}
+
+
+def of_queue(problem: tuple[str, str] | None, generation: int, at_ms: int) -> Status:
+    """What a queue says: Ready, or (reason, message) of what is missing."""
+    reason, message = problem or ("Accepted", "jobs are launched")
+    ready = condition("Ready", reason, message, at_ms, "False" if problem else "True")
+    return {"observedGeneration": generation, "conditions": [ready]}
+
+
+def has_ended(obj: dict[str, Any]) -> bool:
+    """Whether a request's own status says that it has ended."""
+    conditions = parts(part(obj, "status"), "conditions")
+    return any(one.get("type") in {"Complete", "Failed"} and one.get("status") == "True" for one in conditions)

@@ -1,0 +1,73 @@
+"""retire: KubeJobs of ended jobs are deleted after R, records after their retention.
+
+In a namespace that is no longer one of jobs we have no rights: what is there is left to Kubernetes, whose own TTL
+deletes KubeJobs, and only the records go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_core.store import keys
+from bgjobs_operator.loops.loop import each
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.store import Store
+    from bgjobs_operator.interfaces.launcher import Launcher
+
+BATCH: Final = 100
+LONGEST_SLEEP: Final = 60.0
+
+
+def sleep_seconds(oldest: int | None, keep_seconds: float, now: int) -> float:
+    """Until the oldest ended job has been kept for long enough; times in ms."""
+    if oldest is None:
+        return LONGEST_SLEEP
+    return min(LONGEST_SLEEP, max(0.0, keep_seconds + (oldest - now) / 1000))
+
+
+@dataclass(frozen=True)
+class Retire:
+    """One turn drops what is due."""
+
+    store: Store
+    launcher: Launcher
+    keep_seconds: float
+    namespaces: Collection[str]
+    drop_request: Callable[[JobRecord], Awaitable[None]]
+
+    async def turn(self) -> float | None:
+        """Until the next one is due."""
+        now = await self.store.now_ms()
+        until = round(now - self.keep_seconds * 1000)
+        kube_jobs = await self.store.ids_in(keys.ended, until, BATCH)
+        records = await self.store.ids_in(keys.expiring, now, BATCH)
+        steps = [partial(self._kube_job, job_id) for job_id in kube_jobs]
+        steps += [partial(self._record, job_id, until) for job_id in records]
+        done = await each(steps, lambda step: step())
+        if any(done) and BATCH in {len(kube_jobs), len(records)}:
+            return 0.0
+        oldest = await self.store.oldest_in(keys.ended)
+        return sleep_seconds(oldest, self.keep_seconds, now)
+
+    async def _kube_job(self, job_id: str) -> bool:
+        """Whether it is gone."""
+        job = await self.store.job(job_id)
+        if job is not None and job.kube_uid and job.namespace in self.namespaces:
+            await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
+        return await self.store.retire(job_id, "kube_job") != "kept"
+
+    async def _record(self, job_id: str, until: int) -> bool:
+        """Whether it is gone; of what has ended after `until` the KubeJob is kept, which may not outlive its record."""
+        job = await self.store.job(job_id)
+        if job is not None:
+            if (job.finished_at or 0) > until:
+                return False
+            if job.request_uid and job.namespace in self.namespaces:  # the request goes with its record
+                await self.drop_request(job)
+        return await self.store.retire(job_id, "record") != "kept"

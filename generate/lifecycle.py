@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core.jobs.lifecycle import NEW, OWNED, STATES, TERMINAL, TRANSITIONS, WAITING
+from bgjobs.vocabulary import OWNED, TERMINAL, WAITING
+from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from pages import code, header, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bgjobs.wire import State
+    from bgjobs.vocabulary import State
 
 PAGE = """\
 {header}

@@ -6,59 +6,12 @@ Times are aware UTC (`*_at`), durations are seconds (`*_seconds`), `class` on th
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs.ids import is_job_id
-from bgjobs.protocol import MAX_ERROR_BYTES
-
-
-class State(StrEnum):
-    """Where a job is in its life (docs/lifecycle.md has the table of transitions)."""
-
-    BLOCKED = "blocked"
-    SCHEDULED = "scheduled"
-    QUEUED = "queued"
-    PAUSED = "paused"
-    LAUNCHING = "launching"
-    LAUNCHED = "launched"
-    STOPPING = "stopping"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-WAITING = frozenset({State.BLOCKED, State.SCHEDULED, State.QUEUED, State.PAUSED})
-OWNED = frozenset({State.LAUNCHING, State.LAUNCHED, State.STOPPING})
-TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
-
-
-class Phase(StrEnum):
-    """What is seen of a launched job's KubeJob; shown, never guarded on."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    RETRYING = "retrying"
-    SUSPENDED = "suspended"
-    ENDING = "ending"
-    UNREACHABLE = "unreachable"
-
-
-class Outcome(StrEnum):
-    """Why an attempt or a job ended."""
-
-    SUCCEEDED = "succeeded"
-    ERROR = "error"
-    ABORTED = "aborted"
-    REJECTED = "rejected"
-    TIMED_OUT = "timed_out"
-    OOM_KILLED = "oom_killed"
-    DISRUPTED = "disrupted"
-    NEVER_STARTED = "never_started"
-    LOST = "lost"
-    CANCELLED = "cancelled"
+from bgjobs.vocabulary import Outcome, Phase, Reported, State
 
 
 def _job_id(text: str) -> str:
@@ -299,7 +252,7 @@ class FinishRequest(RunnerIdentity):
     """`POST /runner/v1/jobs/{id}/finish`; the last chunk of log goes before it by `beat`."""
 
     attempt: int = Field(ge=1)
-    outcome: Literal["succeeded", "error", "aborted", "rejected", "timed_out", "disrupted"]
+    outcome: Reported
     result: Any = None
     has_result: bool = False
     error: Failure | None = None
@@ -311,6 +264,3 @@ class FinishReply(BaseModel):
 
     action: Literal["recorded", "go_away"]
     state: State | None = None
-
-
-MAX_FAILURE_BYTES = MAX_ERROR_BYTES

@@ -18,7 +18,8 @@ import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bgjobs.ids import new_job_id
-from bgjobs.wire import OWNED, WAITING, EnqueueRequest
+from bgjobs.vocabulary import OWNED, WAITING
+from bgjobs.wire import EnqueueRequest
 from bgjobs_api.actions.enqueue import enqueue, wanted
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock

@@ -12,7 +12,7 @@ import pytest
 from bgjobs.client.async_job_client import AsyncJobClient
 from bgjobs.client.job_client import JobClient
 from bgjobs.errors import ConflictError, ForbiddenError, InvalidJobError, JobFailedError, NotFoundError
-from bgjobs.wire import Outcome, State
+from bgjobs.vocabulary import Outcome, State
 from tests.api.live import LiveApi
 from tests.api.world import service_account
 

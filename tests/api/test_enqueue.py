@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs.wire import Job, Problem, State
+from bgjobs.vocabulary import State
+from bgjobs.wire import Job, Problem
 
 if TYPE_CHECKING:
     from tests.api.world import World

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs.wire import AttemptList, Job, Outcome, State
+from bgjobs.vocabulary import Outcome, State
+from bgjobs.wire import AttemptList, Job
 from bgjobs_core.jobs.record import NewJob
 
 if TYPE_CHECKING:

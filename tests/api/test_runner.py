@@ -12,7 +12,8 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_CHUNK_BYTES, MAX_ERROR_BYTES, MAX_JSON_BYTES
-from bgjobs.wire import FinishRequest, LogChunk, StartReply, State
+from bgjobs.vocabulary import State
+from bgjobs.wire import FinishRequest, LogChunk, StartReply
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.routes import runner_statements
 from bgjobs_core.redis.errors import StoreUnavailableError

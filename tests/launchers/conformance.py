@@ -17,7 +17,7 @@ from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, EXIT_SUCCESS
-from bgjobs.wire import Outcome, State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.http.deps import Deps

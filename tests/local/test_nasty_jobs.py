@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
-from bgjobs.wire import Outcome, State
+from bgjobs.vocabulary import Outcome, State
 from tests.local.dev_server import wait_until
 
 if TYPE_CHECKING:

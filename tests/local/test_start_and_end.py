@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from bgjobs.wire import Outcome, State
+from bgjobs.vocabulary import Outcome, State
 from tests.local.dev_server import Dev, environment, of_project, wait_until
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.wire import Outcome, State
+from bgjobs.vocabulary import Outcome, State
 from tests.local.dev_server import Dev, environment, of_project, wait_until
 from tests.local.test_start_and_end import running, sleepers
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.jobs.lifecycle import OWNED, TERMINAL, WAITING, State
+from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, State
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS
 from bgjobs_core.store import keys
 

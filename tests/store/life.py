@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.jobs.lifecycle import State
+from bgjobs.vocabulary import State
 from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 

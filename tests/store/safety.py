@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bgjobs.vocabulary import OWNED, TERMINAL
 from bgjobs_core.jobs import lifecycle
-from bgjobs_core.jobs.lifecycle import OWNED, TERMINAL
 from bgjobs_core.store import keys
 from tests.store import invariants
 

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bgjobs import strict_json
-from bgjobs.wire import TERMINAL, FieldProblem
+from bgjobs.vocabulary import TERMINAL
+from bgjobs.wire import FieldProblem
 from bgjobs_api.http.problems import ProblemError, invalid, store_full
 from bgjobs_core.jobs.admission import Refused, Wanted, decide
 

@@ -13,18 +13,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bgjobs.wire import (
-    TERMINAL,
-    AttemptList,
-    CancelRequest,
-    EnqueueRequest,
-    Job,
-    JobList,
-    JobResult,
-    LabelName,
-    RerunRequest,
-    State,
-)
+from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.wire import AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, LabelName, RerunRequest
 from bgjobs_api.actions.enqueue import enqueue, rerun, wanted
 from bgjobs_api.actions.reading import load, load_for
 from bgjobs_api.http import answers

@@ -6,17 +6,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Response
 
 from bgjobs.protocol import BEAT_SECONDS, BEAT_SECONDS_WATCHED, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
-from bgjobs.wire import (
-    TERMINAL,
-    BeatReply,
-    BeatRequest,
-    FinishReply,
-    FinishRequest,
-    RunnerIdentity,
-    StartReply,
-    StartRequest,
-    State,
-)
+from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import documented, json_body
 from bgjobs_api.http.callers import Caller, DepsDep, identify

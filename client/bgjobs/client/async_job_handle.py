@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from bgjobs.client import polling
 from bgjobs.client.job_handle import shown
-from bgjobs.wire import TERMINAL, Job, State
+from bgjobs.vocabulary import TERMINAL, State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.wire import Job
 
 
 class _AsyncJobs(Protocol):

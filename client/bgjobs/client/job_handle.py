@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from bgjobs.client import polling
-from bgjobs.wire import TERMINAL, Job, State
+from bgjobs.vocabulary import TERMINAL, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.wire import Job
 
 
 class _Jobs(Protocol):

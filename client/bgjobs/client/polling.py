@@ -6,12 +6,13 @@ import codecs
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.errors import JobFailedError
-from bgjobs.wire import TERMINAL, Job, State
+from bgjobs.vocabulary import TERMINAL, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.wire import Job
 
 FIRST_SECONDS: Final = 0.2
 MOST_SECONDS: Final = 1.0

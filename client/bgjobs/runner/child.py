@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from bgjobs import context
 from bgjobs.runner.frames import send_progress, send_verdict
-from bgjobs.runner.outcome import SUCCEEDED
 from bgjobs.runner.verdict import judge
+from bgjobs.vocabulary import Outcome
 
 
 def main(arguments: list[str]) -> int:
@@ -46,10 +46,10 @@ def main(arguments: list[str]) -> int:
     verdict = run(said)
     if os.getpid() != pid:
         # A process that the job forked came out of the job's method: the verdict is not its to give.
-        os._exit(0 if verdict["outcome"] == SUCCEEDED else 1)
+        os._exit(0 if verdict["outcome"] == Outcome.SUCCEEDED else 1)
     job.flush_progress()
     send_verdict(frames_fd, verdict)
-    return 0 if verdict["outcome"] == SUCCEEDED else 1
+    return 0 if verdict["outcome"] == Outcome.SUCCEEDED else 1
 
 
 def run(said: dict[str, Any]) -> dict[str, Any]:

@@ -8,24 +8,17 @@ from typing import Any, Final, NamedTuple
 
 from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, EXIT_SUCCESS, EXIT_WAIT, MAX_TERMINATION_MESSAGE_BYTES
 from bgjobs.runner.ending import STOPPED, TIMED_OUT
-
-SUCCEEDED: Final = "succeeded"
-ERROR: Final = "error"
-ABORTED: Final = "aborted"
-REJECTED: Final = "rejected"
-DISRUPTED: Final = "disrupted"
+from bgjobs.vocabulary import FINAL, Outcome
 
 # A disruption is not the job's fault: like a pod that never ran, it is not charged (Kubernetes ignores 75).
 _EXIT_CODES: Final = {
-    SUCCEEDED: EXIT_SUCCESS,
-    ERROR: EXIT_FAILED,
-    TIMED_OUT: EXIT_FAILED,
-    ABORTED: EXIT_REFUSED,
-    REJECTED: EXIT_REFUSED,
-    DISRUPTED: EXIT_WAIT,
+    Outcome.SUCCEEDED: EXIT_SUCCESS,
+    Outcome.ERROR: EXIT_FAILED,
+    Outcome.TIMED_OUT: EXIT_FAILED,
+    Outcome.ABORTED: EXIT_REFUSED,
+    Outcome.REJECTED: EXIT_REFUSED,
+    Outcome.DISRUPTED: EXIT_WAIT,
 }
-# Verdicts that hold whatever happened afterwards: the code has run to an end that it chose.
-_FINAL: Final = frozenset({SUCCEEDED, ABORTED, REJECTED})
 
 
 class Report(NamedTuple):
@@ -36,7 +29,7 @@ class Report(NamedTuple):
         error: `wire.Failure` as a dict.
     """
 
-    outcome: str
+    outcome: Outcome
     exit_code: int | None = None
     error: dict[str, Any] | None = None
     has_result: bool = False
@@ -93,9 +86,11 @@ def decide(ended: Ended, timeout_seconds: float | None = None) -> Report:
     """How an attempt with this limit of time ended."""
     verdict = ended.verdict
     said = verdict and verdict.get("outcome")
-    if verdict is not None and (said in _FINAL or (said == ERROR and (ended.told_why is None or ended.verdict_first))):
+    if verdict is not None and (
+        said in FINAL or (said == Outcome.ERROR and (ended.told_why is None or ended.verdict_first))
+    ):
         return Report(
-            str(said),
+            Outcome(str(said)),
             ended.exit_code,
             verdict.get("error"),
             bool(verdict.get("has_result")),
@@ -103,10 +98,10 @@ def decide(ended: Ended, timeout_seconds: float | None = None) -> Report:
         )
     if ended.told_why == TIMED_OUT:
         limit = "its time" if timeout_seconds is None else f"{timeout_seconds:g} s"
-        return Report(TIMED_OUT, ended.exit_code, failure("TimedOut", f"it took longer than {limit}"))
+        return Report(Outcome.TIMED_OUT, ended.exit_code, failure("TimedOut", f"it took longer than {limit}"))
     if ended.told_why == STOPPED:
-        return Report(DISRUPTED, ended.exit_code, failure("Stopped", "it was told to stop before it had ended"))
-    return Report(ERROR, ended.exit_code, _unexplained(ended.exit_code))
+        return Report(Outcome.DISRUPTED, ended.exit_code, failure("Stopped", "it was told to stop before it had ended"))
+    return Report(Outcome.ERROR, ended.exit_code, _unexplained(ended.exit_code))
 
 
 def failure(kind: str, message: str, traceback: str | None = None) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from bgjobs.runner import ending, process
 from bgjobs.runner.delivery import Delivery, Limits
 from bgjobs.runner.linux import become_subreaper
 from bgjobs.runner.mirror import say
-from bgjobs.runner.outcome import DISRUPTED, ERROR, Report, decide, failure
+from bgjobs.runner.outcome import Report, decide, failure
 from bgjobs.runner.output import LogBuffer
 from bgjobs.runner.reporter import Reporter
 from bgjobs.runner.settings import Settings, read_settings
 from bgjobs.runner.signals import Signals, StartStoppedError
 from bgjobs.runner.starting import ask_to_start
 from bgjobs.runner.watch import Watch
+from bgjobs.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -
     """Run the child to its end."""
     settings = pod.settings
     if pod.signals.stop_at is not None:
-        return Report(DISRUPTED, None, failure("Stopped", "it was told to stop before its code had started"))
+        return Report(Outcome.DISRUPTED, None, failure("Stopped", "it was told to stop before its code had started"))
     call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
         "job": {
             "job_id": settings.job_id,
@@ -116,7 +117,9 @@ def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -
     try:
         child = process.spawn(pod.environ)
     except OSError as error:
-        return Report(ERROR, None, failure(type(error).__name__, f"the job's process could not be started: {error}"))
+        return Report(
+            Outcome.ERROR, None, failure(type(error).__name__, f"the job's process could not be started: {error}")
+        )
     limit = reply.get("timeout_seconds")
     situation = ending.Situation(
         None if limit is None else time.monotonic() + float(limit),

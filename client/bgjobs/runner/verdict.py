@@ -12,7 +12,8 @@ from bgjobs import context, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner.job_code import call, load_class, run_coroutine
-from bgjobs.runner.outcome import ABORTED, ERROR, REJECTED, SUCCEEDED, failure
+from bgjobs.runner.outcome import failure
+from bgjobs.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -72,15 +73,15 @@ def judge(
     try:
         cls = load_class(name, approved)
     except UnfitCallError as error:
-        return Verdict(REJECTED, failure(type(error).__name__, str(error)))
+        return Verdict(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except ImportError as error:
-        return Verdict(REJECTED, _missing(name, error))
+        return Verdict(Outcome.REJECTED, _missing(name, error))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
         return _raised(error)
     try:
         value = call(cls, method, parameters, run)
     except UnfitCallError as error:
-        return Verdict(REJECTED, failure(type(error).__name__, str(error)))
+        return Verdict(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except context.Abort as error:
         return _aborted(error)
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
@@ -89,8 +90,8 @@ def judge(
         strict_json.dumps(value, "result")
     except (strict_json.NotJSONError, RecursionError) as error:
         text = f"the method has returned, but {error}; return a reference to where the result is stored"
-        return Verdict(ERROR, failure("ResultNotJSONError", text))
-    return Verdict(SUCCEEDED, result=value)
+        return Verdict(Outcome.ERROR, failure("ResultNotJSONError", text))
+    return Verdict(Outcome.SUCCEEDED, result=value)
 
 
 def _missing(name: str, error: ImportError) -> dict[str, Any]:
@@ -103,12 +104,12 @@ def _missing(name: str, error: ImportError) -> dict[str, Any]:
 
 def _aborted(error: context.Abort) -> Verdict:
     error.__traceback__ = _without_own_frames(error.__traceback__)
-    return Verdict(ABORTED, failure("Abort", _clean(str(error.reason), _MAX_MESSAGE_BYTES)), raised=error)
+    return Verdict(Outcome.ABORTED, failure("Abort", _clean(str(error.reason), _MAX_MESSAGE_BYTES)), raised=error)
 
 
 def _raised(error: BaseException) -> Verdict:
     message = f"job code called sys.exit({error.code!r})" if isinstance(error, SystemExit) else _message(error)
-    return Verdict(ERROR, _failure(error, message), raised=error)
+    return Verdict(Outcome.ERROR, _failure(error, message), raised=error)
 
 
 def _failure(error: BaseException, message: str) -> dict[str, Any]:

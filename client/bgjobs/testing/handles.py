@@ -11,7 +11,7 @@ from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.endpoints import LogPart
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.errors import ConflictError, NotFoundError
-from bgjobs.wire import TERMINAL, WAITING
+from bgjobs.vocabulary import TERMINAL, WAITING
 
 if TYPE_CHECKING:
     from bgjobs.testing.memory import Memory

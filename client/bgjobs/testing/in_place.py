@@ -12,7 +12,8 @@ from bgjobs import context, strict_json
 from bgjobs.runner.job_code import run_coroutine
 from bgjobs.runner.verdict import judge
 from bgjobs.testing.output import Listening
-from bgjobs.wire import Progress, State
+from bgjobs.vocabulary import State
+from bgjobs.wire import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

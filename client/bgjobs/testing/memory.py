@@ -14,7 +14,7 @@ from bgjobs.ids import new_job_id
 from bgjobs.testing.handles import async_handle_on, handle_on
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
-from bgjobs.wire import TERMINAL, WAITING, State
+from bgjobs.vocabulary import TERMINAL, WAITING, State
 
 if TYPE_CHECKING:
     from collections.abc import Generator

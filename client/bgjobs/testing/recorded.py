@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs import strict_json
-from bgjobs.runner.outcome import ERROR
-from bgjobs.wire import TERMINAL, WAITING, Attempt, EnqueueRequest, Failure, Job, Outcome, Phase, Progress, State
+from bgjobs.vocabulary import TERMINAL, WAITING, Outcome, Phase, State
+from bgjobs.wire import Attempt, EnqueueRequest, Failure, Job, Progress
 
 if TYPE_CHECKING:
     from bgjobs.runner.verdict import Verdict
@@ -130,7 +130,7 @@ class RecordedJob:
             self.cancelled(self.note)
             return
         self.error = error
-        if verdict.outcome == ERROR and len(self.attempts) <= self.max_retries and not final:
+        if verdict.outcome == Outcome.ERROR and len(self.attempts) <= self.max_retries and not final:
             return
         self.outcome = outcome
         if error is None:

@@ -14,7 +14,7 @@ from bgjobs_core.store import keys
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from bgjobs.wire import State
+    from bgjobs.vocabulary import State
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
 

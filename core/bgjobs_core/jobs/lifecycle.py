@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bgjobs.wire import OWNED, TERMINAL, WAITING, Outcome, State
-
-__all__ = ["OWNED", "STATES", "TERMINAL", "TRANSITIONS", "WAITING", "Outcome", "State", "StateRow", "Transition"]
+from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, State
 
 NEW: Final = "new"  # where an enqueue starts from
 

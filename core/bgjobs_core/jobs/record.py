@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bgjobs.wire import Attempt, Failure, Job, Outcome, Phase, Progress
+from bgjobs.vocabulary import Outcome, Phase
+from bgjobs.wire import Attempt, Failure, Job, Progress
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord

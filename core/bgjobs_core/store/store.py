@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 from redis import exceptions as rex
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS, AttemptRecord, JobRecord, NewJob

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.wire import TERMINAL, Failure, Outcome, Phase, State
+from bgjobs.vocabulary import TERMINAL, Outcome, Phase, State
+from bgjobs.wire import Failure
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.store import keys
 

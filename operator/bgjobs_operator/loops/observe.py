@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.wire import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from bgjobs_operator.loops import outcomes

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bgjobs import protocol
-from bgjobs.wire import Failure, Outcome
+from bgjobs.vocabulary import Outcome
+from bgjobs.wire import Failure
 from bgjobs_core.kube.objects import part
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.wire import Phase, State
+from bgjobs.vocabulary import Phase, State
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_core.store import keys

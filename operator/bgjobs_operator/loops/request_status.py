@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bgjobs.wire import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.kube.objects import part, parts
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.wire import TERMINAL
+from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.resources.models import REQUESTS
 from bgjobs_core.store import keys
 from bgjobs_operator.loops import request_status

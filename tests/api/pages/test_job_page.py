@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs.wire import Phase, State
+from bgjobs.vocabulary import Phase, State
 from bgjobs_api.pages.shared.rendering import CSP
 from tests.api.pages.site import Document
 from tests.api.world import EPOCH, KUBE_UID, chunk, lines

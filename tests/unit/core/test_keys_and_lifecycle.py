@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lupa.lua51 import LuaRuntime  # the one of fakeredis: two Luas in one process crash it
 
-from bgjobs.wire import OWNED, TERMINAL, WAITING, Phase, State
+from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Phase, State
 from bgjobs_core.jobs import lifecycle
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS, allowed
 from bgjobs_core.store import keys

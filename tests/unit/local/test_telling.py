@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_core.jobs.record import JobRecord
 from bgjobs_local.launcher.controller import KubeJob
 from bgjobs_local.terminal.lines import LINES_A_SECOND, MAX_LINE_CHARACTERS, Terminal

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final, Self
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_core.jobs.queue import QueueRecord
 from bgjobs_core.jobs.record import JobRecord
 from bgjobs_core.resources.models import API_VERSION, QueueSpec

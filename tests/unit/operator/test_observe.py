@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Gone
 from bgjobs_operator.loops.observe import Do, plan_gone, plan_seen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.wire import Outcome
+from bgjobs.vocabulary import Outcome
 from bgjobs_operator.loops.outcomes import of_kube_job, of_pod
 from tests.unit.operator.builders import a_kube_job, a_pod
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_operator.cluster.lease import Seen, may_take
 from bgjobs_operator.loops import dispatch, retire
 from bgjobs_operator.loops.admit import due_ms

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_core.resources.models import QueueStatus, RequestStatus
 from bgjobs_operator.loops import request_status
 from tests.unit.operator.builders import CREATED, CREATED_MS, JOB_ID, a_queue_object, a_record, a_request

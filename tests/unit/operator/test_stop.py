@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.stop import LOOK_AGAIN_SECONDS, Step, Stop, plan
 from tests.store.builders import QUEUE_KEY, a_job, a_queue

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.ids import is_job_id, new_job_id
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_api.actions.enqueue import rerun
 from bgjobs_api.actions.reading import load, load_for
 from bgjobs_api.http import bodies

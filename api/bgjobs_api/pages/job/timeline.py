@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_api.pages.shared import job_facts, states, words
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_api.pages.job import timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
 

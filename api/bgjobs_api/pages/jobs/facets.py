@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_api.pages.shared import states, words
 from bgjobs_core.store import keys
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bgjobs.wire import TERMINAL, Phase, State
+from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_api.pages.shared import job_facts, reasons, words
 
 if TYPE_CHECKING:

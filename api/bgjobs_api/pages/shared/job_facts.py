@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 from bgjobs_api.http.callers import is_allowed, readable
 from bgjobs_api.identity import access
 from bgjobs_api.pages.shared.reasons import QueueNow

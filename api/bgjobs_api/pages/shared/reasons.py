@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.wire import Failure, Outcome, Phase, Progress, State
+from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.wire import Failure, Progress
 from bgjobs_api.pages.shared import words
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.wire import TERMINAL, Phase, State
+from bgjobs.vocabulary import TERMINAL, Phase, State
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord

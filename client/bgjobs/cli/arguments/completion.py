@@ -20,7 +20,7 @@ _PATIENCE_SECONDS: Final = 1.0
 
 def states(incomplete: str) -> list[str]:
     """Of a job."""
-    from bgjobs.wire import Phase, State  # noqa: PLC0415 - models are slow to load
+    from bgjobs.vocabulary import Phase, State  # noqa: PLC0415 - models are slow to load
 
     return [one.value for one in (*State, *Phase) if one.value.startswith(incomplete)]
 

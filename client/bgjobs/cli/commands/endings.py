@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bgjobs.cli import exits
 from bgjobs.cli.showing import follow, printing
-from bgjobs.wire import State
+from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

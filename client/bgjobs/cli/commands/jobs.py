@@ -1,7 +1,7 @@
 """`list`, `show`, `result` and `cancel`."""
 
 import json
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -9,6 +9,9 @@ from bgjobs.cli.arguments import completion
 from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
+
+if TYPE_CHECKING:
+    from bgjobs.wire import Job
 
 _PAGE: Final = 200
 
@@ -47,7 +50,7 @@ def list_jobs(
       bgjobs list -n shop --all -o json | jq '.[] | select(.attempt > 1) | .id'
     """
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
-    from bgjobs.wire import Job, Phase, State  # noqa: PLC0415 - as above
+    from bgjobs.vocabulary import Phase, State  # noqa: PLC0415 - as above
 
     asked, phase = state, None
     if state is not None and state in list(Phase):

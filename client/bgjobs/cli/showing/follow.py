@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bgjobs.cli.showing import printing
 from bgjobs.client.polling import MOST_SECONDS, has_started, pauses
-from bgjobs.wire import TERMINAL
+from bgjobs.vocabulary import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli.arguments.shared_options import Format
 from bgjobs.cli.showing import durations, text
-from bgjobs.wire import Outcome, Phase, State
+from bgjobs.vocabulary import Outcome, Phase, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,103 @@
+"""The words for where a job is and how it ended: states, phases, outcomes and gates, and the groups that they form.
+
+Everything else takes them from here: the JSON bodies, the runner, the store and its Lua, the pages and the command.
+Only the standard library is imported, because the runner reads this file at the start of every job.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, Literal
+
+
+class State(StrEnum):
+    """Where a job is in its life; docs/lifecycle.md has the table of transitions."""
+
+    BLOCKED = "blocked"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    PAUSED = "paused"
+    LAUNCHING = "launching"
+    LAUNCHED = "launched"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+# Nothing of the job is in Kubernetes yet.
+WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.QUEUED, State.PAUSED})
+# The job holds a slot of its queue, and may have a KubeJob.
+OWNED: Final = frozenset({State.LAUNCHING, State.LAUNCHED, State.STOPPING})
+# The job has ended, and its state never changes again.
+TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+class Phase(StrEnum):
+    """What is seen of a launched job's KubeJob. It is shown to people, and no decision of the store rests on it."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUSPENDED = "suspended"
+    ENDING = "ending"
+    UNREACHABLE = "unreachable"
+
+
+class Outcome(StrEnum):
+    """Why an attempt or a job ended."""
+
+    SUCCEEDED = "succeeded"
+    ERROR = "error"
+    ABORTED = "aborted"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    OOM_KILLED = "oom_killed"
+    DISRUPTED = "disrupted"
+    NEVER_STARTED = "never_started"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+
+
+# The outcomes that a runner can report of its own attempt; the others are seen from outside.
+Reported = Literal[
+    Outcome.SUCCEEDED, Outcome.ERROR, Outcome.ABORTED, Outcome.REJECTED, Outcome.TIMED_OUT, Outcome.DISRUPTED
+]
+# A runner's report of these ends the job at once: no further attempt follows.
+FINAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.ABORTED, Outcome.REJECTED})
+# What a job is stopped for; it becomes the job's outcome when nothing of it is left.
+Verdict = Literal[Outcome.CANCELLED, Outcome.NEVER_STARTED, Outcome.LOST, Outcome.DISRUPTED]
+
+
+class Gate(StrEnum):
+    """What stands between a job and its code, in the order in which a job passes it."""
+
+    PARENTS = "parents"
+    PAUSE = "pause"
+    DUE_TIME = "due_time"
+    QUEUE = "queue"
+    SLOT = "slot"
+    KUBE_JOB = "kube_job"
+    POD = "pod"
+    NEXT_ATTEMPT = "next_attempt"
+    RUNNER = "runner"
+
+
+class WhyNot(StrEnum):
+    """Why a job that has not ended does not run at the moment: stable words for programs."""
+
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    SCHEDULED = "scheduled"
+    LAUNCH_REFUSED = "launch_refused"
+    QUEUE_MISSING = "queue_missing"
+    QUEUE_PAUSED = "queue_paused"
+    QUEUE_FULL = "queue_full"
+    WAITS_ITS_TURN = "waits_its_turn"
+    LAUNCHING = "launching"
+    POD_PENDING = "pod_pending"
+    POD_CANNOT_START = "pod_cannot_start"
+    BACK_OFF = "back_off"
+    SUSPENDED = "suspended"
+    UNREACHABLE = "unreachable"
+    STOPPING = "stopping"

@@ -14,6 +14,7 @@ from bgjobs.runner.job_code import is_approved
 from bgjobs.runner.outcome import Ended, Report, decide
 from bgjobs.runner.settings import Settings, read_settings
 from bgjobs.runner.starting import Answer, Course, next_step
+from bgjobs.vocabulary import Outcome
 
 SETTINGS = Settings("http://localhost", "token", "team-a", "id", "kube", "pod", "name")
 RUN = {"action": "run"}
@@ -118,7 +119,9 @@ def test_how_an_attempt_ended(
 
 @pytest.mark.parametrize("text", ["short", "x" * 10_000, "ü€" * 5000, "\0" * 5000])
 def test_a_termination_message_fits(text: str) -> None:
-    message = Report("error", 1, {"type": "E" * 500, "message": text, "traceback": "t" * 9999}).termination_message(2)
+    message = Report(
+        Outcome.ERROR, 1, {"type": "E" * 500, "message": text, "traceback": "t" * 9999}
+    ).termination_message(2)
 
     assert len(message) <= 4096
     told = json.loads(message)

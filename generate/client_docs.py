@@ -11,7 +11,7 @@ from bgjobs import errors
 from bgjobs.client.helper import run_background_job
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
-from bgjobs.client.request import EnqueueOptions
+from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
 
 if TYPE_CHECKING:

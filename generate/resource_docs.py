@@ -93,7 +93,7 @@ _LOCAL = frozenset({
 
 def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
-        path = f"{prefix}{field.alias or name}"
+        path = f"{prefix}{field.serialization_alias or name}"
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _rows(inner, f"{path}.")

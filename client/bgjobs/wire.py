@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs.ids import is_job_id
+from bgjobs.job_spec import CompleteSpec, JobCall, LabelName, Parameters
 from bgjobs.vocabulary import Outcome, Phase, Reported, State
 
 
@@ -20,38 +21,18 @@ def _job_id(text: str) -> str:
     return text
 
 
-_DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
-_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-
 JobId = Annotated[str, AfterValidator(_job_id)]
-ClassName = Annotated[str, StringConstraints(pattern=_DOTTED, max_length=253)]
-MethodName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
-LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
-Priority = Annotated[int, Field(ge=0, le=1, strict=True)]
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class EnqueueRequest(_Body):
+class EnqueueRequest(JobCall, frozen=True):
     """`POST /api/v1/jobs`. The same id with the same content is one job; other content is a conflict (409)."""
 
     id: JobId = Field(description="UUIDv7 made by the client")
     namespace: LabelName | None = Field(default=None, description="absent: that of the caller's ServiceAccount")
-    queue: LabelName = "default"
-    cls: ClassName = Field(alias="class", description="dotted name of an approved class")
-    method: MethodName
-    parameters: list[Any] | dict[str, Any] = Field(
-        default_factory=list[Any], description="`method(*list)` or `method(**object)`"
-    )
-    priority: Priority = Field(default=0, description="0 low, 1 high")
-    delay_seconds: float = Field(default=0, ge=0, le=366 * 86400, allow_inf_nan=False)
-    max_retries: int | None = Field(default=None, ge=0, le=100, description="absent: the queue's default")
-    timeout_seconds: float | None = Field(default=None, gt=0, le=30 * 86400, description="of one attempt")
-    image: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        default=None, description="one that the queue lists; absent: the queue's default"
-    )
 
 
 class CancelRequest(_Body):
@@ -95,18 +76,14 @@ class Attempt(BaseModel):
     log_bytes: int = 0
 
 
-class Job(BaseModel):
-    """A job as the API shows it."""
+class Job(CompleteSpec, frozen=True):
+    """A job as the API shows it: its spec, and what has become of it."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(extra="ignore")  # a newer server may say more
 
     id: str
     namespace: str
-    queue: str
-    cls: str = Field(alias="class")
-    method: str
-    parameters: list[Any] | dict[str, Any]
-    priority: int
+    parameters: Parameters
     state: State
     phase: Phase | None = None
     reason: str | None = Field(default=None, description="why it is not running, or why it ended, in a few words")
@@ -115,9 +92,6 @@ class Job(BaseModel):
     progress: Progress | None = None
     has_result: bool = False
     attempt: int = Field(default=0, description="number of the latest attempt; 0 before the first")
-    max_retries: int
-    timeout_seconds: float
-    image: str | None = None
     created_at: datetime
     not_before: datetime | None = Field(default=None, description="when it becomes due")
     queued_at: datetime | None = None

@@ -12,7 +12,7 @@ from bgjobs import run_background_job
 from installation import SHOP, CommandError, kubectl, wait_until
 
 if TYPE_CHECKING:
-    from bgjobs.client.request import EnqueueOptions
+    from bgjobs.job_spec import EnqueueOptions
 
 
 class Options(TypedDict, total=False):

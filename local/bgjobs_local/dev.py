@@ -20,7 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import OWNED, WAITING
 from bgjobs.wire import EnqueueRequest
-from bgjobs_api.actions.enqueue import enqueue, wanted
+from bgjobs_api.actions.enqueue import asked_by, enqueue
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.health.redis_state import RealRedisState
@@ -329,7 +329,7 @@ class _Machine:
         )
         caller = self._deps.anonymous or person(self._settings.namespace)
         try:
-            await enqueue(self._deps, wanted(body, caller))
+            await enqueue(self._deps, asked_by(body, caller))
         except ProblemError as error:  # queue `default` of a file need not approve the examples
             self._terminal.warn(f"the example job cannot be run: {error.detail}")
 

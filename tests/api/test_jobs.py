@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.ids import new_job_id
+from bgjobs.job_spec import CompleteSpec
 from bgjobs.vocabulary import Outcome, State
 from bgjobs.wire import AttemptList, Job
-from bgjobs_core.jobs.record import NewJob
+from bgjobs_core.jobs.record import AskedJob, NewJob
 
 if TYPE_CHECKING:
     from tests.api.world import World
@@ -32,11 +33,9 @@ async def test_a_job_from_queue_to_result(world: World) -> None:
 
 async def test_the_job_of_a_request_is_found_by_its_derived_id(world: World) -> None:
     job_id = "6f0f2c36-5c6b-5c0e-9d7e-1d9b6c3f8a51"
-    job = NewJob(
-        job_id, "shop", "default", "shop.jobs.Report", "build", "[]", 0, 0, 3, 60, "shop:1", "ada", 600, 600,
-        request_name="nightly", request_uid="u",
-    )  # fmt: skip
-    await world.store.enqueue(job)
+    spec = CompleteSpec(cls="shop.jobs.Report", method="build", max_retries=3, timeout_seconds=60, image="shop:1")
+    asked = AskedJob(job_id, "shop", spec, "[]", "ada", request_name="nightly", request_uid="u")
+    await world.store.enqueue(NewJob(asked, spec, 600, 600))
     assert (await world.get(f"/api/v1/jobs/{job_id}")).json()["request"] == "nightly"
 
 

@@ -16,12 +16,13 @@ import uvicorn
 from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs.ids import new_job_id
+from bgjobs.job_spec import CompleteSpec
 from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, EXIT_SUCCESS
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.http.deps import Deps
-from bgjobs_core.jobs.record import NewJob
+from bgjobs_core.jobs.record import AskedJob, JobRecord, NewJob
 from bgjobs_core.store.store import Store
 from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from tests.api.world import FakeAccess, FakeRedisState
@@ -92,11 +93,12 @@ class Bench:
     async def claimed(self, call: str, *parameters: Any, max_retries: int = 0) -> JobRecord:
         """A job in `launching`."""
         cls, _, method = call.rpartition(".")
-        job = NewJob(
-            id=new_job_id(), namespace=NAMESPACE, queue=self.queue.name, cls=f"shop.jobs.{cls}", method=method,
-            parameters=json.dumps(parameters), priority=0, delay_ms=0, max_retries=max_retries, timeout_seconds=300,
-            image=self.queue.spec.image or "", created_by="ada", records_seconds=3600, logs_seconds=3600,
+        spec = CompleteSpec(
+            queue=self.queue.name, cls=f"shop.jobs.{cls}", method=method, max_retries=max_retries, timeout_seconds=300,
+            image=self.queue.spec.image,
         )  # fmt: skip
+        asked = AskedJob(new_job_id(), NAMESPACE, spec, json.dumps(parameters), created_by="ada")
+        job = NewJob(asked, spec, records_seconds=3600, logs_seconds=3600)
         await self.store.enqueue(job)
         assert job.id in (await self.store.claim(EPOCH, self.queue.key, 100)).ids
         return await self.record(job.id)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, Final, Self
 
 from bgjobs.ids import new_job_id
-from bgjobs_core.jobs.record import NewJob
+from bgjobs.job_spec import CompleteSpec
+from bgjobs_core.jobs.record import AskedJob, NewJob
 from bgjobs_core.resources.models import QueueSpec
 
 NAMESPACE: Final = "shop"
@@ -25,7 +26,10 @@ class JobBuilder:
 
     def but(self, **changes: Any) -> Self:
         """With other fields."""
-        return type(self)(replace(self._job, **changes))
+        specs = {name: changes.pop(name) for name in list(changes) if name in CompleteSpec.model_fields}
+        kept = {name: changes.pop(name) for name in ("records_seconds", "logs_seconds") if name in changes}
+        asked = replace(self._job.asked, spec=self._job.asked.spec.model_copy(update=specs), **changes)
+        return type(self)(replace(self._job, asked=asked, spec=self._job.spec.model_copy(update=specs), **kept))
 
     def high(self) -> Self:
         """Of priority class 1."""
@@ -37,7 +41,7 @@ class JobBuilder:
 
     def delayed(self, seconds: float) -> Self:
         """Due only after so long."""
-        return self.but(delay_ms=round(seconds * 1000))
+        return self.but(delay_seconds=seconds)
 
     def retried(self, times: int) -> Self:
         """With so many attempts after the first."""
@@ -62,13 +66,11 @@ class JobBuilder:
 
 def a_job() -> JobBuilder:
     """An ordinary job: due now, priority 0, three retries."""
-    return JobBuilder(
-        NewJob(
-            id=new_job_id(), namespace=NAMESPACE, queue=QUEUE, cls="shop.jobs.Report", method="build",
-            parameters="[42]", priority=0, delay_ms=0, max_retries=3, timeout_seconds=60.0, image="shop:1",
-            created_by="ada", records_seconds=3600, logs_seconds=600,
-        )
-    )  # fmt: skip
+    spec = CompleteSpec(
+        queue=QUEUE, cls="shop.jobs.Report", method="build", max_retries=3, timeout_seconds=60.0, image="shop:1"
+    )
+    asked = AskedJob(id=new_job_id(), namespace=NAMESPACE, spec=spec, parameters="[42]", created_by="ada")
+    return JobBuilder(NewJob(asked, spec, records_seconds=3600, logs_seconds=600))
 
 
 def many(builder: JobBuilder, count: int) -> list[NewJob]:

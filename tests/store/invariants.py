@@ -81,7 +81,7 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
     yield keys.by_state(job.namespace, job.state), job.changed_at
     yield keys.by_queue(job.queue_key), job.changed_at
     own: dict[State, tuple[str, int | None]] = {
-        State.QUEUED: (keys.ready(job.queue_key, job.priority), job.queued_at),
+        State.QUEUED: (keys.ready(job.queue_key, job.spec.priority), job.queued_at),
         State.SCHEDULED: (keys.due(), job.not_before),
         State.LAUNCHING: (keys.launching(), job.claimed_at),
         State.LAUNCHED: (keys.launched(), job.launched_at),
@@ -141,7 +141,7 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
             yield f"{about} has phase {job.phase}"
         if job.attempt and not (job.kube_uid and job.fence and job.started_at):
             yield f"{about} has attempts and no UID, fence or started_at"
-        if job.attempt > job.max_retries + 1 + MAX_DISRUPTIONS:
+        if job.attempt > job.spec.max_retries + 1 + MAX_DISRUPTIONS:
             yield f"S7: {about} has {job.attempt} attempts"
 
 

@@ -26,9 +26,9 @@ async def test_the_record_holds_what_was_asked_for(store: CheckedStore) -> None:
     await store.enqueue(job)
 
     record = await store.there(job.id)
-    assert (record.namespace, record.queue, record.queue_key) == ("shop", "default", QUEUE_KEY)
-    assert (record.cls, record.method, record.image) == ("shop.jobs.Report", "build", "shop:1")
-    assert (record.priority, record.max_retries, record.timeout_seconds) == (1, 5, 1.5)
+    assert (record.namespace, record.spec.queue, record.queue_key) == ("shop", "default", QUEUE_KEY)
+    assert (record.spec.cls, record.spec.method, record.spec.image) == ("shop.jobs.Report", "build", "shop:1")
+    assert (record.spec.priority, record.spec.max_retries, record.spec.timeout_seconds) == (1, 5, 1.5)
     assert (record.created_by, record.logs_seconds) == ("system:serviceaccount:shop:web", 600)
     assert (record.state, record.rev, record.attempt, record.phase, record.reason) == ("queued", 1, 0, "", "")
     assert record.created_at == record.changed_at == record.queued_at == record.not_before
@@ -39,7 +39,8 @@ async def test_the_record_holds_what_was_asked_for(store: CheckedStore) -> None:
     "change",
     [
         {"namespace": "other"}, {"queue": "other"}, {"cls": "shop.jobs.Other"}, {"method": "other"},
-        {"parameters": "[43]"}, {"priority": 1}, {"delay_ms": 1}, {"max_retries": 4}, {"timeout_seconds": 61.0},
+        {"parameters": "[43]"}, {"priority": 1}, {"delay_seconds": 0.001}, {"max_retries": 4},
+        {"timeout_seconds": 61.0},
         {"image": "shop:2"}, {"request_uid": "of-another"},
     ],
     ids=lambda change: next(iter(change)),

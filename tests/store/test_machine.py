@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
                     self._clock.forward(6)
                     self.promote(200)
                 case "queued":
-                    self.claim(0, job.queue, 3)
+                    self.claim(0, job.spec.queue, 3)
                 case "launching":
                     self.bind(job, "kube-1", twice=twice)
                 case "launched":
@@ -264,7 +264,7 @@ class Machine(RuleBasedStateMachine):
             assert self._witness.started(job.id, kube) == []
             record = self._now.jobs()[job.id]
             assert (record.fence, record.attempt, record.kube_uid) == (pod, started.attempt, kube)
-            assert record.attempt <= job.max_retries + 1 + MAX_DISRUPTIONS, "S7"
+            assert record.attempt <= job.spec.max_retries + 1 + MAX_DISRUPTIONS, "S7"
 
     @rule(job=jobs, new_pods=st.integers(3, 9))
     def many_disruptions(self, job: NewJob, new_pods: int) -> None:

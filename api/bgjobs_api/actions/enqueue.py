@@ -9,7 +9,8 @@ from bgjobs import strict_json
 from bgjobs.vocabulary import TERMINAL
 from bgjobs.wire import FieldProblem
 from bgjobs_api.http.problems import ProblemError, invalid, store_full
-from bgjobs_core.jobs.admission import Refused, Wanted, decide
+from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.record import AskedJob
 
 if TYPE_CHECKING:
     from bgjobs.wire import EnqueueRequest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
 
 
-def wanted(body: EnqueueRequest, caller: Identity) -> Wanted:
+def asked_by(body: EnqueueRequest, caller: Identity) -> AskedJob:
     """What was asked for.
 
     Raises:
@@ -31,66 +32,18 @@ def wanted(body: EnqueueRequest, caller: Identity) -> Wanted:
         parameters = strict_json.dumps(body.parameters, "parameters")
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
-    return Wanted(
-        id=body.id,
-        namespace=namespace,
-        queue=body.queue,
-        cls=body.cls,
-        method=body.method,
-        parameters=parameters,
-        priority=body.priority,
-        delay_seconds=body.delay_seconds,
-        max_retries=body.max_retries,
-        timeout_seconds=body.timeout_seconds,
-        image=body.image,
-        created_by=caller.user,
-    )
+    return AskedJob(id=body.id, namespace=namespace, spec=body, parameters=parameters, created_by=caller.user)
 
 
-def asked_before(asked: Wanted, record: JobRecord) -> bool:
-    """Whether this job came from the same request.
-
-    What the request left to the queue does not count: its defaults may have changed since, and asking again
-    is asking once.
-    """
-    same = (
-        (asked.namespace, record.namespace),
-        (asked.queue, record.queue),
-        (asked.cls, record.cls),
-        (asked.method, record.method),
-        (asked.parameters.encode(), record.parameters),
-        (asked.priority, record.priority),
-        ("", record.request_uid),
-        (asked.rerun_of, record.rerun_of),
-    )
-    chosen = (
-        (asked.max_retries, record.max_retries),
-        (asked.timeout_seconds, record.timeout_seconds),
-        (asked.image, record.image),
-    )
-    return (
-        all(one == other for one, other in same)
-        and all(one is None or one == other for one, other in chosen)
-        and _same_delay(asked, record)
-    )
-
-
-def _same_delay(asked: Wanted, record: JobRecord) -> bool:
-    # A launch that was put off has moved the time since.
-    if record.refusals or record.not_before is None:
-        return True
-    return record.not_before - record.created_at == round(asked.delay_seconds * 1000)
-
-
-async def enqueue(deps: Deps, asked: Wanted) -> tuple[JobRecord, bool]:
+async def enqueue(deps: Deps, asked: AskedJob) -> tuple[JobRecord, bool]:
     """Store the job; says whether it is new.
 
     Raises:
         ProblemError: 422 if it is refused, 409 if the id is taken, 507 if there is no room.
     """
-    queue = await deps.store.queue(f"{asked.namespace}/{asked.queue}")
+    queue = await deps.store.queue(asked.queue_key)
     decision = decide(asked, queue.spec if queue else None)
-    if isinstance(decision, Refused):
+    if isinstance(decision, NotAdmitted):
         return await _again(deps, asked, _refusal(decision)), False
     if not await deps.gate.is_open(deps.clock()):
         return await _again(deps, asked, store_full()), False
@@ -122,31 +75,26 @@ async def rerun(deps: Deps, caller: Identity, record: JobRecord, job_id: str) ->
         raise ProblemError(
             HTTPStatus.CONFLICT, "job_not_ended", f"the job has not ended: it is {record.state}; cancel it first"
         )
-    queue = await deps.store.queue(record.queue_key)
-    asked = Wanted(
+    # The image that is not named is today's of the queue.
+    again = {"delay_seconds": 0, "image": None}
+    asked = AskedJob(
         id=job_id,
         namespace=record.namespace,
-        queue=record.queue,
-        cls=record.cls,
-        method=record.method,
+        spec=record.spec.model_copy(update=again),
         parameters=record.parameters.decode(),
-        priority=record.priority,
-        delay_seconds=0,
-        max_retries=record.max_retries,
-        timeout_seconds=record.timeout_seconds,
-        image=None if queue and queue.spec.image else record.image,
         created_by=caller.user,
         rerun_of=record.id,
+        last_image=record.spec.image or "",
     )
     return (await enqueue(deps, asked))[0]
 
 
-async def _again(deps: Deps, asked: Wanted, problem: ProblemError) -> JobRecord:
+async def _again(deps: Deps, asked: AskedJob, problem: ProblemError) -> JobRecord:
     """The job that the same request made before; without one, the problem stands."""
     record = await deps.store.job(asked.id)
     if record is None:
         raise problem
-    if not asked_before(asked, record):
+    if asked.digest != record.digest:
         raise conflict(asked.id)
     return record
 
@@ -158,7 +106,7 @@ def conflict(job_id: str) -> ProblemError:
     )
 
 
-def _refusal(refused: Refused) -> ProblemError:
+def _refusal(refused: NotAdmitted) -> ProblemError:
     return ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         refused.code,

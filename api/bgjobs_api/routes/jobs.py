@@ -13,9 +13,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bgjobs.job_spec import LabelName
 from bgjobs.vocabulary import TERMINAL, State
-from bgjobs.wire import AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, LabelName, RerunRequest
-from bgjobs_api.actions.enqueue import enqueue, rerun, wanted
+from bgjobs.wire import AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, RerunRequest
+from bgjobs_api.actions.enqueue import asked_by, enqueue, rerun
 from bgjobs_api.actions.reading import load, load_for
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import documented, json_body
@@ -111,7 +112,7 @@ async def enqueue_job(
 
     The caller makes the id, so that sending the request again is asking once.
     """
-    asked = wanted(body, caller)
+    asked = asked_by(body, caller)
     await require(deps, caller, access.ENQUEUE, asked.namespace)
     record, created = await enqueue(deps, asked)
     return answers.job(

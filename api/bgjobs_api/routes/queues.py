@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from bgjobs.wire import LabelName, QueueList, QueueView
+from bgjobs.job_spec import LabelName
+from bgjobs.wire import QueueList, QueueView
 from bgjobs_api.http.callers import Caller, DepsDep, identify, readable
 from bgjobs_api.http.problems import responses
 from bgjobs_api.identity import access

@@ -72,7 +72,7 @@ async def start(
     queue = await deps.store.queue(record.queue_key) if record else None
     if record is not None and queue is None and record.state not in TERMINAL | {State.STOPPING}:
         # As in the store, the jobs of a queue that is gone wait for one of that name.
-        reason = f"there is no BackgroundJobQueue {record.queue!r} any more"
+        reason = f"there is no BackgroundJobQueue {record.spec.queue!r} any more"
         return answers.with_parameters(StartReply(action=WAIT, reason=reason), b"null")
     started = await deps.store.start(job_id, body.kube_uid, body.pod_uid, body.pod_name)
     if started.action != RUN or record is None or queue is None:
@@ -84,11 +84,11 @@ async def start(
         {
             "action": RUN,
             "attempt": started.attempt,
-            "max_retries": record.max_retries,
-            "class": record.cls,
-            "method": record.method,
+            "max_retries": record.spec.max_retries,
+            "class": record.spec.cls,
+            "method": record.spec.method,
             "approved_classes": list(queue.spec.approved_classes),
-            "timeout_seconds": record.timeout_seconds,
+            "timeout_seconds": record.spec.timeout_seconds,
             "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }
     )

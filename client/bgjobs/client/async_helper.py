@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from bgjobs.client.async_job_client import AsyncJobClient
 from bgjobs.client.helper import in_use
-from bgjobs.client.request import EnqueueOptions, build_request
+from bgjobs.client.request import build_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from bgjobs.client.async_job_handle import AsyncJobHandle
+    from bgjobs.job_spec import EnqueueOptions
 
 # Each with what closes it. By event loop, since a connection works in its own alone.
 _clients: dict[asyncio.AbstractEventLoop, tuple[AsyncJobClient, AsyncGenerator[None, None]]] = {}

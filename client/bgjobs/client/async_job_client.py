@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from bgjobs.client import endpoints
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.polling import LogReading
-from bgjobs.client.request import EnqueueOptions, build_request
+from bgjobs.client.request import build_request
 from bgjobs.connection.async_transport import AsyncTransport
 from bgjobs.connection.settings import find_server, find_token
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
 
 

@@ -8,13 +8,14 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from bgjobs.client.job_client import JobClient
-from bgjobs.client.request import EnqueueOptions, build_request
+from bgjobs.client.request import build_request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.job_handle import JobHandle
+    from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import EnqueueRequest
 
 # By process, so that a forked one does not write into its parent's connection.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from bgjobs import strict_json
 from bgjobs.calls import UnfitCallError, check_call, class_name
 from bgjobs.errors import InvalidJobError
 from bgjobs.ids import is_job_id, new_job_id
+from bgjobs.job_spec import EnqueueOptions
 from bgjobs.wire import EnqueueRequest
 
 if TYPE_CHECKING:
@@ -20,17 +21,6 @@ if TYPE_CHECKING:
 
 _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
 _METHOD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-
-
-class EnqueueOptions(TypedDict, total=False):
-    """What may be said of a job besides what it calls; `JobClient.enqueue` explains each."""
-
-    queue: str
-    namespace: str | None
-    max_retries: int | None
-    timeout_seconds: float | None
-    image: str | None
-    id: str | None
 
 
 def build_request(

@@ -42,8 +42,8 @@ class Filter:
         """Whether a record is meant. An index may be a moment older than the record."""
         return (
             (self.state is None or record.state == self.state)
-            and (self.queue is None or record.queue == self.queue)
-            and (self.cls is None or record.cls == self.cls)
+            and (self.queue is None or record.spec.queue == self.queue)
+            and (self.cls is None or record.spec.cls == self.cls)
         )
 
 

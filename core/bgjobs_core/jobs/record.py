@@ -1,89 +1,111 @@
-"""What the store holds, as values: jobs, attempts, queues.
+"""A job as the store holds it: as it was asked for, as it is enqueued, as it is read, and its attempts.
 
 Times are Unix milliseconds as Redis has them; `bgjobs_core.jobs.views` turns them into what the API shows.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import State
+from bgjobs_core.jobs import spec as specs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from bgjobs.job_spec import CompleteSpec, JobSpec
 
 MAX_DISRUPTIONS: Final = 6
 
 
 @dataclass(frozen=True)
-class NewJob:
-    """A job that was checked and completed with its queue's defaults, ready to be enqueued.
+class AskedJob:
+    """A job as somebody asked for it; what its queue decides is still open.
 
     Attributes:
+        id: a UUID that the caller made, or that was derived from a request.
+        spec: checked, as it was said.
         parameters: JSON text, already checked; nobody encodes it again.
-        delay_ms: from now; `not_before_ms`, if given, is absolute, and the later of the two holds.
         created_by: Kubernetes user name.
-        request_uid: UID of the BackgroundJobRequest it comes from, else "".
+        not_before_ms: it becomes due no sooner than this; the later of this and the spec's delay holds.
+        request_name: of the BackgroundJobRequest it comes from, else "".
+        request_uid: likewise.
         rerun_of: id of the job that is run again with this one, else "".
+        last_image: the image to take where neither the spec nor the queue names one, else "".
     """
 
     id: str
     namespace: str
-    queue: str
-    cls: str
-    method: str
+    spec: JobSpec
     parameters: str
-    priority: int
-    delay_ms: int
-    max_retries: int
-    timeout_seconds: float
-    image: str
     created_by: str
-    records_seconds: int
-    logs_seconds: int
     not_before_ms: int | None = None
     request_name: str = ""
     request_uid: str = ""
     rerun_of: str = ""
+    last_image: str = ""
 
     @property
     def queue_key(self) -> str:
-        """Queues are namespaced: `namespace/name`."""
-        return f"{self.namespace}/{self.queue}"
+        """The full name of its queue, as `namespace/name`."""
+        return f"{self.namespace}/{self.spec.queue}"
 
+    @cached_property
     def digest(self) -> str:
-        """What makes two enqueues of one id the same: namespace and what was asked for."""
-        parts = [
-            self.namespace, self.queue, self.cls, self.method, self.parameters, self.priority, self.delay_ms,
-            self.max_retries, self.timeout_seconds, self.image, self.request_uid, self.rerun_of,
-        ]  # fmt: skip
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        """What makes this request the same as another one with its id; see `spec.digest`."""
+        return specs.digest(
+            self.namespace, self.spec, self.parameters, request_uid=self.request_uid, rerun_of=self.rerun_of
+        )
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job that was admitted and completed with what its queue decides, ready to be enqueued.
+
+    Attributes:
+        asked: as it was asked for.
+        spec: completed.
+        records_seconds: how long its record is kept once it has ended.
+        logs_seconds: how long the logs of its attempts are kept.
+    """
+
+    asked: AskedJob
+    spec: CompleteSpec
+    records_seconds: int
+    logs_seconds: int
+
+    @property
+    def id(self) -> str:
+        """The job's UUID."""
+        return self.asked.id
+
+    @property
+    def queue_key(self) -> str:
+        """The full name of its queue, as `namespace/name`."""
+        return self.asked.queue_key
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job, as read."""
+    """One job, as it is read from the store.
+
+    Every field but `spec` has the name of a field of the record's hash.
+    """
 
     id: str
     namespace: str
-    queue: str
-    cls: str
-    method: str
+    spec: CompleteSpec
     parameters: bytes
-    priority: int
     state: State
     rev: int
     attempt: int
-    max_retries: int
-    timeout_seconds: float
-    image: str
     created_by: str
     created_at: int
     changed_at: int
     logs_seconds: int
+    digest: str = ""
     request_name: str = ""
     request_uid: str = ""
     rerun_of: str = ""
@@ -110,8 +132,8 @@ class JobRecord:
 
     @property
     def queue_key(self) -> str:
-        """Queues are namespaced: `namespace/name`."""
-        return f"{self.namespace}/{self.queue}"
+        """The full name of its queue, as `namespace/name`."""
+        return f"{self.namespace}/{self.spec.queue}"
 
     @property
     def kube_job(self) -> str:
@@ -119,32 +141,10 @@ class JobRecord:
         return kube_job_name(self.id)
 
     @classmethod
-    def read(cls, fields: Mapping[bytes, bytes]) -> JobRecord:
-        """From the fields of its hash."""
-        text = {key.decode(): value for key, value in fields.items()}
-
-        def string(name: str) -> str:
-            return text.get(name, b"").decode()
-
-        def number(name: str) -> int | None:
-            return int(float(text[name])) if text.get(name) else None
-
-        return cls(
-            id=string("id"), namespace=string("namespace"), queue=string("queue").partition("/")[2],
-            cls=string("class"), method=string("method"), parameters=text["parameters"],
-            priority=int(text["priority"]), state=State(string("state")), rev=int(text["rev"]),
-            attempt=int(text["attempt"]), max_retries=int(text["max_retries"]),
-            timeout_seconds=float(text["timeout_seconds"]), image=string("image"), created_by=string("created_by"),
-            created_at=int(text["created_at"]), changed_at=int(text["changed_at"]),
-            logs_seconds=int(text["logs_seconds"]), request_name=string("request_name"),
-            request_uid=string("request_uid"), rerun_of=string("rerun_of"), phase=string("phase"),
-            reason=string("reason"), outcome=string("outcome"), verdict=string("verdict"), epoch=string("epoch"),
-            kube_uid=string("kube_uid"), fence=string("fence"), not_before=number("not_before"),
-            queued_at=number("queued_at"), claimed_at=number("claimed_at"), launched_at=number("launched_at"),
-            started_at=number("started_at"), stopped_at=number("stopped_at"), finished_at=number("finished_at"),
-            stopped_by=string("stopped_by"), note=string("note"), refusals=number("refusals") or 0,
-            error=text.get("error", b""), result=text.get("result", b""), progress=text.get("progress", b""),
-        )  # fmt: skip
+    def read(cls, hash_fields: Mapping[bytes, bytes]) -> JobRecord:
+        """From the fields of its hash, in which the queue has its full name."""
+        queue = hash_fields[b"queue"].partition(b"/")[2]
+        return cls(**_READ_JOB(hash_fields), spec=specs.from_hash({**hash_fields, b"queue": queue}))
 
 
 def kube_job_name(job_id: str) -> str:
@@ -154,30 +154,51 @@ def kube_job_name(job_id: str) -> str:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One attempt, as read."""
+    """One attempt, as read. Every field has the name of a field of the attempt's hash."""
 
     number: int
     pod_uid: str
     pod_name: str
     started_at: int
-    ended_at: int | None
-    outcome: str
-    error: bytes
-    exit_code: int | None
-    log_next: int
+    ended_at: int | None = None
+    outcome: str = ""
+    error: bytes = b""
+    exit_code: int | None = None
+    log_next: int = 0
 
     @classmethod
-    def read(cls, fields: Mapping[bytes, bytes]) -> AttemptRecord:
+    def read(cls, hash_fields: Mapping[bytes, bytes]) -> AttemptRecord:
         """From the fields of its hash."""
-        ended, code = fields.get(b"ended_at"), fields.get(b"exit_code")
-        return cls(
-            number=int(fields[b"number"]),
-            pod_uid=fields[b"pod_uid"].decode(),
-            pod_name=fields[b"pod_name"].decode(),
-            started_at=int(fields[b"started_at"]),
-            ended_at=int(ended) if ended else None,
-            outcome=fields.get(b"outcome", b"").decode(),
-            error=fields.get(b"error", b""),
-            exit_code=int(code) if code else None,
-            log_next=int(fields.get(b"log_next", b"0")),
-        )
+        return cls(**_READ_ATTEMPT(hash_fields))
+
+
+def _whole(raw: bytes) -> int:
+    return int(raw) if raw.lstrip(b"-").isdigit() else int(float(raw))
+
+
+# How a field is read, by its type as it is written above.
+_KINDS: Final[dict[str, Callable[[bytes], Any]]] = {
+    "str": bytes.decode,
+    "bytes": bytes,
+    "int": _whole,
+    "int | None": _whole,
+    "State": lambda raw: State(raw.decode()),
+}
+
+
+def _reader(record: type[JobRecord | AttemptRecord]) -> Callable[[Mapping[bytes, bytes]], dict[str, Any]]:
+    """Reads the fields of a hash by the types of a record; an empty one is as good as none where there is a default."""
+    read = [
+        (one.name, one.name.encode(), _KINDS[str(one.type)], one.default is MISSING)
+        for one in fields(record)
+        if one.name != "spec"
+    ]
+
+    def from_hash(found: Mapping[bytes, bytes]) -> dict[str, Any]:
+        return {name: kind(found[key]) for name, key, kind, needed in read if needed or found.get(key)}
+
+    return from_hash
+
+
+_READ_JOB: Final = _reader(JobRecord)
+_READ_ATTEMPT: Final = _reader(AttemptRecord)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.vocabulary import Outcome, Phase
+from bgjobs.vocabulary import Outcome
 from bgjobs.wire import Attempt, Failure, Job, Progress
+from bgjobs_core.jobs.record import JobRecord
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+    from bgjobs_core.jobs.record import AttemptRecord
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -26,25 +28,24 @@ def _failure(raw: bytes) -> Failure | None:
     return Failure.model_validate_json(raw) if raw else None
 
 
+# The fields that a job of the API and its record have under one name.
+_ALIKE: Final = tuple(one.name for one in fields(JobRecord) if one.name in Job.model_fields)
+
+
 def job_view(record: JobRecord) -> Job:
-    """A job for the API and the pages."""
+    """A job for the API and the pages; what is empty in the record is None."""
+    shown: dict[str, Any] = {name: getattr(record, name) or None for name in _ALIKE}
+    shown |= {name: moment(shown[name]) for name in _ALIKE if name.endswith("_at") or name == "not_before"}
     return Job.model_validate({
-        "id": record.id, "namespace": record.namespace, "queue": record.queue, "class": record.cls,
-        "method": record.method, "parameters": json.loads(record.parameters), "priority": record.priority,
-        "state": record.state, "phase": Phase(record.phase) if record.phase else None,
-        "reason": record.reason or None, "outcome": Outcome(record.outcome) if record.outcome else None,
+        **record.spec.model_dump(by_alias=True),
+        **shown,
+        "attempt": record.attempt,
+        "parameters": json.loads(record.parameters),
         "error": _failure(record.error),
         "progress": Progress.model_validate_json(record.progress) if record.progress else None,
-        "has_result": bool(record.result), "attempt": record.attempt, "max_retries": record.max_retries,
-        "timeout_seconds": record.timeout_seconds, "image": record.image or None,
-        "created_at": _certain(record.created_at), "not_before": moment(record.not_before),
-        "queued_at": moment(record.queued_at), "launched_at": moment(record.launched_at),
-        "started_at": moment(record.started_at), "finished_at": moment(record.finished_at),
-        "changed_at": _certain(record.changed_at), "created_by": record.created_by,
-        "stopped_by": record.stopped_by or None, "note": record.note or None,
+        "has_result": bool(record.result),
         "request": record.request_name or None,
-        "rerun_of": record.rerun_of or None, "kube_job": record.kube_job if record.kube_uid else None,
-        "kube_uid": record.kube_uid or None, "rev": record.rev,
+        "kube_job": record.kube_job if record.kube_uid else None,
     })  # fmt: skip
 
 

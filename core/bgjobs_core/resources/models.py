@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from bgjobs.wire import ClassName, LabelName, MethodName
+from bgjobs.job_spec import Image, JobCall
 
 GROUP: Final = "bgjobs.dev"
 VERSION: Final = "v1alpha1"
@@ -25,7 +25,6 @@ ClassPattern = Annotated[
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\.([A-Za-z_][A-Za-z0-9_]*|\*)$", max_length=253
     ),
 ]
-Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Freeform = dict[str, Any]
 
 
@@ -33,31 +32,10 @@ class _Resource(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
-class RequestSpec(_Resource):
+class RequestSpec(JobCall, frozen=True):
     """What is to be run. It cannot be changed once it is there."""
 
-    queue: LabelName = Field(default="default", description="A BackgroundJobQueue of this namespace.")
-    cls: ClassName = Field(alias="class", description="Dotted name of a class that the queue approves.")
-    method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
-    parameters: list[Any] | dict[str, Any] = Field(
-        default_factory=list[Any], description="A list or an object; at most 256 KiB, integers of at most 64 bits."
-    )
-    priority: int = Field(default=0, ge=0, le=1, description="0 low, 1 high.")
-    delay_seconds: float = Field(
-        default=0, ge=0, le=31622400, description="How long after its creation it becomes due."
-    )
-    max_retries: int | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="How many more attempts may follow a failed one; absent, the queue's default.",
-    )
-    timeout_seconds: float | None = Field(
-        default=None, gt=0, le=2592000, description="Of one attempt; absent, the queue's default."
-    )
-    image: Image | None = Field(
-        default=None, description="One that the queue's images allow; absent, the queue's image."
-    )
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 class Condition(_Resource):

@@ -16,6 +16,7 @@ from bgjobs.vocabulary import State
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS, AttemptRecord, JobRecord, NewJob
+from bgjobs_core.jobs.spec import to_hash
 from bgjobs_core.redis.errors import translate
 from bgjobs_core.store import keys
 from bgjobs_core.store.scripts import Scripts
@@ -81,16 +82,16 @@ class Store:
     # ------------------------------------------------------------------ verbs of a job
     async def enqueue(self, job: NewJob) -> Reply:
         """`created`, `exists` (same id and digest) or `conflict` (the id is taken by something else)."""
+        asked = job.asked
         fields: dict[str, object] = {
-            "namespace": job.namespace, "queue": job.queue_key, "class": job.cls, "method": job.method,
-            "parameters": job.parameters, "priority": job.priority, "max_retries": job.max_retries,
-            "timeout_seconds": job.timeout_seconds, "image": job.image, "created_by": job.created_by,
-            "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
-            "request_name": job.request_name, "request_uid": job.request_uid, "rerun_of": job.rerun_of,
+            **to_hash(job.spec), "queue": job.queue_key, "namespace": asked.namespace, "parameters": asked.parameters,
+            "created_by": asked.created_by, "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
+            "request_name": asked.request_name, "request_uid": asked.request_uid, "rerun_of": asked.rerun_of,
         }  # fmt: skip
         flat = [part for pair in fields.items() for part in pair]
-        not_before = "" if job.not_before_ms is None else job.not_before_ms
-        return _reply(await self._scripts.run("enqueue", job.id, job.digest(), job.delay_ms, not_before, *flat))
+        delay_ms = round(asked.spec.delay_seconds * 1000)
+        not_before = "" if asked.not_before_ms is None else asked.not_before_ms
+        return _reply(await self._scripts.run("enqueue", job.id, asked.digest, delay_ms, not_before, *flat))
 
     async def promote(self, limit: int = 200) -> Promoted:
         """Make ready what is due, at most `limit` jobs."""

@@ -56,7 +56,7 @@ def news(before: Known | None, job: JobRecord) -> News | None:
         return News("told to stop")
     if job.phase == Phase.RETRYING:
         # A disruption is not charged; whether another attempt follows is otherwise told by its number.
-        again = job.attempt <= job.max_retries or job.reason == Outcome.DISRUPTED
+        again = job.attempt <= job.spec.max_retries or job.reason == Outcome.DISRUPTED
         return News(f"{_attempt(job)}: {_why(job)}{'; it is tried again' if again else ''}", good=False)
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
         return News(_attempt(job) if job.attempt > 1 else "started")
@@ -79,7 +79,7 @@ def _end(job: JobRecord) -> News:
 
 def _attempt(job: JobRecord) -> str:
     """As `attempt 2 of 4`; after disruptions there may be more of them than retries allow."""
-    most = job.max_retries + 1
+    most = job.spec.max_retries + 1
     return f"attempt {job.attempt} of {most}" if job.attempt <= most else f"attempt {job.attempt}"
 
 
@@ -129,7 +129,7 @@ class Follow:
         for job in jobs:
             told = news(self._told.get(job.id), job)
             if told is not None:
-                label = f"{job.cls.rpartition('.')[2]}.{job.method}"
+                label = f"{job.spec.cls.rpartition('.')[2]}.{job.spec.method}"
                 self.terminal.job(label, job.id, told.text, good=told.good)
             self._told[job.id] = known(job)
             if len(self._told) > 2 * _ROWS and job.state in TERMINAL:

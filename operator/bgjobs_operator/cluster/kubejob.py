@@ -38,13 +38,13 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
         "app.kubernetes.io/managed-by": "bgjobs",
         LABEL_INSTALL: install,
         LABEL_JOB: job.id,
-        LABEL_QUEUE: job.queue,
+        LABEL_QUEUE: job.spec.queue,
     }
     metadata: dict[str, Any] = {
         "name": job.kube_job,
         "namespace": job.namespace,
         "labels": labels,
-        "annotations": {"bgjobs.dev/call": f"{job.cls}.{job.method}"},
+        "annotations": {"bgjobs.dev/call": f"{job.spec.cls}.{job.spec.method}"},
     }
     if job.request_uid:
         metadata["ownerReferences"] = [
@@ -69,9 +69,9 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
                 "serviceAccountName": pod.service_account_name or JOB_SERVICE_ACCOUNT,
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
-                "priorityClassName": classes.high if job.priority else classes.low,
+                "priorityClassName": classes.high if job.spec.priority else classes.low,
                 "terminationGracePeriodSeconds": spec.grace_seconds,
-                "activeDeadlineSeconds": round(job.timeout_seconds) + spec.grace_seconds + _BACKSTOP_SECONDS,
+                "activeDeadlineSeconds": round(job.spec.timeout_seconds) + spec.grace_seconds + _BACKSTOP_SECONDS,
                 "imagePullSecrets": pod.image_pull_secrets,
                 "nodeSelector": pod.node_selector,
                 "tolerations": pod.tolerations,
@@ -96,7 +96,7 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
         "spec": {
             "completions": 1,
             "parallelism": 1,
-            "backoffLimit": job.max_retries,
+            "backoffLimit": job.spec.max_retries,
             # One pod at a time: the next one is made when the one before has ended, not when it is ending.
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {
@@ -135,7 +135,7 @@ def _container(job: JobRecord, queue: QueueRecord, api_url: str) -> dict[str, An
     return _without_empty(
         {
             "name": CONTAINER,
-            "image": job.image,
+            "image": job.spec.image,
             "imagePullPolicy": pod.image_pull_policy,
             "command": ["python", "-m", "bgjobs.runner"],
             "env": [

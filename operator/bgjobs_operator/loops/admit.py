@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from bgjobs import strict_json
 from bgjobs_core.jobs import ids
-from bgjobs_core.jobs.admission import Refused, Wanted, decide
+from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 from bgjobs_core.redis.errors import StoreError, StoreFullError
@@ -46,25 +47,18 @@ def due_ms(created: str, delay_seconds: float, now_ms: int) -> int | None:
     return round(min(float(now_ms), started + 1000) + delay_seconds * 1000)
 
 
-def wanted(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> Wanted | Refused:
+def asked_by(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> AskedJob | NotAdmitted:
     """The job that a request asks for."""
     metadata = obj["metadata"]
     try:
         parameters = strict_json.dumps(spec.parameters, "parameters")
     except strict_json.NotJSONError as error:
-        return Refused("parameters", "invalid_parameters", str(error))
-    return Wanted(
+        return NotAdmitted("parameters", "invalid_parameters", str(error))
+    return AskedJob(
         id=ids.request_job_id(metadata["uid"]),
         namespace=metadata["namespace"],
-        queue=spec.queue,
-        cls=spec.cls,
-        method=spec.method,
+        spec=spec.model_copy(update={"delay_seconds": 0}),  # it counts from the request's creation, see `due_ms`
         parameters=parameters,
-        priority=spec.priority,
-        delay_seconds=0,
-        max_retries=spec.max_retries,
-        timeout_seconds=spec.timeout_seconds,
-        image=spec.image,
         created_by=f"request:{metadata['name']}",
         not_before_ms=due_ms(metadata["creationTimestamp"], spec.delay_seconds, now_ms),
         request_name=metadata["name"],
@@ -72,14 +66,14 @@ def wanted(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> Wanted | Refu
     )
 
 
-def parse(obj: dict[str, Any]) -> RequestSpec | Refused:
+def parse(obj: dict[str, Any]) -> RequestSpec | NotAdmitted:
     """A request's spec, or what is wrong with it (with our CRD in place the API server refuses that itself)."""
     try:
         return RequestSpec.model_validate(part(obj, "spec"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return Refused(where, "invalid_spec", f"spec.{where}: {first['msg']}")
+        return NotAdmitted(where, "invalid_spec", f"spec.{where}: {first['msg']}")
 
 
 def queue_problem(spec: QueueSpec) -> tuple[str, str] | None:
@@ -150,14 +144,14 @@ class Admit:
     async def _enqueue(self, obj: dict[str, Any]) -> bool:
         now = await self.store.now_ms()
         spec = parse(obj)
-        if isinstance(spec, Refused):
+        if isinstance(spec, NotAdmitted):
             return await self._refuse(obj, spec, now)
-        job = wanted(obj, spec, now)
-        if isinstance(job, Refused):
-            return await self._refuse(obj, job, now)
-        queue: QueueRecord | None = await self.store.queue(f"{job.namespace}/{job.queue}")
-        decided = decide(job, queue.spec if queue else None)
-        if isinstance(decided, Refused):
+        asked = asked_by(obj, spec, now)
+        if isinstance(asked, NotAdmitted):
+            return await self._refuse(obj, asked, now)
+        queue: QueueRecord | None = await self.store.queue(asked.queue_key)
+        decided = decide(asked, queue.spec if queue else None)
+        if isinstance(decided, NotAdmitted):
             if decided.code == "queue_not_found":  # it may be applied a moment later, in the same file
                 await self._say(obj, request_status.waiting(decided.message, obj["metadata"]["generation"]))
                 return False
@@ -168,11 +162,13 @@ class Admit:
             await self._say(obj, request_status.waiting(str(error), obj["metadata"]["generation"]))
             return False
         if reply.did == "conflict":
-            changed = Refused("spec", "spec_changed", "the spec was changed after its job was made; make a new request")
+            changed = NotAdmitted(
+                "spec", "spec_changed", "the spec was changed after its job was made; make a new request"
+            )
             return await self._refuse(obj, changed, now)
         return True  # settle writes the status from the record
 
-    async def _refuse(self, obj: dict[str, Any], refusal: Refused, now: int) -> bool:
+    async def _refuse(self, obj: dict[str, Any], refusal: NotAdmitted, now: int) -> bool:
         await self._say(obj, request_status.refused(refusal.code, refusal.message, obj["metadata"]["generation"], now))
         return True
 

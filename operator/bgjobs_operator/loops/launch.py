@@ -127,7 +127,7 @@ class Launch:
             queue = await self.store.queue(job.queue_key)
             if queue is None:
                 if first:
-                    reason = f"there is no queue {job.queue}"
+                    reason = f"there is no queue {job.spec.queue}"
                     await self.store.decline(self.epoch, job_id, "scheduled", 5000, reason)
                 return  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
             if await self.cancel_if_unwanted(job):

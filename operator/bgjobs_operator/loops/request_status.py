@@ -40,7 +40,7 @@ def of_job(job: JobRecord, generation: int) -> Status:
         "state": job.state.value,
         "jobId": job.id,
         "attempt": job.attempt,
-        "attempts": f"{job.attempt}/{job.max_retries + 1}",
+        "attempts": f"{job.attempt}/{job.spec.max_retries + 1}",
         "observedGeneration": generation,
     }
     if job.phase:

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from bgjobs_core.jobs.admission import Refused, Wanted, approved, decide, image_allowed
-from bgjobs_core.jobs.record import NewJob
+from bgjobs.job_spec import CompleteSpec, JobSpec
+from bgjobs_core.jobs.admission import NotAdmitted, approved, decide, image_allowed
+from bgjobs_core.jobs.record import AskedJob, NewJob
+from bgjobs_core.jobs.spec import from_hash, to_hash
 from bgjobs_core.resources.models import QueueSpec, Retention
 
 QUEUE: Final = QueueSpec(
@@ -19,10 +21,15 @@ QUEUE: Final = QueueSpec(
     default_timeout_seconds=90,
     retention=Retention(records_seconds=1000, logs_seconds=500),
 )
-WANTED: Final = Wanted(
-    id="01", namespace="shop", queue="default", cls="shop.jobs.Report", method="build", parameters="[1]", priority=1,
-    delay_seconds=0, max_retries=None, timeout_seconds=None, image=None, created_by="ada",
-)  # fmt: skip
+SPEC: Final = JobSpec(cls="shop.jobs.Report", method="build", priority=1)
+ASKED: Final = AskedJob(id="01", namespace="shop", spec=SPEC, parameters="[1]", created_by="ada")
+
+
+def asked(**changes: Any) -> AskedJob:
+    """The job, with other fields of it or of its spec."""
+    specs = {name: changes.pop(name) for name in list(changes) if name in JobSpec.model_fields}
+    return replace(ASKED, spec=SPEC.model_copy(update=specs), **changes)
+
 
 REFUSED: dict[str, tuple[dict[str, Any], QueueSpec | None, str, str]] = {
     # what is wrong: what differs, the queue, the field, the code
@@ -49,14 +56,14 @@ REFUSED: dict[str, tuple[dict[str, Any], QueueSpec | None, str, str]] = {
 
 @pytest.mark.parametrize(("change", "spec", "field", "code"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused_and_why(change: dict[str, Any], spec: QueueSpec | None, field: str, code: str) -> None:
-    wanted = replace(WANTED, **change)
+    wanted = asked(**change)
 
     decided = decide(wanted, spec)
 
-    assert isinstance(decided, Refused)
+    assert isinstance(decided, NotAdmitted)
     assert (decided.field, decided.code) == (field, code)
     # The message names what it is about.
-    assert wanted.queue in decided.message or str(change.get("image")) in decided.message
+    assert wanted.spec.queue in decided.message or str(change.get("image")) in decided.message
 
 
 ADMITTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -64,7 +71,7 @@ ADMITTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "defaults of the queue": (
         {},
         {"max_retries": 2, "timeout_seconds": 90, "image": "registry/shop:1", "records_seconds": 1000,
-         "logs_seconds": 500, "delay_ms": 0, "not_before_ms": None},
+         "logs_seconds": 500, "delay_seconds": 0, "not_before_ms": None},
     ),
     "own values": ({"max_retries": 5, "timeout_seconds": 1.5}, {"max_retries": 5, "timeout_seconds": 1.5}),
     "no retries at all": ({"max_retries": 0}, {"max_retries": 0}),
@@ -72,7 +79,7 @@ ADMITTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an image by its exact name": ({"image": "registry/tools:v2"}, {"image": "registry/tools:v2"}),
     "a class by its exact name": ({"cls": "shop.mail.Digest"}, {"cls": "shop.mail.Digest"}),
     "a class deep in a package": ({"cls": "shop.jobs.monthly.Report"}, {"cls": "shop.jobs.monthly.Report"}),
-    "a delay with fractions": ({"delay_seconds": 0.0015}, {"delay_ms": 2}),
+    "a delay with fractions": ({"delay_seconds": 0.0015}, {"delay_seconds": 0.0015}),
     "a time": ({"not_before_ms": 1_700_000_000_000}, {"not_before_ms": 1_700_000_000_000}),
     "a request": (
         {"request_name": "nightly", "request_uid": "u"}, {"request_name": "nightly", "request_uid": "u"}
@@ -82,25 +89,26 @@ ADMITTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("change", "becomes"), ADMITTED.values(), ids=ADMITTED)
 def test_what_is_admitted_and_as_what(change: dict[str, Any], becomes: dict[str, Any]) -> None:
-    decided = decide(replace(WANTED, **change), QUEUE)
+    decided = decide(asked(**change), QUEUE)
 
     assert isinstance(decided, NewJob)
-    assert {name: getattr(decided, name) for name in becomes} == becomes
-    assert (decided.id, decided.namespace, decided.queue, decided.queue_key) == (
+    whole = {**vars(decided.asked), **vars(decided), **dict(decided.spec)}
+    assert {name: whole[name] for name in becomes} == becomes
+    assert (decided.id, whole["namespace"], whole["queue"], decided.queue_key) == (
         "01",
         "shop",
         "default",
         "shop/default",
     )
-    assert (decided.method, decided.parameters, decided.priority, decided.created_by) == ("build", "[1]", 1, "ada")
+    assert (whole["method"], whole["parameters"], whole["priority"], whole["created_by"]) == ("build", "[1]", 1, "ada")
 
 
 def test_the_first_thing_that_is_wrong_is_said() -> None:
-    wanted = replace(WANTED, cls="evil.Class", image="evil")
+    wanted = asked(cls="evil.Class", image="evil")
 
     decided = decide(wanted, QUEUE)
 
-    assert isinstance(decided, Refused)
+    assert isinstance(decided, NotAdmitted)
     assert decided.code == "class_not_approved"
 
 
@@ -111,35 +119,45 @@ def test_patterns_are_no_regular_expressions() -> None:
 
 
 # ------------------------------------------------------------- the digest of what was asked
-DIGESTED: Final = (
-    "namespace", "queue", "cls", "method", "parameters", "priority", "delay_ms", "max_retries", "timeout_seconds",
-    "image", "request_uid",
-)  # fmt: skip
-
-
-def _job() -> NewJob:
-    decided = decide(WANTED, QUEUE)
-    assert isinstance(decided, NewJob)
-    return decided
+DIGESTED: dict[str, Any] = {
+    "namespace": "other", "queue": "other", "cls": "shop.jobs.Other", "method": "other", "parameters": "[2]",
+    "priority": 0, "delay_seconds": 1.0, "max_retries": 2, "timeout_seconds": 90.0, "image": "registry/shop:1",
+    "request_uid": "u", "rerun_of": "01",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("field", DIGESTED)
 def test_another_content_has_another_digest(field: str) -> None:
-    job = _job()
-    value = getattr(job, field)
-    other = value + 1 if isinstance(value, (int, float)) else f"{value}x"
-
-    assert replace(job, **{field: other}).digest() != job.digest()
+    assert asked(**{field: DIGESTED[field]}).digest != ASKED.digest
 
 
-def test_neither_who_asks_nor_the_id_is_in_the_digest() -> None:
-    job = _job()
+def test_every_field_of_a_spec_is_in_the_digest() -> None:
+    assert JobSpec.model_fields.keys() <= DIGESTED.keys()
 
-    assert replace(job, created_by="bob", id="02", records_seconds=1, logs_seconds=1).digest() == job.digest()
-    assert len(job.digest()) == 64
+
+def test_neither_who_asks_nor_the_id_nor_the_queue_s_defaults_are_in_the_digest() -> None:
+    assert asked(created_by="bob", id="02", last_image="registry/shop:1").digest == ASKED.digest
+    assert len(ASKED.digest) == 64
 
 
 def test_fields_do_not_run_into_each_other() -> None:
-    job = _job()
+    assert asked(cls="ab", method="c").digest != asked(cls="a", method="bc").digest
 
-    assert replace(job, cls="ab", method="c").digest() != replace(job, cls="a", method="bc").digest()
+
+# ---------------------------------------------------------------------- a spec in a record's hash
+def test_a_spec_comes_back_from_redis_as_it_was() -> None:
+    full = CompleteSpec(
+        queue="mail", cls="shop.jobs.Mail", method="send", priority=1, delay_seconds=0.5, max_retries=0,
+        timeout_seconds=1.5, image="registry/shop:1",
+    )  # fmt: skip
+    least = CompleteSpec(cls="shop.jobs.Mail", method="send", max_retries=3, timeout_seconds=60)
+
+    for spec in (full, least):
+        stored = {name.encode(): str(value).encode() for name, value in to_hash(spec).items()}
+        assert from_hash(stored) == spec
+
+
+def test_what_is_as_by_default_takes_no_room_in_redis() -> None:
+    least = CompleteSpec(cls="shop.jobs.Mail", method="send", max_retries=3, timeout_seconds=60)
+
+    assert to_hash(least).keys() == {"queue", "class", "method", "priority", "max_retries", "timeout_seconds"}

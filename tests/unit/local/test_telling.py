@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bgjobs.job_spec import CompleteSpec
 from bgjobs.vocabulary import State
 from bgjobs_core.jobs.record import JobRecord
 from bgjobs_local.launcher.controller import KubeJob
@@ -15,9 +16,10 @@ from bgjobs_local.terminal.lines import LINES_A_SECOND, MAX_LINE_CHARACTERS, Ter
 from bgjobs_local.terminal.telling import known, news
 
 JOB = JobRecord(
-    id="01a20f3f-a664-7b60-ba3d-3e96efc89ccf", namespace="shop", queue="default", cls="shop.jobs.Invoices",
-    method="render", parameters=b"[]", priority=0, state=State.QUEUED, rev=1, attempt=0, max_retries=2,
-    timeout_seconds=60, image="", created_by="ada", created_at=1000, changed_at=1000, logs_seconds=60,
+    id="01a20f3f-a664-7b60-ba3d-3e96efc89ccf", namespace="shop",
+    spec=CompleteSpec(cls="shop.jobs.Invoices", method="render", max_retries=2, timeout_seconds=60),
+    parameters=b"[]", state=State.QUEUED, rev=1, attempt=0,
+    created_by="ada", created_at=1000, changed_at=1000, logs_seconds=60,
 )  # fmt: skip
 ERROR = b'{"type": "ValueError", "message": "no\\nmore", "traceback": "..."}'
 

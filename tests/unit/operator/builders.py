@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final, Self
 
+from bgjobs.job_spec import CompleteSpec
 from bgjobs.vocabulary import State
 from bgjobs_core.jobs.queue import QueueRecord
 from bgjobs_core.jobs.record import JobRecord
@@ -31,7 +32,8 @@ class RecordBuilder:
         self._record = record
 
     def but(self, **changes: Any) -> Self:
-        return type(self)(replace(self._record, **changes))
+        specs = {name: changes.pop(name) for name in list(changes) if name in CompleteSpec.model_fields}
+        return type(self)(replace(self._record, spec=self._record.spec.model_copy(update=specs), **changes))
 
     def launching(self, claimed_at: int = 0) -> Self:
         return self.but(state=State.LAUNCHING, epoch="epoch-1", claimed_at=claimed_at)
@@ -60,10 +62,12 @@ class RecordBuilder:
 
 def a_record() -> RecordBuilder:
     """Queued, never tried, from a client."""
+    spec = CompleteSpec(
+        queue=QUEUE, cls="shop.jobs.Report", method="build", max_retries=3, timeout_seconds=60.0, image="shop:1"
+    )
     return RecordBuilder(
         JobRecord(
-            id=JOB_ID, namespace=NAMESPACE, queue=QUEUE, cls="shop.jobs.Report", method="build", parameters=b"[42]",
-            priority=0, state=State.QUEUED, rev=1, attempt=0, max_retries=3, timeout_seconds=60.0, image="shop:1",
+            id=JOB_ID, namespace=NAMESPACE, spec=spec, parameters=b"[42]", state=State.QUEUED, rev=1, attempt=0,
             created_by="ada", created_at=0, changed_at=0, logs_seconds=600,
         )
     )  # fmt: skip

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs_core.jobs import ids
-from bgjobs_core.jobs.admission import Refused
+from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.redis.errors import StoreFullError
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
-from bgjobs_operator.loops.admit import parse, queue_problem, wanted
+from bgjobs_operator.loops.admit import asked_by, parse, queue_problem
 from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import QUEUE_KEY, a_queue
 from tests.unit.operator.builders import CREATED_MS, NAMESPACE, a_queue_object, a_request
@@ -51,24 +51,33 @@ class TestPokes:
 )
 def test_a_spec_that_our_crd_would_not_have_let_in(spec: dict[str, Any], where: str) -> None:
     refused = parse(a_request(**spec))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, NotAdmitted)
     assert (refused.field, refused.code) == (where, "invalid_spec")
     assert refused.message.startswith(f"spec.{where}: ")
 
 
 def test_a_request_without_a_spec() -> None:
-    assert isinstance(parse({"metadata": {}}), Refused)
+    assert isinstance(parse({"metadata": {}}), NotAdmitted)
 
 
 def test_the_job_that_a_request_asks_for() -> None:
     obj = a_request(parameters={"ids": [1, 2]}, priority=1, delaySeconds=60, maxRetries=0, image="shop:2")
     spec = parse(obj)
-    assert not isinstance(spec, Refused)
-    job = wanted(obj, spec, CREATED_MS)
-    assert not isinstance(job, Refused)
-    assert (job.id, job.namespace, job.queue, job.request_name) == (JOB, NAMESPACE, "default", "nightly")
-    assert (job.parameters, job.priority, job.max_retries, job.image) == ('{"ids":[1,2]}', 1, 0, "shop:2")
-    assert (job.created_by, job.not_before_ms, job.timeout_seconds) == ("request:nightly", CREATED_MS + 60_000, None)
+    assert not isinstance(spec, NotAdmitted)
+    job = asked_by(obj, spec, CREATED_MS)
+    assert not isinstance(job, NotAdmitted)
+    assert (job.id, job.namespace, job.spec.queue, job.request_name) == (JOB, NAMESPACE, "default", "nightly")
+    assert (job.parameters, job.spec.priority, job.spec.max_retries, job.spec.image) == (
+        '{"ids":[1,2]}',
+        1,
+        0,
+        "shop:2",
+    )
+    assert (job.created_by, job.not_before_ms, job.spec.timeout_seconds) == (
+        "request:nightly",
+        CREATED_MS + 60_000,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,9 +90,9 @@ def test_the_job_that_a_request_asks_for() -> None:
 def test_parameters_that_the_api_would_refuse(parameters: list[Any], words: str) -> None:
     obj = a_request(parameters=parameters)
     spec = parse(obj)
-    assert not isinstance(spec, Refused)
-    refused = wanted(obj, spec, 0)
-    assert isinstance(refused, Refused)
+    assert not isinstance(spec, NotAdmitted)
+    refused = asked_by(obj, spec, 0)
+    assert isinstance(refused, NotAdmitted)
     assert words in refused.message
 
 
@@ -123,7 +132,7 @@ class TestRequests:
         world.poke(REQUESTS, obj)
         await world.admit.turn()
         assert world.resources.written == []
-        assert (await world.job(JOB)).max_retries == 3
+        assert (await world.job(JOB)).spec.max_retries == 3
 
     async def test_whose_job_was_lost_with_redis_get_it_again(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(status={"jobId": JOB, "state": "queued"})))

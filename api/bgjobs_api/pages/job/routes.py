@@ -127,7 +127,9 @@ async def whole_log(
         text = (await asyncio.to_thread(log_text.piece, chunks, 0, attempt.log_next)).data
     headers = dict(rendering.HEADERS)
     if query.download:
-        name = re.sub(r"[^\w.-]", "_", f"{record.cls}.{record.method}-{record.id}-{number}.log", flags=re.ASCII)
+        name = re.sub(
+            r"[^\w.-]", "_", f"{record.spec.cls}.{record.spec.method}-{record.id}-{number}.log", flags=re.ASCII
+        )
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 

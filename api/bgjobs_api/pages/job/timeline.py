@@ -116,7 +116,7 @@ def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]
     ]
     for at, name, text in (
         (record.queued_at, "queued", "Due, waits for a slot"),
-        (record.claimed_at, "launching", f"Got a slot of {record.queue}"),
+        (record.claimed_at, "launching", f"Got a slot of {record.spec.queue}"),
         (record.launched_at, "pending", "KubeJob created"),
     ):
         if at is not None and (name != "queued" or job_facts.is_delayed(record)):

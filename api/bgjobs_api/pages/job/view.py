@@ -198,7 +198,9 @@ def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tup
         code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
         latest = attempt.number == record.attempt
         left = record.state == State.FAILED and latest
-        about = f"Attempt {attempt.number} of at most {record.max_retries + 1}, outcome {attempt.outcome}{code}{when}."
+        about = (
+            f"Attempt {attempt.number} of at most {record.spec.max_retries + 1}, outcome {attempt.outcome}{code}{when}."
+        )
         about += " The job has failed: there is no further attempt." if left else ""
         return reasons.failure(attempt.error) or _unsaid(record if latest else None, attempt.outcome), about
     if record.state == State.FAILED and (attempt is None or attempt.number == record.attempt):
@@ -295,6 +297,6 @@ def view(
         parameters=json_text.indented(record.parameters),
         result=result,
         result_note=result_note,
-        timeout=words.span(round(record.timeout_seconds * 1000)),
+        timeout=words.span(round(record.spec.timeout_seconds * 1000)),
         history=timeline.history(record, attempts),
     )

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from bgjobs.job_spec import LabelName
 from bgjobs.vocabulary import Phase, State
-from bgjobs.wire import LabelName
 from bgjobs_api.pages.shared import states
 from bgjobs_core.actions import listing
 

@@ -121,7 +121,7 @@ def _scheduled(record: JobRecord, now: int) -> _Shut:
 
 
 def _queued(record: JobRecord, queue: QueueNow | None) -> _Shut:
-    name = record.queue
+    name = record.spec.queue
     if queue is None:
         return (
             "Not running: waits in its queue", f"A slot of {name} is given to it in its turn.", "",
@@ -161,7 +161,7 @@ def _launched(record: JobRecord) -> _Shut:
         after = reasons.error_text(record.reason, record.error)
         return (
             "Waits for its next attempt",
-            f"Attempt {record.attempt} of at most {record.max_retries + 1} ended: {after}. "
+            f"Attempt {record.attempt} of at most {record.spec.max_retries + 1} ended: {after}. "
             "Kubernetes starts the next pod with a growing delay.",
             "warn",
             Gate("Next attempt", Pass.SHUT, "back-off of Kubernetes"),
@@ -207,7 +207,11 @@ def _passed(name: str, record: JobRecord, queue: QueueNow | None) -> str:
         case "Due":
             return "" if job_facts.is_delayed(record) else "no delay asked for"
         case "Queue open" if queue is not None and queue.record is not None:
-            return f"{record.queue} is not paused" if not queue.record.spec.paused else f"{record.queue} was open then"
+            return (
+                f"{record.spec.queue} is not paused"
+                if not queue.record.spec.paused
+                else f"{record.spec.queue} was open then"
+            )
         case "Room in the queue" if record.claimed_at is not None:
             return f"got a slot after {words.span(record.claimed_at - (record.queued_at or record.created_at))}"
         case "KubeJob created" if record.launched_at is not None and record.claimed_at is not None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def name_of(record: JobRecord) -> tuple[str, str]:
     """`shop.jobs.` and `Mail.send`."""
-    module, dot, cls = record.cls.rpartition(".")
-    return module + dot, f"{cls}.{record.method}"
+    module, dot, cls = record.spec.cls.rpartition(".")
+    return module + dot, f"{cls}.{record.spec.method}"
 
 
 def waited(record: JobRecord, now: int) -> int | None:

@@ -123,7 +123,7 @@ def _of_others(record: JobRecord, now: int, queue: QueueNow | None) -> Why:
 def failed(record: JobRecord) -> str:
     """Why a job failed."""
     if record.outcome == Outcome.TIMED_OUT:
-        return f"timed_out after {words.span(round(record.timeout_seconds * 1000))}"
+        return f"timed_out after {words.span(round(record.spec.timeout_seconds * 1000))}"
     if record.error:
         return error_text(record.outcome, record.error)
     if record.reason and record.reason != record.outcome:
@@ -135,7 +135,7 @@ def _of_queued(record: JobRecord, queue: QueueNow | None) -> Why:
     if queue is None:
         return Why(record.reason)
     if queue.record is None:
-        return Why(f"there is no queue {record.queue}", "bad")
+        return Why(f"there is no queue {record.spec.queue}", "bad")
     spec = queue.record.spec
     if spec.paused:
         return Why("the queue is paused", "warn")

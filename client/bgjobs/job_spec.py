@@ -1,0 +1,95 @@
+"""What a caller may say about a job: every field is spelled here, and nowhere else.
+
+A request to the API, a `BackgroundJobRequest`, a stored record and the job that the API shows all embed these models.
+So the JSON bodies, the OpenAPI document, the custom resource, the digest that makes asking twice the same as asking
+once, and the form in Redis follow from them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+_DOTTED: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
+_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_DAY: Final = 86400
+
+ClassName = Annotated[str, StringConstraints(pattern=_DOTTED, max_length=253)]
+MethodName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
+Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Parameters = list[Any] | dict[str, Any]
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """What a program may say about a job besides what it calls, as keywords of `enqueue` and `run_background_job`.
+
+    Attributes:
+        queue: a queue of the namespace; default: the one called `default`.
+        namespace: default: that of the client, else that of the caller's ServiceAccount.
+        max_retries: how many more attempts may follow a failed one; default: what the queue says.
+        timeout_seconds: of one attempt; default: what the queue says.
+        image: one of those that the queue lists; default: the queue's own.
+        id: a UUIDv7 for the job; default: a new one. Sent again, the same id is the same job.
+    """
+
+    queue: str
+    namespace: str | None
+    max_retries: int | None
+    timeout_seconds: float | None
+    image: str | None
+    id: str | None
+
+
+class JobSpec(BaseModel, frozen=True):
+    """A job as somebody asks for it, but for its parameters, which travel beside it as JSON that nobody encodes again.
+
+    What is None is left to the queue.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    queue: LabelName = Field(default="default", description="A BackgroundJobQueue of the job's namespace.")
+    cls: ClassName = Field(
+        validation_alias="class",
+        serialization_alias="class",
+        description="Dotted name of a class that the queue approves.",
+    )
+    method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
+    priority: int = Field(default=0, ge=0, le=1, strict=True, description="0 low, 1 high.")
+    delay_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=366 * _DAY,
+        allow_inf_nan=False,
+        description="How long after it was asked for it becomes due.",
+    )
+    max_retries: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="How many more attempts may follow a failed one; absent, the queue's default.",
+    )
+    timeout_seconds: float | None = Field(
+        default=None, gt=0, le=30 * _DAY, description="Of one attempt; absent, the queue's default."
+    )
+    image: Image | None = Field(
+        default=None, description="One that the queue's images allow; absent, the queue's image."
+    )
+
+
+class CompleteSpec(JobSpec, frozen=True):
+    """A spec in which the queue has decided what the caller left open."""
+
+    max_retries: int = Field(ge=0, le=100, description="How many more attempts may follow a failed one.")
+    timeout_seconds: float = Field(gt=0, le=30 * _DAY, description="Of one attempt.")
+
+
+class JobCall(JobSpec, frozen=True):
+    """A spec together with the parameters of the call."""
+
+    parameters: Parameters = Field(
+        default_factory=list[Any],
+        description="A list or an object; at most 256 KiB, integers of at most 64 bits.",
+    )

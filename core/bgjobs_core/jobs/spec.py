@@ -1,0 +1,91 @@
+"""A job's spec in Redis, and the digest by which two requests are the same. Both follow from the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+
+from bgjobs.job_spec import CompleteSpec, JobSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# What the verbs read of every job; anything else is left out of the record where it is what it is by default.
+_READ_BY_VERBS: Final = frozenset({"queue", "priority", "max_retries"})
+
+
+@dataclass(frozen=True)
+class _Field:
+    """How one field of a spec is kept in a record's hash."""
+
+    name: str
+    key: str
+    write: Callable[[Any], str | int | float]
+    read: Callable[[bytes], Any]
+
+
+def _plain(annotation: Any) -> Any:
+    """The type of a field without its `| None`."""
+    if get_origin(annotation) is UnionType or isinstance(annotation, UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        return kinds[0] if len(kinds) == 1 else None
+    return annotation
+
+
+def _codec(annotation: Any) -> tuple[Callable[[Any], str | int | float], Callable[[bytes], Any]]:
+    kind = _plain(annotation)
+    if kind is str:
+        return str, bytes.decode
+    if kind is int or kind is float:
+        return kind, kind
+    return json.dumps, json.loads
+
+
+_FIELDS: Final = tuple(
+    _Field(name, field.serialization_alias or name, *_codec(field.annotation))
+    for name, field in JobSpec.model_fields.items()
+)
+
+
+def to_hash(spec: CompleteSpec) -> dict[str, str | int | float]:
+    """The fields of a record's hash that hold this spec, by their names there (as on the wire, so `class`)."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in JobSpec.model_fields.items()}
+    values = [(one, getattr(spec, one.name)) for one in _FIELDS]
+    return {
+        one.key: one.write(value)
+        for one, value in values
+        if one.key in _READ_BY_VERBS or (value is not None and value != defaults[one.name])
+    }
+
+
+def from_hash(fields: Mapping[bytes, bytes]) -> CompleteSpec:
+    """The spec that `to_hash` has written. It was checked when it was asked for, and is not checked again."""
+    found = {one.key: one.read(raw) for one in _FIELDS if (raw := fields.get(one.key.encode())) is not None}
+    return CompleteSpec.model_construct(None, **found)
+
+
+def complete(spec: JobSpec, *, image: str, max_retries: int, timeout_seconds: float) -> CompleteSpec:
+    """A spec with what its queue decides: the image, and whatever the caller left open of the others."""
+    said = {one.key: value for one in _FIELDS if (value := getattr(spec, one.name)) is not None}
+    left_open = {"max_retries": max_retries, "timeout_seconds": timeout_seconds}
+    return CompleteSpec.model_construct(None, **{**left_open, **said, "image": image})
+
+
+def digest(namespace: str, spec: JobSpec, parameters: str, *, request_uid: str = "", rerun_of: str = "") -> str:
+    """What makes two requests with one id the same: all that was asked for, before a queue has added anything.
+
+    A field that is what it is by default does not count, so that a version with more fields comes to the same digest.
+
+    Args:
+        namespace: of the job.
+        spec: as it was asked for.
+        parameters: JSON text.
+        request_uid: of the BackgroundJobRequest that asks; "" if none does.
+        rerun_of: id of the job that is run again; "" if none is.
+    """
+    asked = spec.model_dump(mode="json", by_alias=True, include=set(JobSpec.model_fields), exclude_defaults=True)
+    parts = [namespace, asked, parameters, request_uid, rerun_of]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

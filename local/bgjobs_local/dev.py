@@ -9,12 +9,10 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bgjobs.ids import new_job_id
@@ -25,6 +23,7 @@ from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.health.redis_state import RealRedisState
 from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.listening import server, tcp_socket
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_core import log_setup
 from bgjobs_core.redis import connection
@@ -51,7 +50,10 @@ from bgjobs_operator.loops.loop import NotLeaderError
 from bgjobs_operator.pokes import Poke, Pokes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Set
+    import socket
+    from collections.abc import AsyncGenerator, Set
+
+    import uvicorn
 
     from bgjobs_local.settings import DevSettings
     from bgjobs_local.terminal.lines import Terminal
@@ -64,15 +66,7 @@ _LOOK_AT_PROJECT_SECONDS: Final = 1.0
 _PORTS: Final = 20
 _DESCRIPTORS: Final = 65536
 _BREAK_OFF_SECONDS: Final = 0.5
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without handlers for signals: what ends first is decided here."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """None."""
-        yield
+_SHUTDOWN_SECONDS: Final = 2  # for requests under way when it is to end
 
 
 class _Stop:
@@ -99,7 +93,7 @@ def listen(port: int | None) -> socket.socket:
     """
     for number in [port] if port is not None else [*range(PORT, PORT + _PORTS), 0]:
         try:
-            return socket.create_server((HOST, number))
+            return tcp_socket(HOST, number)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise PortTakenError(f"port {number} cannot be listened on ({error}); give another --port") from error
@@ -277,22 +271,11 @@ class _Machine:
             if not task.cancelled() and (error := task.exception()):
                 raise _reason(error)
 
-    def _api(self) -> _Server:
+    def _api(self) -> uvicorn.Server:
         app = create_app(self._deps, pages=True)
         # A page of elsewhere whose name leads here (DNS rebinding) is not answered.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-        return _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                lifespan="off",
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=2,
-            )
-        )
+        return server(app, _SHUTDOWN_SECONDS)
 
     async def _greet(self, lost: int, *, there: bool) -> None:
         say, project = self._terminal.echo, self._resources.project

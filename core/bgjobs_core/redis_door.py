@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ssl
 from functools import cache
@@ -10,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import redis.asyncio as aredis
 from redis import exceptions as rex
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -33,6 +40,71 @@ class StoreUnavailableError(StoreError):
 
 class StoreFullError(StoreError):
     """Redis is at its memory limit; nothing was written."""
+
+
+class _Prompt(AbstractConnection):
+    """Is closed at once when it is given up.
+
+    redis-py says goodbye then and does not wait, so that asyncio keeps the socket until the other side has answered or
+    read what was sent: 30 s with TLS, for ever without. Of a Redis that refuses or hangs, these would heap up.
+    """
+
+    async def disconnect(
+        self,
+        nowait: bool = False,
+        error: Exception | None = None,
+        failure_count: int | None = None,
+        health_check_failed: bool = False,
+    ) -> None:
+        writer = self._writer
+        await super().disconnect(nowait, error, failure_count, health_check_failed)
+        if nowait and writer is not None:
+            writer.transport.abort()
+
+
+class _TcpConnection(_Prompt, Connection): ...
+
+
+class _UnixConnection(_Prompt, UnixDomainSocketConnection): ...
+
+
+class _TlsConnection(_Prompt, SSLConnection):
+    """Finds out why it was refused.
+
+    With TLS 1.3 a client certificate is judged when the client may write already. The alert that says why may be there,
+    but if a write fails first, asyncio closes the connection without reading it.
+    """
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        try:
+            await super().on_connect_check_health(check_health)
+        except rex.ConnectionError as error:
+            if not any(isinstance(cause, ConnectionError) for cause in _causes(error)):
+                raise
+            refusal = await self._refusal()
+            if refusal is None:
+                raise
+            raise rex.ConnectionError(str(refusal)) from refusal
+
+    async def _refusal(self) -> ssl.SSLError | None:
+        """What the server says to one who only listens; nothing if it lets us in."""
+        try:
+            async with asyncio.timeout(_VERDICT_SECONDS):
+                context = cast("ssl.SSLContext", self.ssl_context.get())  # pyright: ignore[reportUnknownMemberType]
+                reader, writer = await asyncio.open_connection(self.host, self.port, ssl=context)
+                try:
+                    await reader.read(1)
+                finally:
+                    writer.transport.abort()
+        except ssl.SSLError as refusal:
+            return refusal
+        except OSError:  # the time is over, too
+            pass
+        return None
+
+
+_VERDICT_SECONDS: Final = 1
+_KINDS: Final = {None: _TcpConnection, SSLConnection: _TlsConnection, UnixDomainSocketConnection: _UnixConnection}
 
 
 def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
@@ -62,6 +134,7 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
         **cast("dict[str, Any]", parse_url(access.url)),
         **{name: value for name, value in given.items() if value},
     }
+    options["connection_class"] = _KINDS[options.get("connection_class")]
     pool = cast("Any", aredis.BlockingConnectionPool)(**options)
     return aredis.Redis.from_pool(pool)  # which closes the pool with the client
 

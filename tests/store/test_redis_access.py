@@ -55,7 +55,7 @@ def redis_server(port: int, folder: Path, *arguments: str) -> Generator[None]:
     """One that takes connections."""
     log = folder / "log"
     running = subprocess.Popen([binary_of("redis"), *arguments, "--logfile", str(log)], cwd=folder)
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     try:
         while not answers(port):
             assert running.poll() is None, log.read_text()

@@ -53,7 +53,7 @@ lock: $(STAMP) ## write the lock files anew
 
 # ------------------------------------------------------------------------------ checks
 .PHONY: check
-check: lint unit ## the quick loop: lint, types, layers, unit tests
+check: lint unit ## the quick loop: lint, types, layers, unit tests (80 s on two cores)
 
 .PHONY: lint
 lint: $(STAMP) ## lint, types, layers

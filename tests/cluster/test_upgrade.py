@@ -97,7 +97,8 @@ def test_redis_is_restarted_under_load(fleet_client: JobClient, running: list[st
             kubectl("rollout", "restart", f"statefulset/{RELEASE}-redis", "-n", SYSTEM)
             kubectl("rollout", "status", f"statefulset/{RELEASE}-redis", "-n", SYSTEM, "--timeout=300s")
             restarted = len(load.accepted)
-        with load.stage("after"):
+        with load.stage("after") as after:
+            after.until_begun(CALLS)
             wait_until("jobs are accepted again", lambda: len(load.accepted) >= restarted + CALLS, 180)
     print(f"\nRedis restarted: {load}")
 

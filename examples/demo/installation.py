@@ -92,7 +92,7 @@ def install(say: Callable[[str], None], *values: str) -> None:
         for name in ("operator", "api"):
             kubectl("rollout", "restart", f"deployment/{RELEASE}-{name}", "-n", SYSTEM)
         for name in ("operator", "api"):
-            kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "-n", SYSTEM, "--timeout=120s")
+            kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "-n", SYSTEM, "--timeout=300s")
     kubectl("apply", "-f", "-", stdin=queue("single", 1))
 
 
@@ -101,7 +101,7 @@ def upgrade(*values: str) -> None:
     chart = ROOT / "charts/bgjobs"
     dev(
         "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
-        "--set", f"jobNamespaces={{{','.join(job_namespaces())}}}", *values, "--wait", "--timeout", "180s",
+        "--set", f"jobNamespaces={{{','.join(job_namespaces())}}}", *values, "--wait", "--timeout", "300s",
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 _T = TypeVar("_T")
-PATIENCE_SECONDS: Final = 20
+PATIENCE_SECONDS: Final = 60
 
 
 class LiveApi:

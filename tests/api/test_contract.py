@@ -72,7 +72,7 @@ def run_pod(api: LiveApi, job_id: str, folder: Path, suffix: str = "abcde") -> s
         "BGJOBS_TERMINATION_FILE": str(folder / "termination-log"),
     }
     return subprocess.run(
-        [sys.executable, "-m", "bgjobs.runner"], env=environ, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "bgjobs.runner"], env=environ, capture_output=True, text=True, timeout=180, check=False
     )
 
 
@@ -82,7 +82,7 @@ def test_a_job_from_call_to_result(api: LiveApi, client: JobClient, tmp_path: Pa
     api.launch(handle.id, "kube-uid")
     pod = run_pod(api, handle.id, tmp_path)
     assert pod.returncode == 0, pod.stderr
-    assert handle.result(timeout=5) == {"greeted": "zoë", "day": None, "big": 2**63 - 1}
+    assert handle.result(timeout=60) == {"greeted": "zoë", "day": None, "big": 2**63 - 1}
     assert handle.job.progress is not None
     assert (handle.job.progress.done, handle.job.progress.message) == (1, "half")
     assert handle.logs() == "hello zoë\nline\u2028separator\n"
@@ -103,7 +103,7 @@ def test_an_error_closes_the_attempt_with_its_traceback(api: LiveApi, client: Jo
     assert "jobs_of_a_test.py" in (attempt.error.traceback or "")
     api.run(api.store.observe_end(handle.id, "kube-uid", "failed", "error", "BackoffLimitExceeded"))
     with pytest.raises(JobFailedError, match="ValueError: no good"):
-        handle.result(timeout=5)
+        handle.result(timeout=60)
 
 
 def test_a_stray_pod_runs_nothing(api: LiveApi, client: JobClient, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.api.doors import Doors
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)

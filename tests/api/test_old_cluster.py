@@ -62,7 +62,7 @@ def api(cluster: str, tmp_path: Path) -> Iterator[str]:
         port=None, data_dir=tmp_path, persist=True, unix_socket_path=str(tmp_path / "socket"), appendonly="yes",
         appendfsync="always",
     )  # fmt: skip
-    redis.start(timeout=20)
+    redis.start(timeout=60)
     configuration = {
         "apiVersion": "v1", "kind": "Config", "current-context": "x",
         "clusters": [{"name": "c", "cluster": {"server": cluster}}],

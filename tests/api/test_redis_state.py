@@ -29,7 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         appendonly="yes",
         appendfsync="always",
     )
-    server.start(timeout=20)
+    server.start(timeout=60)
     yield f"unix://{folder / 'socket'}"
     server.stop()
 

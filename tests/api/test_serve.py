@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE_SECONDS: Final = 30
+PATIENCE_SECONDS: Final = 60
 COMMAND: Final = [sys.executable, "-m", "bgjobs_api"]
 
 
@@ -82,7 +82,7 @@ def wait_for(url: str) -> None:
 def test_it_lives_without_redis_and_kubernetes_and_ends_when_told(process: tuple[subprocess.Popen[str], str]) -> None:
     running, url = process
     wait_for(url)
-    with httpx2.Client(trust_env=False, timeout=20) as http:
+    with httpx2.Client(trust_env=False, timeout=60) as http:
         ready = http.get(f"{url}/readyz")
         assert ready.status_code == 503
         assert set(ready.json()["problems"]) == {"redis", "kubernetes"}
@@ -116,7 +116,7 @@ def test_people_have_a_port_of_their_own(process: tuple[subprocess.Popen[str], s
     people = f"http://127.0.0.1:{PEOPLE}"
     wait_for(people)
     wait_for(url)
-    with httpx2.Client(trust_env=False, timeout=20) as http:
+    with httpx2.Client(trust_env=False, timeout=60) as http:
         assert http.get(f"{url}/jobs").headers["Content-Type"] == "application/problem+json"
         page = http.get(f"{people}/jobs")
         assert (page.status_code, page.headers["Content-Type"]) == (401, "text/html; charset=utf-8")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 class Start(Protocol):
@@ -68,7 +68,7 @@ def start(dev: Dev, tmp_path: Path) -> Iterator[Start]:
     for puppet in made:
         puppet.do("end")
     for puppet in made:
-        puppet.handle.wait(timeout=60, poll=0.05)
+        puppet.handle.wait(timeout=120, poll=0.05)
 
 
 @pytest.fixture(scope="package")
@@ -77,7 +77,7 @@ def shelf(dev: Dev) -> list[str]:
     put: dict[str, Any] = {"namespace": "shelf"}
     ended = [dev.client.enqueue("shop.jobs.Invoices", "render", [2026, n], queue="right", **put) for n in (1, 2)]
     for handle in ended:
-        assert handle.wait(timeout=60, poll=0.05).state == "succeeded"
+        assert handle.wait(timeout=120, poll=0.05).state == "succeeded"
     later = [
         dev.client.enqueue("shop.jobs.Mail", "send", [f"{n}@example.org", "Hello"], queue="left", delay=86_400, **put)
         for n in range(28)

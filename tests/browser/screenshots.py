@@ -54,7 +54,7 @@ def play(dev: Dev) -> JobHandle:
 
     def ended(*handles: JobHandle) -> None:
         for handle in handles:
-            handle.wait(timeout=60, poll=0.05)
+            handle.wait(timeout=120, poll=0.05)
 
     ended(*(job("Invoices", "render", [2026, month, country]) for month, country in ((9, "de"), (10, "fr"))))
     ended(*(job("Mail", "send", [f"{to}@example.org", "Your order"], queue="mail") for to in ("ada", "grace", "alan")))

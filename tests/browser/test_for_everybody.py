@@ -23,7 +23,7 @@ def paths(start: Start, shelf: list[str]) -> dict[str, str]:
     """Each kind of page, with something on it."""
     running = start("print a line", "complain another", "progress 1 3 parts with a message that is rather long")
     failed = start("print " + "a-very-long-word" * 40, "fail " + "no-way-" * 60, max_retries=0)
-    failed.handle.wait(timeout=60, poll=0.05)
+    failed.handle.wait(timeout=120, poll=0.05)
     next(running.handle.logs(follow=True))
     return {
         "list": "/jobs",
@@ -100,7 +100,7 @@ def test_cancel_by_keys(visits: Visits, start: Start) -> None:
     expect(page.get_by_role("link", name="Keep it")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert puppet.handle.wait(timeout=60, poll=0.05).state == "cancelled"
+    assert puppet.handle.wait(timeout=120, poll=0.05).state == "cancelled"
 
 
 @pytest.mark.parametrize("width", [390, 800, 1280])

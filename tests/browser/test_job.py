@@ -91,7 +91,7 @@ def test_a_failure_with_its_traceback(visits: Visits, start: Start) -> None:
 
 def test_attempts_are_links(visits: Visits, start: Start) -> None:
     puppet = start("print same for each", "fail on purpose", max_retries=1)
-    puppet.handle.wait(timeout=60, poll=0.05)
+    puppet.handle.wait(timeout=120, poll=0.05)
     page = visits.open(puppet.path)
     page.get_by_role("link", name="Attempt 1").click()
     expect(page).to_have_url(re.compile(r"\?attempt=1$"))

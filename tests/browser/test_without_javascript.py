@@ -54,7 +54,7 @@ def test_job_log_and_cancel(visits: Visits, start: Start) -> None:
     page.get_by_label("Note for others").fill("by hand")
     page.get_by_role("button", name="Cancel the job").click()
     expect(page).to_have_url(re.compile(f"{puppet.path}$"))
-    assert puppet.handle.wait(timeout=60, poll=0.05).state == "cancelled"
+    assert puppet.handle.wait(timeout=120, poll=0.05).state == "cancelled"
     page.reload()
     expect(page.locator(".pill")).to_contain_text("Cancelled")
     page.get_by_role("button", name="Run again").first.click()

@@ -105,4 +105,4 @@ class Puppet:
     def end(self, *lines: str) -> None:
         """Let it end, and wait for that."""
         self.do(*(lines or ("end",)))
-        self.handle.wait(timeout=60, poll=0.05)
+        self.handle.wait(timeout=120, poll=0.05)

@@ -32,10 +32,10 @@ def until_running(client: JobClient, job_id: str, line: str) -> None:
     wait_until(
         f"job {job_id} prints {line!r}",
         lambda: client.get(job_id).attempt > 0 and line in client.logs(job_id),
-        seconds=90,
+        seconds=300,
     )
 
 
-def ended(client: JobClient, job_id: str, seconds: float = 120) -> Job:
+def ended(client: JobClient, job_id: str, seconds: float = 300) -> Job:
     """The job once it has ended."""
     return client.handle(job_id).wait(timeout=seconds)

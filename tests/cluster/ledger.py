@@ -61,7 +61,7 @@ def make(max_concurrent: int) -> None:
     pod = {"imagePullPolicy": "IfNotPresent", "volumes": [_VOLUME], "volumeMounts": [_MOUNT]}
     for text in (json.dumps(claim), json.dumps(reader), queue(QUEUE, max_concurrent, pod=pod)):
         kubectl("apply", "-f", "-", stdin=text)
-    kubectl("wait", "--for=condition=Ready", "pod/ledger-reader", "-n", SHOP, "--timeout=60s")
+    kubectl("wait", "--for=condition=Ready", "pod/ledger-reader", "-n", SHOP, "--timeout=180s")
     _write(_FILE)
 
 

@@ -38,7 +38,7 @@ def kubectl_bgjobs(address: str, tmp_path: Path) -> Kubectl:
             text=True,
             env=environment,
             check=False,
-            timeout=180,
+            timeout=300,
         )
         assert done.returncode == code, done.stderr
         return done.stdout if code == 0 else done.stderr
@@ -68,7 +68,7 @@ def test_what_fails_is_its_exit_code(kubectl_bgjobs: Kubectl) -> None:
 def test_a_running_job_is_cancelled(kubectl_bgjobs: Kubectl, client: JobClient) -> None:
     job_id = kubectl_bgjobs("run", "shop.jobs.Orders", "hold", "[600]").strip()
     kubectl_bgjobs("cancel", job_id, "--note", "no longer wanted")
-    job = client.handle(job_id).wait(timeout=60)
+    job = client.handle(job_id).wait(timeout=180)
     assert (job.state, job.note) == ("cancelled", "no longer wanted")
 
 

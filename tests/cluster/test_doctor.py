@@ -54,7 +54,7 @@ class Doctor:
         """The report; what is printed of it is remembered, see `show`."""
         command = words or ("bgjobs", "doctor", "-n", SHOP)
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False, timeout=60, cwd="/"
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=180, cwd="/"
         )
         self._said = done.stdout
         found: list[Line] = []
@@ -71,7 +71,7 @@ class Doctor:
         """All that is not well."""
         return [line for line in self.lines() if line.level != "ok"]
 
-    def until_it_says(self, words: str, seconds: float = 30) -> Line:
+    def until_it_says(self, words: str, seconds: float = 120) -> Line:
         """Call it until a finding has these words."""
         found: list[Line] = []
 
@@ -82,7 +82,7 @@ class Doctor:
         wait_until(f"doctor says {words!r}", said, seconds)
         return found[0]
 
-    def until_content(self, seconds: float = 60) -> None:
+    def until_content(self, seconds: float = 180) -> None:
         """Call it until nothing is wrong."""
         left: list[Line] = []
 
@@ -102,7 +102,7 @@ class Doctor:
     def run(self, remedy: str) -> None:
         """What it has printed is typed, as it stands."""
         done = subprocess.run(
-            ["sh", "-c", remedy], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+            ["sh", "-c", remedy], env=self.environment, capture_output=True, text=True, check=False, timeout=180
         )
         assert done.returncode == 0, f"{remedy}\n{done.stderr}"
 
@@ -252,7 +252,7 @@ def test_an_issuer_that_cannot_be_reached(doctor: Doctor) -> None:
             "helm", "upgrade", RELEASE, str(chart), "-n", SYSTEM, "--reuse-values",
             *(word for name, value in values.items() for word in ("--set", f"{name}={value}")),
         )  # fmt: skip
-        kubectl("rollout", "status", f"deployment/{RELEASE}-api", "-n", SYSTEM, "--timeout=60s")
+        kubectl("rollout", "status", f"deployment/{RELEASE}-api", "-n", SYSTEM, "--timeout=180s")
         line = doctor.until_it_says("the identity provider cannot be asked for its keys")
         doctor.show("an issuer that cannot be reached")
         assert line.level == "warn"

@@ -31,7 +31,7 @@ def namespace(address: str) -> Iterator[None]:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": levels}}
     kubectl("apply", "-f", "-", stdin=json.dumps(body))
     yield
-    kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+    kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
 def rendered(folder: Path, values: dict[str, Any], *options: str) -> str:

@@ -117,12 +117,12 @@ def installed(address: str, tmp_path: Path) -> Iterator[float]:
     try:
         dev(
             "helm", "install", NAMESPACE, str(chart), "-n", NAMESPACE, "-f", str(chart / "ci/dev-values.yaml"),
-            "-f", str(values), "--wait", "--timeout", "90s",
+            "-f", str(values), "--wait", "--timeout", "300s",
         )  # fmt: skip
         yield time.monotonic() - began
     finally:
         dev("helm", "uninstall", NAMESPACE, "-n", NAMESPACE, "--ignore-not-found")
-        kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+        kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
 def test_a_job_goes_the_whole_way(installed: float) -> None:
@@ -135,7 +135,7 @@ def test_a_job_goes_the_whole_way(installed: float) -> None:
     }
     kubectl("apply", "-f", "-", stdin=json.dumps(request))
     one = ("backgroundjobrequest/first", "-n", NAMESPACE)
-    kubectl("wait", "--for=condition=Complete", *one, "--timeout=60s")
+    kubectl("wait", "--for=condition=Complete", *one, "--timeout=180s")
     took = time.monotonic() - began
     job_id = kubectl("get", *one, "-o", "jsonpath={.status.jobId}")
     words = ("--tls", "--cert", "/tls/tls.crt", "--key", "/tls/tls.key", "--cacert", "/tls/ca.crt")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = f"{RELEASE}-operator"
 QUEUE: Final = "steady"
 PER_SECOND: Final = 1.0
+FULL: Final = 30
 LEASE_SECONDS: Final = 15.0
 _POD: Final = "authentication.kubernetes.io/pod-name"
 
@@ -69,7 +70,9 @@ def until_led_by_another(before: Term, seconds: float) -> Term:
 
 
 def until_two_are_ready() -> None:
-    wait_until("two operators are ready, and one leads", lambda: len(operators()) == 2 and term().pod in operators())
+    wait_until(
+        "two operators are ready, and one leads", lambda: len(operators()) == 2 and term().pod in operators(), 180
+    )
 
 
 def writes_of(pod: str, since: datetime) -> list[audit.Entry]:
@@ -93,13 +96,13 @@ def launches_of(pod: str, since: datetime) -> list[datetime]:
 
 def until_it_has_launched(leader: Term) -> datetime:
     """When it did so for the first time."""
-    wait_until(f"{leader.pod} launches a job", lambda: bool(launches_of(leader.pod, leader.since)), 30)
+    wait_until(f"{leader.pod} launches a job", lambda: bool(launches_of(leader.pod, leader.since)), 180)
     return launches_of(leader.pod, leader.since)[0]
 
 
 def told(what: str, leader: Term, went: datetime) -> tuple[Term, float]:
     """Waits until another leads and has launched a job; who it is, and the seconds without a leader."""
-    after = until_led_by_another(leader, 40)
+    after = until_led_by_another(leader, 180)
     launched = (until_it_has_launched(after) - went).total_seconds()
     away = (after.since - went).total_seconds()
     print(f"\n{what}: {away:.1f} s without a leader, {launched:.1f} s until the next launch")
@@ -135,7 +138,7 @@ def frozen() -> tuple[float, str, datetime]:
     stopped = datetime.now(UTC)
     after, away = told("frozen", leader, went)
     dev("signal", "CONT", PROGRAM, uid)
-    wait_until("the one that was frozen has begun anew", lambda: restarts_of(leader.pod) > restarts)
+    wait_until("the one that was frozen has begun anew", lambda: restarts_of(leader.pod) > restarts, 180)
     assert "lease lost" in kubectl("logs", leader.pod, "-n", SYSTEM, "--previous")
     until_two_are_ready()
     assert term() == after
@@ -156,20 +159,24 @@ def two_operators(client: JobClient) -> Iterator[None]:
     until_two_are_ready()
     yield
     kubectl("scale", f"deployment/{PROGRAM}", "-n", SYSTEM, "--replicas=1")
-    wait_until("one operator is left, and leads", lambda: list(operators()) == [term().pod])
+    wait_until("one operator is left, and leads", lambda: list(operators()) == [term().pod], 180)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("two_operators")
 def test_another_leads_and_nothing_is_lost_or_launched_twice(client: JobClient) -> None:
-    with Load(SHOP, QUEUE, PER_SECOND) as load:
-        by_asking = asked_to_end()
-        by_killing = killed()
-        by_freezing, pod, stopped = frozen()
+    with Load(SHOP, QUEUE, PER_SECOND, FULL) as load:
+        with load.stage("asked to end"):
+            by_asking = asked_to_end()
+        with load.stage("killed"):
+            by_killing = killed()
+        with load.stage("frozen"):
+            by_freezing, pod, stopped = frozen()
     states = {job_id: str(ended(client, job_id).state) for job_id in load.accepted}
     created = audit.creations()
     print(f"{load}\nKubeJobs a job: {sorted({created[job_id] for job_id in states})}")
     assert load.failed == []
+    assert min(load.stages.values()) > 0, load.stages
     assert set(states.values()) == {"succeeded"}
     assert {created[job_id] for job_id in states} == {1}
     assert writes_of(pod, stopped) == [], "the one that was frozen wrote when it went on"

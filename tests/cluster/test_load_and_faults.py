@@ -28,18 +28,15 @@ def test_two_jobs_a_second_with_the_operator_killed_in_the_middle(client: JobCli
     restarts_before = _restarts()
     ids: list[str] = []
     began = time.monotonic()
-    killed = False
     for number in range(SECONDS * PER_SECOND):
-        if not killed and time.monotonic() - began > SECONDS / 2:
+        if number == SECONDS * PER_SECOND // 2:
             dev("kill", "bgjobs-operator")
-            killed = True
         job_id = new_job_id()
         client.enqueue("shop.jobs.Ledger", "append", [str(number)], queue=ledger.QUEUE, id=job_id)
         ids.append(job_id)
         time.sleep(max(0.0, began + (number + 1) / PER_SECOND - time.monotonic()))  # the load's own pace
     enqueued = time.monotonic() - began
-    assert killed
-    states = Counter(str(ended(client, job_id, 180).state) for job_id in ids)
+    states = Counter(str(ended(client, job_id, 600).state) for job_id in ids)
     drained = time.monotonic() - began - enqueued
 
     created = audit.creations()
@@ -58,7 +55,7 @@ def test_two_jobs_a_second_with_the_operator_killed_in_the_middle(client: JobCli
     assert {created[job_id] for job_id in ids} == {1}
     assert twice == {}
     assert set(runs) == set(ids)
-    wait_until("the operator is ready again", lambda: _restarts() == restarts_before + 1)
+    wait_until("the operator is ready again", lambda: _restarts() == restarts_before + 1, 180)
 
 
 def _restarts() -> int:
@@ -74,7 +71,7 @@ def test_the_operators_writes_to_the_kubernetes_api_for_each_job(client: JobClie
     for job_id in [*by_api, *named.values()]:
         assert ended(client, job_id).state == "succeeded"
     for name in named:
-        kubectl("wait", "--for=condition=Complete", f"backgroundjobrequest/{name}", "-n", "shop", "--timeout=30s")
+        kubectl("wait", "--for=condition=Complete", f"backgroundjobrequest/{name}", "-n", "shop", "--timeout=180s")
 
     operator = f"system:serviceaccount:{SYSTEM}:{RELEASE}-operator"
     writes: Counter[str] = Counter()

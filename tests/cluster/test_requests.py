@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_kubectl_shows_state_attempts_and_age_and_can_wait(client: JobClient, request_of: RequestOf) -> None:
     name, job_id = request_of("Invoices", "render", [2026, 7])
-    kubectl("wait", "--for=condition=Complete", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=60s")
+    kubectl("wait", "--for=condition=Complete", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=180s")
 
     header, row = kubectl("get", "backgroundjobrequests", name, "-n", SHOP).splitlines()
     assert header.split() == ["NAME", "STATE", "CLASS", "METHOD", "ATTEMPTS", "AGE"]
@@ -28,7 +28,7 @@ def test_kubectl_shows_state_attempts_and_age_and_can_wait(client: JobClient, re
 
 def test_a_failed_job_fails_its_request(client: JobClient, request_of: RequestOf) -> None:
     name, job_id = request_of("Payments", "charge", [1], maxRetries=0)
-    kubectl("wait", "--for=condition=Failed", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=60s")
+    kubectl("wait", "--for=condition=Failed", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=180s")
     status = json.loads(kubectl("get", "backgroundjobrequest", name, "-n", SHOP, "-o", "json"))["status"]
     assert (status["state"], status["attempts"], status["conditions"][0]["reason"]) == ("failed", "1/1", "Error")
     assert [attempt.outcome for attempt in client.attempts(job_id)] == ["error"]
@@ -47,7 +47,7 @@ def test_an_unapproved_class_is_refused_both_ways(client: JobClient) -> None:
     }
     created = json.loads(kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(body)))
     name = created["metadata"]["name"]
-    kubectl("wait", "--for=condition=Failed", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=30s")
+    kubectl("wait", "--for=condition=Failed", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=180s")
     status = json.loads(kubectl("get", "backgroundjobrequest", name, "-n", SHOP, "-o", "json"))["status"]
     assert status["conditions"][0]["reason"] == "ClassNotApproved"
     assert "approvedClasses" in status["conditions"][0]["message"]

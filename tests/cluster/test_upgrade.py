@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
     from bgjobs import JobClient
 
-PER_SECOND = 50
-LOAD_SECONDS = 60
+PER_SECOND = 10
+FULL = 60
 RUNNING = 50
+CALLS = 20  # that each stage has at least
 NEXT = "bgjobs/server:next"
 _END = "the-end-of-the-test"
 
@@ -53,27 +54,31 @@ def running(client: JobClient) -> Iterator[list[str]]:
     ids = [new_job_id() for _ in range(RUNNING)]
     for job_id in ids:
         client.enqueue("shop.jobs.Ledger", "until", [_END], queue=ledger.QUEUE, id=job_id)
-    wait_until("all of them print", lambda: all(client.get(job_id).phase == "running" for job_id in ids), 180)
+    wait_until("all of them print", lambda: all(client.get(job_id).phase == "running" for job_id in ids), 600)
     yield ids
     ledger.touch(_END)
 
 
 @pytest.mark.slow
 def test_upgraded_and_rolled_back_under_load(fleet_client: JobClient, running: list[str], tmp_path: Path) -> None:
-    """50 jobs run in real pods, 50 a second are enqueued, and both ways every pod of API and operator is replaced."""
+    """50 jobs run in real pods, more are enqueued, and both ways every pod of API and operator is replaced."""
     later = _next_chart(tmp_path)
     redis_before = _pods("redis")
     revision = int(_release()["revision"])
     seen: list[str] = [*_pods("api"), *_pods("operator")]
-    with Load(fleet.FLEET, fleet.QUEUE, PER_SECOND) as load:
-        load.until(5)
-        dev("helm", "upgrade", RELEASE, str(later), "-n", SYSTEM, "--reuse-values", "--set", f"image.tag={_tag(NEXT)}",
-            "--wait", "--timeout", "180s")  # fmt: skip
+    with Load(fleet.FLEET, fleet.QUEUE, PER_SECOND, FULL) as load:
+        with load.stage("before") as before:
+            before.until_begun(CALLS)
+        with load.stage("upgrade"):
+            dev("helm", "upgrade", RELEASE, str(later), "-n", SYSTEM, "--reuse-values", "--set",
+                f"image.tag={_tag(NEXT)}", "--wait", "--timeout", "300s")  # fmt: skip
         upgraded = _pods("api"), _pods("operator")
         assert {_images("api"), _images("operator")} == {(NEXT,)}
-        dev("helm", "rollback", RELEASE, str(revision), "-n", SYSTEM, "--wait", "--timeout", "180s")
+        with load.stage("rollback"):
+            dev("helm", "rollback", RELEASE, str(revision), "-n", SYSTEM, "--wait", "--timeout", "300s")
         assert {_images("api"), _images("operator")} == {("bgjobs/server:dev",)}
-        load.until(LOAD_SECONDS)
+        with load.stage("after") as after:
+            after.until_begun(CALLS)
     seen += [*upgraded[0], *upgraded[1], *_pods("api"), *_pods("operator")]
     assert len(seen) == len(set(seen)), "a pod has not been replaced"
     assert _pods("redis") == redis_before, "Redis need not be restarted"
@@ -85,12 +90,16 @@ def test_upgraded_and_rolled_back_under_load(fleet_client: JobClient, running: l
 @pytest.mark.slow
 def test_redis_is_restarted_under_load(fleet_client: JobClient, running: list[str]) -> None:
     """As when its node is drained: calls wait until it is back, and then go through."""
-    with Load(fleet.FLEET, fleet.QUEUE, PER_SECOND) as load:
-        load.until(3)
-        kubectl("rollout", "restart", f"statefulset/{RELEASE}-redis", "-n", SYSTEM)
-        kubectl("rollout", "status", f"statefulset/{RELEASE}-redis", "-n", SYSTEM, "--timeout=120s")
-        restarted = len(load.accepted)
-        wait_until("jobs are accepted again", lambda: len(load.accepted) > restarted + PER_SECOND)
+    with Load(fleet.FLEET, fleet.QUEUE, PER_SECOND, FULL) as load:
+        with load.stage("before") as before:
+            before.until_begun(CALLS)
+        with load.stage("restart"):
+            kubectl("rollout", "restart", f"statefulset/{RELEASE}-redis", "-n", SYSTEM)
+            kubectl("rollout", "status", f"statefulset/{RELEASE}-redis", "-n", SYSTEM, "--timeout=300s")
+            restarted = len(load.accepted)
+        with load.stage("after") as after:
+            after.until_begun(CALLS)
+            wait_until("jobs are accepted again", lambda: len(load.accepted) >= restarted + CALLS, 180)
     print(f"\nRedis restarted: {load}")
 
     _nothing_was_lost(fleet_client, load, running)
@@ -98,8 +107,9 @@ def test_redis_is_restarted_under_load(fleet_client: JobClient, running: list[st
 
 def _nothing_was_lost(client: JobClient, load: Load, running: Sequence[str]) -> None:
     assert load.failed == []
+    assert min(load.stages.values()) >= CALLS, load.stages
     # Every job that was accepted has one KubeJob, and has succeeded.
-    fleet.drain(client, 600)
+    fleet.drain(client, 900)
     assert fleet.states(client, load.accepted) == {"succeeded": len(load.accepted)}
     created = audit.creations()
     assert Counter(created[job_id] for job_id in [*load.accepted, *running]) == {1: len(load.accepted) + len(running)}

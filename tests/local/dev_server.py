@@ -27,7 +27,7 @@ SHOP = Path(__file__).parents[2] / "examples/shop/shop"
 NAMESPACE = "shop"
 
 
-def wait_until(what: str, holds: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(what: str, holds: Callable[[], object], seconds: float = 120) -> None:
     """Look until it is so."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -118,7 +118,7 @@ class Dev:
 
     def run(self, method: str, parameters: list[Any] | None = None, **options: Any) -> Job:
         """Run a nasty job to its end."""
-        return self.client.enqueue("nasty.jobs.Nasty", method, parameters or [], **options).wait(timeout=60, poll=0.1)
+        return self.client.enqueue("nasty.jobs.Nasty", method, parameters or [], **options).wait(timeout=120, poll=0.1)
 
     def processes(self) -> list[psutil.Process]:
         """It and all that descends from it."""
@@ -129,7 +129,7 @@ class Dev:
         """Ask for its end; the exit code."""
         self.client.close()
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
     def kill(self) -> None:
         """As the kernel's out-of-memory killer does."""

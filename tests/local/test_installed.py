@@ -78,7 +78,7 @@ def test_a_newcomer_sees_a_job_run(python: Path, folder: Path, capsys: pytest.Ca
     assert "htmx" in opener.open(url + script).read().decode()
 
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
     said = output.read_text()
     assert "nothing yet in" in said
     assert "Ada was greeted" in said

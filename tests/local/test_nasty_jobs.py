@@ -44,7 +44,7 @@ def test_one_that_ignores_sigterm_is_killed_after_its_grace(dev: Dev) -> None:
     assert next(handle.logs(follow=True)) == "deaf\n"
     told = time.monotonic()
     handle.cancel("enough")
-    job = handle.wait(timeout=30, poll=0.1)
+    job = handle.wait(timeout=120, poll=0.1)
     assert (job.state, job.outcome, job.note) == (State.CANCELLED, Outcome.CANCELLED, "enough")
     assert time.monotonic() - told > 0.9  # half of its grace of 2 s is the job's, the rest is for the last words
     assert [one.outcome for one in dev.client.attempts(job.id)] == [Outcome.CANCELLED]
@@ -76,7 +76,7 @@ def test_one_that_takes_more_memory_than_it_may(dev: Dev) -> None:
     ],
 )
 def test_one_with_a_wrong_import_is_rejected_and_not_retried(dev: Dev, cls: str, words: str) -> None:
-    job = dev.client.enqueue(cls, "run").wait(timeout=30, poll=0.1)
+    job = dev.client.enqueue(cls, "run").wait(timeout=120, poll=0.1)
     assert (job.state, job.outcome, job.attempt) == (State.FAILED, Outcome.REJECTED, 1)
     assert job.error is not None
     assert words in f"{job.error.message} {job.error.traceback}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def dev_fails(*arguments: str | Path, code: int = 2, cwd: Path | None = None) -> str:
     """What `bgjobs dev` says that cannot run, in one line."""
     command = [sys.executable, "-m", "bgjobs.cli", "dev", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=cwd, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=cwd, timeout=180, check=False)
     assert done.returncode == code, done.stderr
     assert "a mistake in the command" not in done.stderr
     assert "Traceback" not in done.stderr
@@ -70,7 +70,7 @@ def test_ctrl_c_while_it_starts(tmp_path: Path) -> None:
         )
         connection, _ = silent.accept()  # it has got as far as this
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
         connection.close()
 
 
@@ -84,7 +84,7 @@ def test_a_terminal_that_is_closed(project: Path) -> None:
     assert dev.stop(signal.SIGHUP) == 0
     dev = Dev.start(project, "--fast-retries", "--max-concurrent", "2")
     for handle in handles:
-        assert dev.client.handle(handle.id).wait(timeout=60, poll=0.1).state == State.SUCCEEDED
+        assert dev.client.handle(handle.id).wait(timeout=120, poll=0.1).state == State.SUCCEEDED
         assert [one.outcome for one in dev.client.attempts(handle.id)] == [Outcome.DISRUPTED, Outcome.SUCCEEDED]
     assert dev.stop() == 0
 
@@ -106,7 +106,7 @@ def test_queues_of_other_namespaces(project: Path) -> None:
     wait_until("it runs", lambda: running([left]) == 1)
     assert dev.stop() == 0
     again = Dev.start(project, "--fast-retries", "-n", "other")
-    assert again.client.handle(left.id).wait(timeout=60, poll=0.1).state == State.SUCCEEDED
+    assert again.client.handle(left.id).wait(timeout=120, poll=0.1).state == State.SUCCEEDED
     with (project / "queues.yaml").open("a") as file:
         file.write("---\nkind: BackgroundJobQueue\nmetadata: {name: q, namespace: third}\nspec: {}\n")
     wait_until("it says so", lambda: "queue third/q: start anew" in again.output)
@@ -123,10 +123,10 @@ def test_a_folder_that_cannot_be_written_for_a_while(project: Path) -> None:
     folder.touch()  # a file: nothing can be written in it, even by root
     waiting = dev.client.enqueue("nasty.jobs.Nasty", "sleep", [0], max_retries=0)
     wait_until("it says so", lambda: "cannot be written" in dev.output)
-    assert handle.wait(timeout=30, poll=0.1).state == State.SUCCEEDED
+    assert handle.wait(timeout=120, poll=0.1).state == State.SUCCEEDED
     folder.unlink()
     away.rename(folder)
-    assert waiting.wait(timeout=60, poll=0.1).state == State.SUCCEEDED
+    assert waiting.wait(timeout=120, poll=0.1).state == State.SUCCEEDED
     assert dev.stop() == 0
 
 
@@ -160,7 +160,7 @@ def test_folders_of_any_name(tmp_path: Path, name: str) -> None:
     wait_until("the example has run", lambda: "succeeded" in output.read_text() or process.poll() is not None)
     assert process.poll() is None, output.read_text()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_files_of_the_project_do_not_stand_in_for_the_runners(project: Path) -> None:
@@ -193,7 +193,7 @@ def test_an_interpreter_by_a_relative_path(project: Path) -> None:
         )
     wait_until("the example has run", lambda: "succeeded" in output.read_text())
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_nobody_else_can_read_the_data(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_nobody_else_can_read_the_data(tmp_path: Path) -> None:
         dev = Dev.start(project, "--data", str(data))
     finally:
         os.umask(before)
-    assert dev.client.enqueue("mask.Mask", "run").result(timeout=30) == 0o022
+    assert dev.client.enqueue("mask.Mask", "run").result(timeout=120) == 0o022
     assert dev.stop() == 0
     open_to_others = [path for path in data.rglob("*") if path.stat().st_mode & 0o077 and not path.is_socket()]
     assert open_to_others == []

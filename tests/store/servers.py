@@ -35,7 +35,7 @@ def binary_of(backend: str) -> str:
 
 
 class Server:
-    """One server process and its data; `url` is what `redis_door.connect` takes."""
+    """One server process and its data; `url` is what `connection.connect` takes."""
 
     def __init__(self, backend: str) -> None:
         self._binary = binary_of(backend)

@@ -8,17 +8,22 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
+import struct
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import psutil
 import pytest
 import yaml
 from helm_python import Chart
+from redis import exceptions as rex
 
 from bgjobs_api.settings import ApiSettings
 from bgjobs_core.redis import connection
@@ -50,7 +55,7 @@ def redis_server(port: int, folder: Path, *arguments: str) -> Generator[None]:
     """One that takes connections."""
     log = folder / "log"
     running = subprocess.Popen([binary_of("redis"), *arguments, "--logfile", str(log)], cwd=folder)
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     try:
         while not answers(port):
             assert running.poll() is None, log.read_text()
@@ -77,6 +82,14 @@ class Tls:
     access: RedisAccess
     other_ca: str
     stranger: tuple[str, str]
+    certificate: tuple[str, str]
+
+    def server(self) -> ssl.SSLContext:
+        """For a server of a test's own."""
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.access.ca)
+        made.load_cert_chain(*self.certificate)
+        made.verify_mode = ssl.CERT_REQUIRED
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +110,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
         f"rediss://127.0.0.1:{port}/0", password=PASSWORD, ca=ca, client_cert=client[0], client_key=client[1]
     )
     with redis_server(port, folder, *arguments):
-        yield Tls(access, other_ca, stranger)
+        yield Tls(access, other_ca, stranger, (cert, key))
 
 
 def environ(access: RedisAccess) -> dict[str, str]:
@@ -198,6 +211,126 @@ async def test_a_server_without_tls_is_told_from_one_that_is_away(tls: Tls) -> N
     with pytest.raises(StoreUnavailableError, match="Redis does not answer"):
         await store.promote()
     await store.close()
+
+
+def own_sockets(port: int) -> int:
+    """How many this process has that lead to this port."""
+    return sum(bool(one.raddr) and one.raddr.port == port for one in psutil.Process().net_connections("tcp"))
+
+
+async def test_a_refused_connection_is_closed_at_once(tls: Tls) -> None:
+    """Not only when the server has said goodbye, too: this one never does."""
+    sent: list[asyncio.StreamWriter] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent.append(writer)
+        await reader.read(1)
+        cast("asyncio.Transport", writer.transport).pause_reading()
+        writer.write(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=tls.server())
+    port = server.sockets[0].getsockname()[1]
+    store = Store(connection.connect(replace(tls.access, url=f"rediss://127.0.0.1:{port}/0")))
+    with pytest.raises(StoreUnavailableError, match="refuses user or password"):
+        await store.promote()
+    await asyncio.sleep(0)  # asyncio closes a socket in its next turn
+    assert (len(sent), own_sockets(port)) == (4, 0)
+    await store.close()
+    for writer in sent:
+        writer.transport.abort()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_so_is_one_without_tls_whose_server_hangs() -> None:
+    """Although the server has not read what was sent, and never does."""
+    sent: list[asyncio.StreamWriter] = []
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent.append(writer)
+        while (said := await reader.read(1 << 16)) and b"\r\nSET\r\n" not in said:
+            writer.write(b"+OK\r\n" * said.count(b"*"))
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = connection.connect(f"redis://127.0.0.1:{port}/0?socket_timeout=0.2")
+    with pytest.raises(rex.TimeoutError, match="writing"):
+        await client.set("more", b"." * (64 << 20))  # than the machine keeps for a socket
+    await asyncio.sleep(0)
+    assert sent
+    assert own_sockets(port) == 0
+    await client.aclose()
+    for writer in sent:
+        writer.transport.abort()
+    server.close()
+    await server.wait_closed()
+
+
+class Resetting:
+    """Refuses every client, when it is told to, and resets the connection, as a server does that has words unread."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._go, self._gone = threading.Event(), threading.Event()
+        self.port: int = self._listening.getsockname()[1]
+        threading.Thread(target=self._serve, name="refuses", daemon=True).start()
+
+    def refuse(self) -> None:
+        """When this returns, the client has been sent both, the reason and the reset."""
+        self._go.set()
+        assert self._gone.wait(30)
+        self._gone.clear()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                taken, _ = self._listening.accept()
+            except OSError:  # closed
+                return
+            with taken:
+                self._shake_hands(taken)
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._gone.set()
+
+    def _shake_hands(self, client: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ours = self._context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            incoming.write(client.recv(1 << 16))
+            try:
+                ours.do_handshake()
+            except ssl.SSLWantReadError:
+                client.sendall(outgoing.read())  # after which the client believes that it is in
+                self._go.wait()
+                self._go.clear()
+            except ssl.SSLError:
+                client.sendall(outgoing.read())
+                return
+
+
+async def test_why_is_told_by_a_server_that_has_reset_the_connection(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first write fails then, and asyncio does not read what the server has said before."""
+    server = Resetting(tls.server())
+    opened: Any = asyncio.open_connection
+
+    async def opened_and_reset(*where: Any, **how: Any) -> Any:
+        both = await opened(*where, **how)
+        server.refuse()  # while the loop stands still
+        return both
+
+    monkeypatch.setattr(asyncio, "open_connection", opened_and_reset)
+    url = f"rediss://127.0.0.1:{server.port}/0"
+    store = Store(connection.connect(replace(tls.access, url=url, client_cert="", client_key="")))
+    with pytest.raises(StoreUnavailableError) as caught:
+        await store.promote()
+    await store.close()
+    server.close()
+    assert str(caught.value) == REFUSED["no client certificate"][1]
 
 
 SETTINGS: dict[str, tuple[dict[str, str], str]] = {

@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
 from bgjobs_core.redis.access import RedisAccess
+from bgjobs_core.redis.closing import KINDS
 
 Client = Any  # redis.asyncio.Redis or fakeredis; their stubs disagree with each other on every reply
 
@@ -41,5 +42,6 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
         **cast("dict[str, Any]", parse_url(access.url)),
         **{name: value for name, value in given.items() if value},
     }
+    options["connection_class"] = KINDS[options.get("connection_class")]
     pool = cast("Any", aredis.BlockingConnectionPool)(**options)
     return aredis.Redis.from_pool(pool)  # which closes the pool with the client

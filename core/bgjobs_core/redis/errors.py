@@ -40,7 +40,8 @@ def translate(error: Exception) -> StoreError:
     return StoreError(text)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error itself, and the errors that led to it, the latest first."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
@@ -48,7 +49,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _refusal(error: Exception) -> str:
     """What is wrong with how we come in, and what to set; "" if nobody said that."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, rex.AuthenticationError):
             if "HELLO" in str(cause) or "required" in str(cause):
                 return "Redis wants a password: set BGJOBS_REDIS_PASSWORD"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bgjobs import JobClient
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ def jobs(door: FrontDoor, client: JobClient) -> Iterator[Jobs]:
     running = [client.enqueue("shop.jobs.Reports", "slow", [3600], namespace=one).id for one in ("shop", MILL)]
     ended = [client.enqueue("shop.jobs.Invoices", "render", [2026, 11], namespace=one).id for one in ("shop", MILL)]
     for job_id in ended:
-        assert client.handle(job_id).wait(timeout=90).state == "succeeded"
+        assert client.handle(job_id).wait(timeout=300).state == "succeeded"
     for job_id in running:
-        wait_until(f"job {job_id} prints", lambda job_id=job_id: "step" in client.logs(job_id), seconds=90)
+        wait_until(f"job {job_id} prints", lambda job_id=job_id: "step" in client.logs(job_id), seconds=300)
     yield Jobs(running[0], ended[0], running[1], ended[1])
     for job_id in running:
         client.cancel(job_id)
     for job_id in running:
-        client.handle(job_id).wait(timeout=90)
+        client.handle(job_id).wait(timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def install(folder: Path) -> FrontDoor:
     node = kubectl("get", "nodes", "-o", 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}')
     door = FrontDoor(f"{node}:{_node_port(SYSTEM, 'front-door')}", f"{node}:{_node_port(_PROVIDER, 'oidc')}")
     kubectl("apply", "-f", "-", stdin=_listed(_provider(door)))
-    kubectl("rollout", "status", "deployment/oidc", "-n", _PROVIDER, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/oidc", "-n", _PROVIDER, "--timeout=180s")
     values = folder / "values.json"
     values.write_text(json.dumps(_values(door)))
     kubectl("apply", "-f", "-", stdin=_listed(*_bindings(), _queue()))  # the queue makes it a namespace of jobs
@@ -72,13 +72,13 @@ def install(folder: Path) -> FrontDoor:
 def stop_provider() -> None:
     """It is away."""
     kubectl("scale", "deployment/oidc", "-n", _PROVIDER, "--replicas=0")
-    kubectl("wait", "--for=delete", "pod", "-l", "app=oidc", "-n", _PROVIDER, "--timeout=60s")
+    kubectl("wait", "--for=delete", "pod", "-l", "app=oidc", "-n", _PROVIDER, "--timeout=180s")
 
 
 def start_provider() -> None:
     """It is back, with another key, and knows nobody's session."""
     kubectl("scale", "deployment/oidc", "-n", _PROVIDER, "--replicas=1")
-    kubectl("rollout", "status", "deployment/oidc", "-n", _PROVIDER, "--timeout=60s")
+    kubectl("rollout", "status", "deployment/oidc", "-n", _PROVIDER, "--timeout=180s")
 
 
 def _values(door: FrontDoor) -> dict[str, Any]:

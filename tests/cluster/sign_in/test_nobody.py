@@ -48,7 +48,7 @@ def test_what_she_is_told_to_ask_for_helps(visits: Visits, door: FrontDoor, jobs
     arguments = shlex.split(line)[1:]
     try:
         assert "created" in kubectl(*arguments)  # by an administrator to whom she shows it
-        wait_until("it holds", lambda: page.reload() is not None and row(page, jobs.shop_ended).count() == 1, 20)
+        wait_until("it holds", lambda: page.reload() is not None and row(page, jobs.shop_ended).count() == 1, 60)
         expect(row(page, jobs.mill_ended)).to_have_count(0)
     finally:
         kubectl("delete", "rolebinding", arguments[2], "-n", SHOP, "--ignore-not-found")

@@ -53,7 +53,7 @@ def test_he_runs_a_job_again(page: Page, jobs: Jobs, client: JobClient) -> None:
 
 def test_he_cancels_a_job(page: Page, client: JobClient) -> None:
     job = client.enqueue("shop.jobs.Orders", "hold", [600], namespace=MILL)
-    wait_until("it holds", lambda: "holding the order" in client.logs(job.id), seconds=90)
+    wait_until("it holds", lambda: "holding the order" in client.logs(job.id), seconds=300)
     assert len(pods_of(job.id)) == 1
     page.goto(f"/jobs/{job.id}")
     page.get_by_role("link", name="Cancel").first.click()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -146,10 +145,9 @@ def test_a_log_goes_on_before_her_eyes(page: Page, jobs: Jobs) -> None:
         return (datetime.now(UTC) - printed).total_seconds()
 
     # Until somebody looks, the log comes every 10 s only.
-    wait_until("she sees what is printed now", lambda: age() < 3, seconds=20)
+    wait_until("she sees what is printed now", lambda: age() < 3, seconds=60)
     ages: list[float] = []
-    until = time.monotonic() + 6
-    while time.monotonic() < until:
+    for _ in range(15):
         page.wait_for_timeout(400)
         ages.append(age())
     print(f"\nthe newest line on the page was {min(ages):.1f} to {max(ages):.1f} s old")

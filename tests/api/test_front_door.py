@@ -15,13 +15,13 @@ from aiohttp import web
 from bgjobs_api import front_door
 from bgjobs_api.http import listening
 from bgjobs_api.identity import access, trial
-from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.shared.sign_in import way_back
 from bgjobs_api.settings import ApiSettings
 from tests.api.doors import ADA, open_doors, web_token
 from tests.api.forgery import STRANGER
 from tests.api.pages.site import Document
-from tests.api.test_serve import COMMAND, free_port
+from tests.api.test_serving import COMMAND, free_port
 from tests.api.tokens import sign
 from tests.api.world import FakeAccess
 

@@ -14,7 +14,7 @@ from bgjobs_core.jobs.admission import Refused, Wanted, decide
 if TYPE_CHECKING:
     from bgjobs.wire import EnqueueRequest
     from bgjobs_api.http.deps import Deps
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.record import JobRecord
 
 

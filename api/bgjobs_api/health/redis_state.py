@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 import structlog
 from redis import exceptions as rex
 
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreError, StoreUnavailableError, translate
 
 if TYPE_CHECKING:
@@ -83,26 +83,26 @@ def full(memory: Memory) -> bool:
     return memory.limit > 0 and memory.used > FULL_AT * memory.limit
 
 
-def doubts(found: Durability, rediscli: str) -> list[Doubt]:
+def findings(found: Durability, rediscli: str) -> list[Finding]:
     """What could lose acknowledged writes; `rediscli` is how an administrator calls redis-cli."""
-    said: list[Doubt] = []
+    said: list[Finding] = []
     if found.append_only is None or found.append_fsync is None or found.eviction is None:
         said.append(
-            Doubt(
-                Code.REDIS_SETTINGS_HIDDEN,
+            Finding(
+                FindingCode.REDIS_SETTINGS_HIDDEN,
                 "Redis does not tell its settings (CONFIG GET), so whether it may lose jobs is unknown",
                 "see to it that Redis has appendonly yes, appendfsync always and maxmemory-policy noeviction",
             )
         )
     if found.append_only not in {None, "yes"}:
         detail = "Redis has appendonly off: all jobs are lost when it restarts"
-        said.append(Doubt(Code.REDIS_FORGETS, detail, f"{rediscli} config set appendonly yes"))
+        said.append(Finding(FindingCode.REDIS_FORGETS, detail, f"{rediscli} config set appendonly yes"))
     elif found.append_fsync not in {None, "always"}:
         detail = f"Redis has appendfsync {found.append_fsync}: acknowledged jobs can be lost when it is killed"
-        said.append(Doubt(Code.REDIS_MAY_LOSE_WRITES, detail, f"{rediscli} config set appendfsync always"))
+        said.append(Finding(FindingCode.REDIS_MAY_LOSE_WRITES, detail, f"{rediscli} config set appendfsync always"))
     if found.eviction not in {None, "noeviction"}:
         detail = f"Redis has maxmemory-policy {found.eviction}: it drops jobs when it is full"
-        said.append(Doubt(Code.REDIS_EVICTS, detail, f"{rediscli} config set maxmemory-policy noeviction"))
+        said.append(Finding(FindingCode.REDIS_EVICTS, detail, f"{rediscli} config set maxmemory-policy noeviction"))
     return said
 
 

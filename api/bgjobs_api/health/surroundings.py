@@ -1,7 +1,7 @@
 """What is around the API and may be wrong: the cluster, its clocks, our permissions, the operator.
 
 `/readyz` is asked every few seconds. So what is to be asked of Kubernetes is asked in the background, about once a
-minute, and remembered with its age; what the operator says is read from Redis each time. `doubts_*` decide.
+minute, and remembered with its age; what the operator says is read from Redis each time. `findings_*` decide.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs_core.cancellation import end_if_cancelled
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.kube import permissions
 from bgjobs_core.kube.errors import KubeError, KubeUnreachableError
 from bgjobs_core.kube.objects import MINIMUM_VERSION
@@ -42,7 +42,7 @@ log: Any = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """What a look has found; None: it could not be asked.
 
     Attributes:
@@ -64,44 +64,48 @@ class Seen:
     account: str = ""
 
 
-def doubts_about(seen: Seen) -> list[Doubt]:
+def findings_about(seen: Snapshot) -> list[Finding]:
     """What a look means."""
-    found: list[Doubt] = []
+    found: list[Finding] = []
     if seen.unreachable:
         found.append(
-            Doubt(
-                Code.KUBERNETES_UNREACHABLE,
+            Finding(
+                FindingCode.KUBERNETES_UNREACHABLE,
                 f"the API does not reach Kubernetes, so nobody's rights can be asked: {seen.unreachable}",
                 "kubectl get --raw '/readyz?verbose'",
             )
         )
     if seen.kubernetes is not None:
-        found += doubts_about_version(seen.kubernetes)
-    found += doubts_about_clock(Code.KUBERNETES_CLOCK, "Kubernetes' API server", seen.kubernetes_skew)
-    found += doubts_about_clock(Code.REDIS_CLOCK, "Redis", seen.redis_skew)
-    return found + permissions.doubts(Code.API_PERMISSION, "the API", seen.missing, NEEDED, seen.account)
+        found += findings_about_version(seen.kubernetes)
+    found += findings_about_clock(FindingCode.KUBERNETES_CLOCK, "Kubernetes' API server", seen.kubernetes_skew)
+    found += findings_about_clock(FindingCode.REDIS_CLOCK, "Redis", seen.redis_skew)
+    return found + permissions.findings(FindingCode.API_PERMISSION, "the API", seen.missing, NEEDED, seen.account)
 
 
-def doubts_about_version(server: ApiServer) -> list[Doubt]:
+def findings_about_version(server: ApiServer) -> list[Finding]:
     """Whether this Kubernetes is one that bgjobs supports."""
     if server.minor is None or server.minor >= MINIMUM_VERSION:
         return []
     least = ".".join(map(str, MINIMUM_VERSION))
     detail = f"Kubernetes is {server.version}: bgjobs needs {least} or newer"
-    return [Doubt(Code.KUBERNETES_TOO_OLD, detail, f"upgrade the cluster to {least} or newer, its control plane first")]
+    return [
+        Finding(
+            FindingCode.KUBERNETES_TOO_OLD, detail, f"upgrade the cluster to {least} or newer, its control plane first"
+        )
+    ]
 
 
-def doubts_about_clock(code: Code, whose: str, skew: float | None) -> list[Doubt]:
+def findings_about_clock(code: FindingCode, whose: str, skew: float | None) -> list[Finding]:
     """Whether a clock shows what ours does; `skew` is that clock less ours, in seconds."""
     if skew is None or abs(skew) <= MAX_SKEW_SECONDS:
         return []
     where = "ahead of" if skew > 0 else "behind"
-    return [Doubt(code, f"the clock of {whose} is {abs(skew):.0f} s {where} the API's", _NTP)]
+    return [Finding(code, f"the clock of {whose} is {abs(skew):.0f} s {where} the API's", _NTP)]
 
 
-def doubts_about_operator(
+def findings_about_operator(
     leading: OperatorReport | None, waiting: OperatorReport | None, own: str, namespace: str
-) -> list[Doubt]:
+) -> list[Finding]:
     """What the operators have said within the last minute.
 
     Args:
@@ -112,22 +116,26 @@ def doubts_about_operator(
     """
     pods = f"kubectl get pods -n {namespace} -l app.kubernetes.io/name=bgjobs,app.kubernetes.io/component=operator"
     if leading is None and waiting is None:
-        return [Doubt(Code.OPERATOR_SILENT, "no operator was heard of for a minute: jobs are taken, and wait", pods)]
+        return [
+            Finding(
+                FindingCode.OPERATOR_SILENT, "no operator was heard of for a minute: jobs are taken, and wait", pods
+            )
+        ]
     if leading is None:
         assert waiting is not None  # noqa: S101 - the case before
         detail = f"no operator leads, so that jobs wait; {waiting.pod} stands by"
-        look = waiting.doubts[0].remedy if waiting.doubts else pods
-        return [Doubt(Code.OPERATOR_WAITS, detail, look), *waiting.doubts]
-    found = list(leading.doubts)
+        look = waiting.findings[0].remedy if waiting.findings else pods
+        return [Finding(FindingCode.OPERATOR_WAITS, detail, look), *waiting.findings]
+    found = list(leading.findings)
     if leading.version != own:
         detail = (
             f"the operator is version {leading.version or 'unknown'}, the API {own}: an update is under way, or stuck"
         )
-        found.append(Doubt(Code.OPERATOR_VERSION, detail, pods))
+        found.append(Finding(FindingCode.OPERATOR_VERSION, detail, pods))
     return found
 
 
-class Lookout:
+class Surroundings:
     """Looks, remembers, and tells.
 
     Args:
@@ -140,20 +148,20 @@ class Lookout:
         self._clock = clock
         self._namespace = namespace
         self._account = ""
-        self._seen: Seen | None = None
+        self._seen: Snapshot | None = None
 
-    def doubts(self) -> Sequence[Doubt]:
+    def findings(self) -> Sequence[Finding]:
         """Of the last look, with its age; asks nobody."""
         if self._seen is None:
             return ()
         age = round(self._clock().monotonic - self._seen.at)
-        return [replace(one, age_seconds=age) for one in doubts_about(self._seen)]
+        return [replace(one, age_seconds=age) for one in findings_about(self._seen)]
 
-    async def ask_operator(self) -> Sequence[Doubt]:
+    async def ask_operator(self) -> Sequence[Finding]:
         """What the operator says of itself. Raises StoreError."""
         leading = await self._store.operator_report("leading")
         waiting = None if leading is not None else await self._store.operator_report("waiting")
-        return doubts_about_operator(leading, waiting, own_version(), self._namespace)
+        return findings_about_operator(leading, waiting, own_version(), self._namespace)
 
     async def run(self) -> None:
         """Look for ever: in time, and at once after Kubernetes has said no."""
@@ -162,11 +170,11 @@ class Lookout:
             try:
                 await self.look()
             except Exception:
-                log.exception("the lookout failed")
+                log.exception("looking at the surroundings failed")
             end_if_cancelled()
             await asyncio.sleep(_PAUSE)
             try:
-                async with asyncio.timeout(TROUBLE_PERIOD if self.doubts() else PERIOD):
+                async with asyncio.timeout(TROUBLE_PERIOD if self.findings() else PERIOD):
                     await self._kube.forbidden.wait()
             except TimeoutError:
                 continue
@@ -189,7 +197,7 @@ class Lookout:
                 log.warning("permissions not looked at", error=str(error))
         clock = kubernetes.clock if kubernetes is not None else None
         skew = None if clock is None else clock - (before.wall + after.wall) / 2
-        self._seen = Seen(after.monotonic, unreachable, kubernetes, skew, redis_skew, missing, self._account)
+        self._seen = Snapshot(after.monotonic, unreachable, kubernetes, skew, redis_skew, missing, self._account)
 
     async def _redis_skew(self) -> float | None:
         before = self._clock().wall

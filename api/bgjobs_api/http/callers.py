@@ -12,7 +12,8 @@ from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, unavailable
 from bgjobs_api.identity import access
 from bgjobs_api.identity.access import Action
-from bgjobs_api.identity.service_accounts import Identity, KeysUnavailableError, UnauthenticatedError
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import KeysUnavailableError, UnauthenticatedError
 
 _bearer = HTTPBearer(
     auto_error=False,

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from bgjobs_api.clock import Clock, Moment
     from bgjobs_api.health.redis_state import RedisState
     from bgjobs_api.identity.access import Action
-    from bgjobs_api.identity.service_accounts import Identity
-    from bgjobs_core.health.findings import Doubt
+    from bgjobs_api.identity.caller import Identity
+    from bgjobs_core.health.findings import Finding
     from bgjobs_core.store.store import Store
 
 
-async def _nobody() -> Sequence[Doubt]:
+async def _nobody() -> Sequence[Finding]:
     """There is no operator elsewhere to ask."""
     return ()
 
@@ -55,7 +55,7 @@ class Deps:
         anonymous: who calls without a token; None: nobody may. Local mode has one, and a trial.
         sign_in: whether people sign in and out at a proxy in front, which has `/oauth2/`.
         rediscli: how an administrator calls redis-cli.
-        doubts: more that /readyz should warn of; it asks nobody.
+        findings: more that /readyz should warn of; it asks nobody.
         ask_operator: what the operator says of itself, from Redis; raises StoreError.
         roles: how the names of the chart's ClusterRoles begin, for those who are told which one they need.
     """
@@ -70,8 +70,8 @@ class Deps:
     anonymous: Identity | None = None
     sign_in: bool = False
     rediscli: str = "redis-cli"
-    doubts: Callable[[], Sequence[Doubt]] = tuple["Doubt", ...]
-    ask_operator: Callable[[], Awaitable[Sequence[Doubt]]] = _nobody
+    findings: Callable[[], Sequence[Finding]] = tuple["Finding", ...]
+    ask_operator: Callable[[], Awaitable[Sequence[Finding]]] = _nobody
     roles: str = "bgjobs"
     gate: MemoryGate = field(init=False)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from bgjobs_api.clock import Moment
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.kube.door import Kube
     from bgjobs_core.kube.objects import Object
 
@@ -73,7 +73,7 @@ def review(caller: Identity, action: Action, namespace: str) -> Object:
     }
 
 
-def verdict(answer: Object) -> bool:
+def allowed_by(answer: Object) -> bool:
     """What the API server says to a review."""
     status = part(answer, "status")
     return status.get("allowed") is True and status.get("denied") is not True
@@ -135,7 +135,7 @@ def _cure(caller: Identity, action: Action, namespace: str, roles: str) -> str:
 
 async def ask_kube(kube: Kube, question: Object) -> bool:
     """Ask the API server. Raises KubeError."""
-    return verdict(await kube.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", question))
+    return allowed_by(await kube.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", question))
 
 
 _Question = tuple["Identity", Action, str]

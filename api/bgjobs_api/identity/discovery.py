@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bgjobs_api.identity.errors import KeysUnreadableError
 from bgjobs_api.identity.issuer_door import IssuerError
-from bgjobs_api.identity.service_accounts import REFRESH_SECONDS, IssuerKeys, KeysUnreadableError, usable_keys
+from bgjobs_api.identity.issuer_keys import REFRESH_SECONDS, IssuerKeys, usable_keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from joserfc import jwt
 
-from bgjobs_api.identity.service_accounts import LEEWAY_SECONDS, Identity, KeyRing, read_token, refuse
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import reject_token
+from bgjobs_api.identity.tokens import LEEWAY_SECONDS, read_token
+from bgjobs_core.health.findings import Finding, FindingCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bgjobs_api.clock import Moment
-    from bgjobs_api.identity.service_accounts import IssuerKeys
+    from bgjobs_api.identity.issuer_keys import IssuerKeys, KeyRing
 
 ALGORITHMS: Final = ("RS256", "ES256", "PS256")
 # How names of Kubernetes' own begin (`system:masters` may do everything), and ours (`trial.USER`).
@@ -79,10 +81,10 @@ def verify(token: str, known: IssuerKeys, rules: Rules, wall: float) -> Identity
     read = read_token(token, known, ALGORITHMS, expected)
     # The provider's other tokens are signed with the same keys: `at+jwt`, `logout+jwt`.
     if str(read.header.get("typ", "JWT")).upper() != "JWT":
-        refuse("its header says that it is no ID token (typ)")
+        reject_token("its header says that it is no ID token (typ)")
     claims = read.claims
     if "kubernetes.io" in claims:
-        refuse("it is that of a ServiceAccount; people sign in here, and programs have a port of their own")
+        reject_token("it is that of a ServiceAccount; people sign in here, and programs have a port of their own")
     _check_party(claims, rules.client_id)
     return Identity(_user(claims, rules), (*_groups(claims, rules), _EVERYBODY), namespace="")
 
@@ -92,13 +94,13 @@ def _check_party(claims: Mapping[str, Any], client_id: str) -> None:
     audiences: str | list[str] = claims["aud"]
     several = isinstance(audiences, list) and len(audiences) > 1
     if (several or "azp" in claims) and claims.get("azp") != client_id:
-        refuse("another client asked for it (azp)")
+        reject_token("another client asked for it (azp)")
 
 
 def _user(claims: Mapping[str, Any], rules: Rules) -> str:
     claim = rules.username_claim
     if claim == "email" and "email_verified" in claims and claims["email_verified"] is not True:
-        refuse("the identity provider has not verified the email address (email_verified)")
+        reject_token("the identity provider has not verified the email address (email_verified)")
     return _named(claims.get(claim), rules.username_prefix, f"its claim {claim!r}")
 
 
@@ -114,11 +116,11 @@ def _groups(claims: Mapping[str, Any], rules: Rules) -> tuple[str, ...]:
 
 def _named(name: object, prefix: str, what: str) -> str:
     if not isinstance(name, str) or not name:
-        refuse(f"{what} is missing or no text")
+        reject_token(f"{what} is missing or no text")
     if len(name) > MAX_NAME or not name.isprintable():
-        refuse(f"{what} is too long, or has characters in it that cannot be seen")
+        reject_token(f"{what} is too long, or has characters in it that cannot be seen")
     if name.startswith(RESERVED) or f"{prefix}{name}".startswith(RESERVED):
-        refuse(f"{what} begins with {' or '.join(map(repr, RESERVED))}, which is kept for others")
+        reject_token(f"{what} begins with {' or '.join(map(repr, RESERVED))}, which is kept for others")
     return f"{prefix}{name}"
 
 
@@ -134,7 +136,7 @@ class IdTokens:
         """Whether any token can be verified."""
         return self._ring.keys is not None
 
-    def doubts(self) -> Sequence[Doubt]:
+    def findings(self) -> Sequence[Finding]:
         """What /readyz should say of the provider."""
         if self._ring.trouble:
             then = "those who have signed in go on" if self.ready else "nobody gets in"
@@ -147,7 +149,7 @@ class IdTokens:
             f"{self._rules.issuer}/.well-known/openid-configuration must answer to pods of bgjobs: "
             "see dashboard.oidc.issuerUrl and caConfigMap, and the network between them"
         )
-        return (Doubt(Code.ISSUER_UNREACHABLE, detail, remedy),)
+        return (Finding(FindingCode.ISSUER_UNREACHABLE, detail, remedy),)
 
     async def identify(self, token: str, now: Moment) -> Identity:
         """Who calls. Raises as `KeyRing.known_to`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_api.identity.service_accounts import Identity, UnauthenticatedError
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
     from bgjobs_api.clock import Moment

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Code(StrEnum):
+class FindingCode(StrEnum):
     """Stable words for programs."""
 
     REDIS_SETTINGS_HIDDEN = "redis_settings_hidden"
@@ -35,11 +35,11 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Finding:
     """One of them.
 
     Attributes:
-        code: of `Code`.
+        code: of `FindingCode`.
         detail: what is wrong, in a line.
         remedy: what mends it, in a line: a command to copy and nothing else, or words.
         age_seconds: how long ago it was looked at.
@@ -51,15 +51,15 @@ class Doubt:
     age_seconds: int = 0
 
 
-_FIELDS = frozenset(one.name for one in fields(Doubt))
+_FIELDS = frozenset(one.name for one in fields(Finding))
 
 
-def dumps(found: Iterable[Doubt]) -> str:
+def dumps(found: Iterable[Finding]) -> str:
     """As JSON, to be kept in Redis."""
     return json.dumps([asdict(one) for one in found])
 
 
-def loads(text: str) -> tuple[Doubt, ...]:
+def loads(text: str) -> tuple[Finding, ...]:
     """What `dumps` has written, maybe by another version: what is not understood is left out."""
     try:
         found: Any = json.loads(text)
@@ -69,10 +69,10 @@ def loads(text: str) -> tuple[Doubt, ...]:
     return tuple(made for entry in entries if (made := _read(entry)) is not None)
 
 
-def _read(entry: Any) -> Doubt | None:
+def _read(entry: Any) -> Finding | None:
     if not isinstance(entry, dict):
         return None
     try:
-        return Doubt(**{name: value for name, value in cast("dict[str, Any]", entry).items() if name in _FIELDS})
+        return Finding(**{name: value for name, value in cast("dict[str, Any]", entry).items() if name in _FIELDS})
     except TypeError:
         return None

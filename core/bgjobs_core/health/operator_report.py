@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgjobs_core.health.findings import Doubt, dumps, loads
+from bgjobs_core.health.findings import Finding, dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +19,17 @@ class OperatorReport:
         version: of bgjobs.
         pod: its name.
         since_ms: since when it leads, or waits.
-        doubts: what is wrong.
+        findings: what is wrong.
     """
 
     version: str
     pod: str
     since_ms: int
-    doubts: tuple[Doubt, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def fields(self) -> dict[str, str | int]:
         """For the store, without the pod."""
-        return {"version": self.version, "since": self.since_ms, "doubts": dumps(self.doubts)}
+        return {"version": self.version, "since": self.since_ms, "findings": dumps(self.findings)}
 
     @classmethod
     def read(cls, fields: Mapping[bytes, bytes]) -> OperatorReport:
@@ -39,5 +39,5 @@ class OperatorReport:
             version=fields.get(b"version", b"").decode(),
             pod=fields.get(b"pod", b"").decode(),
             since_ms=int(since) if since.isdigit() else 0,
-            doubts=loads(fields.get(b"doubts", b"").decode()),
+            findings=loads(fields.get(b"findings", b"").decode()),
         )

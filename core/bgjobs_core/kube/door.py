@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import aiohttp
 from kubernetes.aio import client, config
 
-from bgjobs_core.kube.errors import KubeUnreachableError, refusal
+from bgjobs_core.kube.errors import KubeUnreachableError, error_from_response
 from bgjobs_core.kube.objects import ApiServer, api_server
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Kube:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
         if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, raw, response.headers)
+            raise error_from_response(response.status, raw, response.headers)
         try:
             return (json.loads(raw) if raw else {}), response.headers
         except ValueError as error:  # cut off, or from something that stands before the API server
@@ -154,7 +154,7 @@ class Kube:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"GET {path}: {error or type(error).__name__}") from error
         if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, raw, response.headers)
+            raise error_from_response(response.status, raw, response.headers)
         return raw.decode(errors="replace")
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
@@ -163,7 +163,7 @@ class Kube:
         raw: aiohttp.ClientResponse = response.response
         try:
             if response.status >= _HTTP_ERROR:
-                raise refusal(response.status, await response.read(), response.headers)
+                raise error_from_response(response.status, await response.read(), response.headers)
             while line := await raw.content.readline():
                 yield line
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -11,14 +11,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.health.findings import Doubt
+from bgjobs_core.health.findings import Finding
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from bgjobs_core.health.findings import Code
+    from bgjobs_core.health.findings import FindingCode
     from bgjobs_core.kube.objects import Object
 
     Post = Callable[[str, Object], Awaitable[Object]]
@@ -101,9 +101,9 @@ async def ask_who_we_are(post: Post) -> str:
     return str(part(answer, "status", "userInfo").get("username") or "")
 
 
-def doubts(
-    code: Code, who: str, missing: Iterable[Permission], needed: Sequence[Permission], account: str
-) -> list[Doubt]:
+def findings(
+    code: FindingCode, who: str, missing: Iterable[Permission], needed: Sequence[Permission], account: str
+) -> list[Finding]:
     """One for each Role of which something is missing.
 
     Where nothing at all is allowed, the binding is gone, and a line of kubectl makes it anew; where only a part is,
@@ -119,7 +119,7 @@ def doubts(
     by_role: dict[tuple[str, str], list[Permission]] = {}
     for one in missing:
         by_role.setdefault((one.namespace, one.role), []).append(one)
-    found: list[Doubt] = []
+    found: list[Finding] = []
     for (namespace, role), some in by_role.items():
         where = f"in namespace {namespace}" if namespace else "in the cluster"
         listed = ", ".join(one.words for one in some[:_TOLD])
@@ -131,7 +131,7 @@ def doubts(
         else:
             detail = f"{who} lacks permissions {where}: {listed}"
             remedy = _upgrade(account)
-        found.append(Doubt(code, detail, remedy))
+        found.append(Finding(code, detail, remedy))
     return found
 
 

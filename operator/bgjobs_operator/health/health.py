@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_operator.health.permissions import Rights
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Health:
 
     def ready(self) -> tuple[int, dict[str, object]]:
         """Status code and body: a replica that stands by is ready to."""
-        problems, warnings = dict(self.problems), [one.detail for one in self.rights.doubts()]
+        problems, warnings = dict(self.problems), [one.detail for one in self.rights.findings()]
         bearable = self.rights.suffice_somewhere and bool(self.rights.needed)
         if self.leading:
             for loop in self.loops:
@@ -103,9 +103,9 @@ class Health:
         body: dict[str, object] = {"leading": self.leading, "problems": problems, "warnings": warnings}
         return (503 if problems else 200), body
 
-    def doubts(self, look: str) -> tuple[Doubt, ...]:
+    def findings(self, look: str) -> tuple[Finding, ...]:
         """What is told in Redis; `look` is what to do where nothing better is known."""
-        found = self.rights.doubts()
+        found = self.rights.findings()
         known = bool(found)  # the permission is said; that loops and watches need it says nothing more
         said = [f"{what}: {why}" for what, why in self.problems.items()]
         if self.leading:
@@ -115,4 +115,7 @@ class Health:
             said += [
                 f"KubeJobs of {namespace} are not watched: {why}" for namespace, why in self.blind.items() if not known
             ]
-        return (*found, *(Doubt(Code.OPERATOR_FAILS, f"the operator is in trouble: {one}", look) for one in said))
+        return (
+            *found,
+            *(Finding(FindingCode.OPERATOR_FAILS, f"the operator is in trouble: {one}", look) for one in said),
+        )

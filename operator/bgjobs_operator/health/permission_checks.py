@@ -1,4 +1,4 @@
-"""Rounds that ask Kubernetes whether we are allowed what we need.
+"""Checks that ask Kubernetes whether we are allowed what we need.
 
 When leading begins, every minute, and at once after it has said no to anything.
 """
@@ -32,7 +32,7 @@ _PAUSE_EACH: Final = 0.5
 log: Any = structlog.get_logger(__name__)
 
 
-class Rounds:
+class PermissionChecks:
     """Asks, and tells `health`.
 
     Attributes:
@@ -87,8 +87,8 @@ class Rounds:
             return
         found = Rights(self._needed, missing, self._account)
         if found.missing != self._health.rights.missing:
-            for doubt in found.doubts():
-                log.error("permissions are missing", detail=doubt.detail, remedy=doubt.remedy)
+            for finding in found.findings():
+                log.error("permissions are missing", detail=finding.detail, remedy=finding.remedy)
             if not found.missing:
                 log.info("no permission is missing any more")
             if set(self._health.rights.missing) - set(found.missing):

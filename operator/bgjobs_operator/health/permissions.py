@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.health.findings import Code
+from bgjobs_core.health.findings import FindingCode
 from bgjobs_core.kube import permissions
 from bgjobs_core.kube.permissions import Permission
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS
@@ -13,7 +13,7 @@ from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgjobs_core.health.findings import Doubt
+    from bgjobs_core.health.findings import Finding
 
 LEADER: Final = "-leader"
 
@@ -67,6 +67,8 @@ class Rights:
         places = {one.namespace for one in self.needed if one.role != LEADER}
         return bool(places - {one.namespace for one in self.missing}) or not self.missing
 
-    def doubts(self) -> list[Doubt]:
+    def findings(self) -> list[Finding]:
         """One for each Role of which something is missing."""
-        return permissions.doubts(Code.OPERATOR_PERMISSION, "the operator", self.missing, self.needed, self.account)
+        return permissions.findings(
+            FindingCode.OPERATOR_PERMISSION, "the operator", self.missing, self.needed, self.account
+        )

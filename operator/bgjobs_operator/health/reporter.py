@@ -33,11 +33,11 @@ class Reporter:
 
     def report(self) -> OperatorReport:
         """What there is to tell."""
-        doubts = tuple(
+        findings = tuple(
             one if len(one.detail) <= _ROOM else type(one)(one.code, f"{one.detail[:_ROOM]}...", one.remedy)
-            for one in self._health.doubts(self._look)
+            for one in self._health.findings(self._look)
         )
-        return OperatorReport(own_version(), self._pod, round(self._health.since * 1000), doubts)
+        return OperatorReport(own_version(), self._pod, round(self._health.since * 1000), findings)
 
     async def run(self) -> None:
         """For ever."""

@@ -11,8 +11,8 @@ from bgjobs.cli.doctor.checks import Answer, Facts, Level
 from bgjobs.cli.doctor.pods import Pods, Trouble
 from bgjobs.wire import QueueView
 from bgjobs_api.identity import access
-from bgjobs_api.identity.service_accounts import Identity
-from bgjobs_core.health.findings import Code
+from bgjobs_api.identity.caller import Identity
+from bgjobs_core.health.findings import FindingCode
 from tests.unit.cli.fakes import queue
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
@@ -292,7 +292,7 @@ def test_a_check(check: Any, facts: Facts, found: list[tuple[Level, str, str]]) 
 
 
 def test_every_fatal_code_is_one_of_the_servers() -> None:
-    assert set(Code) >= checks.FATAL
+    assert set(FindingCode) >= checks.FATAL
 
 
 def test_all_checks_are_made() -> None:

@@ -331,7 +331,7 @@ class _Machine:
         try:
             await enqueue(self._deps, wanted(body, caller))
         except ProblemError as error:  # queue `default` of a file need not approve the examples
-            self._terminal.warn(f"the example job cannot be run: {error.detail}")
+            self._terminal.warn(f"the example job cannot be run: {error}")
 
     async def _watch_project(self) -> None:
         """A new package is approved, and a changed file of queues is read, within a second."""

@@ -15,6 +15,7 @@ from aiohttp import web
 from bgjobs_api import front_door
 from bgjobs_api.http import listening
 from bgjobs_api.identity import access, trial
+from bgjobs_api.identity.access_refusal import AccessRefusal
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.shared.sign_in import way_back
 from bgjobs_api.settings import ApiSettings
@@ -176,7 +177,7 @@ async def test_what_a_person_may_not_do_is_shown_with_what_is_missing(doors: Doo
 
 def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
     caller = Identity("oidc:o'neil x", ("oidc:billing", "oidc:on call", "system:authenticated"), "")
-    said = access.refusal(caller, access.CANCEL, "shop", "jobs")
+    said = AccessRefusal(caller, access.CANCEL, ("shop",), "jobs").detail
     assert """--as 'oidc:o'"'"'neil x' --as-group oidc:billing --as-group 'oidc:on call'`""" in said
     assert "system:authenticated" not in said
 
@@ -208,8 +209,8 @@ def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
     ],
 )
 def test_a_refusal_has_the_line_that_allows_it(user: str, action: Action, line: str) -> None:
-    said = access.refusal(Identity(user, (), ""), action, "shop", "bgjobs")
-    assert f"`kubectl create rolebinding {line} --namespace shop`" in said
+    said = AccessRefusal(Identity(user, (), ""), action, ("shop",), "bgjobs").remedy
+    assert said == f"kubectl create rolebinding {line} --namespace shop"
 
 
 async def test_who_may_nothing_at_all_is_told_so_with_the_line_for_one_namespace(doors: Doors) -> None:

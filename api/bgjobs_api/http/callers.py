@@ -9,9 +9,10 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import ProblemError, unavailable
+from bgjobs_api.http.problems import ProblemError, forbidden, unavailable
 from bgjobs_api.identity import access
 from bgjobs_api.identity.access import Action
+from bgjobs_api.identity.access_refusal import AccessRefusal
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.identity.errors import KeysUnavailableError, UnauthenticatedError
 
@@ -81,11 +82,7 @@ async def is_allowed(deps: Deps, caller: Identity, action: Action, namespace: st
 async def require(deps: Deps, caller: Identity, action: Action, namespace: str) -> None:
     """403 unless Kubernetes allows it, naming what is missing."""
     if not await is_allowed(deps, caller, action, namespace):
-        raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
-
-
-def _forbidden(detail: str) -> ProblemError:
-    return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", detail)
+        raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
 
 
 async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
@@ -99,14 +96,14 @@ async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence
         answers = await _answers(deps, caller, action, chosen)
         for namespace, allowed in zip(chosen, answers, strict=True):
             if not allowed:
-                raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
+                raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
         return chosen
     if await is_allowed(deps, caller, action, access.EVERYWHERE):
         return deps.namespaces
     answers = await _answers(deps, caller, action, deps.namespaces)
     found = tuple(namespace for namespace, allowed in zip(deps.namespaces, answers, strict=True) if allowed)
     if not found:
-        raise _forbidden(access.refusal_everywhere(caller, action, deps.namespaces, deps.roles))
+        raise forbidden(AccessRefusal(caller, action, deps.namespaces, deps.roles, anywhere=True))
     return found
 
 

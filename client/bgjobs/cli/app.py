@@ -13,7 +13,7 @@ from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, 
 from bgjobs.cli.commands import following, jobs, run, server
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean
-from bgjobs.errors import BgjobsError
+from bgjobs.errors import BgjobsError, ForbiddenError
 
 GROUP: Final = "bgjobs.commands"
 DEV_MISSING: Final = "bgjobs dev needs: pip install 'bgjobs[dev]'"
@@ -96,7 +96,7 @@ def build(*, kubectl: bool = False, more: Mapping[str, Command] | None = None) -
 
 
 def execute(app: typer.Typer, arguments: list[str], prog: str, world: World) -> int:
-    """Run the command and return its exit code; an error is one line on standard error."""
+    """Run the command and return its exit code; an error is told on standard error."""
     command = typer.main.get_command(app)
     try:
         with world.ending:
@@ -110,8 +110,7 @@ def execute(app: typer.Typer, arguments: list[str], prog: str, world: World) -> 
         usage = getattr(getattr(error, "ctx", None), "command_path", prog)
         return _fail(f"{error.format_message().rstrip('.')}; see `{usage} --help`", exits.USAGE)
     except (BgjobsError, TimeoutError) as error:
-        end = exits.end_of(error)
-        return _fail(f"{error}; {end.hint}" if end.hint else str(error), end.code)
+        return _fail_with(error)
     except (KeyboardInterrupt, typer.Abort):
         return exits.INTERRUPTED
     except Exception as error:
@@ -157,6 +156,17 @@ def _broken(name: str, why: str) -> Command:
 
 class BrokenPluginError(exits.UsageError):
     """Another distribution's command failed when it was imported."""
+
+
+def _fail_with(error: BgjobsError | TimeoutError) -> int:
+    end = exits.end_of(error)
+    hint = f"; {end.hint}" if end.hint else ""
+    if not isinstance(error, ForbiddenError) or not error.remedy:
+        return _fail(f"{error}{hint}", end.code)
+    # A command to copy has a line of its own.
+    code = _fail(f"{error.detail}{hint}; an administrator can allow it with:", end.code)
+    print(f"  {clean(error.remedy)}", file=sys.stderr)
+    return code
 
 
 def _fail(message: str, code: int) -> int:

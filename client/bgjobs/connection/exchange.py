@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 # ours may be sent twice: a job is enqueued under an id that the caller made.
 _AGAIN: Final = frozenset({429, 502, 503, 504})
 
-_REFUSALS: Final = {
-    HTTPStatus.UNAUTHORIZED: ForbiddenError,
-    HTTPStatus.FORBIDDEN: ForbiddenError,
-    HTTPStatus.NOT_FOUND: NotFoundError,
-    HTTPStatus.CONFLICT: ConflictError,
-}
+_NOT_ALLOWED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _T = TypeVar("_T")
@@ -158,20 +153,31 @@ def _checked(response: httpx2.Response) -> httpx2.Response:
     if response.is_success:
         return response
     problem = _problem(response)
-    detail = problem.detail or problem.title
+    detail, code, remedy = problem.detail or problem.title, problem.code, problem.remedy or ""
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        first = problem.errors[0] if problem.errors else None
-        text = f"{first.field}: {first.message}" if first and first.message not in detail else detail
-        raise InvalidJobError(text, first.field if first else None)
-    if status in _REFUSALS:
-        raise _REFUSALS[HTTPStatus(status)](detail, status)
+        raise InvalidJobError(detail, problem.errors[0].field if problem.errors else None, code=code)
+    if status in _NOT_ALLOWED:
+        raise ForbiddenError(
+            detail,
+            status,
+            code=code,
+            remedy=remedy,
+            user=problem.user or "",
+            verb=problem.verb or "",
+            resource=problem.resource or "",
+            namespace=problem.namespace or "",
+        )
+    if status == HTTPStatus.NOT_FOUND:
+        raise NotFoundError(detail, status, code=code, remedy=remedy)
+    if status == HTTPStatus.CONFLICT:
+        raise ConflictError(detail, status, code=code, remedy=remedy)
     if status == HTTPStatus.INSUFFICIENT_STORAGE:
-        raise RefusedError(f"Redis is full, no job can be enqueued: {detail}", status)
-    raise RefusedError(f"{response.url} answered {status}: {detail}", status)
+        raise RefusedError(detail, status, code=code, remedy=remedy)
+    raise RefusedError(f"{response.url} answered {status}: {detail}", status, code=code, remedy=remedy)
 
 
 def _problem(response: httpx2.Response) -> Problem:
     with contextlib.suppress(ValidationError):
         return Problem.model_validate_json(response.content)
     detail = response.text.strip()[:500] or response.reason_phrase
-    return Problem(title=response.reason_phrase, status=response.status_code, detail=detail, code="unknown")
+    return Problem(title=response.reason_phrase, status=response.status_code, detail=detail, code="")

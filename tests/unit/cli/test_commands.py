@@ -136,7 +136,11 @@ def test_wrong_usage(terminal: Terminal, arguments: tuple[str, ...]) -> None:
         (problem(401, "the token has expired"), 4, "get a new token"),
         (problem(403, "ann cannot create backgroundjobrequests"), 4, "ann cannot create"),
         (problem(409, "the id is taken"), 5, "`bgjobs show ID`"),
-        (problem(507, "memory"), 6, "Redis is full"),
+        (
+            problem(507, "Redis is nearly full", remedy="raise it"),
+            6,
+            "bgjobs: Redis is nearly full; raise it; `bgjobs d",
+        ),
         (problem(500, "oops"), 6, "`bgjobs doctor`"),
         (httpx2.Response(200, text="<html>a proxy\nspeaks</html>"), 6, "`bgjobs doctor`"),
         (httpx2.ConnectError("refused"), 6, "could not be reached"),
@@ -153,6 +157,17 @@ def test_exit_codes_of_errors(
     assert words in ran.err
     assert ran.err.startswith("bgjobs: ")
     assert ran.err.count("\n") == 1
+
+
+def test_what_allows_it_has_a_line_of_its_own(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", JOBS, problem(403, "ann cannot list jobs", remedy="kubectl create rolebinding ann"))
+
+    ran = terminal.run("list")
+
+    assert ran.code == 4
+    assert ran.err == (
+        "bgjobs: ann cannot list jobs; an administrator can allow it with:\n  kubectl create rolebinding ann\n"
+    )
 
 
 def test_ctrl_c(terminal: Terminal, api: FakeApi) -> None:

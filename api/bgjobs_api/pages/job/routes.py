@@ -173,7 +173,7 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     try:
         made = await rerun(deps, caller, record, new_id)
     except ProblemError as problem:
-        sentence = f"It was not run again: {problem.detail}."
+        sentence = f"It was not run again: {problem}."
         return await _show(request, deps, caller, record, sentence=sentence, status=problem.status)
     return rendering.redirect(f"/jobs/{made.id}")
 

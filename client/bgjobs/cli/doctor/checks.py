@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from bgjobs.errors import ForbiddenError, RefusedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from bgjobs.cli.doctor.pods import Pods
+    from bgjobs.errors import BgjobsError
     from bgjobs.wire import QueueView
 
 MAX_SKEW_SECONDS: Final = 30
@@ -27,9 +29,6 @@ FATAL: Final = frozenset({
 })  # fmt: skip
 _OLD_NEWS_SECONDS: Final = 15
 _REASON_CHARACTERS: Final = 200
-_BINDING: Final = re.compile(r"`(kubectl create rolebinding [^`]+)`")
-_CALLER: Final = re.compile(r"^there is nothing here for (.+?) yet|^(.+?) cannot ")
-_KUBECTL_USER: Final = re.compile(r'User "([^"]+)" cannot create .*in the namespace "([^"]+)"')
 
 
 class Level(StrEnum):
@@ -84,6 +83,16 @@ class Answer:
         """The server's word for an error."""
         return str(self.said.get("code", ""))
 
+    @property
+    def user(self) -> str:
+        """Who the server says is not allowed to do it; "" if it does not say."""
+        return str(self.said.get("user") or "")
+
+    @property
+    def remedy(self) -> str:
+        """What the server says would help; "" if it does not say."""
+        return str(self.said.get("remedy") or "")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -106,13 +115,13 @@ class Facts:
     """
 
     server: str = ""
-    no_server: str = ""
+    no_server: BgjobsError | None = None
     version: str = ""
     health: Answer | None = None
     skew_seconds: float | None = None
     ready: Answer | None = None
     pods: Pods | None = None
-    no_token: str = ""
+    no_token: BgjobsError | None = None
     listing: Answer | None = None
     creating: Answer | None = None
     queue_listing: Answer | None = None
@@ -141,8 +150,10 @@ class Facts:
 
 def check_server(facts: Facts) -> Iterable[Finding]:
     """Is there one?"""
-    if facts.no_server:
-        yield Finding(Level.FAIL, "server: none", facts.no_server, "no_server")
+    if isinstance(facts.no_server, RefusedError) and facts.no_server.remedy:
+        yield Finding(Level.FAIL, f"server: none: {facts.no_server.detail}", facts.no_server.remedy, "no_server")
+    elif facts.no_server is not None:
+        yield Finding(Level.FAIL, "server: none", str(facts.no_server), "no_server")
     else:
         yield Finding(Level.OK, f"server: {facts.server}")
 
@@ -244,7 +255,7 @@ def check_clock(facts: Facts) -> Iterable[Finding]:
 
 def check_token(facts: Facts) -> Iterable[Finding]:
     """Is the caller known?"""
-    if facts.no_token:
+    if facts.no_token is not None:
         yield _no_token(facts.no_token)
     if facts.listing is None:
         return
@@ -263,10 +274,10 @@ def check_rights(facts: Facts) -> Iterable[Finding]:
     refused = {deed: one for deed, one in asked.items() if one is not None and one.status == HTTPStatus.FORBIDDEN}
     if refused:
         # Whoever may ask for jobs may list them too.
-        said = (refused.get("ask for jobs") or next(iter(refused.values()))).detail
-        who, line = _CALLER.search(said), _BINDING.search(said)
-        what = f"{(who[1] or who[2]) if who else 'the caller'} may not {', '.join(refused)}{facts.where}"
-        yield Finding(Level.FAIL, what, line[1] if line else said, "rights")
+        answer = refused.get("ask for jobs") or next(iter(refused.values()))
+        what = f"{answer.user or 'the caller'} may not {', '.join(refused)}{facts.where}"
+        # A server of an earlier version, or a proxy, says all that it knows in its sentence.
+        yield Finding(Level.FAIL, what, answer.remedy or answer.detail, "rights")
     answered = [one for one in (facts.listing, facts.queue_listing) if one is not None]
     broken = [one for one in answered if one.status not in {200, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}]
     if broken:
@@ -365,21 +376,12 @@ def _warning(warning: Any) -> Finding:
     return Finding(level, f"{said.get('detail', code)}{old}", str(said.get("remedy", "")), code)
 
 
-def _no_token(why: str) -> Finding:
-    """Why there is none; whoever may not make one needs a role for it."""
-    found = _KUBECTL_USER.search(why)
-    if found is None:
-        return Finding(Level.FAIL, "there is no token", why, "token")
-    user, namespace = found[1], found[2]
-    # `edit` has it too, and far more besides.
-    line = shlex.join((
-        "kubectl", "create", "role", "bgjobs-cli-token", "--verb=create", "--resource=serviceaccounts/token",
-        "--resource-name=bgjobs-cli", "--namespace", namespace,
-    )) + " && " + shlex.join((
-        "kubectl", "create", "rolebinding", re.sub("[/%]", "-", f"bgjobs-cli-token:{user}"), "--role=bgjobs-cli-token",
-        "--user", user, "--namespace", namespace,
-    ))  # fmt: skip
-    return Finding(Level.FAIL, f"{user} may not get a token of bgjobs-cli in {namespace}", line, "token")
+def _no_token(why: BgjobsError) -> Finding:
+    """Why there is no token; whoever may not get one needs a role for it."""
+    if isinstance(why, ForbiddenError) and why.remedy:
+        what = f"{why.user} may not get a token of bgjobs-cli in {why.namespace}"
+        return Finding(Level.FAIL, what, why.remedy, "token")
+    return Finding(Level.FAIL, "there is no token", str(why), "token")
 
 
 def _check_queue(queue: QueueView, others: Iterable[QueueView]) -> Iterable[Finding]:

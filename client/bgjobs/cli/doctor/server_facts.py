@@ -54,7 +54,7 @@ def gather(session: Session) -> Facts:
     try:
         connection = session.connection
     except BgjobsError as error:
-        return replace(known, no_server=str(error))
+        return replace(known, no_server=error)
     server = f"{connection.url} (by {session.choice.how})"
     address = parse_url(connection.url)
     with httpx2.Client(
@@ -74,7 +74,7 @@ def gather(session: Session) -> Facts:
         try:
             token = connection.token()
         except BgjobsError as error:
-            return replace(known, no_token=str(error))
+            return replace(known, no_token=error)
         where = {} if connection.namespace is None else {"namespace": connection.namespace}
         listing, _ = _ask(client, "GET", "/api/v1/jobs", token, query={**where, "state": "launched", "limit": "100"})
         creating = queue_listing = None

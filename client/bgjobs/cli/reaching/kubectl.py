@@ -17,10 +17,11 @@ from bgjobs.errors import ForbiddenError
 from bgjobs.protocol import AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ROLE: Final = "bgjobs-command"  # which the chart makes in its own namespace, for those who have no right there
 ACCOUNT: Final = "bgjobs-cli"  # the ServiceAccount that the chart makes in each namespace of jobs
+TOKEN_ROLE: Final = "bgjobs-cli-token"  # noqa: S105 - a Role that an administrator makes as `doctor` says
 PARTS: Final = "app.kubernetes.io/name=bgjobs"
 SELECTOR: Final = f"{PARTS},app.kubernetes.io/component=api"
 USUAL_NAMESPACE: Final = "bgjobs"  # of the release, as the README installs it
@@ -52,6 +53,12 @@ class Service(NamedTuple):
 def find_kubectl(environ: Mapping[str, str]) -> str | None:
     """The program, if it is on PATH."""
     return shutil.which("kubectl", path=environ.get("PATH"))
+
+
+def _binding_to_reach(user: str) -> str:
+    """The command by which an administrator lets this user find and reach the API."""
+    words = "create", "rolebinding", ROLE, f"--role={ROLE}", f"--user={user}"
+    return shlex.join(("kubectl", "-n", USUAL_NAMESPACE, *words))
 
 
 class Kubectl:
@@ -112,8 +119,9 @@ class Kubectl:
         """
         try:
             return self._run(
-                "create", "token", ACCOUNT, "-n", namespace, "--audience", AUDIENCE, "--duration", "1h"
-            ).strip()
+                "create", "token", ACCOUNT, "-n", namespace, "--audience", AUDIENCE, "--duration", "1h",
+                remedy=lambda user: _binding_to_get_tokens(user, namespace), namespace=namespace,
+            ).strip()  # fmt: skip
         except KubectlError as error:
             if _NO_ACCOUNT.search(str(error)):
                 raise KubectlError(
@@ -139,14 +147,14 @@ class Kubectl:
 
     def _services_of(self, namespaces: tuple[str, ...]) -> list[Service]:
         found: list[Service] = []
-        refusal: KubectlForbiddenError | None = None
+        forbidden: KubectlForbiddenError | None = None
         for namespace in namespaces:
             try:
                 found.extend(self._services("-n", namespace))
             except KubectlForbiddenError as error:
-                refusal = error
-        if not found and refusal is not None:
-            raise refusal
+                forbidden = error
+        if not found and forbidden is not None:
+            raise forbidden
         return found
 
     def _services(self, *where: str) -> list[Service]:
@@ -160,7 +168,7 @@ class Kubectl:
         except ValueError as error:
             raise KubectlError(f"kubectl {arguments[0]} did not answer in JSON") from error
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, *arguments: str, remedy: Callable[[str], str] = _binding_to_reach, namespace: str = "") -> str:
         try:
             done = subprocess.run(  # noqa: S603 - found on PATH, as in a shell
                 [*self._command, *arguments],
@@ -178,7 +186,7 @@ class Kubectl:
         except OSError as error:
             raise KubectlError(f"kubectl cannot be run: {error}") from error
         if done.returncode:
-            raise _failure(arguments[0], done.stderr or done.stdout)
+            raise _failure(arguments[0], done.stderr or done.stdout, remedy, namespace)
         return done.stdout
 
 
@@ -246,18 +254,41 @@ class Forward:
         self._ports.put(None)
 
 
-def _let_in(what: str, words: str) -> str:
-    """What an administrator does for somebody who may not find or reach the API; "" for other refusals."""
-    user = _USER.search(words)
-    if what not in {"get", "port-forward"} or user is None:
-        return ""
-    binding = f"create rolebinding {ROLE} --role={ROLE} --user={shlex.quote(user[1])}"
-    return f" (an administrator lets you in: kubectl -n {USUAL_NAMESPACE} {binding})"
+def _binding_to_get_tokens(user: str, namespace: str) -> str:
+    """The commands by which an administrator lets this user get tokens of `bgjobs-cli` in this namespace.
+
+    The role `edit` of Kubernetes allows it too, and far more besides.
+    """
+    # A RoleBinding cannot have a name with characters that no path can hold.
+    name = re.sub("[/%]", "-", f"{TOKEN_ROLE}:{user}")
+    role = shlex.join((
+        "kubectl", "create", "role", TOKEN_ROLE, "--verb=create", "--resource=serviceaccounts/token",
+        f"--resource-name={ACCOUNT}", "--namespace", namespace,
+    ))  # fmt: skip
+    binding = shlex.join((
+        "kubectl", "create", "rolebinding", name, f"--role={TOKEN_ROLE}", "--user", user, "--namespace", namespace,
+    ))  # fmt: skip
+    return f"{role} && {binding}"
 
 
-def _failure(what: str, said: str) -> KubectlError | KubectlForbiddenError:
+def _failure(
+    what: str, said: str, remedy: Callable[[str], str] = _binding_to_reach, namespace: str = ""
+) -> KubectlError | KubectlForbiddenError:
+    """The error for what kubectl has said before it ended.
+
+    kubectl has nothing but sentences for that. They are looked into here and nowhere else.
+
+    Args:
+        what: the command of kubectl, for example `get`.
+        said: what it has printed.
+        remedy: makes the command that allows it to a user of this name.
+        namespace: where it was tried; "" if that does not matter.
+    """
     words = " ".join(said.split()) or "it said nothing"
     message = f"kubectl {what}: {words}"
-    if _REFUSED.search(words):
-        return KubectlForbiddenError(message + _let_in(what, words), 403)
-    return KubectlError(message)
+    if not _REFUSED.search(words):
+        return KubectlError(message)
+    user = _USER.search(words)
+    if user is None:
+        return KubectlForbiddenError(message, 403)
+    return KubectlForbiddenError(message, 403, user=user[1], namespace=namespace, remedy=remedy(user[1]))

@@ -98,7 +98,7 @@ async def operate(settings: OperatorSettings) -> None:
 
     async def lead() -> None:
         await lease.acquire()
-        permission_checks.look_now()
+        permission_checks.check_soon()
         await lease.hold(leader.lead)
 
     leading = asyncio.create_task(lead(), name="lead")

@@ -96,7 +96,7 @@ async def test_settings_that_can_lose_jobs_are_warned_of(world: World) -> None:
             Durability("no", "everysec", "allkeys-lru"),
             [(FindingCode.REDIS_FORGETS, "appendonly off", APPEND), (FindingCode.REDIS_EVICTS, "allkeys-lru", KEEP)],
         ),
-        (Durability(None, None, None), [(FindingCode.REDIS_SETTINGS_HIDDEN, "does not tell", "see to it")]),
+        (Durability(None, None, None), [(FindingCode.REDIS_SETTINGS_HIDDEN, "does not tell", "make sure")]),
     ],
     ids=str,
 )

@@ -230,8 +230,8 @@ def bomb() -> web.Response:
 
 
 BROKEN = [
-    pytest.param({"issuer": "https://evil.example"}, {}, "is that of the issuer", id="other issuer"),
-    pytest.param({"issuer": None}, {}, "is that of the issuer", id="no issuer"),
+    pytest.param({"issuer": "https://evil.example"}, {}, "names another issuer", id="other issuer"),
+    pytest.param({"issuer": None}, {}, "names another issuer", id="no issuer"),
     pytest.param({"jwks_uri": None}, {}, "does not say where", id="no address of keys"),
     pytest.param({"jwks_uri": 7}, {}, "does not say where", id="address a number"),
     pytest.param({"jwks_uri": "file:///etc/passwd"}, {}, "says that its keys are at", id="a file"),

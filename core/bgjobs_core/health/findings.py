@@ -1,6 +1,6 @@
-"""What does not stop us, and yet is wrong: the warnings of `/readyz`, which `bgjobs doctor` prints.
+"""Findings: what is wrong with an installation although it works. `/readyz` warns of them, `bgjobs doctor` prints them.
 
-The API and the operator both find some; the operator writes its own into Redis, and the API hands them on.
+The API and the operator both find some. The operator writes those that it finds into Redis, and the API passes them on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FindingCode(StrEnum):
-    """Stable words for programs."""
+    """The kinds of findings, as words for programs that stay the same in all versions."""
 
     REDIS_SETTINGS_HIDDEN = "redis_settings_hidden"
     REDIS_FORGETS = "redis_forgets"
@@ -36,13 +36,13 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One of them.
+    """One thing that is wrong with the installation.
 
     Attributes:
-        code: of `FindingCode`.
-        detail: what is wrong, in a line.
-        remedy: what mends it, in a line: a command to copy and nothing else, or words.
-        age_seconds: how long ago it was looked at.
+        code: its kind; one of `FindingCode`, or a word of another version.
+        detail: what is wrong, on one line.
+        remedy: what helps, on one line: a command to copy and nothing else, or a sentence.
+        age_seconds: how many seconds ago it was seen.
     """
 
     code: str
@@ -55,12 +55,15 @@ _FIELDS = frozenset(one.name for one in fields(Finding))
 
 
 def dumps(found: Iterable[Finding]) -> str:
-    """As JSON, to be kept in Redis."""
+    """Findings as JSON text, to be stored in Redis."""
     return json.dumps([asdict(one) for one in found])
 
 
 def loads(text: str) -> tuple[Finding, ...]:
-    """What `dumps` has written, maybe by another version: what is not understood is left out."""
+    """Findings from JSON text that `dumps` has written.
+
+    A process of another version may have written it: entries that are not understood are left out.
+    """
     try:
         found: Any = json.loads(text)
     except ValueError:

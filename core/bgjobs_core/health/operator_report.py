@@ -1,4 +1,4 @@
-"""What an operator says of itself, and the API tells on."""
+"""The report that each process of the operator writes into Redis, where the API reads it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OperatorReport:
-    """What an operator says of itself.
+    """What a process of the operator reports about itself.
 
     Attributes:
-        version: of bgjobs.
-        pod: its name.
-        since_ms: since when it leads, or waits.
-        findings: what is wrong.
+        version: its version of bgjobs.
+        pod: the name of its pod.
+        since_ms: since when it leads, or stands by, in Unix milliseconds.
+        findings: what is wrong, as it sees it.
     """
 
     version: str
@@ -28,12 +28,12 @@ class OperatorReport:
     findings: tuple[Finding, ...] = ()
 
     def fields(self) -> dict[str, str | int]:
-        """For the store, without the pod."""
+        """The fields that the store writes; it adds the name of the pod itself."""
         return {"version": self.version, "since": self.since_ms, "findings": dumps(self.findings)}
 
     @classmethod
     def read(cls, fields: Mapping[bytes, bytes]) -> OperatorReport:
-        """From what the store has; an operator of another version may have written it."""
+        """Make a report from the fields in the store, which an operator of another version may have written."""
         since = fields.get(b"since", b"0")
         return cls(
             version=fields.get(b"version", b"").decode(),

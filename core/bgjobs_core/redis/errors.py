@@ -54,8 +54,9 @@ def _sign_in_problem(error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, rex.AuthenticationError):
             if "HELLO" in str(cause) or "required" in str(cause):
-                return "Redis wants a password: set BGJOBS_REDIS_PASSWORD"
-            return f"Redis refuses user or password ({cause}): check BGJOBS_REDIS_USERNAME and BGJOBS_REDIS_PASSWORD"
+                return "Redis needs a password: set BGJOBS_REDIS_PASSWORD"
+            check = "check BGJOBS_REDIS_USERNAME and BGJOBS_REDIS_PASSWORD"
+            return f"Redis does not accept user or password ({cause}): {check}"
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message.rstrip(".")
             return f"Redis' certificate is not trusted ({why}): check BGJOBS_REDIS_CA and the host in BGJOBS_REDIS_URL"
@@ -66,6 +67,6 @@ def _sign_in_problem(error: Exception) -> str:
 
 def _tls_problem(reason: str) -> str:
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        wants = "wants a client certificate" if "REQUIRED" in reason else "refuses the client certificate"
-        return f"Redis {wants} ({reason}): check BGJOBS_REDIS_CLIENT_CERT and BGJOBS_REDIS_CLIENT_KEY"
-    return f"Redis and we do not agree on TLS ({reason}): without TLS, BGJOBS_REDIS_URL begins with redis://"
+        why = "needs a client certificate" if "REQUIRED" in reason else "does not accept the client certificate"
+        return f"Redis {why} ({reason}): check BGJOBS_REDIS_CLIENT_CERT and BGJOBS_REDIS_CLIENT_KEY"
+    return f"TLS with Redis failed ({reason}): if Redis has no TLS, BGJOBS_REDIS_URL must begin with redis://"

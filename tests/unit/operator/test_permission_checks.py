@@ -63,7 +63,7 @@ async def forbidden(cluster: FakeCluster, kube: Kube) -> None:
 
 async def test_all_that_is_needed_is_asked_for(cluster: FakeCluster) -> None:
     health = Health()
-    await PermissionChecks(cluster.kube(), NEEDED, health).look()
+    await PermissionChecks(cluster.kube(), NEEDED, health).check()
     asked = [call.body["spec"]["resourceAttributes"] for call in cluster.calls if call.path == REVIEWS]
     assert len(asked) == len(NEEDED) == 4 + 2 * 16
     assert {"verb": "create", "group": "batch", "resource": "jobs", "namespace": "shop"} in asked
@@ -100,28 +100,28 @@ async def test_one_that_stands_by_asks_no_more_until_it_leads(cluster: FakeClust
     health = Health()
     async with going(cluster.kube(), health) as made:
         await until(lambda: reviews(cluster) == len(NEEDED))
-        assert made.next_look() is None
+        assert made.seconds_to_next() is None
         health.begin("epoch", [])
-        assert made.next_look() == permission_checks.PERIOD
-        made.look_now()
+        assert made.seconds_to_next() == permission_checks.PERIOD
+        made.check_soon()
         await until(lambda: reviews(cluster) == 2 * len(NEEDED))
 
 
 def test_many_namespaces_are_asked_for_less_often() -> None:
     many = needed("bgjobs", "x", [f"team-{number}" for number in range(99)])
     health = Health(epoch="epoch")
-    assert PermissionChecks(None, many, health).next_look() == 600.0  # pyright: ignore[reportArgumentType]
+    assert PermissionChecks(None, many, health).seconds_to_next() == 600.0  # pyright: ignore[reportArgumentType]
 
 
 async def test_what_cannot_be_asked_stays_as_it_was(cluster: FakeCluster) -> None:
     health = Health()
     made = PermissionChecks(cluster.kube(), NEEDED, health)
     cluster.denied = {"mail"}
-    await made.look()
+    await made.check()
     before = health.rights
     assert {one.namespace for one in before.missing} == {"mail"}
     cluster.away = True
-    await made.look()
+    await made.check()
     assert health.rights is before
 
 

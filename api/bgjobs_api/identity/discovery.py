@@ -38,7 +38,7 @@ def jwks_uri(issuer: str, document: Object) -> str:
     there, here = urlsplit(where), urlsplit(issuer)
     if there.scheme != here.scheme or not there.hostname:
         raise ValueError(
-            f"the discovery document of {issuer} names keys at {where!r}: that must begin with {here.scheme}://"
+            f"the discovery document of {issuer} says that its keys are at {where!r}: that must begin with {here.scheme}://"
         )
     return where
 

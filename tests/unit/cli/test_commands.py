@@ -73,9 +73,7 @@ def test_run_and_wait_for_a_failure(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "--quiet")
 
     assert ran.code == 1
-    assert ran.err == (
-        f"bgjobs: job {JOB_ID} failed (error): ValueError: no such month; more by `bgjobs show {JOB_ID}`\n"
-    )
+    assert ran.err == (f"bgjobs: job {JOB_ID} failed (error): ValueError: no such month; see `bgjobs show {JOB_ID}`\n")
 
 
 def test_run_and_follow(terminal: Terminal, api: FakeApi) -> None:
@@ -96,7 +94,7 @@ def test_a_wait_that_takes_too_long(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "--wait-timeout", "3s")
 
     assert ran.code == 7
-    assert f"to wait on: `bgjobs wait {JOB_ID}`" in ran.err
+    assert f"wait longer by `bgjobs wait {JOB_ID}`" in ran.err
     assert sum(terminal.slept) == pytest.approx(3)
 
 
@@ -191,7 +189,8 @@ def test_a_mistake_of_ours_is_one_line(terminal: Terminal) -> None:
 
     ran = terminal.run("broken")
 
-    assert (ran.code, ran.err) == (70, "bgjobs: a mistake in the command: KeyError: 'x'; BGJOBS_DEBUG=1 shows where\n")
+    said = "bgjobs: this is a bug in bgjobs: KeyError: 'x'; set BGJOBS_DEBUG=1 to see where\n"
+    assert (ran.code, ran.err) == (70, said)
 
 
 def test_list(terminal: Terminal, api: FakeApi) -> None:
@@ -241,7 +240,7 @@ def test_an_empty_list(terminal: Terminal, api: FakeApi) -> None:
     api.on("GET", JOBS, {"items": []})
 
     ran = terminal.run("list", "--state", "failed", "-n", "shop")
-    assert (ran.code, ran.text, ran.err) == (0, "", "no jobs in namespace shop like that\n")
+    assert (ran.code, ran.text, ran.err) == (0, "", "no jobs in namespace shop that match\n")
     assert json.loads(terminal.run("list", "-o", "json").text) == []
 
 
@@ -427,7 +426,7 @@ def test_wait_for_several(terminal: Terminal, api: FakeApi) -> None:
         f"{OTHER_ID} cancelled – by ann",
         f"{JOB_ID} succeeded",
         f"job {JOB_ID} succeeded",
-        f"bgjobs: job {OTHER_ID} cancelled: by ann; more by `bgjobs show {OTHER_ID}`",
+        f"bgjobs: job {OTHER_ID} cancelled: by ann; see `bgjobs show {OTHER_ID}`",
     ]
 
 

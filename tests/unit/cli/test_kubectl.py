@@ -241,7 +241,7 @@ def test_the_current_context_is_the_last_way(terminal: Terminal, reaching: FakeK
     ran = terminal.run("-n", "team", "token")
 
     assert (ran.code, ran.text) == (0, "token 1\n")
-    assert "runs no more (process 99999999), so it is ignored" in ran.err
+    assert "is ignored, because its server (process 99999999) is not running any more" in ran.err
     assert "create token bgjobs-cli -n team --audience bgjobs --duration 1h" in reaching.calls
 
 

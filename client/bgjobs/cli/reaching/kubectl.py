@@ -1,4 +1,7 @@
-"""The one door to kubectl, which brings its own kubeconfig, contexts and ways to log in."""
+"""The only place that runs kubectl, which has its own kubeconfig, contexts and ways to log in.
+
+kubectl tells errors in sentences only. What the command needs of them is read here, and put into the fields of errors.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from bgjobs.protocol import AUDIENCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ROLE: Final = "bgjobs-command"  # which the chart makes in its own namespace, for those who have no right there
+ROLE: Final = "bgjobs-command"  # the Role to find and reach the API, which the chart makes in its own namespace
 ACCOUNT: Final = "bgjobs-cli"  # the ServiceAccount that the chart makes in each namespace of jobs
 TOKEN_ROLE: Final = "bgjobs-cli-token"  # noqa: S105 - a Role that an administrator makes as `doctor` says
 PARTS: Final = "app.kubernetes.io/name=bgjobs"
 SELECTOR: Final = f"{PARTS},app.kubernetes.io/component=api"
-USUAL_NAMESPACE: Final = "bgjobs"  # of the release, as the README installs it
-# The user's own way to log in may ask for a browser first.
+USUAL_NAMESPACE: Final = "bgjobs"  # where the README installs the chart
+# Long, because kubectl may first log the user in with a browser.
 _COMMAND_SECONDS: Final = 60
 _FORWARD_SECONDS: Final = 30
 _END_SECONDS: Final = 5
@@ -36,22 +39,22 @@ _NO_ACCOUNT: Final = re.compile(r'(serviceaccounts|namespaces) ".*" not found')
 
 
 class KubectlError(NoServerError):
-    """kubectl could not do it; the message has its own words."""
+    """kubectl could not do what it was asked for. The message has what kubectl has printed."""
 
 
 class KubectlForbiddenError(ForbiddenError):
-    """The cluster does not allow the user of the context to do it."""
+    """The cluster does not allow it to the user of kubectl's context. The message has what kubectl has printed."""
 
 
 class Service(NamedTuple):
-    """A Service of the API."""
+    """The Service of an API of bgjobs, by its namespace and name."""
 
     namespace: str
     name: str
 
 
 def find_kubectl(environ: Mapping[str, str]) -> str | None:
-    """The program, if it is on PATH."""
+    """The path of kubectl; None if it is not on PATH."""
     return shutil.which("kubectl", path=environ.get("PATH"))
 
 
@@ -62,26 +65,33 @@ def _binding_to_reach(user: str) -> str:
 
 
 class Kubectl:
-    """kubectl with one context; None: the current one."""
+    """Runs kubectl with one context.
+
+    Args:
+        program: the path of kubectl.
+        context: the context of its kubeconfig; None: the current one.
+        environ: the environment for kubectl.
+    """
 
     def __init__(self, program: str, context: str | None, environ: Mapping[str, str]) -> None:
         self._command = [program, *([] if context is None else ["--context", context])]
         self._environ = dict(environ)
 
     def namespace(self) -> str:
-        """The namespace of the context, as `kubectl get` takes it."""
+        """The namespace of the context; `default` if the context names none, as with `kubectl get`."""
         contexts: list[dict[str, Any]] = self._json("config", "view", "--minify").get("contexts") or []
         context: dict[str, Any] = (contexts[0].get("context") or {}) if contexts else {}
         return str(context.get("namespace") or "default")
 
     def service(self, namespace: str) -> Service:
-        """The Service of bgjobs' API.
+        """Find the Service of bgjobs' API.
 
-        Looked for in all namespaces; where the user may not list those, in that of the jobs and in `bgjobs`.
+        It is looked for in all namespaces. If the user may not list those, it is looked for in the namespace of the
+        jobs and in `bgjobs`.
 
         Raises:
             KubectlError: if there is none, or more than one.
-            KubectlForbiddenError: if the user may list Services nowhere.
+            KubectlForbiddenError: if the user may not list Services in any of these namespaces.
         """
         try:
             found = self._services("-A")
@@ -95,27 +105,27 @@ class Kubectl:
         if len(found) > 1:
             names = ", ".join(f"{one.namespace}/{one.name}" for one in found)
             raise KubectlError(
-                f"the cluster has several bgjobs ({names}); run `kubectl port-forward` to one and name it by --url, "
-                "with BGJOBS_TOKEN"
+                f"the cluster has several bgjobs ({names}); run `kubectl port-forward` for one of them, and give --url "
+                "and BGJOBS_TOKEN"
             )
         return found[0]
 
     def installation(self, namespace: str) -> list[dict[str, Any]]:
-        """What runs of bgjobs in its namespace: Deployments, StatefulSets and pods, as JSON objects.
+        """The Deployments, StatefulSets and pods of the installation in this namespace, as JSON objects.
 
         Raises:
-            KubectlError: without an answer.
+            KubectlError: if there is no answer.
             KubectlForbiddenError: if the user may not list them.
         """
         kinds = "deployments.apps,statefulsets.apps,pods"
         return self._json("get", kinds, "-n", namespace, "-l", PARTS).get("items") or []
 
     def token(self, namespace: str) -> str:
-        """A token of an hour for the API, with the rights of `bgjobs-cli` in this namespace.
+        """Create a token for the API, which is good for an hour and belongs to `bgjobs-cli` of this namespace.
 
         Raises:
             KubectlError: if the namespace has no such ServiceAccount.
-            KubectlForbiddenError: if the user may not make tokens there.
+            KubectlForbiddenError: if the user may not create tokens there.
         """
         try:
             return self._run(
@@ -131,10 +141,10 @@ class Kubectl:
             raise
 
     def forward(self, service: Service, local_port: int = 0) -> Forward:
-        """Make the Service reachable at a port of this machine; 0: any that is free.
+        """Make a Service reachable at a port of this machine; port 0 is any that is free.
 
         Raises:
-            KubectlError: if kubectl ends, or says nothing, before the port is open.
+            KubectlError: if kubectl ends, or prints nothing, before the port is open.
             KubectlForbiddenError: if the user may not forward ports there.
         """
         return Forward(
@@ -173,7 +183,7 @@ class Kubectl:
             done = subprocess.run(  # noqa: S603 - found on PATH, as in a shell
                 [*self._command, *arguments],
                 env=self._environ,
-                # Standard input may hold parameters of ours.
+                # Standard input may have the parameters of a job, which kubectl must not read.
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
@@ -182,7 +192,7 @@ class Kubectl:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise KubectlError(f"kubectl {arguments[0]} said nothing for {_COMMAND_SECONDS} s") from error
+            raise KubectlError(f"kubectl {arguments[0]} did not end within {_COMMAND_SECONDS} s") from error
         except OSError as error:
             raise KubectlError(f"kubectl cannot be run: {error}") from error
         if done.returncode:
@@ -191,10 +201,10 @@ class Kubectl:
 
 
 class Forward:
-    """A running `kubectl port-forward`.
+    """A running `kubectl port-forward`. Call `end` when it is not needed any more.
 
     Attributes:
-        port: of this machine.
+        port: the port of this machine.
     """
 
     def __init__(self, command: list[str], environ: Mapping[str, str]) -> None:
@@ -212,7 +222,7 @@ class Forward:
             raise KubectlError(f"kubectl cannot be run: {error}") from error
         self._said: deque[str] = deque(maxlen=3)
         self._ports: SimpleQueue[int | None] = SimpleQueue()
-        # It goes on talking for as long as it forwards, and would stop when nobody takes that from its pipe.
+        # kubectl prints lines as long as it forwards, and would stop if nobody read them from its pipe.
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -230,11 +240,11 @@ class Forward:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs; it ends when its pod does."""
+        """Whether it is still running; it ends when the pod at the other end does."""
         return self._process.poll() is None
 
     def end(self) -> None:
-        """End it; again is no mistake."""
+        """End kubectl; calling this twice is allowed."""
         if self.alive:
             self._process.terminate()
             try:

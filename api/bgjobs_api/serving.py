@@ -123,5 +123,5 @@ async def serve(settings: ApiSettings) -> int:
         sockets = [stack.enter_context(listening.listen(settings.listen_host, port)) for port in ports]
         apps = await _apps(settings, stack)
         log.info("listening", ports=ports, dashboard=settings.dashboard_auth)
-        made = [listening.server(app, settings.shutdown_seconds) for app in apps]
-        return await listening.run(list(zip(made, sockets, strict=True)))
+        made = [listening.make_server(app, settings.shutdown_seconds) for app in apps]
+        return await listening.run_servers(list(zip(made, sockets, strict=True)))

@@ -302,8 +302,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
-    made = [(listening.server(doors.programs_app, 1), listening.listen("127.0.0.1", 0)) for _ in range(2)]
-    running = asyncio.create_task(listening.run(made))
+    made = [(listening.make_server(doors.programs_app, 1), listening.listen("127.0.0.1", 0)) for _ in range(2)]
+    running = asyncio.create_task(listening.run_servers(made))
     while not all(one.started for one, _ in made):  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     made[0][0].should_exit = True

@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Leave the signals to `run`."""
+        """Leave the signals to `run_servers`."""
         yield
 
 
@@ -47,7 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise PortError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
 
 
-def server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
+def make_server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
     """Make the server of an application; whatever the application needs is opened and closed by others.
 
     Args:
@@ -70,7 +70,7 @@ def server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
     )
 
 
-async def run(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> int:
+async def run_servers(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> int:
     """Run servers until SIGTERM or SIGINT, and return the number of that signal, or 0 if one ended by itself.
 
     Requests under way are answered first; a second signal ends them at once.

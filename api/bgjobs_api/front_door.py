@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.id_tokens import IdTokens
 
 
-def with_doubts_of(deps: Deps, tokens: IdTokens) -> Deps:
+def with_findings_of(deps: Deps, tokens: IdTokens) -> Deps:
     """Both ports are of one process, and either tells what is wrong with the identity provider."""
-    return replace(deps, doubts=lambda: [*deps.doubts(), *tokens.doubts()])
+    return replace(deps, findings=lambda: [*deps.findings(), *tokens.findings()])
 
 
 def for_programs(deps: Deps) -> FastAPI:

@@ -11,14 +11,15 @@ import structlog
 from bgjobs_api import front_door
 from bgjobs_api.clock import system_clock
 from bgjobs_api.health.redis_state import RealRedisState
-from bgjobs_api.health.surroundings import Lookout
+from bgjobs_api.health.surroundings import Surroundings
 from bgjobs_api.http import listening
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.identity.access import ReviewedAccess, ask_kube
 from bgjobs_api.identity.discovery import Issuer
 from bgjobs_api.identity.id_tokens import IdTokens
 from bgjobs_api.identity.issuer_door import IssuerDoor
-from bgjobs_api.identity.service_accounts import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_api.identity.issuer_keys import KeyRing
+from bgjobs_api.identity.service_accounts import ServiceAccountTokens, fetch_keys
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.redis import connection
 from bgjobs_core.store.store import Store
@@ -53,10 +54,10 @@ async def _kept(ring: KeyRing) -> AsyncGenerator[KeyRing]:
 
 
 @contextlib.asynccontextmanager
-async def _looking(lookout: Lookout) -> AsyncGenerator[Lookout]:
-    looking = asyncio.create_task(lookout.run(), name="lookout")
+async def _looking(surroundings: Surroundings) -> AsyncGenerator[Surroundings]:
+    looking = asyncio.create_task(surroundings.run(), name="surroundings")
     try:
-        yield lookout
+        yield surroundings
     finally:
         looking.cancel()
         await asyncio.wait({looking})
@@ -70,7 +71,9 @@ async def _open(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Deps
     store = Store(client)
     stack.push_async_callback(store.close)
     ring = await stack.enter_async_context(_kept(KeyRing(lambda: fetch_keys(kube))))
-    lookout = await stack.enter_async_context(_looking(Lookout(kube, store, system_clock, settings.namespace)))
+    surroundings = await stack.enter_async_context(
+        _looking(Surroundings(kube, store, system_clock, settings.namespace))
+    )
     return Deps(
         store=store,
         redis=RealRedisState(client),
@@ -80,8 +83,8 @@ async def _open(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Deps
         namespaces=settings.watched_namespaces,
         roles=settings.roles,
         rediscli=settings.rediscli,
-        doubts=lookout.doubts,
-        ask_operator=lookout.ask_operator,
+        findings=surroundings.findings,
+        ask_operator=surroundings.ask_operator,
     )
 
 
@@ -103,7 +106,7 @@ async def _apps(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> list
         log.warning("nobody signs in to the dashboard", port=settings.dashboard_port)
         return [front_door.for_programs(deps), front_door.for_trial(deps)]
     tokens = await _id_tokens(settings, stack)
-    deps = front_door.with_doubts_of(deps, tokens)
+    deps = front_door.with_findings_of(deps, tokens)
     return [front_door.for_programs(deps), front_door.for_people(deps, tokens)]
 
 
@@ -120,5 +123,5 @@ async def serve(settings: ApiSettings) -> int:
         sockets = [stack.enter_context(listening.listen(settings.listen_host, port)) for port in ports]
         apps = await _apps(settings, stack)
         log.info("listening", ports=ports, dashboard=settings.dashboard_auth)
-        made = [listening.server(app, settings.shutdown_seconds) for app in apps]
-        return await listening.run(list(zip(made, sockets, strict=True)))
+        made = [listening.make_server(app, settings.shutdown_seconds) for app in apps]
+        return await listening.run_servers(list(zip(made, sockets, strict=True)))

@@ -1,4 +1,4 @@
-"""Settings of the API."""
+"""The settings of the API, which are read from the environment and checked when it starts."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ if TYPE_CHECKING:
 
 
 class ApiSettings(CommonSettings):
-    """From the environment, with the prefix BGJOBS_."""
+    """The settings of the API. Each is read from the environment variable of its name, with the prefix `BGJOBS_`."""
 
     # Not BGJOBS_PORT: Kubernetes sets that to `tcp://...` in every pod beside a Service of the name bgjobs.
     listen_host: str = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - a pod's port
     listen_port: int = Field(default=8080, ge=0, le=65535, description="Port for programs and runners.")
-    shutdown_seconds: int = Field(default=20, ge=0, description="For requests under way when the process is to end.")
+    shutdown_seconds: int = Field(
+        default=20, ge=0, description="How long requests under way may take when the process ends."
+    )
 
-    roles: str = Field(default="bgjobs", description="How the ClusterRoles for people begin, as the chart makes them.")
-    rediscli: str = Field(default="redis-cli", description="How an administrator calls redis-cli, for advice.")
+    roles: str = Field(default="bgjobs", description="How the names of the chart's ClusterRoles begin.")
+    rediscli: str = Field(default="redis-cli", description="How an administrator calls redis-cli, for remedies.")
     dashboard_port: int = Field(default=8090, ge=0, le=65535, description="Port for people.")
     dashboard_auth: Literal["off", "oidc", "none"] = Field(
-        default="off", description="Who people are: off (no port for them), oidc, or none (a trial: everybody is one)."
+        default="off",
+        description="How people sign in: off (no dashboard), oidc, or none (a trial: everybody is the same user).",
     )
-    oidc_issuer_url: str = Field(default="", description="Of the identity provider, exactly as its tokens name it.")
-    oidc_client_id: str = Field(default="", description="That of oauth2-proxy.")
+    oidc_issuer_url: str = Field(default="", description="URL of the identity provider, exactly as in its tokens.")
+    oidc_client_id: str = Field(default="", description="The client id of oauth2-proxy.")
     oidc_username_claim: str = Field(default="email", description="The claim that names the person.")
-    oidc_username_prefix: str = Field(default="oidc:", description="Put before that name.")
-    oidc_groups_claim: str = Field(default="groups", description="The claim that lists groups.")
-    oidc_groups_prefix: str = Field(default="oidc:", description="Put before each of them.")
-    oidc_ca_file: str = Field(default="", description="PEM; absent: the system's authorities.")
-    oidc_allow_http: bool = Field(default=False, description="An issuer without TLS, for tests.")
+    oidc_username_prefix: str = Field(default="oidc:", description="Put before the name of a person.")
+    oidc_groups_claim: str = Field(default="groups", description="The claim that lists the person's groups.")
+    oidc_groups_prefix: str = Field(default="oidc:", description="Put before the name of each group.")
+    oidc_ca_file: str = Field(default="", description="PEM file of its certificate authorities; absent: the system's.")
+    oidc_allow_http: bool = Field(default=False, description="Allow a URL with http://, for tests.")
 
     @property
     def id_token_rules(self) -> Rules:
-        """How an ID token becomes a user of Kubernetes."""
+        """The rules by which an ID token becomes a user of Kubernetes."""
         return Rules(
             issuer=self.oidc_issuer_url,
             client_id=self.oidc_client_id,

@@ -1,63 +1,123 @@
-"""What can go wrong for a caller. Every message says what to do next."""
+"""The errors that a program gets which uses bgjobs. Every message says what is wrong and what to do next."""
 
 from __future__ import annotations
 
 
 class BgjobsError(Exception):
-    """Anything that bgjobs raises on purpose."""
+    """The base of every error that bgjobs raises on purpose.
+
+    BgjobsError
+    ├── InvalidJobError        the job cannot be asked for like this (also a ValueError)
+    ├── ConfigurationError     the client does not know which server to talk to, or has no token
+    ├── UnreachableError       the API did not answer
+    ├── RefusedError           the API answered with an error
+    │   ├── ForbiddenError     who asks is not known, or is not allowed to do it
+    │   ├── NotFoundError      there is no such job
+    │   └── ConflictError      the job's state does not allow it, or its id is used already
+    └── JobFailedError         a result was asked for of a job that did not succeed
+    """
 
 
 class InvalidJobError(BgjobsError, ValueError):
-    """The job cannot be asked for like this; nothing was sent, or the API refused it (422).
+    """The job cannot be asked for like this; nothing was sent, or the API has refused it with status 422.
 
     Attributes:
-        field: the name of what is wrong, as in the API (`parameters`, `delay_seconds`), if it is known.
+        field: the name that the wrong field has in the API, for example `parameters`; None if it is not known.
+        code: the API's word for what is wrong, for example `class_not_approved`; "" if nothing was sent.
     """
 
-    def __init__(self, message: str, field: str | None = None) -> None:
+    def __init__(self, message: str, field: str | None = None, *, code: str = "") -> None:
         super().__init__(message)
         self.field = field
+        self.code = code
 
 
 class ConfigurationError(BgjobsError):
-    """The client does not know which server to talk to, or has no token."""
+    """The client does not know which server to talk to, or has no token to show."""
 
 
 class UnreachableError(BgjobsError):
-    """The API did not answer, even after retries. Whether a job was enqueued is unknown: send the same id again."""
+    """The API did not answer, even after retries. Whether a job was enqueued is unknown: send the same id again.
+
+    The same id is the same job, so that it is not enqueued twice.
+    """
 
 
 class RefusedError(BgjobsError):
-    """The API answered with an error.
+    """The API answered with an error; the attributes `code` and `remedy` are what it said.
+
+    The message, which `str()` gives, is detail and remedy.
 
     Attributes:
-        status: the HTTP status.
+        status: the HTTP status of the answer.
+        detail: what is wrong, as a sentence.
+        code: the API's word for what is wrong, for example `job_not_found`; "" if the answer had none.
+        remedy: what helps, as a command or one sentence; "" if nothing is known.
     """
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, detail: str, status: int, *, code: str = "", remedy: str = "") -> None:
+        super().__init__(self._in_words(detail, remedy))
         self.status = status
+        self.detail = detail
+        self.code = code
+        self.remedy = remedy
+
+    @staticmethod
+    def _in_words(detail: str, remedy: str) -> str:
+        return f"{detail}; {remedy}" if remedy else detail
 
 
 class ForbiddenError(RefusedError):
-    """The cluster's RBAC does not allow it; the message names the missing verb (401, 403)."""
+    """The API does not know who asks (status 401), or the cluster's RBAC does not allow it (status 403).
+
+    What is not known is "": all of it for status 401, and where the server is of an older version.
+
+    Attributes:
+        user: who is not allowed to do it, by the name in Kubernetes: `system:serviceaccount:shop:web`.
+        verb: the verb of a Role that is missing, for example `create`.
+        resource: the resource, with its subresource if there is one: `backgroundjobrequests/cancel`.
+        namespace: a namespace in which it is not allowed.
+        remedy: the command by which an administrator allows it there.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        status: int,
+        *,
+        code: str = "",
+        remedy: str = "",
+        user: str = "",
+        verb: str = "",
+        resource: str = "",
+        namespace: str = "",
+    ) -> None:
+        super().__init__(detail, status, code=code, remedy=remedy)
+        self.user = user
+        self.verb = verb
+        self.resource = resource
+        self.namespace = namespace
+
+    @staticmethod
+    def _in_words(detail: str, remedy: str) -> str:
+        return f"{detail}; an administrator can allow it with `{remedy}`" if remedy else detail
 
 
 class NotFoundError(RefusedError):
-    """No such job, or it was dropped after its retention (404)."""
+    """There is no such job, or it was deleted after its retention (status 404)."""
 
 
 class ConflictError(RefusedError):
-    """The state of the job does not allow it, or its id is in use for something else (409)."""
+    """The job's state does not allow it, or its id belongs to another job (status 409)."""
 
 
 class JobFailedError(BgjobsError):
-    """`result()` of a job that did not succeed.
+    """The result was asked for of a job that did not succeed.
 
     Attributes:
         state: `failed` or `cancelled`.
-        outcome: why, as `error` or `timed_out`.
-        traceback: of the last attempt, if it raised.
+        outcome: why, for example `error` or `timed_out`.
+        traceback: that of the last attempt, if the job's code raised an exception.
     """
 
     def __init__(self, message: str, state: str, outcome: str | None, traceback: str | None) -> None:

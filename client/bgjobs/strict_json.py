@@ -64,7 +64,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise NotJSONError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        raise NotJSONError(f"key {next(key for key in keys if keys.count(key) > 1)!r} is given twice in one object")
     return found
 
 

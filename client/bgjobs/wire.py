@@ -155,13 +155,27 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """Every error of the API (RFC 9457, `application/problem+json`)."""
+    """Every error of the API has this shape (RFC 9457, `application/problem+json`).
 
-    title: str
-    status: int
-    detail: str
-    code: str = Field(description="a stable word for programs, as `class_not_approved`")
+    A field that says nothing about an error is absent. `user`, `verb`, `resource` and `namespace` come with the code
+    `forbidden`: what Kubernetes' RBAC does not allow, and to whom.
+    """
+
+    title: str = Field(description="the HTTP status in words")
+    status: int = Field(description="the HTTP status")
+    detail: str = Field(description="what is wrong, as a sentence for people")
+    code: str = Field(description="a word for programs, the same in all versions, for example `class_not_approved`")
     errors: list[FieldProblem] = Field(default_factory=list[FieldProblem])
+    user: str | None = Field(default=None, description="who is not allowed to do it, by the name in Kubernetes")
+    verb: str | None = Field(default=None, description="the verb that is not allowed, for example `create`")
+    resource: str | None = Field(
+        default=None, description="the resource that is not allowed, for example `backgroundjobrequests/cancel`"
+    )
+    namespace: str | None = Field(default=None, description="the namespace in which it is not allowed")
+    remedy: str | None = Field(
+        default=None,
+        description="what helps: with the code `forbidden` a command that an administrator runs, else one sentence",
+    )
 
 
 # --- the runner's side -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A cancellation that got lost on its way."""
+"""Ends tasks whose cancellation got lost in the code that they called."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 
 
 def end_if_cancelled() -> None:
-    """Raise a CancelledError that something below has swallowed; whatever goes on for ever asks this each time.
+    """Raise CancelledError if the current task was cancelled, but the code that it called has swallowed that.
 
-    `asyncio.wait_for` of Python 3.11 swallows it if what it waits for is done at the same moment, and redis-py sends
-    every command with it: a leader that has lost the Lease would go on leading.
+    Every loop that runs until it is cancelled calls this once in each turn. `asyncio.wait_for` of Python 3.11 loses a
+    cancellation if what it waits for is done at the same moment, and redis-py sends every command with it. Without this
+    a leader that has lost the Lease would go on leading.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

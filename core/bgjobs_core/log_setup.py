@@ -1,4 +1,7 @@
-"""Logs of the server processes in one format: ours by structlog, kopf's and uvicorn's by the standard library."""
+"""Sets up the logs of the server processes, all in one format.
+
+Our own lines come from structlog, those of kopf and uvicorn from the logging of the standard library.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ import structlog
 
 
 def configure(level: str, form: str) -> None:
-    """Set up logging for the process.
+    """Set up logging for the whole process. Lines go to standard error.
 
     Args:
-        level: `debug`, `info`, `warning` or `error`.
-        form: `json` (one object a line) or `text` (coloured on a terminal).
+        level: the lowest level that is logged: `debug`, `info`, `warning` or `error`.
+        form: `json` (each line is one object) or `text` (in colours on a terminal).
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -1,4 +1,4 @@
-"""Settings of the operator and the API, from the environment (`BGJOBS_REDIS_URL`, ...)."""
+"""The settings that the operator and the API share, read from the environment (`BGJOBS_REDIS_URL` and so on)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,28 @@ from bgjobs_core.redis.access import RedisAccess
 
 
 class CommonSettings(BaseSettings):
-    """What both need."""
+    """The settings that both processes have. Each has its own subclass with more of them."""
 
     model_config = SettingsConfigDict(env_prefix="BGJOBS_", frozen=True)
 
     redis_url: SecretStr = Field(
-        default=SecretStr("redis://127.0.0.1:6379/0"), description="rediss://host:6379/0, or redis:// without TLS."
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        description="Address of Redis: rediss://host:6379/0, or redis:// without TLS.",
     )
-    redis_username: str = Field(default="", description="Absent: the default user, or the one in the address.")
-    redis_password: SecretStr = Field(default=SecretStr(""), description="As it is; instead of one in the address.")
-    redis_ca: str = Field(default="", description="PEM: who signed its certificate, besides the public authorities.")
-    redis_client_cert: str = Field(default="", description="PEM, for a Redis that wants a client certificate.")
-    redis_client_key: str = Field(default="", description="PEM: its key.")
-    namespace: str = Field(default="default", description="Where we are installed.")
+    redis_username: str = Field(
+        default="", description="User of Redis; absent: the one in the address, or the default user."
+    )
+    redis_password: SecretStr = Field(
+        default=SecretStr(""), description="Password, not percent-encoded; absent: the one in the address."
+    )
+    redis_ca: str = Field(
+        default="", description="PEM file of certificate authorities to trust besides the public ones."
+    )
+    redis_client_cert: str = Field(default="", description="PEM file, for a Redis that needs a client certificate.")
+    redis_client_key: str = Field(default="", description="PEM file with the key of the client certificate.")
+    namespace: str = Field(default="default", description="The namespace where bgjobs is installed.")
     job_namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Comma-separated; absent: the one where we are installed."
+        default=(), description="Namespaces of jobs, separated by commas; absent: the one where bgjobs is installed."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
@@ -44,7 +51,7 @@ class CommonSettings(BaseSettings):
 
     @property
     def redis(self) -> RedisAccess:
-        """How to get into Redis."""
+        """Address, user, password and certificates of Redis, as one value."""
         return RedisAccess(
             url=self.redis_url.get_secret_value(),
             username=self.redis_username,
@@ -56,7 +63,7 @@ class CommonSettings(BaseSettings):
 
     @property
     def watched_namespaces(self) -> tuple[str, ...]:
-        """Namespaces whose queues and requests count."""
+        """The namespaces of jobs, whose queues and requests are looked at."""
         return self.job_namespaces or (self.namespace,)
 
 
@@ -64,9 +71,14 @@ S = TypeVar("S", bound=CommonSettings)
 
 
 def from_environment(settings: type[S], program: str) -> S:
-    """Read them, or end the program with exit code 2 and one line for each thing that is wrong.
+    """Read the settings of a program from the environment.
 
-    The lines are without the values: some are secrets.
+    If something is wrong with them, the program ends with exit code 2, after one line on standard error for each thing
+    that is wrong. The lines do not have the values in them, because some are secrets.
+
+    Args:
+        settings: the class of the settings.
+        program: the name of the program, which begins each line.
     """
     try:
         return settings()

@@ -1,4 +1,4 @@
-"""Which version of bgjobs this is."""
+"""The version of bgjobs that this process runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import metadata
 
 @cache
 def own_version() -> str:
-    """As `0.1.0`; "" where it runs from sources that are not installed."""
+    """The version, for example `0.1.0`; "" if bgjobs runs from sources that are not installed."""
     try:
         return metadata.version("bgjobs-server")
     except metadata.PackageNotFoundError:

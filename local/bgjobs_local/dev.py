@@ -23,7 +23,7 @@ from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.health.redis_state import RealRedisState
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.listening import server, tcp_socket
+from bgjobs_api.http.listening import make_server, tcp_socket
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_core import log_setup
 from bgjobs_core.redis import connection
@@ -275,7 +275,7 @@ class _Machine:
         app = create_app(self._deps, pages=True)
         # A page of elsewhere whose name leads here (DNS rebinding) is not answered.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-        return server(app, _SHUTDOWN_SECONDS)
+        return make_server(app, _SHUTDOWN_SECONDS)
 
     async def _greet(self, lost: int, *, there: bool) -> None:
         say, project = self._terminal.echo, self._resources.project
@@ -314,7 +314,7 @@ class _Machine:
         try:
             await enqueue(self._deps, asked_by(body, caller))
         except ProblemError as error:  # queue `default` of a file need not approve the examples
-            self._terminal.warn(f"the example job cannot be run: {error.detail}")
+            self._terminal.warn(f"the example job cannot be run: {error}")
 
     async def _watch_project(self) -> None:
         """A new package is approved, and a changed file of queues is read, within a second."""

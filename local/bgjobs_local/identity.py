@@ -6,7 +6,8 @@ import getpass
 import secrets
 from typing import TYPE_CHECKING
 
-from bgjobs_api.identity.service_accounts import Identity, UnauthenticatedError
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
     from bgjobs_api.clock import Moment

@@ -24,7 +24,7 @@ from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from bgjobs_operator.cluster.kube_resources import KubeResources
 from bgjobs_operator.cluster.lease import Lease
 from bgjobs_operator.health import health, permissions, server
-from bgjobs_operator.health.permission_checks import Rounds
+from bgjobs_operator.health.permission_checks import PermissionChecks
 from bgjobs_operator.health.reporter import Reporter
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.pokes import Pokes
@@ -57,10 +57,10 @@ async def operate(settings: OperatorSettings) -> None:
     kube = await Kube.connect()
     store = Store(connection.connect(settings.redis))
     rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
-    rounds = Rounds(kube, rights, state)
+    permission_checks = PermissionChecks(kube, rights, state)
     reporter = Reporter(store, state, settings.pod_name, settings.namespace)
     beside = {
-        asyncio.create_task(rounds.run(), name="permissions"),
+        asyncio.create_task(permission_checks.run(), name="permissions"),
         asyncio.create_task(reporter.run(), name="report"),
     }
     install = await install_id(kube, settings.namespace, partial(state.waits_for, "kubernetes"))
@@ -93,12 +93,12 @@ async def operate(settings: OperatorSettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    following = informer.follow(pokes, settings.watched_namespaces, take_signals, stop, rounds.regained)
+    following = informer.follow(pokes, settings.watched_namespaces, take_signals, stop, permission_checks.regained)
     informing = asyncio.create_task(following, name="kopf")
 
     async def lead() -> None:
         await lease.acquire()
-        rounds.look_now()
+        permission_checks.check_soon()
         await lease.hold(leader.lead)
 
     leading = asyncio.create_task(lead(), name="lead")

@@ -15,7 +15,8 @@ from bgjobs_api.http.deps import Deps
 from bgjobs_api.identity.discovery import Issuer
 from bgjobs_api.identity.id_tokens import IdTokens, Rules
 from bgjobs_api.identity.issuer_door import IssuerDoor
-from bgjobs_api.identity.service_accounts import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_api.identity.issuer_keys import KeyRing
+from bgjobs_api.identity.service_accounts import ServiceAccountTokens, fetch_keys
 from bgjobs_core.store.store import Store
 from tests.api.provider import CLIENT, RSA, Provider, id_claims
 from tests.api.tokens import Cluster, claims, new_key, sign
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from bgjobs_api.clock import Moment
     from bgjobs_api.identity.access import Action
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.kube.door import Kube
     from tests.api.world import Pod
 
@@ -129,7 +130,7 @@ async def open_doors() -> AsyncGenerator[Doors]:
         tokens = IdTokens(people_ring, Rules(provider.url, CLIENT))
         authenticator, access = FakeAuthenticator(), FakeAccess()
         inside = create_app(Deps(store, redis, authenticator, access, clock, ("shop", "mail")))
-        deps = front_door.with_doubts_of(deps, tokens)
+        deps = front_door.with_findings_of(deps, tokens)
         apps = [front_door.for_programs(deps), front_door.for_people(deps, tokens), inside]
         clients = [
             await stack.enter_async_context(

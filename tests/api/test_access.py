@@ -90,7 +90,7 @@ def test_a_question_about_all_namespaces_names_none() -> None:
     ids=str,
 )
 def test_only_a_clear_yes_is_one(answer: dict[str, Any], allowed: bool) -> None:
-    assert access.verdict(answer) is allowed
+    assert access.allowed_by(answer) is allowed
 
 
 async def test_it_is_asked_by_post() -> None:
@@ -221,10 +221,14 @@ async def test_the_words_of_a_refusal(world: World) -> None:
         "title": "Forbidden",
         "status": 403,
         "detail": "system:serviceaccount:shop:web cannot create backgroundjobrequests/cancel of bgjobs.dev in "
-        "namespace 'shop'; ask an administrator for `kubectl create rolebinding bgjobs-submitter:shop:web "
-        "--clusterrole bgjobs-submitter --serviceaccount shop:web --namespace shop` or the like, "
-        "and check it with `kubectl auth can-i create "
+        "namespace 'shop'; check it with `kubectl auth can-i create "
         "backgroundjobrequests.bgjobs.dev --subresource=cancel --namespace shop --as system:serviceaccount:shop:web`",
         "code": "forbidden",
         "errors": [],
+        "user": "system:serviceaccount:shop:web",
+        "verb": "create",
+        "resource": "backgroundjobrequests/cancel",
+        "namespace": "shop",
+        "remedy": "kubectl create rolebinding bgjobs-submitter:shop:web --clusterrole bgjobs-submitter "
+        "--serviceaccount shop:web --namespace shop",
     }

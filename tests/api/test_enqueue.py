@@ -170,6 +170,7 @@ async def test_above_85_percent_of_its_memory_redis_takes_no_more_jobs(world: Wo
     world.clock.now += 1
     response = await world.enqueue()
     assert (response.status_code, response.json()["code"]) == (507, "store_full")
+    assert "an administrator can raise maxmemory" in response.json()["remedy"]
     world.redis.used, world.clock.now = 100, world.clock.now + 1
     assert (await world.enqueue()).status_code == 201
     assert world.redis.reads == 3

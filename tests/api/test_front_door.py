@@ -15,13 +15,14 @@ from aiohttp import web
 from bgjobs_api import front_door
 from bgjobs_api.http import listening
 from bgjobs_api.identity import access, trial
-from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.identity.access_refusal import AccessRefusal
+from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.shared.sign_in import way_back
 from bgjobs_api.settings import ApiSettings
 from tests.api.doors import ADA, open_doors, web_token
 from tests.api.forgery import STRANGER
 from tests.api.pages.site import Document
-from tests.api.test_serve import COMMAND, free_port
+from tests.api.test_serving import COMMAND, free_port
 from tests.api.tokens import sign
 from tests.api.world import FakeAccess
 
@@ -176,7 +177,7 @@ async def test_what_a_person_may_not_do_is_shown_with_what_is_missing(doors: Doo
 
 def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
     caller = Identity("oidc:o'neil x", ("oidc:billing", "oidc:on call", "system:authenticated"), "")
-    said = access.refusal(caller, access.CANCEL, "shop", "jobs")
+    said = AccessRefusal(caller, access.CANCEL, ("shop",), "jobs").detail
     assert """--as 'oidc:o'"'"'neil x' --as-group oidc:billing --as-group 'oidc:on call'`""" in said
     assert "system:authenticated" not in said
 
@@ -208,8 +209,8 @@ def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
     ],
 )
 def test_a_refusal_has_the_line_that_allows_it(user: str, action: Action, line: str) -> None:
-    said = access.refusal(Identity(user, (), ""), action, "shop", "bgjobs")
-    assert f"`kubectl create rolebinding {line} --namespace shop`" in said
+    said = AccessRefusal(Identity(user, (), ""), action, ("shop",), "bgjobs").remedy
+    assert said == f"kubectl create rolebinding {line} --namespace shop"
 
 
 async def test_who_may_nothing_at_all_is_told_so_with_the_line_for_one_namespace(doors: Doors) -> None:
@@ -262,8 +263,8 @@ GOOD = {
         ({"BGJOBS_OIDC_ISSUER_URL": "https://a:b@login.example"}, "without user"),
         ({"BGJOBS_OIDC_USERNAME_PREFIX": ""}, "BGJOBS_OIDC_USERNAME_PREFIX must not be empty"),
         ({"BGJOBS_OIDC_GROUPS_PREFIX": ""}, "BGJOBS_OIDC_GROUPS_PREFIX must not be empty"),
-        ({"BGJOBS_OIDC_GROUPS_PREFIX": "system:"}, "BGJOBS_OIDC_GROUPS_PREFIX must not begin with 'system:'"),
-        ({"BGJOBS_OIDC_USERNAME_PREFIX": "sys"}, "BGJOBS_OIDC_USERNAME_PREFIX must not begin with 'system:'"),
+        ({"BGJOBS_OIDC_GROUPS_PREFIX": "system:"}, "_GROUPS_PREFIX must not make names that begin with 'system:'"),
+        ({"BGJOBS_OIDC_USERNAME_PREFIX": "sys"}, "_USERNAME_PREFIX must not make names that begin with 'system:'"),
         ({"BGJOBS_OIDC_CA_FILE": "/nowhere"}, "BGJOBS_OIDC_CA_FILE /nowhere: No such file"),
         ({"BGJOBS_DASHBOARD_PORT": "8080"}, "must differ"),
         ({"BGJOBS_DASHBOARD_AUTH": "maybe"}, "BGJOBS_DASHBOARD_AUTH: Input should be 'off', 'oidc' or 'none'"),
@@ -301,8 +302,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
-    made = [(listening.server(doors.programs_app, 1), listening.listen("127.0.0.1", 0)) for _ in range(2)]
-    running = asyncio.create_task(listening.run(made))
+    made = [(listening.make_server(doors.programs_app, 1), listening.listen("127.0.0.1", 0)) for _ in range(2)]
+    running = asyncio.create_task(listening.run_servers(made))
     while not all(one.started for one, _ in made):  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     made[0][0].should_exit = True

@@ -61,7 +61,7 @@ def statuses(answer: bytes) -> list[int]:
 @contextlib.asynccontextmanager
 async def serving(apps: dict[str, FastAPI]) -> AsyncGenerator[dict[str, int]]:
     """Servers as the process has them, on ports of the machine's choice."""
-    made = {name: (listening.server(app, 1), listening.listen("127.0.0.1", 0)) for name, app in apps.items()}
+    made = {name: (listening.make_server(app, 1), listening.listen("127.0.0.1", 0)) for name, app in apps.items()}
     ports = {name: int(listening.getsockname()[1]) for name, (_, listening) in made.items()}
     tasks = [asyncio.create_task(one.serve([listening])) for one, listening in made.values()]
     try:

@@ -12,7 +12,7 @@ from bgjobs_api.health import redis_state
 from bgjobs_api.health.redis_state import Durability, Memory, MemoryGate
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.routes import health
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
 from tests.api.world import FakeRedisState
 
@@ -82,36 +82,42 @@ async def test_settings_that_can_lose_jobs_are_warned_of(world: World) -> None:
     ("settings", "found"),
     [
         (Durability("yes", "always", "noeviction"), []),
-        (Durability("yes", "everysec", "noeviction"), [(Code.REDIS_MAY_LOSE_WRITES, "appendfsync everysec", FSYNC)]),
-        (Durability("yes", "no", "noeviction"), [(Code.REDIS_MAY_LOSE_WRITES, "appendfsync no", FSYNC)]),
-        (Durability("no", "always", "noeviction"), [(Code.REDIS_FORGETS, "appendonly off", APPEND)]),
-        (Durability("yes", "always", "volatile-lru"), [(Code.REDIS_EVICTS, "maxmemory-policy volatile-lru", KEEP)]),
+        (
+            Durability("yes", "everysec", "noeviction"),
+            [(FindingCode.REDIS_MAY_LOSE_WRITES, "appendfsync everysec", FSYNC)],
+        ),
+        (Durability("yes", "no", "noeviction"), [(FindingCode.REDIS_MAY_LOSE_WRITES, "appendfsync no", FSYNC)]),
+        (Durability("no", "always", "noeviction"), [(FindingCode.REDIS_FORGETS, "appendonly off", APPEND)]),
+        (
+            Durability("yes", "always", "volatile-lru"),
+            [(FindingCode.REDIS_EVICTS, "maxmemory-policy volatile-lru", KEEP)],
+        ),
         (
             Durability("no", "everysec", "allkeys-lru"),
-            [(Code.REDIS_FORGETS, "appendonly off", APPEND), (Code.REDIS_EVICTS, "allkeys-lru", KEEP)],
+            [(FindingCode.REDIS_FORGETS, "appendonly off", APPEND), (FindingCode.REDIS_EVICTS, "allkeys-lru", KEEP)],
         ),
-        (Durability(None, None, None), [(Code.REDIS_SETTINGS_HIDDEN, "does not tell", "see to it")]),
+        (Durability(None, None, None), [(FindingCode.REDIS_SETTINGS_HIDDEN, "does not tell", "make sure")]),
     ],
     ids=str,
 )
-def test_what_settings_can_lose(settings: Durability, found: list[tuple[Code, str, str]]) -> None:
-    said = redis_state.doubts(settings, "CLI")
+def test_what_settings_can_lose(settings: Durability, found: list[tuple[FindingCode, str, str]]) -> None:
+    said = redis_state.findings(settings, "CLI")
     assert [one.code for one in said] == [code for code, _, _ in found]
     for one, (_, detail, remedy) in zip(said, found, strict=True):
         assert detail in one.detail
         assert one.remedy.startswith(remedy)
 
 
-async def test_what_the_operator_and_the_lookout_say_is_told(world: World) -> None:
-    heard = Doubt("operator_fails", "one", "do this")
-    seen = Doubt("kubernetes_clock", "two", "do that", 7)
+async def test_what_the_operator_and_the_surroundings_say_is_told(world: World) -> None:
+    heard = Finding("operator_fails", "one", "do this")
+    seen = Finding("kubernetes_clock", "two", "do that", 7)
 
-    async def ask_operator() -> list[Doubt]:
+    async def ask_operator() -> list[Finding]:
         return [heard]
 
     deps = Deps(
         world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",),
-        doubts=lambda: [seen], ask_operator=ask_operator,
+        findings=lambda: [seen], ask_operator=ask_operator,
     )  # fmt: skip
     assert (await health.readiness(deps)).warnings == [heard, seen]
 
@@ -121,9 +127,9 @@ async def test_what_was_seen_is_told_while_redis_is_away(world: World, monkeypat
         raise StoreUnavailableError("gone")
 
     monkeypatch.setattr(world.store, "ping", away)
-    seen = Doubt("kubernetes_clock", "two", "do that", 7)
+    seen = Finding("kubernetes_clock", "two", "do that", 7)
     deps = Deps(
-        world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",), doubts=lambda: [seen]
+        world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",), findings=lambda: [seen]
     )
     found = await health.readiness(deps)
     assert (list(found.problems), found.warnings) == (["redis"], [seen])

@@ -10,16 +10,10 @@ from aiohttp import web
 from joserfc import jwk
 
 from bgjobs_api.identity.discovery import Issuer, jwks_uri
+from bgjobs_api.identity.errors import KeysUnavailableError, KeysUnreadableError, UnauthenticatedError
 from bgjobs_api.identity.id_tokens import IdTokens, Rules, prefix_objection, verify
 from bgjobs_api.identity.issuer_door import MAX_ANSWER_BYTES, IssuerDoor
-from bgjobs_api.identity.service_accounts import (
-    IssuerKeys,
-    KeyRing,
-    KeysUnavailableError,
-    KeysUnreadableError,
-    UnauthenticatedError,
-    usable_keys,
-)
+from bgjobs_api.identity.issuer_keys import IssuerKeys, KeyRing, usable_keys
 from tests.api.provider import CLIENT, DISCOVERY, EC, RSA, Provider, id_claims
 from tests.api.tokens import new_key, sign
 from tests.api.world import NOW, FakeClock
@@ -183,10 +177,10 @@ async def test_keys_come_from_where_the_discovery_document_says(provider: Provid
     clock = FakeClock()
     ring = KeyRing(Issuer(provider.url, door.get, clock).keys, provider.url)
     tokens = IdTokens(ring, Rules(provider.url, CLIENT))
-    assert (tokens.ready, len(tokens.doubts())) == (False, 1)
+    assert (tokens.ready, len(tokens.findings())) == (False, 1)
     for _ in range(3):
         assert (await tokens.identify(sign(RSA, id_claims(provider.url)), clock())).user == ADA
-    assert (tokens.ready, tokens.doubts()) == (True, ())
+    assert (tokens.ready, tokens.findings()) == (True, ())
     assert provider.asked == [DISCOVERY, "/keys"]
 
 
@@ -217,13 +211,13 @@ async def test_all_is_read_again_when_old_and_what_was_read_stays_good(provider:
     await ring.refresh_if_due(clock())
     await ring.refresh_if_due(clock())  # not twice in ten seconds
     assert len(provider.asked) == 6
-    assert "answers 503" in tokens.doubts()[0].detail
-    assert "go on" in tokens.doubts()[0].detail
+    assert "answers 503" in tokens.findings()[0].detail
+    assert "go on" in tokens.findings()[0].detail
     assert (await tokens.identify(sign(RSA, id_claims(provider.url)), clock())).user == ADA
     del provider.answers["/keys"]
     clock.now += 11
     await ring.refresh_if_due(clock())
-    assert tokens.doubts() == ()
+    assert tokens.findings() == ()
     assert provider.asked[6:] == [DISCOVERY, "/keys"]  # they could have moved
 
 
@@ -236,8 +230,8 @@ def bomb() -> web.Response:
 
 
 BROKEN = [
-    pytest.param({"issuer": "https://evil.example"}, {}, "is that of the issuer", id="other issuer"),
-    pytest.param({"issuer": None}, {}, "is that of the issuer", id="no issuer"),
+    pytest.param({"issuer": "https://evil.example"}, {}, "names another issuer", id="other issuer"),
+    pytest.param({"issuer": None}, {}, "names another issuer", id="no issuer"),
     pytest.param({"jwks_uri": None}, {}, "does not say where", id="no address of keys"),
     pytest.param({"jwks_uri": 7}, {}, "does not say where", id="address a number"),
     pytest.param({"jwks_uri": "file:///etc/passwd"}, {}, "says that its keys are at", id="a file"),

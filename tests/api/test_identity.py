@@ -13,17 +13,9 @@ import pytest
 from joserfc import jwk
 
 from bgjobs_api.clock import Moment
-from bgjobs_api.identity.service_accounts import (
-    IssuerKeys,
-    KeyRing,
-    KeysUnavailableError,
-    ServiceAccountTokens,
-    UnauthenticatedError,
-    UnknownKeyError,
-    fetch_keys,
-    read_keys,
-    verify,
-)
+from bgjobs_api.identity.errors import KeysUnavailableError, UnauthenticatedError, UnknownKeyError
+from bgjobs_api.identity.issuer_keys import IssuerKeys, KeyRing
+from bgjobs_api.identity.service_accounts import ServiceAccountTokens, fetch_keys, read_keys, verify
 from bgjobs_core.kube.errors import KubeUnreachableError
 from tests.api.tokens import ISSUER, Cluster, claims, new_key, sign
 from tests.api.world import NOW

@@ -103,7 +103,7 @@ async def one_line(scope: Any, receive: Any, send: Any) -> None:
 def ours() -> Iterator[Served]:
     store = Store(FakeAsyncRedis(server=FakeServer()))
     deps = Deps(store, FakeRedisState(), FakeAuthenticator(), FakeAccess(), FakeClock(), ("shop",))
-    served = Served(listening.server(create_app(deps), 2), listening.listen("127.0.0.1", 0))
+    served = Served(listening.make_server(create_app(deps), 2), listening.listen("127.0.0.1", 0))
     yield served
     served.close()
 

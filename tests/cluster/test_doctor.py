@@ -216,7 +216,7 @@ def test_an_api_without_its_clusterrolebinding(doctor: Doctor, address: str) -> 
 def test_no_operator(doctor: Doctor) -> None:
     try:
         kubectl("scale", "deployment", OPERATOR, "-n", SYSTEM, "--replicas=0")
-        silent = doctor.until_it_says("no operator was heard of", seconds=90)
+        silent = doctor.until_it_says("no operator has reported", seconds=90)
         scaled = doctor.until_it_says("is scaled to 0")
         doctor.show("the operator is scaled to 0")
         assert (silent.level, scaled.level) == ("FAIL", "FAIL")

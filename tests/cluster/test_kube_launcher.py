@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bgjobs_api.clock import system_clock
-from bgjobs_api.identity.service_accounts import KeyRing, ServiceAccountTokens, fetch_keys
+from bgjobs_api.identity.issuer_keys import KeyRing
+from bgjobs_api.identity.service_accounts import ServiceAccountTokens, fetch_keys
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.resources.models import QueueSpec
 from bgjobs_operator.cluster.kube_launcher import KubeLauncher

@@ -25,7 +25,7 @@ def dev_fails(*arguments: str | Path, code: int = 2, cwd: Path | None = None) ->
     command = [sys.executable, "-m", "bgjobs.cli", "dev", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=cwd, timeout=180, check=False)
     assert done.returncode == code, done.stderr
-    assert "a mistake in the command" not in done.stderr
+    assert "a bug in bgjobs" not in done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
 

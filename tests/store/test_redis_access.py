@@ -161,16 +161,16 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     ),
     "another password": (
         {"password": "wrong"},
-        "Redis refuses user or password (invalid username-password pair or user is disabled.): "
+        "Redis does not accept user or password (invalid username-password pair or user is disabled.): "
         "check BGJOBS_REDIS_USERNAME and BGJOBS_REDIS_PASSWORD",
     ),
     "no client certificate": (
         {"client_cert": "", "client_key": ""},
-        f"Redis wants a client certificate (TLSV13_ALERT_CERTIFICATE_REQUIRED): check {PEM}",
+        f"Redis needs a client certificate (TLSV13_ALERT_CERTIFICATE_REQUIRED): check {PEM}",
     ),
     "somebody else's client certificate": (
         {"client_cert": "0", "client_key": "1"},
-        f"Redis refuses the client certificate (TLSV1_ALERT_UNKNOWN_CA): check {PEM}",
+        f"Redis does not accept the client certificate (TLSV1_ALERT_UNKNOWN_CA): check {PEM}",
     ),
 }
 
@@ -204,7 +204,7 @@ async def test_a_server_without_tls_is_told_from_one_that_is_away(tls: Tls) -> N
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     store = Store(connection.connect(replace(tls.access, url=f"rediss://127.0.0.1:{port}/0")))
-    with pytest.raises(StoreUnavailableError, match="Redis and we do not agree on TLS"):
+    with pytest.raises(StoreUnavailableError, match="TLS with Redis failed"):
         await store.promote()
     server.close()
     await server.wait_closed()
@@ -336,12 +336,12 @@ async def test_why_is_told_by_a_server_that_has_reset_the_connection(tls: Tls, m
 SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "characters that end the host": (
         {"url": "redis://:a/b@redis.example:6379/0"},
-        "BGJOBS_REDIS_URL cannot be read: characters of a password must be percent-encoded in it; "
+        "BGJOBS_REDIS_URL cannot be read: special characters of a password must be percent-encoded in it; "
         "leave the password out, and set BGJOBS_REDIS_PASSWORD",
     ),
     "no scheme": (
         {"url": "redis.example:6379"},
-        "BGJOBS_REDIS_URL must be as rediss://host:6379/0, redis://host:6379/0 or unix:///path",
+        "BGJOBS_REDIS_URL must look like rediss://host:6379/0, redis://host:6379/0 or unix:///path",
     ),
     "an authority without TLS": (
         {"url": "redis://redis.example", "ca": "ca"},
@@ -352,9 +352,12 @@ SETTINGS: dict[str, tuple[dict[str, str], str]] = {
         "BGJOBS_REDIS_CLIENT_CERT and BGJOBS_REDIS_CLIENT_KEY belong together: set both",
     ),
     "no file": ({"ca": "/nowhere"}, "BGJOBS_REDIS_CA /nowhere: No such file or directory"),
-    "another file": ({"ca": __file__}, f"BGJOBS_REDIS_CA {__file__}: no certificate in PEM form"),
-    "another's key": ({"client_key": "1"}, "the key is not that of the certificate"),
-    "a key in another file": ({"client_key": __file__}, "no certificate or key in PEM form, or a passphrase is needed"),
+    "another file": ({"ca": __file__}, f"BGJOBS_REDIS_CA {__file__}: it has no certificate in PEM form"),
+    "another's key": ({"client_key": "1"}, "the key does not belong to the certificate"),
+    "a key in another file": (
+        {"client_key": __file__},
+        "they have no certificate or key in PEM form, or the key needs",
+    ),
 }
 
 
@@ -419,6 +422,6 @@ async def test_the_charts_redis_takes_any_password(tmp_path: Path) -> None:
         await sessions.aclose()
 
         stranger = Store(connection.connect(RedisAccess(url)))
-        with pytest.raises(StoreUnavailableError, match=r"^Redis wants a password: set BGJOBS_REDIS_PASSWORD$"):
+        with pytest.raises(StoreUnavailableError, match=r"^Redis needs a password: set BGJOBS_REDIS_PASSWORD$"):
             await stranger.promote()
         await stranger.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs_core.health.findings import Doubt
+from bgjobs_core.health.findings import Finding
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.store import keys
 from bgjobs_core.store.store import REPORT_MS
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore
 
-SAID = OperatorReport("0.1.0", "op-1", 1_795_000_000_000, (Doubt("operator_fails", "é {}", "do this"),))
+SAID = OperatorReport("0.1.0", "op-1", 1_795_000_000_000, (Finding("operator_fails", "é {}", "do this"),))
 
 
 async def test_it_comes_back_as_it_was_and_is_forgotten_in_time(store: CheckedStore, client: Client) -> None:
@@ -66,8 +66,8 @@ async def test_it_is_withdrawn_by_the_one_who_said_it(store: CheckedStore) -> No
 
 
 async def test_what_another_version_has_written_is_read_as_far_as_it_goes(store: CheckedStore, client: Client) -> None:
-    doubts = '[{"code": "new", "detail": "d", "remedy": "r", "more": 1}, {"code": "cut"}, 7]'
-    await client.hset(keys.operator("leading"), mapping={"pod": "op-9", "doubts": doubts, "since": "soon"})
+    findings = '[{"code": "new", "detail": "d", "remedy": "r", "more": 1}, {"code": "cut"}, 7]'
+    await client.hset(keys.operator("leading"), mapping={"pod": "op-9", "findings": findings, "since": "soon"})
     await client.expire(keys.operator("leading"), 60)
 
-    assert await store.operator_report("leading") == OperatorReport("", "op-9", 0, (Doubt("new", "d", "r"),))
+    assert await store.operator_report("leading") == OperatorReport("", "op-9", 0, (Finding("new", "d", "r"),))

@@ -15,7 +15,7 @@ from bgjobs_core.jobs.record import AskedJob
 if TYPE_CHECKING:
     from bgjobs.wire import EnqueueRequest
     from bgjobs_api.http.deps import Deps
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.record import JobRecord
 
 

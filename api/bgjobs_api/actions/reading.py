@@ -11,7 +11,7 @@ from bgjobs_core.jobs.ids import is_stored_id
 if TYPE_CHECKING:
     from bgjobs_api.http.deps import Deps
     from bgjobs_api.identity.access import Action
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.record import JobRecord
 
 

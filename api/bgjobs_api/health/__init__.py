@@ -1,1 +1,1 @@
-"""What the API tells of itself and its surroundings on `/readyz`."""
+"""What may be wrong with an installation, as far as the API can see it; `/readyz` tells it."""

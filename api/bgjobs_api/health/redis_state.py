@@ -1,4 +1,4 @@
-"""What the API asks Redis about itself: whether there is room, and whether it keeps what it takes."""
+"""What the API asks Redis about Redis itself: whether there is memory left, and whether its settings may lose jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 import structlog
 from redis import exceptions as rex
 
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreError, StoreUnavailableError, translate
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ READ_EVERY_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes in use, and how many there may be (0: no limit)."""
+    """The memory of Redis in bytes.
+
+    Attributes:
+        used: how much is in use.
+        limit: how much Redis may use (`maxmemory`); 0: there is no limit.
+    """
 
     used: int
     limit: int
@@ -31,7 +36,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Durability:
-    """Settings that decide whether what was acknowledged survives; None where Redis does not tell."""
+    """The settings of Redis that decide whether it keeps jobs that it has taken; None where Redis does not tell.
+
+    Attributes:
+        append_only: `appendonly`; jobs survive a restart only with `yes`.
+        append_fsync: `appendfsync`; no acknowledged job is lost only with `always`.
+        eviction: `maxmemory-policy`; Redis drops nothing only with `noeviction`.
+    """
 
     append_only: str | None
     append_fsync: str | None
@@ -39,25 +50,37 @@ class Durability:
 
 
 class RedisState(Protocol):
-    """What is asked."""
+    """Tells what Redis says about itself. `RealRedisState` asks a server; tests and local mode have others."""
 
     async def memory(self) -> Memory:
-        """Raises StoreError."""
+        """How much memory Redis uses.
+
+        Raises:
+            StoreError: if Redis does not tell.
+        """
         ...
 
     async def durability(self) -> Durability:
-        """Raises StoreError."""
+        """Which of its settings may lose jobs.
+
+        Raises:
+            StoreError: if Redis does not answer.
+        """
         ...
 
 
 class RealRedisState:
-    """Asks a real server."""
+    """Asks a Redis server. Implements `RedisState`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def memory(self) -> Memory:
-        """By INFO."""
+        """How much memory Redis uses, by the command INFO.
+
+        Raises:
+            StoreError: if Redis does not tell.
+        """
         try:
             facts = cast("dict[str, Any]", await self._client.info("memory"))
         except (rex.RedisError, OSError) as error:
@@ -65,7 +88,11 @@ class RealRedisState:
         return Memory(int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0)))
 
     async def durability(self) -> Durability:
-        """By CONFIG GET, which managed servers may refuse."""
+        """Which of its settings may lose jobs, by the command CONFIG GET; managed servers may refuse to tell them.
+
+        Raises:
+            StoreUnavailableError: if Redis does not answer.
+        """
         try:
             facts = cast(
                 "dict[str, str]", await self._client.config_get("appendonly", "appendfsync", "maxmemory-policy")
@@ -79,35 +106,40 @@ class RealRedisState:
 
 
 def full(memory: Memory) -> bool:
-    """Whether no more jobs are taken: the rest is for the jobs that are there to end in."""
+    """Whether Redis is too full to take more jobs; the memory that is left is for the outcomes of those it has."""
     return memory.limit > 0 and memory.used > FULL_AT * memory.limit
 
 
-def doubts(found: Durability, rediscli: str) -> list[Doubt]:
-    """What could lose acknowledged writes; `rediscli` is how an administrator calls redis-cli."""
-    said: list[Doubt] = []
+def findings(found: Durability, rediscli: str) -> list[Finding]:
+    """What is wrong with the settings of Redis: jobs that it has taken could be lost.
+
+    Args:
+        found: the settings.
+        rediscli: how an administrator calls redis-cli, for the remedies.
+    """
+    said: list[Finding] = []
     if found.append_only is None or found.append_fsync is None or found.eviction is None:
         said.append(
-            Doubt(
-                Code.REDIS_SETTINGS_HIDDEN,
-                "Redis does not tell its settings (CONFIG GET), so whether it may lose jobs is unknown",
-                "see to it that Redis has appendonly yes, appendfsync always and maxmemory-policy noeviction",
+            Finding(
+                FindingCode.REDIS_SETTINGS_HIDDEN,
+                "Redis does not tell its settings (CONFIG GET), so it is unknown whether it may lose jobs",
+                "make sure that Redis has appendonly yes, appendfsync always and maxmemory-policy noeviction",
             )
         )
     if found.append_only not in {None, "yes"}:
         detail = "Redis has appendonly off: all jobs are lost when it restarts"
-        said.append(Doubt(Code.REDIS_FORGETS, detail, f"{rediscli} config set appendonly yes"))
+        said.append(Finding(FindingCode.REDIS_FORGETS, detail, f"{rediscli} config set appendonly yes"))
     elif found.append_fsync not in {None, "always"}:
         detail = f"Redis has appendfsync {found.append_fsync}: acknowledged jobs can be lost when it is killed"
-        said.append(Doubt(Code.REDIS_MAY_LOSE_WRITES, detail, f"{rediscli} config set appendfsync always"))
+        said.append(Finding(FindingCode.REDIS_MAY_LOSE_WRITES, detail, f"{rediscli} config set appendfsync always"))
     if found.eviction not in {None, "noeviction"}:
         detail = f"Redis has maxmemory-policy {found.eviction}: it drops jobs when it is full"
-        said.append(Doubt(Code.REDIS_EVICTS, detail, f"{rediscli} config set maxmemory-policy noeviction"))
+        said.append(Finding(FindingCode.REDIS_EVICTS, detail, f"{rediscli} config set maxmemory-policy noeviction"))
     return said
 
 
 class MemoryGate:
-    """Whether jobs are taken; asks Redis at most once a second."""
+    """Tells whether Redis has room for more jobs. It asks Redis at most once a second."""
 
     def __init__(self, state: RedisState) -> None:
         self._state = state
@@ -115,7 +147,7 @@ class MemoryGate:
         self._open = True
 
     async def is_open(self, now: Moment) -> bool:
-        """Whether there is room for more jobs.
+        """Whether there is room for more jobs; yes if Redis answers but does not tell.
 
         Raises:
             StoreUnavailableError: if Redis does not answer.
@@ -126,7 +158,7 @@ class MemoryGate:
             except StoreUnavailableError:
                 raise
             except StoreError as error:
-                # A server that does not tell still refuses by itself when it is full.
+                # A server that does not tell its memory still refuses writes when it is full.
                 log.warning("Redis does not tell its memory", error=str(error))
             self._read_at = now.monotonic
         return self._open

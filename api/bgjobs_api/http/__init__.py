@@ -1,1 +1,1 @@
-"""HTTP as such: bodies in, answers and problems out, who calls, and the sockets."""
+"""What all routes share of HTTP: bodies, answers, problems, who calls, and the ports to listen on."""

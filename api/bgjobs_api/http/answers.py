@@ -1,6 +1,6 @@
-"""Answers as bytes. What a job was given and what it returned are put in as they are stored.
+"""JSON answers with jobs. The parameters of a job and its result are copied into them byte for byte, as stored.
 
-Decoding and encoding them again would cost most of a page's time, and one day change a digit.
+Decoding and encoding them again would take most of the time of a page, and could change a digit of a number.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None)
 
 
 def job(record: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """`wire.Job`."""
+    """Answer with a job (`wire.Job`)."""
     return _json(msgspec.json.encode(_shown(record)), status, headers)
 
 
 def job_list(records: Sequence[JobRecord], next_cursor: str | None) -> Response:
-    """`wire.JobList`."""
+    """Answer with one page of a list of jobs (`wire.JobList`)."""
     return _json(msgspec.json.encode({"items": [_shown(one) for one in records], "next_cursor": next_cursor}), 200)
 
 
 def result(stored: bytes) -> Response:
-    """`wire.JobResult`."""
+    """Answer with what the method of a job returned (`wire.JobResult`); `stored` is its JSON."""
     return _json(msgspec.json.encode({"value": msgspec.Raw(stored)}), 200)
 
 
 def with_parameters(model: BaseModel, parameters: bytes) -> Response:
-    """A model with stored parameters in its field `parameters`."""
+    """Answer with a model, in whose field `parameters` the stored JSON is put."""
     shown = model.model_dump(mode="json", by_alias=True)
     shown["parameters"] = msgspec.Raw(parameters)
     return _json(msgspec.json.encode(shown), 200)

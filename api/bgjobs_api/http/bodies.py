@@ -1,4 +1,7 @@
-"""JSON bodies, checked once at the edge: RFC 8259 to the letter, then the model's own rules."""
+"""How JSON bodies of requests are read and checked, before anything else sees them.
+
+They must be JSON exactly as RFC 8259 says, without repeated names, and fit the model of the route.
+"""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,13 +24,13 @@ _SCANNER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 async def read(request: Request, limit: int) -> bytes:
-    """The body, never more of it than the limit.
+    """Read the body of a request, and stop as soon as it is longer than `limit` bytes.
 
     Raises:
-        ProblemError: 413.
+        ProblemError: status 413, if it is longer.
     """
     too_large = ProblemError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"a body may have {limit:,} bytes here"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"the body may have at most {limit:,} bytes here"
     )
     declared = request.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
@@ -41,10 +44,10 @@ async def read(request: Request, limit: int) -> bytes:
 
 
 def parse(model: type[_Model], body: bytes) -> _Model:
-    """A model from JSON.
+    """Make a model from the JSON of a body.
 
     Raises:
-        ProblemError: 400 for what is not a JSON object, 422 for what is wrong in a field of it.
+        ProblemError: status 400 if it is not a JSON object, status 422 if a field of it is wrong.
     """
     try:
         text = body.decode()
@@ -54,7 +57,7 @@ def parse(model: type[_Model], body: bytes) -> _Model:
     seen: set[str] = set()
     for name, raw in fields:
         if name in seen:
-            raise invalid(name, "stands twice in one object")
+            raise invalid(name, "is given twice in one object")
         seen.add(name)
         try:
             strict_json.loads(raw, name, limit=len(body))
@@ -68,7 +71,7 @@ def parse(model: type[_Model], body: bytes) -> _Model:
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Names and raw values of a JSON object; ValueError if the text is none."""
+    """The names and the unread values of a JSON object; ValueError if the text is not one."""
     at = _skip(text, 0, "{")
     if text[at : at + 1] == "}":
         at = _skip(text, at, "}")
@@ -85,7 +88,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
             if text[end:at].strip(_SPACE) == "}":
                 break
     if at < len(text):
-        raise ValueError(f"something follows it at character {at}")
+        raise ValueError(f"something follows the object at character {at}")
 
 
 def _scan(text: str, at: int, name: str) -> tuple[Any, int]:
@@ -96,7 +99,7 @@ def _scan(text: str, at: int, name: str) -> tuple[Any, int]:
 
 
 def _skip(text: str, at: int, expected: str) -> int:
-    """The place behind one of these characters, with the space around it passed over."""
+    """The place after one of these characters and the spaces around it; ValueError if another character is there."""
     while text[at : at + 1] in _SPACE and at < len(text):
         at += 1
     if at >= len(text) or text[at] not in expected:
@@ -110,7 +113,13 @@ def _skip(text: str, at: int, expected: str) -> int:
 def json_body(
     model: type[_Model], limit: int = MAX_BODY_BYTES, empty: Callable[[], _Model] | None = None
 ) -> Callable[[Request], Awaitable[_Model]]:
-    """A dependency that reads the body as this model; `empty` makes one for a request without a body."""
+    """Make a dependency of FastAPI that reads the body of a request.
+
+    Args:
+        model: what the body must be.
+        limit: how many bytes the body may have.
+        empty: makes the model for a request without a body; None: every request must have one.
+    """
 
     async def dependency(request: Request) -> _Model:
         body = await read(request, limit)
@@ -122,6 +131,6 @@ def json_body(
 
 
 def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """For the OpenAPI document (`openapi_extra`): what `json_body` reads."""
+    """The description of a body that `json_body` reads, for the OpenAPI document (`openapi_extra`)."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}

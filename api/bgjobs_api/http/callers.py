@@ -1,4 +1,4 @@
-"""The caller of a request, and what it may do: what every route depends on."""
+"""Who has sent a request, and whether that caller may do what it asks for. Every route depends on this."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,10 +9,12 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import ProblemError, unavailable
+from bgjobs_api.http.problems import ProblemError, forbidden, unavailable
 from bgjobs_api.identity import access
 from bgjobs_api.identity.access import Action
-from bgjobs_api.identity.service_accounts import Identity, KeysUnavailableError, UnauthenticatedError
+from bgjobs_api.identity.access_refusal import AccessRefusal
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import KeysUnavailableError, UnauthenticatedError
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -24,21 +26,26 @@ _bearer = HTTPBearer(
 
 
 def deps_of(request: Request) -> Deps:
-    """What the application is built on."""
+    """The services that the application was built with."""
     return cast("Deps", request.app.state.deps)
 
 
 async def identify(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
-    """The caller; 401 without a good token."""
+    """Find out who has sent a request, by its token.
+
+    Raises:
+        ProblemError: status 401 without a good token; status 503 while tokens cannot be verified.
+    """
     deps = deps_of(request)
     if len(request.headers.getlist("Authorization")) > 1:
-        # Which of them whoever stands before us has looked at, nobody knows.
-        raise _unauthorized(request, "the header Authorization stands there twice", ', error="invalid_request"')
+        # A proxy in front of us may have looked at the other one.
+        detail = "the header Authorization was sent twice; send it once"
+        raise _unauthorized(request, detail, ', error="invalid_request"')
     if credentials is None:
         if deps.anonymous is None:
-            raise _unauthorized(request, "a token is needed: `Authorization: Bearer ...`", "")
+            raise _unauthorized(request, "a token is needed: send it in the header `Authorization: Bearer TOKEN`", "")
         request.state.user = deps.anonymous.user
         return deps.anonymous
     try:
@@ -68,7 +75,11 @@ Caller = Annotated[Identity, Depends(identify)]
 
 
 async def is_allowed(deps: Deps, caller: Identity, action: Action, namespace: str) -> bool:
-    """Whether Kubernetes allows it; 503 while it does not say."""
+    """Whether Kubernetes allows a caller to do this in a namespace (or `access.EVERYWHERE`).
+
+    Raises:
+        ProblemError: status 503 while Kubernetes does not say.
+    """
     try:
         return await deps.access.allowed(caller, action, namespace, deps.clock())
     except access.AccessUnavailableError as error:
@@ -78,34 +89,41 @@ async def is_allowed(deps: Deps, caller: Identity, action: Action, namespace: st
 
 
 async def require(deps: Deps, caller: Identity, action: Action, namespace: str) -> None:
-    """403 unless Kubernetes allows it, naming what is missing."""
+    """Go on only if Kubernetes allows a caller to do this in a namespace.
+
+    Raises:
+        ProblemError: status 403, with what is missing, if it is not allowed; status 503 while Kubernetes does not say.
+    """
     if not await is_allowed(deps, caller, action, namespace):
-        raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
-
-
-def _forbidden(detail: str) -> ProblemError:
-    return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", detail)
+        raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
 
 
 async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
-    """Namespaces to go over: those asked for, else all of ours in which the caller may do this.
+    """The namespaces that a list is made of: those that were asked for, else all in which the caller may do this.
+
+    Args:
+        deps: the services of the application.
+        caller: who asks.
+        action: what the caller must be allowed to do in each of them.
+        asked: the namespaces that the request names; none: all namespaces of jobs.
 
     Raises:
-        ProblemError: 403 if one that was asked for is not allowed, or none at all is.
+        ProblemError: status 403 if it is not allowed in one that was asked for, or in none at all; status 503 while
+            Kubernetes does not say.
     """
     if asked:
         chosen = tuple(dict.fromkeys(asked))
         answers = await _answers(deps, caller, action, chosen)
         for namespace, allowed in zip(chosen, answers, strict=True):
             if not allowed:
-                raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
+                raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
         return chosen
     if await is_allowed(deps, caller, action, access.EVERYWHERE):
         return deps.namespaces
     answers = await _answers(deps, caller, action, deps.namespaces)
     found = tuple(namespace for namespace, allowed in zip(deps.namespaces, answers, strict=True) if allowed)
     if not found:
-        raise _forbidden(access.refusal_everywhere(caller, action, deps.namespaces, deps.roles))
+        raise forbidden(AccessRefusal(caller, action, deps.namespaces, deps.roles, anywhere=True))
     return found
 
 

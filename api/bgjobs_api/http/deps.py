@@ -1,4 +1,4 @@
-"""What the application is built on, as a value: tests put fakes in it."""
+"""The services that the application is built with, as one value. Tests put stand-ins into it."""
 
 from __future__ import annotations
 
@@ -13,51 +13,65 @@ if TYPE_CHECKING:
     from bgjobs_api.clock import Clock, Moment
     from bgjobs_api.health.redis_state import RedisState
     from bgjobs_api.identity.access import Action
-    from bgjobs_api.identity.service_accounts import Identity
-    from bgjobs_core.health.findings import Doubt
+    from bgjobs_api.identity.caller import Identity
+    from bgjobs_core.health.findings import Finding
     from bgjobs_core.store.store import Store
 
 
-async def _nobody() -> Sequence[Doubt]:
-    """There is no operator elsewhere to ask."""
+async def _no_findings() -> Sequence[Finding]:
+    """What is told where no operator runs in another process."""
     return ()
 
 
 class Authenticator(Protocol):
-    """Says who calls; see `identity.ServiceAccountTokens`."""
+    """Tells who calls, by a token; `service_accounts`, `id_tokens` and `trial` in `bgjobs_api.identity` do."""
 
     @property
     def ready(self) -> bool:
-        """Whether any token can be verified."""
+        """Whether tokens can be verified; until then the API is not ready."""
         ...
 
     async def identify(self, token: str, now: Moment) -> Identity:
-        """Raises UnauthenticatedError or KeysUnavailableError."""
+        """The caller who has sent this token.
+
+        Raises:
+            UnauthenticatedError: if the token is not good.
+            KeysUnavailableError: if that cannot be told at the moment.
+        """
         ...
 
 
 class Access(Protocol):
-    """Says what a caller may do; see `access.ReviewedAccess`."""
+    """Tells what a caller may do. `identity.access.ReviewedAccess` implements it by asking Kubernetes."""
 
     async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:
-        """Raises AccessUnavailableError."""
+        """Whether the caller may do this in a namespace.
+
+        Raises:
+            AccessUnavailableError: if that cannot be told at the moment.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Deps:
-    """Everything that has effects.
+    """The services and settings that the routes work with.
 
     Attributes:
-        store: the one of core, on a real Redis or on fakeredis.
-        namespaces: those that may have jobs; lists without a namespace go over them.
-        notice: a sentence that every page shows on top, "" for none.
-        anonymous: who calls without a token; None: nobody may. Local mode has one, and a trial.
-        sign_in: whether people sign in and out at a proxy in front, which has `/oauth2/`.
-        rediscli: how an administrator calls redis-cli.
-        doubts: more that /readyz should warn of; it asks nobody.
-        ask_operator: what the operator says of itself, from Redis; raises StoreError.
-        roles: how the names of the chart's ClusterRoles begin, for those who are told which one they need.
+        store: where the jobs are.
+        redis: what Redis says about itself.
+        authenticator: tells who has sent a request.
+        access: tells what that caller may do.
+        clock: tells the time.
+        namespaces: the namespaces that may have jobs; a list without a namespace is made of all of them.
+        notice: a sentence that every page shows at its top; "" for none.
+        anonymous: who calls where no token is sent; None: a token is needed. Local mode and a trial have one.
+        sign_in: whether people sign in and out at a proxy in front of the API, which serves `/oauth2/`.
+        rediscli: how an administrator calls redis-cli, for remedies.
+        findings: what `/readyz` should warn of, as far as it is known already; nothing is asked for it.
+        ask_operator: reads from Redis what the operator has found wrong; raises StoreError.
+        roles: how the names of the chart's ClusterRoles begin, for telling callers which one they need.
+        gate: whether there is room in Redis for more jobs.
     """
 
     store: Store
@@ -70,8 +84,8 @@ class Deps:
     anonymous: Identity | None = None
     sign_in: bool = False
     rediscli: str = "redis-cli"
-    doubts: Callable[[], Sequence[Doubt]] = tuple["Doubt", ...]
-    ask_operator: Callable[[], Awaitable[Sequence[Doubt]]] = _nobody
+    findings: Callable[[], Sequence[Finding]] = tuple["Finding", ...]
+    ask_operator: Callable[[], Awaitable[Sequence[Finding]]] = _no_findings
     roles: str = "bgjobs"
     gate: MemoryGate = field(init=False)
 

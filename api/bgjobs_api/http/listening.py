@@ -1,4 +1,4 @@
-"""Several HTTP servers in one process, which begin and end together."""
+"""Listening on ports: several HTTP servers in one process, which start and end together."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class PortError(Exception):
-    """A port cannot be listened on."""
+    """A port cannot be listened on. The message says which, and why."""
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without handlers for signals: each server would take them from the others."""
+    """Uvicorn without its handlers for signals, because each server would take them away from the others."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """None."""
+        """Leave the signals to `run_servers`."""
         yield
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that waits for connections.
+    """Open a socket that takes connections at this address and port; port 0 is any that is free.
 
     Raises:
-        PortError: if that cannot be had.
+        PortError: if the port is taken, or if the process may not listen on it.
     """
     try:
         return tcp_socket(host, port)
@@ -71,14 +71,19 @@ def tcp_socket(host: str, port: int) -> socket.socket:
     return made
 
 
-def server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
-    """For an application that is opened and closed elsewhere."""
+def make_server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
+    """Make the server of an application; whatever the application needs is opened and closed by others.
+
+    Args:
+        app: the application.
+        shutdown_seconds: how long requests that are under way may take when the server is to end.
+    """
     return _Server(
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
-            # No header tells us who somebody is or where they come from.
+            # No header is trusted to say who somebody is or where they come from.
             proxy_headers=False,
             server_header=False,
             lifespan="off",
@@ -89,8 +94,11 @@ def server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
     )
 
 
-async def run(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> int:
-    """Until SIGTERM or SIGINT, which it returns; requests under way are answered first."""
+async def run_servers(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> int:
+    """Run servers until SIGTERM or SIGINT, and return the number of that signal, or 0 if one ended by itself.
+
+    Requests under way are answered first; a second signal ends them at once.
+    """
     loop = asyncio.get_running_loop()
     caught: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Every error of the API in one shape: RFC 9457, `application/problem+json`, `bgjobs.wire.Problem`."""
+"""Every error of the API has one shape: `bgjobs.wire.Problem`, sent as `application/problem+json` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -18,23 +18,29 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from bgjobs_api.identity.access_refusal import AccessRefusal
+
 log: Any = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
-# RFC 9110's names; the standard library has them from Python 3.13 on.
+# The names of RFC 9110, which the standard library has from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class ProblemError(Exception):
-    """An answer that is an error.
+    """Raised where a request cannot be done: the answer tells this error.
+
+    The message, which `str()` gives, is detail and remedy.
 
     Attributes:
-        status: the HTTP status.
-        code: a stable word for programs.
-        detail: for people.
-        errors: the fields that are wrong.
-        headers: to send with it.
+        status: the HTTP status of the answer.
+        code: a word for programs, which stays the same in all versions, for example `job_not_found`.
+        detail: what is wrong, as a sentence for people.
+        errors: the fields of the request that are wrong.
+        headers: headers of the answer, besides the usual ones.
+        remedy: what helps, as a command or one sentence; "" where nothing is known.
+        refusal: what Kubernetes does not allow the caller, if that is what is wrong.
     """
 
     def __init__(
@@ -44,43 +50,54 @@ class ProblemError(Exception):
         detail: str,
         errors: Sequence[FieldProblem] = (),
         headers: Mapping[str, str] | None = None,
+        *,
+        remedy: str = "",
+        refusal: AccessRefusal | None = None,
     ) -> None:
-        super().__init__(detail)
+        super().__init__(f"{detail}; {remedy}" if remedy else detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.remedy = remedy
+        self.refusal = refusal
 
 
 def phrase(status: int) -> str:
-    """The status in words."""
+    """The words for an HTTP status, for example `Not Found` for 404."""
     return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 def not_found(detail: str, code: str = "not_found") -> ProblemError:
-    """404."""
+    """The problem to raise where something does not exist; it is answered with status 404."""
     return ProblemError(HTTPStatus.NOT_FOUND, code, detail)
 
 
+def forbidden(refusal: AccessRefusal) -> ProblemError:
+    """The problem to raise where Kubernetes does not allow it; it is answered with status 403."""
+    return ProblemError(HTTPStatus.FORBIDDEN, "forbidden", refusal.detail, remedy=refusal.remedy, refusal=refusal)
+
+
 def invalid(field: str, message: str, code: str = "invalid") -> ProblemError:
-    """422 for one field."""
+    """The problem to raise where one field of the request is wrong; it is answered with status 422."""
     return ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY, code, f"{field}: {message}", [FieldProblem(field=field, message=message)]
     )
 
 
 def unavailable(code: str, detail: str, seconds: float = RETRY_AFTER_SECONDS) -> ProblemError:
-    """503: the same request may work in a moment."""
+    """The problem to raise where the same request may work in some seconds; it is answered with status 503."""
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE, code, detail, headers={"Retry-After": str(max(1, round(seconds)))}
     )
 
 
 def field_problems(errors: Sequence[Any]) -> list[FieldProblem]:
-    """What pydantic found wrong, in the names of the API.
+    """What pydantic found wrong, with the names that the fields have in the API.
 
-    The ways in which the alternatives of a union were missed become one entry.
+    Where a field may have one of several types, pydantic tells for each type why the value is not of it. These become
+    one entry.
     """
     found: dict[str, list[str]] = {}
     for error in errors:
@@ -97,7 +114,7 @@ def _field(loc: Sequence[str | int]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif "[" in part:
-            break  # an alternative of a union, as `list[any]`
+            break  # the name of one of several types, for example `list[any]`
         else:
             path += f".{part}" if path else part
     return path
@@ -114,28 +131,37 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 def many_invalid(errors: Sequence[Any]) -> ProblemError:
-    """422 for what pydantic found."""
+    """The problem for all that pydantic found wrong in a request; it is answered with status 422."""
     fields = field_problems(errors)
     detail = "; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in fields)
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, fields)
 
 
 def response(problem: ProblemError) -> Response:
-    """As sent."""
+    """The HTTP answer for a problem. Fields that say nothing about it are left out of its body."""
+    refusal = problem.refusal
     body = Problem(
         title=phrase(problem.status),
         status=problem.status,
         detail=problem.detail,
         code=problem.code,
         errors=problem.errors,
+        user=refusal.user if refusal else None,
+        verb=refusal.action.verb if refusal else None,
+        resource=refusal.action.target if refusal else None,
+        namespace=refusal.namespace if refusal else None,
+        remedy=problem.remedy or None,
     )
     return Response(
-        body.model_dump_json().encode(), problem.status, media_type=MEDIA_TYPE, headers=problem.headers or None
+        body.model_dump_json(exclude_none=True).encode(),
+        problem.status,
+        media_type=MEDIA_TYPE,
+        headers=problem.headers or None,
     )
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """What is answered for an exception; an unexpected one tells nothing of itself."""
+    """The problem that is answered for an exception. One that nobody expected is not described in the answer."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, RequestValidationError):
@@ -154,12 +180,12 @@ def problem_of(error: Exception) -> ProblemError:
 
 
 def store_full() -> ProblemError:
-    """507."""
+    """The problem to raise where Redis has no room for another job; it is answered with status 507."""
     return ProblemError(
         HTTPStatus.INSUFFICIENT_STORAGE,
         "store_full",
-        "Redis is nearly full, so no job can be enqueued; running jobs go on. An administrator can raise maxmemory "
-        "or shorten the retention of queues",
+        "Redis is nearly full, so no job can be enqueued; running jobs go on",
+        remedy="an administrator can raise maxmemory of Redis, or shorten the retention of queues",
     )
 
 
@@ -170,7 +196,7 @@ async def _answer(_: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of an application in this shape."""
+    """Make an application answer all its errors in this shape."""
     for kind in (
         ProblemError, RequestValidationError, StoreUnavailableError, StoreFullError, HTTPException, Exception,
     ):  # fmt: skip
@@ -178,7 +204,7 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """For the OpenAPI document: problems that a route may answer."""
+    """For the OpenAPI document: the statuses with which a route answers a problem."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         int(status): cast("dict[str, Any]", {"description": phrase(status), "content": {MEDIA_TYPE: schema}})

@@ -1,4 +1,4 @@
-"""One line for each request."""
+"""Writes one line into the log for each HTTP request."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ if TYPE_CHECKING:
 
 log: Any = structlog.get_logger("bgjobs_api.requests")
 
-# Asked all the time, by machines.
+# Machines ask for these all the time, so that only errors of them are worth a line.
 _QUIET: Final = ("/healthz", "/readyz", "/runner/v1/")
 
 
 class RequestLog:
-    """Middleware: who asked for what, what was answered, and how long it took; of who was not let in, why."""
+    """ASGI middleware that logs who asked for what, the status of the answer, and how long it took.
+
+    Where the caller is not known, it logs why (`refused`). Neither tokens nor query strings are logged.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Let the application handle one request, and log it afterwards."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

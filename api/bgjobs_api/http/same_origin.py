@@ -1,8 +1,8 @@
-"""Writes that a browser sends for another site's page are refused.
+"""Refuses requests that change something and that a browser sends for the page of another site.
 
-Programs send neither header. A browser sends `Sec-Fetch-Site` (all since 2023) or at least `Origin` with every
-write, and no page can change them; this holds with cookies and without, as in local mode, where being on this
-machine is all the permission there is.
+A browser sends the header `Sec-Fetch-Site` (all browsers since 2023) or at least `Origin` with every such request, and
+no page can change them; programs send neither. This is needed with cookies and without: in local mode, whoever can
+reach this machine is allowed everything.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ _OWN: Final = frozenset({"same-origin", "none"})  # none: typed or bookmarked by
 
 
 def objection(method: str, headers: Mapping[str, str]) -> str | None:
-    """Why a request is not let through; None if it may pass.
+    """Why a request is refused, as half a sentence; None if it is not.
 
     Args:
-        method: as `POST`.
-        headers: of the request; names in any case.
+        method: the HTTP method, for example `POST`.
+        headers: the headers of the request, whose names may be in upper or lower case.
     """
     if method in _READS:
         return None
     site = headers.get("sec-fetch-site")
     if site is not None:
-        return None if site in _OWN else f"the browser says that the request is {site}"
+        return None if site in _OWN else f"the browser says that this request is {site}"
     origin = headers.get("origin")
     if origin is None:
         return None
-    return None if urlsplit(origin).netloc == headers.get("host") else f"it comes from a page of {origin}"
+    return None if urlsplit(origin).netloc == headers.get("host") else f"this request comes from a page of {origin}"
 
 
 class SameOrigin:
-    """ASGI middleware; 403 for what has an objection."""
+    """ASGI middleware that answers such requests with status 403."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI says."""
+        """Handle one request, or pass it on to the application."""
         if scope["type"] == "http" and (why := objection(scope["method"], Headers(scope=scope))):
-            detail = f"writes are taken from pages of this server alone: {why}"
+            detail = f"only pages of this server may change something here: {why}"
             await response(ProblemError(HTTPStatus.FORBIDDEN, "cross_site", detail))(scope, receive, send)
             return
         await self._app(scope, receive, send)

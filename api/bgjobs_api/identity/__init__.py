@@ -1,1 +1,1 @@
-"""Who calls, and what they may do."""
+"""Who sends a request, by the token that it carries, and what that caller may do, by Kubernetes' own rules."""

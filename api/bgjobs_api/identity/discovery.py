@@ -1,12 +1,13 @@
-"""Where an identity provider publishes its keys, and which they are (OpenID Connect Discovery 1.0)."""
+"""The keys of an identity provider, read from where it publishes them (OpenID Connect Discovery 1.0)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bgjobs_api.identity.errors import KeysUnreadableError
 from bgjobs_api.identity.issuer_door import IssuerError
-from bgjobs_api.identity.service_accounts import REFRESH_SECONDS, IssuerKeys, KeysUnreadableError, usable_keys
+from bgjobs_api.identity.issuer_keys import REFRESH_SECONDS, IssuerKeys, usable_keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,14 +17,19 @@ if TYPE_CHECKING:
 
 
 def jwks_uri(issuer: str, document: Object) -> str:
-    """Where the keys are.
+    """The URL of the issuer's keys, as its discovery document gives it.
+
+    Args:
+        issuer: the URL of the issuer.
+        document: its discovery document.
 
     Raises:
-        ValueError: if the document is not this issuer's, or leads away from its scheme.
+        ValueError: if the document belongs to another issuer, names no URL of keys, or names one that is not `https`
+            although the issuer's is.
     """
     said: Any = document.get("issuer")
     if said != issuer:
-        raise ValueError(f"the discovery document of {issuer} is that of the issuer {said!r}")
+        raise ValueError(f"the discovery document of {issuer} names another issuer, {said!r}: the two must be equal")
     where: Any = document.get("jwks_uri")
     if not isinstance(where, str):
         raise ValueError(  # noqa: TRY004 - of the document, not of an argument
@@ -31,17 +37,19 @@ def jwks_uri(issuer: str, document: Object) -> str:
         )
     there, here = urlsplit(where), urlsplit(issuer)
     if there.scheme != here.scheme or not there.hostname:
-        raise ValueError(f"the discovery document of {issuer} says that its keys are at {where!r}")
+        raise ValueError(
+            f"the discovery document of {issuer} says that its keys are at {where!r}: that must begin with {here.scheme}://"
+        )
     return where
 
 
 class Issuer:
-    """An identity provider.
+    """An identity provider that is asked for its keys. Its discovery document is read again after five minutes.
 
     Args:
-        url: of the issuer, exactly as its tokens name it.
-        get: fetches a JSON object; raises IssuerError.
-        clock: says when the discovery document is old.
+        url: the URL of the issuer, exactly as its tokens name it.
+        get: fetches a JSON object from a URL; raises IssuerError.
+        clock: tells the time, for the age of the discovery document.
     """
 
     def __init__(self, url: str, get: Callable[[str], Awaitable[Object]], clock: Clock) -> None:
@@ -51,10 +59,10 @@ class Issuer:
         self._found: tuple[str, float] | None = None
 
     async def keys(self) -> IssuerKeys:
-        """Those that it publishes now.
+        """Read the keys that it publishes now.
 
         Raises:
-            KeysUnreadableError: without a useful answer.
+            KeysUnreadableError: if it does not answer, or if its answer cannot be used.
         """
         try:
             where = await self._jwks_uri()

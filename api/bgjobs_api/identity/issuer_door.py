@@ -1,7 +1,7 @@
-"""The one door to an identity provider: JSON by GET, errors of our own.
+"""The only place that sends requests to an identity provider: it reads JSON objects by GET.
 
-What comes from there decides who people are, so nothing on the way may send us elsewhere: no proxy or netrc of the
-environment, no redirect, no cookie, no answer of any size.
+The answers decide who people are, so nothing may lead the requests to another server. Proxies and netrc files of the
+environment, redirects and cookies are not used, and answers are limited in size.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=3)
 
 
 class IssuerError(Exception):
-    """No answer, or none that can be used."""
+    """The identity provider did not answer, or its answer cannot be used. The message has the URL and the reason."""
 
 
 class IssuerDoor:
-    """Connections to an identity provider. Close it in the end.
+    """Connections to an identity provider. Call `close` when it is not needed any more.
 
     Args:
-        ca_file: the only authorities to trust, in PEM; "" for those of the system.
+        ca_file: a PEM file with the only certificate authorities to trust; "" for those of the system.
 
     Raises:
-        OSError: if there is no such file, or nothing of use in it.
+        OSError: if the file cannot be read, or has no certificate in it.
     """
 
     def __init__(self, ca_file: str = "") -> None:
@@ -39,10 +39,10 @@ class IssuerDoor:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, url: str) -> Object:
-        """A JSON object.
+        """Fetch a JSON object from a URL.
 
         Raises:
-            IssuerError: without one.
+            IssuerError: if there is no answer, or if it is not a JSON object of status 200 and of bearable size.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -74,6 +74,6 @@ class IssuerDoor:
         return cast("Object", found)
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()

@@ -1,10 +1,11 @@
-"""A dashboard without sign-in, to try it out: everybody is one user of Kubernetes, whose rights RBAC decides."""
+"""The dashboard without sign-in, for a trial: everybody is the same user of Kubernetes, whose rights RBAC decides."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_api.identity.service_accounts import Identity, UnauthenticatedError
+from bgjobs_api.identity.caller import Identity
+from bgjobs_api.identity.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
     from bgjobs_api.clock import Moment
@@ -14,15 +15,19 @@ GROUP: Final = "bgjobs:trial"
 TRIAL: Final = Identity(USER, (GROUP,), namespace="")
 NOTICE: Final = (
     f"Nobody signs in here: whoever reaches this page is {USER} and may do what RBAC allows that user. "
-    "It is for a trial and must not leave the cluster."
+    "This is for a trial; do not open it to anybody outside the cluster."
 )
 
 
 class NobodySignsIn:
-    """Refuses every token: whoever shows one believes to be somebody here. Implements `deps.Authenticator`."""
+    """Rejects every token, because whoever sends one expects to be somebody. Implements `http.deps.Authenticator`."""
 
-    ready = True
+    ready = True  # there are no keys to wait for
 
     async def identify(self, token: str, now: Moment) -> Identity:  # noqa: ARG002 - none is good
-        """See `Authenticator.identify`."""
-        raise UnauthenticatedError("nobody signs in on this port, so no token is taken: leave it out")
+        """Reject the token.
+
+        Raises:
+            UnauthenticatedError: always.
+        """
+        raise UnauthenticatedError("nobody signs in on this port, so it accepts no token: send the request without one")

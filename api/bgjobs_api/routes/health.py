@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from bgjobs_api.health import redis_state
 from bgjobs_api.http.callers import DepsDep
 from bgjobs_api.http.deps import Deps
-from bgjobs_core.health.findings import Doubt
+from bgjobs_core.health.findings import Finding
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.version import own_version
 
@@ -37,26 +37,26 @@ class Readiness:
 
     version: str
     problems: dict[str, str]
-    warnings: list[Doubt]
+    warnings: list[Finding]
 
 
 async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness:
     """Ask everything that requests need."""
     problems: dict[str, str] = {}
-    warnings: list[Doubt] = []
+    warnings: list[Finding] = []
     try:
         async with asyncio.timeout(patience):
             await deps.store.ping()
-            warnings += redis_state.doubts(await deps.redis.durability(), deps.rediscli)
+            warnings += redis_state.findings(await deps.redis.durability(), deps.rediscli)
             warnings += await deps.ask_operator()
     except TimeoutError:
         problems["redis"] = f"Redis did not answer within {patience:g} s"
     except StoreError as error:
         problems["redis"] = str(error)
-    # Whether people can sign in is no reason to take the runners' endpoints of this pod away: `doubts` tells it.
+    # Whether people can sign in is no reason to take the runners' endpoints of this pod away: `findings` tells it.
     if not deps.authenticator.ready and not deps.sign_in:
         problems["kubernetes"] = "the keys that verify tokens were not read yet"
-    return Readiness(own_version(), problems, [*warnings, *deps.doubts()])
+    return Readiness(own_version(), problems, [*warnings, *deps.findings()])
 
 
 @router.get("/healthz", summary="Does the process live?")

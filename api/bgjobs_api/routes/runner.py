@@ -13,7 +13,7 @@ from bgjobs_api.http.bodies import documented, json_body
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, not_found, responses
-from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.identity.caller import Identity
 from bgjobs_api.routes import runner_statements
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import JobRecord

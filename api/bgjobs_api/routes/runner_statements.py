@@ -15,7 +15,7 @@ from bgjobs_core.jobs.record import kube_job_name
 
 if TYPE_CHECKING:
     from bgjobs.wire import FinishRequest, LogChunk, Progress, RunnerIdentity
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.record import JobRecord
 
 MAX_MESSAGE_CHARACTERS: Final = 500  # of progress

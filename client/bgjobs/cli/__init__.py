@@ -1,1 +1,1 @@
-"""The command `bgjobs`: the API for a terminal. `pip install 'bgjobs[cli]'` brings what it needs."""
+"""The command `bgjobs`, by which people use the API from a terminal. `pip install 'bgjobs[cli]'` installs it."""

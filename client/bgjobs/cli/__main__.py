@@ -1,4 +1,4 @@
-"""`bgjobs`, `kubectl bgjobs` and `python -m bgjobs.cli`."""
+"""Starts the command, as `bgjobs`, as `kubectl bgjobs` or as `python -m bgjobs.cli`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,31 @@ import sys
 from importlib.util import find_spec
 from typing import Final, NoReturn
 
-MISSING: Final = "the command needs: pip install 'bgjobs[cli]'"
+MISSING: Final = "this command needs more packages; install them by: pip install 'bgjobs[cli]'"
 _USAGE: Final = 2
 
 
 def main() -> NoReturn:
-    """The command `bgjobs`."""
+    """Run the command `bgjobs`, and end the process with its exit code."""
     sys.exit(start(sys.argv[1:], "bgjobs", kubectl=False))
 
 
 def kubectl_main() -> NoReturn:
-    """The plug-in of kubectl: always a cluster, that of the current context or of `--context`."""
+    """Run the plug-in `kubectl bgjobs`, and end the process with its exit code.
+
+    It always talks to a cluster: that of kubectl's current context, or of `--context`.
+    """
     sys.exit(start(sys.argv[1:], "kubectl bgjobs", kubectl=True))
 
 
 def start(arguments: list[str], prog: str, *, kubectl: bool) -> int:
-    """Run the command, and return its exit code."""
+    """Run the command, and return its exit code.
+
+    Args:
+        arguments: what was typed after the name of the command.
+        prog: the name of the command, for the help.
+        kubectl: whether it is the plug-in of kubectl.
+    """
     if find_spec("typer") is None:
         print(MISSING, file=sys.stderr)
         return _USAGE

@@ -1,4 +1,4 @@
-"""The command put together: what is in it, what it says of itself, and how it ends."""
+"""Puts the command together from its parts: its subcommands, its help, and the exit code of each error."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, 
 from bgjobs.cli.commands import following, jobs, run, server
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean
-from bgjobs.errors import BgjobsError
+from bgjobs.errors import BgjobsError, ForbiddenError
 
 GROUP: Final = "bgjobs.commands"
-DEV_MISSING: Final = "bgjobs dev needs: pip install 'bgjobs[dev]'"
+DEV_MISSING: Final = "bgjobs dev needs more packages; install them by: pip install 'bgjobs[dev]'"
 
 Command = Callable[..., Any]
 
@@ -48,7 +48,7 @@ end or beginning, or by `last`.
 
 
 def epilog() -> str:
-    """The exit codes."""
+    """The text at the end of the help: the exit codes."""
     lines = [f"  {code:<4}{meaning}" for code, meaning in exits.MEANINGS]
     return "\n".join(["\b", "Exit codes:", *lines])
 
@@ -60,24 +60,30 @@ def dev() -> None:
 
 
 def plugins(points: Iterable[EntryPoint] | None = None) -> dict[str, Command]:
-    """Commands of other distributions, by name; one that cannot be loaded says why when it is called."""
+    """The subcommands that other installed packages bring, by name, for example `dev`.
+
+    In place of one that cannot be loaded there is one that says why.
+
+    Args:
+        points: the entry points to load; None: those of the installed packages.
+    """
     found: dict[str, Command] = {}
     for point in entry_points(group=GROUP) if points is None else points:
         try:
             found[point.name] = point.load()
-        except Exception as error:  # noqa: BLE001 - somebody else's code may not take all commands away
+        except Exception as error:  # noqa: BLE001 - the other commands must work whatever this one does
             found[point.name] = _broken(point.name, f"{type(error).__name__}: {error}")
     return found
 
 
 def build(*, kubectl: bool = False, more: Mapping[str, Command] | None = None) -> typer.Typer:
-    """The typer application.
+    """Make the typer application.
 
     Args:
-        kubectl: whether it is for `kubectl bgjobs`, for which shells complete in another way.
-        more: commands by name, besides ours.
+        kubectl: whether it is for `kubectl bgjobs`, whose completion kubectl does itself.
+        more: further subcommands, by name.
     """
-    # Without markup: the help has JSON and brackets in it, and is there in half the time.
+    # Rich markup would take the brackets of the JSON in the help for its own, and makes the help twice as slow.
     app = typer.Typer(
         help=HELP,
         epilog=epilog(),
@@ -96,29 +102,35 @@ def build(*, kubectl: bool = False, more: Mapping[str, Command] | None = None) -
 
 
 def execute(app: typer.Typer, arguments: list[str], prog: str, world: World) -> int:
-    """Run the command and return its exit code; an error is one line on standard error."""
+    """Run the command, and return its exit code. An error becomes a message on standard error, and no traceback.
+
+    Args:
+        app: the typer application.
+        arguments: what was typed after the name of the command.
+        prog: the name of the command, for the help.
+        world: what the command works with.
+    """
     command = typer.main.get_command(app)
     try:
         with world.ending:
             ended: object = command.main(args=arguments or ["--help"], prog_name=prog, standalone_mode=False, obj=world)
             sys.stdout.flush()
     except (BrokenPipeError, exits.ReaderGoneError):
-        # Python would complain of what it could not flush at its end.
+        # Otherwise Python would print an error at its end about output that it could not write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.DONE
     except typer.TyperException as error:
         usage = getattr(getattr(error, "ctx", None), "command_path", prog)
         return _fail(f"{error.format_message().rstrip('.')}; see `{usage} --help`", exits.USAGE)
     except (BgjobsError, TimeoutError) as error:
-        end = exits.end_of(error)
-        return _fail(f"{error}; {end.hint}" if end.hint else str(error), end.code)
+        return _fail_with(error)
     except (KeyboardInterrupt, typer.Abort):
         return exits.INTERRUPTED
     except Exception as error:
         if world.environ.get("BGJOBS_DEBUG"):
             raise
         return _fail(
-            f"a mistake in the command: {type(error).__name__}: {error}; BGJOBS_DEBUG=1 shows where", exits.BUG
+            f"this is a bug in bgjobs: {type(error).__name__}: {error}; set BGJOBS_DEBUG=1 to see where", exits.BUG
         )
     return ended if isinstance(ended, int) and not isinstance(ended, bool) else exits.DONE
 
@@ -156,7 +168,18 @@ def _broken(name: str, why: str) -> Command:
 
 
 class BrokenPluginError(exits.UsageError):
-    """Another distribution's command failed when it was imported."""
+    """A subcommand of another installed package cannot be imported."""
+
+
+def _fail_with(error: BgjobsError | TimeoutError) -> int:
+    end = exits.end_of(error)
+    hint = f"; {end.hint}" if end.hint else ""
+    if not isinstance(error, ForbiddenError) or not error.remedy:
+        return _fail(f"{error}{hint}", end.code)
+    # A command to copy has a line of its own.
+    code = _fail(f"{error.detail}{hint}; an administrator can allow it with:", end.code)
+    print(f"  {clean(error.remedy)}", file=sys.stderr)
+    return code
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,4 +1,4 @@
-"""Exit codes, spelled once, and which error ends with which. The standard library alone is imported."""
+"""The exit codes of the command, and which error ends it with which code. It imports only the standard library."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ INTERRUPTED: Final = 130
 MEANINGS: Final = (
     (DONE, "done"),
     (FAILED, "the job failed or was cancelled (run --wait, wait, rerun --wait); doctor found a fault"),
-    (USAGE, "wrong usage, or the job cannot be asked for like this"),
+    (USAGE, "wrong usage, or the API refuses such a job"),
     (NOT_FOUND, "no such job"),
-    (FORBIDDEN, "not allowed, or no token"),
+    (FORBIDDEN, "not allowed, or no token that the server accepts"),
     (CONFLICT, "the job's state does not allow it"),
     (NO_SERVER, "no server, or it does not answer as it should"),
     (TIMED_OUT, "the time to wait has passed; the job goes on"),
-    (BUG, "a mistake in the command itself"),
-    (INTERRUPTED, "Ctrl-C"),
+    (BUG, "a bug in the command itself"),
+    (INTERRUPTED, "ended by Ctrl-C"),
 )
 
 _BAD_REQUESTS: Final = frozenset({400, 413, 415})
@@ -43,34 +43,39 @@ _UNAUTHENTICATED: Final = 401
 
 
 class UsageError(BgjobsError):
-    """What was typed cannot be meant; nothing was sent."""
+    """What was typed makes no sense. The message says what to type instead; nothing was sent."""
 
 
 class NoJobError(BgjobsError):
-    """No job of the latest ones is meant."""
+    """None of the latest jobs has the id that was typed."""
 
 
 class NoServerError(BgjobsError):
-    """No server is known, or the way to it is closed."""
+    """No server is known, or it cannot be reached."""
 
 
 class NoTokenError(BgjobsError):
-    """The server wants a token, and there is none."""
+    """The server needs a token, and the environment has none."""
 
 
 class ReaderGoneError(BgjobsError):
-    """Whoever read standard output has seen enough, as `head` does."""
+    """The program that reads standard output has ended, as `head` does; that is no failure."""
 
 
 class End(NamedTuple):
-    """How the command ends: its exit code and what to do next."""
+    """How the command ends.
+
+    Attributes:
+        code: its exit code.
+        hint: what the user can do next, as half a sentence; "" where the error says it already.
+    """
 
     code: int
     hint: str = ""
 
 
 def end_of(error: BaseException) -> End:
-    """What an error of ours means for the one who typed the command."""
+    """With which exit code and hint the command ends after this error."""
     if isinstance(error, UsageError):
         return End(USAGE)
     if isinstance(error, InvalidJobError):
@@ -82,7 +87,7 @@ def end_of(error: BaseException) -> End:
     if isinstance(error, NoTokenError):
         return End(FORBIDDEN)
     if isinstance(error, ForbiddenError):
-        # Who is known hears from the server which Role is missing.
+        # For somebody whom it knows, the server says what is missing.
         return End(FORBIDDEN, "get a new token" if error.status == _UNAUTHENTICATED else "")
     if isinstance(error, ConflictError):
         return End(CONFLICT, "`bgjobs show ID` shows its state")

@@ -1,4 +1,4 @@
-"""One run of the command: what it was told of the server, and the client that follows from it."""
+"""One run of the command: the server that its options and the environment lead to, and the client for it."""
 
 from __future__ import annotations
 
@@ -31,21 +31,25 @@ if TYPE_CHECKING:
 
     from bgjobs.client.job_client import JobClient
 
-# Somebody looks at the terminal: a server that is away is told at once, unless it was there and is waited for.
+# For how long requests are sent again that get no answer. Somebody looks at the terminal, so that it is short, except
+# where a job is waited for: the server may go away for a moment meanwhile.
 _RETRY_SECONDS: Final = 3.0
 _PATIENT_SECONDS: Final = 120.0
 
 
 @dataclass
 class World:
-    """Everything around the command; tests put other things in it.
+    """What the command works with of its process and machine. Tests put stand-ins into it.
 
     Attributes:
-        kubectl_only: whether this is `kubectl bgjobs`.
-        transport: in place of the network to servers named by a URL.
-        now: seconds since 1970.
-        clock: seconds since some time.
-        ending: what is closed at the end of the command.
+        environ: the environment of the process.
+        folder: the current folder.
+        kubectl_only: whether it was started as `kubectl bgjobs`.
+        transport: what sends requests to a server that is named by a URL; None: the network.
+        sleep: waits for some seconds.
+        clock: tells seconds since some moment, for measuring.
+        now: tells seconds since 1970.
+        ending: what is to be closed when the command ends.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -59,14 +63,14 @@ class World:
 
 
 class Connection(NamedTuple):
-    """The way to the API.
+    """How the API is reached.
 
     Attributes:
-        url: of the server.
-        token: gives it at each request; None: the server wants none.
-        namespace: for jobs and lists that name none; None: the server knows.
-        transport: to send by; None: the network.
-        environ: for the client; empty where the token comes otherwise.
+        url: the URL of the server.
+        token: gives the token at each request, or None if the server needs none.
+        namespace: the namespace of jobs and lists; None: the one that the server chooses for the token.
+        transport: what sends the requests; None: the network.
+        environ: the environment for the client; empty where the token does not come from it.
     """
 
     url: str
@@ -77,11 +81,12 @@ class Connection(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """An installation that kubectl reaches.
+    """An installation of bgjobs in a cluster that kubectl reaches.
 
     Attributes:
-        service: of the API.
-        namespace: of the jobs.
+        kubectl: kubectl, with the context of the cluster.
+        service: the Service of the API.
+        namespace: the namespace of the jobs.
     """
 
     kubectl: Kubectl
@@ -90,14 +95,14 @@ class Cluster(NamedTuple):
 
 
 class Session:
-    """The options that all commands share, and what they lead to.
+    """The options that all subcommands have, and the server, connection and client that they lead to.
 
     Args:
-        world: around the command.
-        url: of `--url`.
-        namespace: of `--namespace`.
-        context: of `--context`.
-        quiet: whether only errors are said.
+        world: what the command works with.
+        url: the value of `--url`; None: it was not given.
+        namespace: the value of `--namespace`; None: it was not given.
+        context: the value of `--context`; None: it was not given.
+        quiet: whether nothing but errors is printed on standard error.
     """
 
     def __init__(
@@ -116,18 +121,23 @@ class Session:
         self.quiet = quiet
 
     def say(self, words: str) -> None:
-        """A line for people, on standard error."""
+        """Print a line for people on standard error, unless the user wants it quiet."""
         if not self.quiet:
             print(clean(words), file=sys.stderr, flush=True)
 
     @cached_property
     def kubectl_program(self) -> str | None:
-        """kubectl, if it is on PATH."""
+        """The path of kubectl; None if it is not on PATH."""
         return find_kubectl(self.world.environ)
 
     @cached_property
     def choice(self) -> discovery.Choice:
-        """Which server it is; see `discovery.decide`."""
+        """Which server to talk to, as `discovery.decide` decides it.
+
+        Raises:
+            UsageError: if the options contradict each other.
+            NoServerError: if there is none.
+        """
         return discovery.decide(
             discovery.Facts(
                 url=self.url,
@@ -141,11 +151,11 @@ class Session:
 
     @cached_property
     def cluster(self) -> Cluster | None:
-        """The installation in the cluster of kubectl's context; None: the server is another one.
+        """The installation in the cluster of kubectl's context; None if the server is not reached by kubectl.
 
         Raises:
-            NoServerError: without kubectl, or if it finds none.
-            KubectlForbiddenError: if the user may not look.
+            NoServerError: if kubectl is not installed, or if it finds no installation.
+            KubectlForbiddenError: if the user may not look for one.
         """
         choice = self.choice
         if not isinstance(choice, discovery.ByKubectl):
@@ -158,17 +168,17 @@ class Session:
 
     @cached_property
     def connection(self) -> Connection:
-        """The way to the API, opened.
+        """How the API is reached. If that is by kubectl, the port is opened when this is asked for the first time.
 
         Raises:
-            NoServerError: if there is none.
-            NoTokenError: if the server wants a token and the environment has none.
+            NoServerError: if there is no server, or if it cannot be reached.
+            NoTokenError: if the server needs a token, and the environment has none.
         """
         choice = self.choice
         if isinstance(choice, discovery.ByKubectl):
             return self._by_kubectl(choice)
         if isinstance(choice, discovery.ByFile):
-            # What the environment says is for another server: it is not shown to this one.
+            # A token of the environment is meant for another server, so it is not shown to this one.
             return Connection(
                 choice.url, lambda: None, self.asked_namespace or choice.namespace, self.world.transport, {}
             )
@@ -177,25 +187,25 @@ class Session:
             token = find_token(None, address, self.world.environ)
         except ConfigurationError as error:
             raise NoTokenError(
-                f"no token for {address.url}: set {ENV_TOKEN}, or {ENV_TOKEN_FILE}; on a cluster "
+                f"no token for {address.url}: set {ENV_TOKEN}, or {ENV_TOKEN_FILE} to a file with one; on a cluster "
                 "`kubectl create token ACCOUNT --audience bgjobs` makes one"
             ) from error
         return Connection(choice.url, token, self.asked_namespace, self.world.transport, self.world.environ)
 
     @property
     def namespace(self) -> str | None:
-        """For jobs and lists; None: the server knows."""
+        """The namespace of jobs and lists; None: the one that the server chooses for the token."""
         return self.connection.namespace
 
     def client(
         self, *, patient: bool = False, timeout_seconds: float = 15, retry_seconds: float | None = None
     ) -> JobClient:
-        """A client of the API.
+        """Make a client of the API; it is closed when the command ends.
 
         Args:
-            patient: whether a server that goes away for a moment is waited for.
-            timeout_seconds: of one request.
-            retry_seconds: in place of what `patient` means.
+            patient: whether to wait for two minutes, and not for three seconds, when the server does not answer.
+            timeout_seconds: how long one request may take.
+            retry_seconds: for how long to send requests again; None: as `patient` says.
         """
         from bgjobs.client.job_client import JobClient  # noqa: PLC0415 - `--help` does not pay for HTTP and models
 
@@ -223,7 +233,7 @@ class Session:
         except KubectlError as error:
             if choice.asked_for:
                 raise
-            # kubectl was the last of the ways, and nobody asked for it by name.
+            # Nobody asked for kubectl: it was tried because no other server was named.
             raise NoServerError(f"{discovery.NO_SERVER} ({error})") from error
         assert found is not None  # noqa: S101 - it was chosen
         _end_in_order(self.world.ending)

@@ -1,1 +1,1 @@
-"""How a client reaches the API: which server, whose token, and one call that is sent until it is answered."""
+"""How a client reaches the API: which server, with which token, and how calls are sent until they are answered."""

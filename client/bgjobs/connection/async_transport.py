@@ -1,4 +1,4 @@
-"""`bgjobs.transport` for asyncio: the same calls, the same policy, bound to one event loop."""
+"""Sends calls to the API in asyncio programs, with the rules of `transport`; an object belongs to one event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ _T = TypeVar("_T")
 
 
 class AsyncTransport:
-    """Sends calls and gives what their answers say."""
+    """Sends calls to one server, and returns what their answers say.
+
+    Args:
+        server: the address of the server.
+        token: gives the token at each request; None: no token is sent.
+        timeout_seconds: how long one request may take.
+        retry_seconds: for how long a call is sent again that gets no answer.
+        transport: what sends the requests, in place of the network.
+        sleep: waits between two tries.
+        clock: tells the time in seconds.
+    """
 
     def __init__(
         self,
@@ -46,17 +56,18 @@ class AsyncTransport:
 
     @property
     def url(self) -> str:
-        """The server's URL."""
+        """The URL of the server."""
         return self._server.url
 
     async def send(self, call: Call[_T]) -> _T:
-        """Send one call; what its answer says. Cancelled, it leaves no connection in use.
+        """Send one call, and return what its answer says. When it is cancelled, it leaves no connection in use.
 
         Raises:
-            UnreachableError: if there is no answer, or only "not now", until the retries are used up.
-            RefusedError: or one of its kind, for any other error; InvalidJobError for 422.
-            ConfigurationError: if the token file cannot be read.
-            RuntimeError: if another event loop than that of the first call runs.
+            UnreachableError: if the server gives no answer, or only says "not now", until the retries are used up.
+            InvalidJobError: if the answer has the status 422.
+            RefusedError: if the answer is another error; for some statuses one of its subclasses.
+            ConfigurationError: if the file with the token cannot be read.
+            RuntimeError: if another event loop runs than at the first call.
         """
         started = self._clock()
         tries = 0
@@ -69,15 +80,15 @@ class AsyncTransport:
             await self._sleep(self._patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
 
     async def close(self) -> None:
-        """Close the connections; the next call may come from another event loop.
+        """Close the connections. The next call opens new ones, and may come from another event loop.
 
         Raises:
-            RuntimeError: if another event loop runs than that of the connections.
+            RuntimeError: if another event loop runs than the one that the connections belong to.
         """
         if self._client is None:
             return
         client = self._of_this_loop()
-        # Before anything is awaited: a call that comes meanwhile shall not get what is being closed.
+        # Forgotten before anything is awaited, so that a call that comes meanwhile does not use what is being closed.
         self._client = self._loop = None
         await client.aclose()
 
@@ -103,7 +114,7 @@ class AsyncTransport:
             self._client = httpx2.AsyncClient(
                 timeout=self._timeout_seconds,
                 transport=self._transport,
-                # A proxy for the way out of the house does not lead to this machine.
+                # A proxy of the environment leads to other networks, and not to this machine.
                 trust_env=not self._server.is_local,
             )
         elif self._loop is not loop:

@@ -1,6 +1,6 @@
-"""A call of the API as a value: what is sent, how its answer is read, and when it is sent again. Nothing is done here.
+"""What a call of the API is: what is sent, how its answer is read, and when it is sent again.
 
-`transport` and `async_transport` act on it, so that both kinds of client ask, try and fail alike.
+Nothing is sent here. `transport` and `async_transport` do that, and both follow the same rules by using this module.
 """
 
 from __future__ import annotations
@@ -29,15 +29,10 @@ if TYPE_CHECKING:
     import httpx2
 
 # The API is starting, overloaded or between two replicas: the same call may work in a moment. Every call of
-# ours may be sent twice: a job is enqueued under an id that the caller made.
+# ours may be sent twice, because the caller makes the id of a new job.
 _AGAIN: Final = frozenset({429, 502, 503, 504})
 
-_REFUSALS: Final = {
-    HTTPStatus.UNAUTHORIZED: ForbiddenError,
-    HTTPStatus.FORBIDDEN: ForbiddenError,
-    HTTPStatus.NOT_FOUND: NotFoundError,
-    HTTPStatus.CONFLICT: ConflictError,
-}
+_NOT_ALLOWED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _T = TypeVar("_T")
@@ -45,13 +40,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Call(Generic[_T]):
-    """One question to the API.
+    """One request to the API, and how its answer is read.
 
     Attributes:
-        path: below the server's URL, escaped.
-        read: from a good answer to what the caller gets.
-        body: JSON.
-        unanswered: what the caller should do if no answer comes, for the message of the error.
+        verb: the HTTP method.
+        path: the path below the server's URL, already escaped.
+        read: makes what the caller gets from a good answer.
+        query: the parameters of the query string, not escaped.
+        body: the JSON that is sent; None: nothing is sent.
+        unanswered: what the caller should do if no answer comes, as a sentence for the message of the error.
     """
 
     verb: str
@@ -62,7 +59,7 @@ class Call(Generic[_T]):
     unanswered: str = ""
 
     def headers(self, token: str | None) -> dict[str, str]:
-        """What goes with it."""
+        """The headers to send with it; `token` is the token to show, or None."""
         headers = {"Accept": "application/json, text/plain"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -74,16 +71,18 @@ class Call(Generic[_T]):
         """Read the answer.
 
         Raises:
-            RefusedError: or one of its kind, if it is an error; InvalidJobError for 422.
+            InvalidJobError: if it has the status 422.
+            RefusedError: if it is another error; for some statuses one of its subclasses.
         """
         return self.read(_checked(response))
 
 
 class Trouble(NamedTuple):
-    """Why a try brought no answer.
+    """Why one try of a call got no usable answer.
 
     Attributes:
-        asked: seconds that the server wants to be left alone.
+        problem: the reason, for the message of the error.
+        asked: for how many seconds the server asks not to be called again; None if it did not say.
     """
 
     problem: str
@@ -91,12 +90,12 @@ class Trouble(NamedTuple):
 
 
 def no_answer(error: httpx2.TransportError) -> Trouble:
-    """The trouble of a try that failed on the way."""
+    """Why a try failed for which no answer came at all."""
     return Trouble(f"{type(error).__name__}: {error}")
 
 
 def not_now(response: httpx2.Response) -> Trouble | None:
-    """The trouble of a server that cannot answer at the moment; None for any real answer."""
+    """Why an answer is to be asked for again, because the server cannot serve it now; None for every other answer."""
     if response.status_code not in _AGAIN:
         return None
     problem = f"it answers {response.status_code}: {_problem(response).detail}"
@@ -104,28 +103,28 @@ def not_now(response: httpx2.Response) -> Trouble | None:
 
 
 class Patience(NamedTuple):
-    """For how long a call is sent again.
+    """Decides for how long a call is sent again that gets no answer.
 
     Attributes:
-        url: of the server, for the message.
-        seconds: from the first try to the start of the last one.
+        url: the URL of the server, for the message of the error.
+        seconds: how long after the first try the last one may start.
     """
 
     url: str
     seconds: float
 
     def pause(self, call: Call[Any], trouble: Trouble, *, tries: int, elapsed: float, jitter: float) -> float:
-        """How long to wait before the next try.
+        """For how many seconds to wait before the next try.
 
         Args:
-            call: what was asked.
-            trouble: of the latest try.
-            tries: how many there have been.
-            elapsed: seconds since the first one.
-            jitter: 0 to 1; see `bgjobs.retry`.
+            call: the call that is tried.
+            trouble: why the latest try got no answer.
+            tries: how many tries there were.
+            elapsed: how many seconds ago the first try began.
+            jitter: a random number from 0 to 1; see `retry.backoff_seconds`.
 
         Raises:
-            UnreachableError: if that is longer than the patience lasts.
+            UnreachableError: if the next try would start too late.
         """
         pause = max(trouble.asked or 0.0, backoff_seconds(tries, jitter))
         if elapsed + pause > self.seconds:
@@ -136,9 +135,9 @@ class Patience(NamedTuple):
 
 
 def reader(model: type[_Model]) -> Callable[[httpx2.Response], _Model]:
-    """What reads a good answer as this model.
+    """Make a function that reads a good answer as this model.
 
-    It raises RefusedError if it is not what the API promises: something else answers under this URL.
+    The function raises RefusedError if the answer is something else, because another server answers at this URL.
     """
 
     def read(response: httpx2.Response) -> _Model:
@@ -158,20 +157,31 @@ def _checked(response: httpx2.Response) -> httpx2.Response:
     if response.is_success:
         return response
     problem = _problem(response)
-    detail = problem.detail or problem.title
+    detail, code, remedy = problem.detail or problem.title, problem.code, problem.remedy or ""
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        first = problem.errors[0] if problem.errors else None
-        text = f"{first.field}: {first.message}" if first and first.message not in detail else detail
-        raise InvalidJobError(text, first.field if first else None)
-    if status in _REFUSALS:
-        raise _REFUSALS[HTTPStatus(status)](detail, status)
+        raise InvalidJobError(detail, problem.errors[0].field if problem.errors else None, code=code)
+    if status in _NOT_ALLOWED:
+        raise ForbiddenError(
+            detail,
+            status,
+            code=code,
+            remedy=remedy,
+            user=problem.user or "",
+            verb=problem.verb or "",
+            resource=problem.resource or "",
+            namespace=problem.namespace or "",
+        )
+    if status == HTTPStatus.NOT_FOUND:
+        raise NotFoundError(detail, status, code=code, remedy=remedy)
+    if status == HTTPStatus.CONFLICT:
+        raise ConflictError(detail, status, code=code, remedy=remedy)
     if status == HTTPStatus.INSUFFICIENT_STORAGE:
-        raise RefusedError(f"Redis is full, no job can be enqueued: {detail}", status)
-    raise RefusedError(f"{response.url} answered {status}: {detail}", status)
+        raise RefusedError(detail, status, code=code, remedy=remedy)
+    raise RefusedError(f"{response.url} answered {status}: {detail}", status, code=code, remedy=remedy)
 
 
 def _problem(response: httpx2.Response) -> Problem:
     with contextlib.suppress(ValidationError):
         return Problem.model_validate_json(response.content)
     detail = response.text.strip()[:500] or response.reason_phrase
-    return Problem(title=response.reason_phrase, status=response.status_code, detail=detail, code="unknown")
+    return Problem(title=response.reason_phrase, status=response.status_code, detail=detail, code="")

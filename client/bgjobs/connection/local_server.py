@@ -1,4 +1,4 @@
-"""The file in which `bgjobs dev` says where its server is."""
+"""Reads the file in which `bgjobs dev` writes where its server is, so that clients in its folder find it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SERVER_FILE: Final = ".bgjobs/server.json"
 
 @dataclass(frozen=True)
 class LocalServer:
-    """What `bgjobs dev` wrote about itself.
+    """A server of `bgjobs dev`, as it is described in its file.
 
     Attributes:
-        path: the file.
-        url: of the server; None if the file cannot be used.
-        pid: of its process.
-        namespace: of its jobs.
-        alive: whether the process lives.
+        path: the path of the file.
+        url: the URL of the server; None if the file is not one of `bgjobs dev`.
+        pid: the number of its process.
+        namespace: the namespace of its jobs; None if the file does not name one.
+        alive: whether the process is still running.
     """
 
     path: str
@@ -38,7 +38,7 @@ class LocalServer:
 
 
 def process_lives(pid: int) -> bool:
-    """Whether there is a process of this number."""
+    """Whether a process with this number is running."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -49,7 +49,12 @@ def process_lives(pid: int) -> bool:
 
 
 def find(folder: Path, lives: Callable[[int], bool] = process_lives) -> LocalServer | None:
-    """The server of this folder or the nearest parent that has one, dead or alive."""
+    """Find the server whose file is in this folder or in the nearest folder above it, whether or not it still runs.
+
+    Args:
+        folder: where to begin.
+        lives: whether a process with this number is running.
+    """
     for parent in (folder, *folder.parents):
         path = parent / SERVER_FILE
         try:
@@ -72,7 +77,7 @@ def _read(path: str, text: str, lives: Callable[[int], bool]) -> LocalServer:
     if not isinstance(url, str) or not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
         return LocalServer(path)
     try:
-        # A file that lies about may not lead jobs and their parameters to another machine.
+        # A file that anybody may have put there must not send jobs and their parameters to another machine.
         if not parse_url(url).is_local:
             return LocalServer(path)
     except ConfigurationError:

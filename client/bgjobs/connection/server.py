@@ -1,6 +1,7 @@
-"""Where the API is and how to show who calls. The standard library alone is imported.
+"""The address of the API, and the file with the token that shows who calls.
 
-Shared by the client and the runner, so that both read the same variables in the same way.
+The client and the runner both use it, so that both read the same settings in the same way. It imports only the standard
+library.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from bgjobs.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A projected token is replaced by the kubelet well before it expires; a copy of this age is still good.
+# The kubelet replaces a projected token well before it expires, so a copy of this age is still good.
 TOKEN_MAX_AGE_SECONDS: Final = 60.0
 
 
 class TokenFile:
-    """A token in a file that somebody else replaces now and then."""
+    """A token in a file that somebody else replaces from time to time, for example the kubelet.
+
+    Args:
+        path: the path of the file.
+        max_age_seconds: after how many seconds the file is read again.
+        clock: tells the time in seconds.
+    """
 
     def __init__(
         self, path: str, max_age_seconds: float = TOKEN_MAX_AGE_SECONDS, clock: Callable[[], float] = time.monotonic
@@ -31,17 +38,17 @@ class TokenFile:
         self._read_at = float("-inf")
 
     def read(self, *, fresh: bool = False) -> str:
-        """The token, from the file if the copy is too old or a fresh one is asked for.
+        """The token. The file is read if the copy in memory is too old, or if a fresh one is asked for.
 
         Raises:
-            ConfigurationError: if there is no copy and the file cannot be read or is empty.
+            ConfigurationError: if the file cannot be read or is empty, and there is no copy.
         """
         now = self._clock()
         if fresh or now - self._read_at > self._max_age:
             try:
                 token = self._path.read_text(encoding="ascii").strip()
             except (OSError, UnicodeDecodeError) as error:
-                # While the kubelet swaps the file the old token is still good.
+                # While the kubelet replaces the file, the old token is still good.
                 if not self._token:
                     raise ConfigurationError(f"the token file {self._path} cannot be read: {error}") from error
                 return self._token
@@ -53,10 +60,13 @@ class TokenFile:
 
 
 class Address(NamedTuple):
-    """A server's URL in its parts.
+    """The URL of a server, in its parts.
 
     Attributes:
-        base: path in front of `/api/v1` and `/runner/v1`, without a slash at its end.
+        scheme: `http` or `https`.
+        host: a name, or an address without brackets.
+        port: the port, also where the URL names none.
+        base: the path in front of `/api/v1` and `/runner/v1`, without a slash at its end; mostly "".
     """
 
     scheme: str
@@ -66,21 +76,21 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Without a slash at its end, as it is used and shown."""
+        """The whole URL, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.base}"
 
     @property
     def is_local(self) -> bool:
-        """Whether this is plain HTTP to this machine: local mode, which needs no token."""
+        """Whether it is plain HTTP to this machine, where `bgjobs dev` serves without a token."""
         return self.scheme == "http" and (self.host in ("localhost", "::1") or self.host.startswith("127."))
 
 
 def parse_url(url: str) -> Address:
-    """Take a server's URL apart.
+    """Read the URL of a server.
 
     Raises:
-        ConfigurationError: unless it is `http` or `https` with a host, and no query.
+        ConfigurationError: if it is not `http` or `https` with a host, or if it has a user, query or fragment.
     """
     from urllib.parse import urlsplit  # noqa: PLC0415 - 5 ms that only the one who connects pays
 
@@ -88,9 +98,9 @@ def parse_url(url: str) -> Address:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError as error:
-        raise ConfigurationError(f"the server's URL {url!r} is not one: {error}") from error
+        raise ConfigurationError(f"the server's URL {url!r} is not a URL: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"the server's URL {url!r} must be http://host[:port] or https://host[:port]")
+        raise ConfigurationError(f"the server's URL {url!r} must look like http://host[:port] or https://host[:port]")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ConfigurationError(f"the server's URL {parts.hostname!r} must have no user, query or fragment")
     return Address(

@@ -1,4 +1,4 @@
-"""The way to the API over httpx2: calls are sent, again where that may help."""
+"""Sends calls to the API by httpx2, and sends them again where that may help."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ _T = TypeVar("_T")
 
 
 class Transport:
-    """Sends calls and gives what their answers say."""
+    """Sends calls to one server, and returns what their answers say.
+
+    Threads may share an object, and processes that were forked with it each use connections of their own.
+
+    Args:
+        server: the address of the server.
+        token: gives the token at each request; None: no token is sent.
+        timeout_seconds: how long one request may take.
+        retry_seconds: for how long a call is sent again that gets no answer.
+        transport: what sends the requests, in place of the network.
+        sleep: waits between two tries.
+        clock: tells the time in seconds.
+    """
 
     def __init__(
         self,
@@ -41,21 +53,22 @@ class Transport:
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
-        # By process: a connection that two processes share after a fork mixes their answers.
+        # One for each process: two processes that share a connection after a fork would get each other's answers.
         self._clients: dict[int, httpx2.Client] = {}
 
     @property
     def url(self) -> str:
-        """The server's URL."""
+        """The URL of the server."""
         return self._server.url
 
     def send(self, call: Call[_T]) -> _T:
-        """Send one call; what its answer says.
+        """Send one call, and return what its answer says.
 
         Raises:
-            UnreachableError: if there is no answer, or only "not now", until the retries are used up.
-            RefusedError: or one of its kind, for any other error; InvalidJobError for 422.
-            ConfigurationError: if the token file cannot be read.
+            UnreachableError: if the server gives no answer, or only says "not now", until the retries are used up.
+            InvalidJobError: if the answer has the status 422.
+            RefusedError: if the answer is another error; for some statuses one of its subclasses.
+            ConfigurationError: if the file with the token cannot be read.
         """
         started = self._clock()
         tries = 0
@@ -68,7 +81,7 @@ class Transport:
             self._sleep(self._patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
 
     def close(self) -> None:
-        """Close the connections of this process."""
+        """Close the connections of this process. The next call opens new ones."""
         client = self._clients.pop(os.getpid(), None)
         if client is not None:
             client.close()
@@ -95,7 +108,7 @@ class Transport:
             new = httpx2.Client(
                 timeout=self._timeout_seconds,
                 transport=self._transport,
-                # A proxy for the way out of the house does not lead to this machine.
+                # A proxy of the environment leads to other networks, and not to this machine.
                 trust_env=not self._server.is_local,
             )
             # Another thread may have been faster; setdefault is atomic, so both use the same one.

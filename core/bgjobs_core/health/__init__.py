@@ -1,1 +1,1 @@
-"""What the parts of an installation say about themselves."""
+"""What the processes of an installation report about themselves, as values."""

@@ -1,6 +1,6 @@
-"""What does not stop us, and yet is wrong: the warnings of `/readyz`, which `bgjobs doctor` prints.
+"""Findings: what is wrong with an installation although it works. `/readyz` warns of them, `bgjobs doctor` prints them.
 
-The API and the operator both find some; the operator writes its own into Redis, and the API hands them on.
+The API and the operator both find some. The operator writes those that it finds into Redis, and the API passes them on.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Code(StrEnum):
-    """Stable words for programs."""
+class FindingCode(StrEnum):
+    """The kinds of findings, as words for programs that stay the same in all versions."""
 
     REDIS_SETTINGS_HIDDEN = "redis_settings_hidden"
     REDIS_FORGETS = "redis_forgets"
@@ -35,14 +35,14 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """One of them.
+class Finding:
+    """One thing that is wrong with the installation.
 
     Attributes:
-        code: of `Code`.
-        detail: what is wrong, in a line.
-        remedy: what mends it, in a line: a command to copy and nothing else, or words.
-        age_seconds: how long ago it was looked at.
+        code: its kind; one of `FindingCode`, or a word of another version.
+        detail: what is wrong, on one line.
+        remedy: what helps, on one line: a command to copy and nothing else, or a sentence.
+        age_seconds: how many seconds ago it was seen.
     """
 
     code: str
@@ -51,16 +51,19 @@ class Doubt:
     age_seconds: int = 0
 
 
-_FIELDS = frozenset(one.name for one in fields(Doubt))
+_FIELDS = frozenset(one.name for one in fields(Finding))
 
 
-def dumps(found: Iterable[Doubt]) -> str:
-    """As JSON, to be kept in Redis."""
+def dumps(found: Iterable[Finding]) -> str:
+    """Findings as JSON text, to be stored in Redis."""
     return json.dumps([asdict(one) for one in found])
 
 
-def loads(text: str) -> tuple[Doubt, ...]:
-    """What `dumps` has written, maybe by another version: what is not understood is left out."""
+def loads(text: str) -> tuple[Finding, ...]:
+    """Findings from JSON text that `dumps` has written.
+
+    A process of another version may have written it: entries that are not understood are left out.
+    """
     try:
         found: Any = json.loads(text)
     except ValueError:
@@ -69,10 +72,10 @@ def loads(text: str) -> tuple[Doubt, ...]:
     return tuple(made for entry in entries if (made := _read(entry)) is not None)
 
 
-def _read(entry: Any) -> Doubt | None:
+def _read(entry: Any) -> Finding | None:
     if not isinstance(entry, dict):
         return None
     try:
-        return Doubt(**{name: value for name, value in cast("dict[str, Any]", entry).items() if name in _FIELDS})
+        return Finding(**{name: value for name, value in cast("dict[str, Any]", entry).items() if name in _FIELDS})
     except TypeError:
         return None

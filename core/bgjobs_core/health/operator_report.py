@@ -1,11 +1,11 @@
-"""What an operator says of itself, and the API tells on."""
+"""The report that each process of the operator writes into Redis, where the API reads it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgjobs_core.health.findings import Doubt, dumps, loads
+from bgjobs_core.health.findings import Finding, dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OperatorReport:
-    """What an operator says of itself.
+    """What a process of the operator reports about itself.
 
     Attributes:
-        version: of bgjobs.
-        pod: its name.
-        since_ms: since when it leads, or waits.
-        doubts: what is wrong.
+        version: its version of bgjobs.
+        pod: the name of its pod.
+        since_ms: since when it leads, or stands by, in Unix milliseconds.
+        findings: what is wrong, as it sees it.
     """
 
     version: str
     pod: str
     since_ms: int
-    doubts: tuple[Doubt, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def fields(self) -> dict[str, str | int]:
-        """For the store, without the pod."""
-        return {"version": self.version, "since": self.since_ms, "doubts": dumps(self.doubts)}
+        """The fields that the store writes; it adds the name of the pod itself."""
+        return {"version": self.version, "since": self.since_ms, "findings": dumps(self.findings)}
 
     @classmethod
     def read(cls, fields: Mapping[bytes, bytes]) -> OperatorReport:
-        """From what the store has; an operator of another version may have written it."""
+        """Make a report from the fields in the store, which an operator of another version may have written."""
         since = fields.get(b"since", b"0")
         return cls(
             version=fields.get(b"version", b"").decode(),
             pod=fields.get(b"pod", b"").decode(),
             since_ms=int(since) if since.isdigit() else 0,
-            doubts=loads(fields.get(b"doubts", b"").decode()),
+            findings=loads(fields.get(b"findings", b"").decode()),
         )

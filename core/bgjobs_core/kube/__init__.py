@@ -1,1 +1,1 @@
-"""The one door to the Kubernetes API: the connection, its objects and errors, and what we must be allowed."""
+"""Everything that talks to the Kubernetes API: the connection, its objects and errors, and the permissions needed."""

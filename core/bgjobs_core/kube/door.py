@@ -1,7 +1,7 @@
-"""The one door to the Kubernetes API: plain JSON in and out, errors of our own.
+"""The only place that talks to the Kubernetes API. It sends and returns plain JSON, and raises our own errors.
 
-`kubernetes.aio` brings the configuration, TLS and token refresh; its models are not used, since building
-and reading them costs several times what the call itself does.
+The package `kubernetes.aio` reads the configuration and does TLS and the renewal of tokens. Its model classes are not
+used, because making and reading them takes several times as long as the call itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import aiohttp
 from kubernetes.aio import client, config
 
-from bgjobs_core.kube.errors import KubeUnreachableError, refusal
+from bgjobs_core.kube.errors import KubeUnreachableError, error_from_response
 from bgjobs_core.kube.objects import ApiServer, api_server
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ _FORBIDDEN: Final = 403
 
 
 class Kube:
-    """A connection to one cluster. Close it in the end.
+    """A connection to one cluster. Call `close` when it is not needed any more.
 
     Attributes:
-        forbidden: set with each answer of 403 (but to the question what is allowed), for whoever looks after our
-            permissions, and clears it.
+        forbidden: an event that is set when an answer has the status 403, except to questions about our own
+            permissions. Whoever checks the permissions waits for it, and clears it.
     """
 
     def __init__(self, configuration: client.Configuration) -> None:
@@ -48,20 +48,21 @@ class Kube:
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None) -> Kube:
-        """From the pod's ServiceAccount, else from this file or the one that KUBECONFIG names."""
+        """Connect as the ServiceAccount of our pod; outside of a pod by this file, or the one that KUBECONFIG names."""
         configuration = client.Configuration()
         if _SERVICE_ACCOUNT.exists():
             cast("Any", config).load_incluster_config(client_configuration=configuration)
         else:
             await cast("Any", config).load_kube_config(kubeconfig, client_configuration=configuration)
-        # Environment proxies and netrc are otherwise looked up at every request, four times its own cost.
+        # Proxies of the environment and netrc would be looked up for each request, which takes four times its own time.
         configuration.client_session_kwargs = {"trust_env": False}
         return cls(configuration)
 
     def fenced(self, may_write: Callable[[], bool]) -> Kube:
-        """The same connection for whoever may write at times only: asked right before each write is sent.
+        """The same connection, but each write is only sent while `may_write` says yes right before it.
 
-        What may not be sent raises KubeUnreachableError, as nobody has heard of it. Close the first one.
+        A write that is not sent raises KubeUnreachableError, because Kubernetes has not heard of it. Close the first
+        connection, and not this one.
         """
         other = copy.copy(self)
         other._may_write = may_write
@@ -89,7 +90,8 @@ class Kube:
             response = await call(method, url, header_params=headers, body=body, _request_timeout=limits)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
-        if response.status == _FORBIDDEN and "/selfsubject" not in path:  # who may not ask, need not ask again at once
+        # Where even the question about our permissions is refused, asking it again at once is no use.
+        if response.status == _FORBIDDEN and "/selfsubject" not in path:
             self.forbidden.set()
         return response
 
@@ -101,29 +103,29 @@ class Kube:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Object:
-        """One call.
+        """Send one request, and return the JSON object that is answered.
 
         Args:
-            method: as `GET`.
-            path: as `/apis/batch/v1/namespaces/shop/jobs`.
-            body: sent as JSON.
-            query: parameters.
-            content_type: as `application/apply-patch+yaml` (JSON is YAML).
+            method: the HTTP method, for example `GET`.
+            path: the path, for example `/apis/batch/v1/namespaces/shop/jobs`.
+            body: the object that is sent as JSON; None: nothing is sent.
+            query: the parameters of the query string, not escaped.
+            content_type: what the body is, for example `application/apply-patch+yaml` (JSON is YAML).
 
         Raises:
-            KubeRefusedError: an answer of 400 or more.
-            KubeUnreachableError: no answer.
+            KubeRefusedError: if the status of the answer is 400 or more.
+            KubeUnreachableError: if there is no answer, or if it is not JSON.
         """
         answer, _ = await self._json(method, path, body, query, content_type)
         return answer
 
     async def about(self) -> ApiServer:
-        """`GET /version`, which everybody may ask for. Raises as `request`."""
+        """Ask the API server for its version, which everybody may do. It raises the errors of `request`."""
         answer, headers = await self._json("GET", "/version")
         return api_server(answer, headers.get("Date", ""))
 
     async def post(self, path: str, body: Object) -> Object:
-        """One POST. Raises as `request`."""
+        """Send a POST request, and return the JSON object that is answered. It raises the errors of `request`."""
         return await self.request("POST", path, body)
 
     async def _json(
@@ -140,30 +142,30 @@ class Kube:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
         if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, raw, response.headers)
+            raise error_from_response(response.status, raw, response.headers)
         try:
             return (json.loads(raw) if raw else {}), response.headers
-        except ValueError as error:  # cut off, or from something that stands before the API server
+        except ValueError as error:  # it was cut off, or a proxy in front of the API server has answered
             raise KubeUnreachableError(f"{method} {path}: the answer is not JSON: {raw[:100]!r}") from error
 
     async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """GET something that is not JSON, as a pod's log. Raises as `request`."""
+        """GET something that is not JSON, for example the log of a pod. It raises the errors of `request`."""
         response = await self._send("GET", path, None, query, "application/json", _TIMEOUT)
         try:
             raw = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"GET {path}: {error or type(error).__name__}") from error
         if response.status >= _HTTP_ERROR:
-            raise refusal(response.status, raw, response.headers)
+            raise error_from_response(response.status, raw, response.headers)
         return raw.decode(errors="replace")
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        """The lines of a watch until the server ends it. Raises as `request`."""
+        """The lines of a watch, until the server ends it. It raises the errors of `request`."""
         response = await self._send("GET", path, None, query, "application/json", _WATCH_TIMEOUT)
         raw: aiohttp.ClientResponse = response.response
         try:
             if response.status >= _HTTP_ERROR:
-                raise refusal(response.status, await response.read(), response.headers)
+                raise error_from_response(response.status, await response.read(), response.headers)
             while line := await raw.content.readline():
                 yield line
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -172,7 +174,7 @@ class Kube:
             raw.close()
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._client.close()
 
 

@@ -1,11 +1,4 @@
-"""What can go wrong with the Kubernetes API.
-
-`KubeError` is the base, and everything that `bgjobs_core.kube.door` raises is one:
-
-    KubeError
-    ├── KubeUnreachableError   there was no usable answer, so nobody knows whether a write was done
-    └── KubeRefusedError       the API server has answered, and its answer is an error
-"""
+"""The errors that `bgjobs_core.kube.door` raises when a call of the Kubernetes API fails."""
 
 from __future__ import annotations
 
@@ -19,21 +12,29 @@ if TYPE_CHECKING:
 
 
 class KubeError(Exception):
-    """Anything that goes wrong with the Kubernetes API."""
+    """A call of the Kubernetes API has failed.
+
+    Everything that `bgjobs_core.kube.door` raises is one of these:
+
+    KubeError
+    ├── KubeUnreachableError   there was no usable answer, so nobody knows whether a write was done
+    └── KubeRefusedError       the API server has answered, and its answer is an error
+    """
 
 
 class KubeUnreachableError(KubeError):
-    """No answer, or a broken one: whether a write was done is unknown."""
+    """The API server gave no answer, or a broken one, so it is unknown whether a write was done."""
 
 
 class KubeRefusedError(KubeError):
-    """The API server answered with an error.
+    """The API server has answered with an error, so a write was not done.
 
     Attributes:
-        status: the HTTP status.
-        reason: of its Status object, as `AlreadyExists`.
-        causes: of its details, as (reason, field, message).
-        retry_after: seconds, if it said so.
+        status: the HTTP status code.
+        reason: the field `reason` of the answered Status object, for example `AlreadyExists`.
+        message: the API server's own sentence about what is wrong.
+        causes: the list `details.causes` of the Status object, each as (reason, field, message).
+        retry_after: after how many seconds the API server wants to be asked again; None if it did not say.
     """
 
     def __init__(
@@ -52,8 +53,12 @@ class KubeRefusedError(KubeError):
         self.retry_after = retry_after
 
 
-def refusal(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> KubeRefusedError:
-    """Our error for an answer of the API server, which is a Status object unless something stands before it."""
+def error_from_response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> KubeRefusedError:
+    """Make the error for an answer with a status of 400 or more.
+
+    The body is a Status object of Kubernetes, unless a proxy in front of the API server has answered: then the first
+    500 bytes of the body are the message.
+    """
     try:
         found = part({"status": json.loads(body)}, "status")
     except ValueError:

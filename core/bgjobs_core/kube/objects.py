@@ -1,6 +1,7 @@
-"""Objects of the Kubernetes API as plain JSON.
+"""Objects of the Kubernetes API as plain JSON, and how parts of them are read.
 
-The connection is in `kube_door`: importing that takes a second and 30 MB, which only those pay who open it.
+The connection is in the module `door`: importing that takes a second and 30 MB, which those who only read objects are
+spared.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import Any, Final, cast
 
 Object = dict[str, Any]
 
-# What the chart and the documentation say too.
+# The chart and the documentation say the same.
 MINIMUM_VERSION: Final = (1, 31)
 
 
 def part(obj: Object, *names: str) -> Object:
-    """The object below these names; empty where any of them is missing, null or something else."""
+    """The object at this path of names; an empty one where a name is missing, or its value is not an object."""
     found: Any = obj
     for name in names:
         found = cast("Object", found).get(name) if isinstance(found, dict) else None
@@ -25,17 +26,17 @@ def part(obj: Object, *names: str) -> Object:
 
 
 def parts(obj: Object, name: str) -> list[Object]:
-    """The list of objects below this name; empty where it is missing or null."""
+    """The list of objects under this name; an empty one where the name is missing, or its value is null."""
     return cast("list[Object]", obj.get(name) or [])
 
 
 @dataclass(frozen=True)
 class ApiServer:
-    """What the API server says of itself.
+    """What the API server says about itself.
 
     Attributes:
-        version: as `v1.36.3`.
-        clock: Unix seconds, in the middle of the second that it named; None: it named none.
+        version: its version, for example `v1.36.3`.
+        clock: its time in Unix seconds, taken as the middle of the second that it named; None if it named none.
     """
 
     version: str
@@ -43,13 +44,13 @@ class ApiServer:
 
     @property
     def minor(self) -> tuple[int, int] | None:
-        """As (1, 36); None if the version says something else."""
+        """Major and minor version, for example (1, 36); None if the version cannot be read."""
         found = re.match(r"v?(\d+)\.(\d+)", self.version)
         return (int(found[1]), int(found[2])) if found else None
 
 
 def api_server(version: Object, date: str) -> ApiServer:
-    """From the answer to `GET /version` and its header `Date`."""
+    """Read the body of the answer to `GET /version`, and its header `Date`."""
     try:
         clock = parsedate_to_datetime(date).timestamp() + 0.5
     except ValueError:

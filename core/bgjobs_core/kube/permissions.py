@@ -1,8 +1,8 @@
-"""What a part of bgjobs must be allowed by Kubernetes, and what to do where it is not.
+"""Which permissions a process of bgjobs needs in Kubernetes, which of them it lacks, and what helps then.
 
-Each part has a table of what it needs (`bgjobs_operator.health.permissions`, `bgjobs_api.health.surroundings`), and
-tests hold the tables against the Roles of the chart. The cluster is asked by SelfSubjectAccessReview, which everybody
-may do.
+The API and the operator each have a table of what they need (`bgjobs_operator.health.permissions`,
+`bgjobs_api.health.surroundings`), and tests compare the tables with the Roles of the chart. The cluster is asked by
+SelfSubjectAccessReview, which everybody may do.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.health.findings import Doubt
+from bgjobs_core.health.findings import Finding
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from bgjobs_core.health.findings import Code
+    from bgjobs_core.health.findings import FindingCode
     from bgjobs_core.kube.objects import Object
 
     Post = Callable[[str, Object], Awaitable[Object]]
@@ -32,14 +32,15 @@ _TOLD: Final = 3
 
 @dataclass(frozen=True)
 class Permission:
-    """One verb on one kind of object.
+    """The permission to use one verb on one kind of object.
 
     Attributes:
-        group: of the API, "" for the core's.
-        resource: its plural, with a subresource as `jobs/status`.
-        namespace: "" for the whole cluster.
-        name: of the only object that is meant, "" for all.
-        role: the Role of the chart that grants it, by what follows the ServiceAccount's name in its own.
+        verb: the verb of a Role, for example `create`.
+        group: the API group of the resource; "" for the core group.
+        resource: the plural of the resource's name, with its subresource if there is one: `jobs/status`.
+        namespace: the namespace where it is needed; "" for the whole cluster.
+        name: the name of the only object that is meant; "" for all of them.
+        role: the Role of the chart that grants it, by the part of its name after that of the ServiceAccount.
     """
 
     verb: str
@@ -51,14 +52,14 @@ class Permission:
 
     @property
     def words(self) -> str:
-        """As `create jobs.batch`."""
+        """The permission in words for people, for example `create jobs.batch`."""
         plural, slash, sub = self.resource.partition("/")
         full = f"{plural}.{self.group}" if self.group else plural
         return f"{self.verb} {full}{slash}{sub}{f' {self.name}' if self.name else ''}"
 
 
 def review(wanted: Permission) -> Object:
-    """The SelfSubjectAccessReview to POST."""
+    """The SelfSubjectAccessReview to POST, which asks whether we have this permission."""
     plural, _, sub = wanted.resource.partition("/")
     attributes = {
         "verb": wanted.verb,
@@ -76,12 +77,20 @@ def review(wanted: Permission) -> Object:
 
 
 async def ask_missing(post: Post, needed: Sequence[Permission]) -> tuple[Permission, ...]:
-    """Which of these we have not, in their order; `post` raises KubeError."""
+    """Ask Kubernetes for each of these permissions, and return those that we lack, in their order.
+
+    Args:
+        post: POSTs an object to a path; raises KubeError.
+        needed: the permissions to ask for.
+
+    Raises:
+        KubeError: if one of the questions got no answer.
+    """
     slots, troubles = asyncio.Semaphore(_AT_ONCE), list[KubeError]()
 
     async def allowed(one: Permission) -> bool:
         async with slots:
-            if troubles:  # where nobody answers, each would wait for its own timeout
+            if troubles:  # if nobody answers, each question would wait for its own timeout
                 return False
             try:
                 return part(await post(_REVIEWS, review(one)), "status").get("allowed") is True
@@ -96,30 +105,34 @@ async def ask_missing(post: Post, needed: Sequence[Permission]) -> tuple[Permiss
 
 
 async def ask_who_we_are(post: Post) -> str:
-    """Our name in Kubernetes, as `system:serviceaccount:bgjobs:bgjobs-api`; `post` raises KubeError."""
+    """Ask Kubernetes for our own name there, for example `system:serviceaccount:bgjobs:bgjobs-api`.
+
+    Raises:
+        KubeError: if there is no answer.
+    """
     answer = await post(_ME, {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
     return str(part(answer, "status", "userInfo").get("username") or "")
 
 
-def doubts(
-    code: Code, who: str, missing: Iterable[Permission], needed: Sequence[Permission], account: str
-) -> list[Doubt]:
-    """One for each Role of which something is missing.
+def findings(
+    code: FindingCode, who: str, missing: Iterable[Permission], needed: Sequence[Permission], account: str
+) -> list[Finding]:
+    """One finding for each Role that does not grant everything it should.
 
-    Where nothing at all is allowed, the binding is gone, and a line of kubectl makes it anew; where only a part is,
-    the Role is that of another version, and the chart has the right one.
+    If none of its permissions is there, its binding is gone, and a command of kubectl makes it again. If some are
+    there, the Role is that of another version, and upgrading the chart brings the right one.
 
     Args:
-        code: of what it is.
-        who: as `the operator`.
-        missing: of what is needed.
-        needed: all of it.
-        account: our name in Kubernetes.
+        code: the code of the findings.
+        who: whose permissions these are, for the sentence: `the operator`.
+        missing: the permissions that are missing.
+        needed: all permissions that are needed.
+        account: our own name in Kubernetes; "" if it is not known.
     """
     by_role: dict[tuple[str, str], list[Permission]] = {}
     for one in missing:
         by_role.setdefault((one.namespace, one.role), []).append(one)
-    found: list[Doubt] = []
+    found: list[Finding] = []
     for (namespace, role), some in by_role.items():
         where = f"in namespace {namespace}" if namespace else "in the cluster"
         listed = ", ".join(one.words for one in some[:_TOLD])
@@ -131,7 +144,7 @@ def doubts(
         else:
             detail = f"{who} lacks permissions {where}: {listed}"
             remedy = _upgrade(account)
-        found.append(Doubt(code, detail, remedy))
+        found.append(Finding(code, detail, remedy))
     return found
 
 

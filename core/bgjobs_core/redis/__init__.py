@@ -1,1 +1,1 @@
-"""The one door to Redis: how to get in, the connection, and its errors."""
+"""Everything that talks to Redis directly: its address and credentials, the connection, and the errors."""

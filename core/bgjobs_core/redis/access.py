@@ -1,4 +1,4 @@
-"""Where Redis is, and how to get in."""
+"""The address of Redis, and the user, password and certificates with which we connect to it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SCHEMES: Final = ("redis", "rediss", "unix")
 
 @dataclass(frozen=True)
 class RedisAccess:
-    """Where Redis is, and how to get in; what is "" is left to the address.
+    """The address of Redis, and with what we connect to it; "" means that what the address says holds.
 
     Attributes:
-        url: as `rediss://host:6379/0` or `unix:///path`; a password within it is percent-encoded.
-        username: instead of one in the address, as it is.
-        password: the same.
-        ca: PEM file of who may have signed Redis' certificate, besides the public authorities.
-        client_cert: PEM file of a certificate that is shown to Redis.
-        client_key: PEM file of its key.
+        url: the address, for example `rediss://host:6379/0` or `unix:///path`; a password in it is percent-encoded.
+        username: the user, in place of the one in the address; it is not percent-encoded.
+        password: the password, in place of the one in the address; it is not percent-encoded.
+        ca: a PEM file of certificate authorities to trust besides the public ones.
+        client_cert: a PEM file with the certificate that we show to Redis.
+        client_key: a PEM file with the key of that certificate.
     """
 
     url: str = field(repr=False)
@@ -34,19 +34,19 @@ class RedisAccess:
     client_key: str = ""
 
     def objections(self) -> Iterator[str]:
-        """What is wrong with it, one line each, without secrets."""
+        """What is wrong with these settings, one line each, without secrets in them. No connection is made."""
         try:
             parts = urlsplit(self.url)
             usable = parts.scheme in _SCHEMES and parts.port != 0
         except ValueError:
             usable = False
             yield (
-                "BGJOBS_REDIS_URL cannot be read: characters of a password must be percent-encoded in it; "
+                "BGJOBS_REDIS_URL cannot be read: special characters of a password must be percent-encoded in it; "
                 "leave the password out, and set BGJOBS_REDIS_PASSWORD"
             )
         else:
             if not usable:
-                yield "BGJOBS_REDIS_URL must be as rediss://host:6379/0, redis://host:6379/0 or unix:///path"
+                yield "BGJOBS_REDIS_URL must look like rediss://host:6379/0, redis://host:6379/0 or unix:///path"
         files = {"CA": self.ca, "CLIENT_CERT": self.client_cert, "CLIENT_KEY": self.client_key}
         named = [f"BGJOBS_REDIS_{name}" for name, path in files.items() if path]
         if named and usable and not self.url.startswith("rediss://"):
@@ -59,17 +59,18 @@ class RedisAccess:
             try:
                 context.load_verify_locations(self.ca)
             except OSError as error:
-                yield f"BGJOBS_REDIS_CA {self.ca}: {_why(error, 'no certificate in PEM form')}"
+                yield f"BGJOBS_REDIS_CA {self.ca}: {_why(error, 'it has no certificate in PEM form')}"
         if self.client_cert:
             try:
                 context.load_cert_chain(self.client_cert, self.client_key, password="")
             except OSError as error:
                 files = f"BGJOBS_REDIS_CLIENT_CERT {self.client_cert}, BGJOBS_REDIS_CLIENT_KEY {self.client_key}"
-                yield f"{files}: {_why(error, 'no certificate or key in PEM form, or a passphrase is needed')}"
+                unread = "they have no certificate or key in PEM form, or the key needs a passphrase"
+                yield f"{files}: {_why(error, unread)}"
 
 
 def _why(error: OSError, unread: str) -> str:
-    """Why a certificate or key cannot be used."""
+    """Why a certificate or key cannot be used, as half a sentence."""
     if not isinstance(error, ssl.SSLError):
         return error.strerror or str(error)
-    return "the key is not that of the certificate" if error.reason == "KEY_VALUES_MISMATCH" else unread
+    return "the key does not belong to the certificate" if error.reason == "KEY_VALUES_MISMATCH" else unread

@@ -1,4 +1,4 @@
-"""The one door to Redis: connections that send again what got no answer, and close what they open."""
+"""The only place that connects to Redis. Calls that got no answer are sent again."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from redis.backoff import ExponentialWithJitterBackoff
 from bgjobs_core.redis.access import RedisAccess
 from bgjobs_core.redis.closing import KINDS
 
-Client = Any  # redis.asyncio.Redis or fakeredis; their stubs disagree with each other on every reply
+Client = Any  # redis.asyncio.Redis or fakeredis, whose type stubs give different types to every reply
 
 
 def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
-    """A client whose calls are sent again after a lost reply: every verb is idempotent under that.
+    """Make a client of Redis. Nothing is sent yet; close the client when it is not needed any more.
+
+    A call whose reply was lost is sent again, up to three times. That is safe, because every verb of the store does
+    the same whether it is sent once or twice.
 
     Args:
-        access: where it is and how to get in; or an address alone, as `redis://:password@host:6379/0`.
-        max_connections: more callers than this wait for their turn, up to 5 s.
+        access: address, user, password and certificates; or an address alone: `redis://:password@host:6379/0`.
+        max_connections: how many calls may be under way; further ones wait for up to 5 s.
     """
     if isinstance(access, str):
         access = RedisAccess(access)
@@ -38,10 +41,10 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32) -> Client:
         "socket_connect_timeout": 3,
         "health_check_interval": 30,
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
-        # What the address says wins over ours, and what was given beside it over both.
+        # The address may set other values than these, and what was given beside the address counts most.
         **cast("dict[str, Any]", parse_url(access.url)),
         **{name: value for name, value in given.items() if value},
     }
     options["connection_class"] = KINDS[options.get("connection_class")]
     pool = cast("Any", aredis.BlockingConnectionPool)(**options)
-    return aredis.Redis.from_pool(pool)  # which closes the pool with the client
+    return aredis.Redis.from_pool(pool)  # a client made like this closes its pool, too

@@ -1,11 +1,4 @@
-"""What can go wrong with Redis.
-
-`StoreError` is the base, and everything that the store raises is one:
-
-    StoreError                    Redis says that something cannot be done
-    ├── StoreUnavailableError     there was no answer; every verb may be sent again
-    └── StoreFullError            the memory limit is reached, and nothing was written
-"""
+"""The errors that the store raises when Redis fails, and how they are made from those of redis-py."""
 
 from __future__ import annotations
 
@@ -19,21 +12,31 @@ if TYPE_CHECKING:
 
 
 class StoreError(Exception):
-    """Redis cannot do what was asked."""
+    """Redis cannot do what it was asked for.
+
+    Everything that the store raises is one of these:
+
+    StoreError                    Redis has answered that it cannot do this
+    ├── StoreUnavailableError     there was no answer; every call of the store may be sent again
+    └── StoreFullError            Redis has reached its memory limit, and nothing was written
+    """
 
 
 class StoreUnavailableError(StoreError):
-    """Redis did not answer; every verb may be sent again."""
+    """Redis did not answer, or did not let us in; every call of the store may be sent again."""
 
 
 class StoreFullError(StoreError):
-    """Redis is at its memory limit; nothing was written."""
+    """Redis has reached its memory limit (`maxmemory`), and nothing was written."""
 
 
 def translate(error: Exception) -> StoreError:
-    """Our error for one of redis-py's."""
+    """Make our error from an error of redis-py or of the operating system.
+
+    When Redis did not let us in, the message names the settings that are to be checked.
+    """
     if isinstance(error, (rex.ConnectionError, rex.TimeoutError, rex.BusyLoadingError, OSError)):
-        return StoreUnavailableError(_refusal(error) or f"Redis does not answer: {error}")
+        return StoreUnavailableError(_sign_in_problem(error) or f"Redis does not answer: {error}")
     text = str(error)
     if isinstance(error, rex.OutOfMemoryError) or "OOM" in text:
         return StoreFullError("Redis is at its memory limit (maxmemory); nothing was written")
@@ -47,23 +50,24 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _refusal(error: Exception) -> str:
-    """What is wrong with how we come in, and what to set; "" if nobody said that."""
+def _sign_in_problem(error: Exception) -> str:
+    """What is wrong with our password, user or certificate, and what to set; "" if the cause is something else."""
     for cause in causes(error):
         if isinstance(cause, rex.AuthenticationError):
             if "HELLO" in str(cause) or "required" in str(cause):
-                return "Redis wants a password: set BGJOBS_REDIS_PASSWORD"
-            return f"Redis refuses user or password ({cause}): check BGJOBS_REDIS_USERNAME and BGJOBS_REDIS_PASSWORD"
+                return "Redis needs a password: set BGJOBS_REDIS_PASSWORD"
+            check = "check BGJOBS_REDIS_USERNAME and BGJOBS_REDIS_PASSWORD"
+            return f"Redis does not accept user or password ({cause}): {check}"
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message.rstrip(".")
             return f"Redis' certificate is not trusted ({why}): check BGJOBS_REDIS_CA and the host in BGJOBS_REDIS_URL"
         if isinstance(cause, ssl.SSLError):
-            return _tls_refusal(cause.reason or "")
+            return _tls_problem(cause.reason or "")
     return ""
 
 
-def _tls_refusal(reason: str) -> str:
+def _tls_problem(reason: str) -> str:
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        wants = "wants a client certificate" if "REQUIRED" in reason else "refuses the client certificate"
-        return f"Redis {wants} ({reason}): check BGJOBS_REDIS_CLIENT_CERT and BGJOBS_REDIS_CLIENT_KEY"
-    return f"Redis and we do not agree on TLS ({reason}): without TLS, BGJOBS_REDIS_URL begins with redis://"
+        why = "needs a client certificate" if "REQUIRED" in reason else "does not accept the client certificate"
+        return f"Redis {why} ({reason}): check BGJOBS_REDIS_CLIENT_CERT and BGJOBS_REDIS_CLIENT_KEY"
+    return f"TLS with Redis failed ({reason}): if Redis has no TLS, BGJOBS_REDIS_URL must begin with redis://"

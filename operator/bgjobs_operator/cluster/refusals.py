@@ -2,7 +2,7 @@
 
 One code stands for many things: a 403 is a quota, a missing permission, a namespace that goes away, or an API
 server that is not ready yet. What ends a job (INVALID, TERMINATING) needs the API server's own clear word;
-whatever is in doubt is BUSY, and tried again.
+what is unclear is BUSY, and tried again.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Whether the operator is well, what it may do, and where it tells so."""
+"""Whether the operator is well: its endpoints, its report in Redis, and the permissions that it needs."""

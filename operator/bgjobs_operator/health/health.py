@@ -1,12 +1,12 @@
-"""Whether the operator is well: what its endpoints answer, and what it tells of itself.
+"""Whether the operator is well: what its endpoints `/healthz` and `/readyz` answer, and what it reports in Redis.
 
-Liveness fails only when a loop has not turned, well or badly, for a minute: Redis or Kubernetes being
-away is a matter of readiness, and a restart would not bring them back.
+It is not alive only when one of its loops has not turned for a minute, whether a turn ends well or not. When Redis or
+Kubernetes does not answer, it is not ready: a restart would not bring them back.
 
-A permission that is missing in one of several namespaces is a warning, not a matter of readiness: the others are
-served, and an operator that is never ready would hold up the very update that may mend it. So is what is forbidden in a
-namespace that is not ours any more and has jobs left. Where it can serve no namespace at all, or cannot lead, it is not
-ready, which is what alarms go by.
+A permission that is missing in one of several namespaces is a warning, and the operator stays ready. The other
+namespaces are served, and `helm upgrade --wait`, which may bring the permission, must not hang on it. The same holds
+for what is forbidden in a namespace that was taken out of `jobNamespaces` and still has jobs. If the operator can serve
+no namespace at all, or cannot lead, it is not ready, so that alarms go off.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_operator.health.permissions import Rights
 
 if TYPE_CHECKING:
@@ -28,22 +28,22 @@ STUCK_SECONDS: Final = 60.0
 
 
 def stuck(loops: Iterable[Loop], now: float) -> list[str]:
-    """Names of the loops that have not turned for too long; `now` by `time.monotonic`."""
+    """The names of the loops that have not turned for too long; `now` is the time of `time.monotonic`."""
     return [loop.name for loop in loops if now - loop.turned_at > loop.period + STUCK_SECONDS]
 
 
 @dataclass
 class Health:
-    """What the endpoints answer from, and what is told in Redis.
+    """The state of this process of the operator, from which its endpoints answer and its report is made.
 
     Attributes:
-        epoch: of the leader; "" for one who waits.
-        since: when that began, in Unix seconds.
-        problems: of the process, by what it waits for.
-        loops: those of the leader.
-        blind: why a namespace's KubeJobs cannot be watched, by namespace.
-        rights: what Kubernetes allows.
-        news: set when something has changed that should be told at once.
+        epoch: the epoch in which it leads; "" while it stands by.
+        since: since when it leads, or stands by, in Unix seconds.
+        problems: what the process waits for, each with the reason.
+        loops: the loops that run while it leads.
+        blind: the namespaces whose KubeJobs cannot be watched, each with the reason.
+        rights: which permissions Kubernetes gives it.
+        news: an event that is set when something has changed that should be reported at once.
     """
 
     epoch: str = ""
@@ -56,40 +56,40 @@ class Health:
 
     @property
     def leading(self) -> bool:
-        """Whether this is the leader."""
+        """Whether this process leads."""
         return bool(self.epoch)
 
     def begin(self, epoch: str, loops: list[Loop]) -> None:
-        """It leads from now on."""
+        """Note that this process leads from now on, with these loops."""
         self.epoch, self.loops, self.since = epoch, loops, time.time()
         self.news.set()
 
     def end(self) -> None:
-        """It leads no more."""
+        """Note that this process does not lead any more."""
         self.epoch, self.blind, self.since = "", {}, time.time()
 
     def watched(self, namespace: str, trouble: str) -> None:
-        """A namespace can be watched (""), or not, and why."""
+        """Note whether the KubeJobs of a namespace can be watched: `trouble` is why not, or ""."""
         if trouble:
             self.blind[namespace] = trouble
         else:
             self.blind.pop(namespace, None)
 
     def waits_for(self, what: str, trouble: str) -> None:
-        """Nothing goes on without it; "" when it is there."""
+        """Note whether the process waits for something: `trouble` is why it is not there, or "" when it is."""
         if trouble:
             self.problems[what] = trouble
         else:
             self.problems.pop(what, None)
 
     def live(self, now: float) -> tuple[int, dict[str, object]]:
-        """Status code and body."""
+        """The status and the body that `/healthz` answers; `now` is the time of `time.monotonic`."""
         names = stuck(self.loops, now) if self.leading else []
         return (500 if names else 200), {"leading": self.leading, "stuck": names}
 
     def ready(self) -> tuple[int, dict[str, object]]:
-        """Status code and body: a replica that stands by is ready to."""
-        problems, warnings = dict(self.problems), [one.detail for one in self.rights.doubts()]
+        """The status and the body that `/readyz` answers. A process that stands by is ready, too."""
+        problems, warnings = dict(self.problems), [one.detail for one in self.rights.findings()]
         bearable = self.rights.suffice_somewhere and bool(self.rights.needed)
         if self.leading:
             for loop in self.loops:
@@ -103,10 +103,15 @@ class Health:
         body: dict[str, object] = {"leading": self.leading, "problems": problems, "warnings": warnings}
         return (503 if problems else 200), body
 
-    def doubts(self, look: str) -> tuple[Doubt, ...]:
-        """What is told in Redis; `look` is what to do where nothing better is known."""
-        found = self.rights.doubts()
-        known = bool(found)  # the permission is said; that loops and watches need it says nothing more
+    def findings(self, look: str) -> tuple[Finding, ...]:
+        """What is wrong, for the report in Redis.
+
+        Args:
+            look: the remedy of findings for which nothing better is known.
+        """
+        found = self.rights.findings()
+        # A missing permission is a finding. That loops and watches fail for lack of it is not another one.
+        known = bool(found)
         said = [f"{what}: {why}" for what, why in self.problems.items()]
         if self.leading:
             said += [
@@ -115,4 +120,7 @@ class Health:
             said += [
                 f"KubeJobs of {namespace} are not watched: {why}" for namespace, why in self.blind.items() if not known
             ]
-        return (*found, *(Doubt(Code.OPERATOR_FAILS, f"the operator is in trouble: {one}", look) for one in said))
+        return (
+            *found,
+            *(Finding(FindingCode.OPERATOR_FAILS, f"the operator is in trouble: {one}", look) for one in said),
+        )

@@ -1,6 +1,6 @@
-"""Rounds that ask Kubernetes whether we are allowed what we need.
+"""Asks Kubernetes again and again whether the operator has the permissions that it needs.
 
-When leading begins, every minute, and at once after it has said no to anything.
+It asks when the operator begins to lead, then every minute, and soon after Kubernetes has refused a request.
 """
 
 from __future__ import annotations
@@ -23,20 +23,25 @@ if TYPE_CHECKING:
     from bgjobs_operator.health.health import Health
 
 PERIOD: Final = 60.0
-# Each namespace is some sixteen questions; with many of them the API server is not to be busy with ours.
+# There are some sixteen questions for each namespace. With many namespaces they are asked less often.
 _SECONDS_EACH: Final = 6.0
-MISSING_PERIOD: Final = 5.0  # somebody may be mending it
-_PAUSE: Final = 1.0  # a refusal rarely comes alone
+MISSING_PERIOD: Final = 5.0  # while a permission is missing, as somebody may be giving it
+_PAUSE: Final = 1.0  # Kubernetes rarely refuses only one request
 _PAUSE_EACH: Final = 0.5
 
 log: Any = structlog.get_logger(__name__)
 
 
-class Rounds:
-    """Asks, and tells `health`.
+class PermissionChecks:
+    """Asks Kubernetes for the permissions, and puts what it finds into `Health.rights`.
+
+    Args:
+        kube: the connection to Kubernetes.
+        needed: the permissions that the operator needs.
+        health: where to put what was found.
 
     Attributes:
-        regained: set when a permission is there that was missing.
+        regained: an event that is set when a permission that was missing is there again.
     """
 
     def __init__(self, kube: Kube, needed: Sequence[Permission], health: Health) -> None:
@@ -49,12 +54,12 @@ class Rounds:
         self._period = max(PERIOD, _SECONDS_EACH * namespaces)
         self._pause = max(_PAUSE, _PAUSE_EACH * namespaces)
 
-    def look_now(self) -> None:
-        """Do not wait for the period to pass."""
+    def check_soon(self) -> None:
+        """Ask soon, without waiting until the next time is due."""
         self._kube.forbidden.set()
 
     async def run(self) -> None:
-        """For ever; one that stands by asks only when something was forbidden."""
+        """Ask again and again until it is cancelled. A process that stands by asks only after a refusal."""
         period: float | None = 0.0
         while True:
             try:
@@ -64,31 +69,31 @@ class Rounds:
                 pass
             self._kube.forbidden.clear()
             try:
-                await self.look()
+                await self.check()
             except Exception:
-                log.exception("permissions not looked at")
+                log.exception("permissions cannot be checked")
             end_if_cancelled()
             await asyncio.sleep(self._pause)
-            period = self.next_look()
+            period = self.seconds_to_next()
 
-    def next_look(self) -> float | None:
-        """After how many seconds, if nothing is forbidden before; None: not at all."""
+    def seconds_to_next(self) -> float | None:
+        """After how many seconds to ask again if Kubernetes refuses nothing before; None: not at all."""
         if self._health.rights.missing:
             return max(MISSING_PERIOD, self._pause)
         return self._period if self._health.leading else None
 
-    async def look(self) -> None:
-        """Once; what cannot be asked stays as it was."""
+    async def check(self) -> None:
+        """Ask now. If there is no answer, what was found before stays."""
         try:
             self._account = self._account or await permissions.ask_who_we_are(self._kube.post)
             missing = await permissions.ask_missing(self._kube.post, self._needed)
         except KubeError as error:
-            log.warning("permissions not looked at", error=str(error))
+            log.warning("permissions cannot be checked", error=str(error))
             return
         found = Rights(self._needed, missing, self._account)
         if found.missing != self._health.rights.missing:
-            for doubt in found.doubts():
-                log.error("permissions are missing", detail=doubt.detail, remedy=doubt.remedy)
+            for finding in found.findings():
+                log.error("permissions are missing", detail=finding.detail, remedy=finding.remedy)
             if not found.missing:
                 log.info("no permission is missing any more")
             if set(self._health.rights.missing) - set(found.missing):

@@ -1,11 +1,11 @@
-"""What the operator must be allowed, and what follows where it is not: as values."""
+"""Which permissions the operator needs, and what it can still do if some of them are missing. Nothing is asked here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs_core.health.findings import Code
+from bgjobs_core.health.findings import FindingCode
 from bgjobs_core.kube import permissions
 from bgjobs_core.kube.permissions import Permission
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS
@@ -13,9 +13,9 @@ from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgjobs_core.health.findings import Doubt
+    from bgjobs_core.health.findings import Finding
 
-LEADER: Final = "-leader"
+LEADER: Final = "-leader"  # how the name of the chart's Role for leading ends
 
 _IN_A_NAMESPACE: Final = (
     ("batch", "jobs", ("get", "list", "watch", "create", "delete")),
@@ -29,7 +29,13 @@ _IN_A_NAMESPACE: Final = (
 
 
 def needed(namespace: str, lease: str, job_namespaces: Sequence[str]) -> tuple[Permission, ...]:
-    """All of it: to lead, and where jobs run."""
+    """All permissions that the operator needs: those for leading, and those in each namespace of jobs.
+
+    Args:
+        namespace: the namespace where bgjobs is installed.
+        lease: the name of the Lease by which the leader is chosen.
+        job_namespaces: the namespaces of jobs.
+    """
     leases = "coordination.k8s.io", "leases"
     leading = (
         Permission("create", *leases, namespace, role=LEADER),
@@ -47,12 +53,12 @@ def needed(namespace: str, lease: str, job_namespaces: Sequence[str]) -> tuple[P
 
 @dataclass(frozen=True)
 class Rights:
-    """What was found out.
+    """Which permissions the operator has, as far as Kubernetes was asked.
 
     Attributes:
-        needed: all that there must be.
-        missing: of these.
-        account: our name in Kubernetes.
+        needed: the permissions that it needs; none as long as Kubernetes was not asked.
+        missing: those among them that it lacks.
+        account: its own name in Kubernetes.
     """
 
     needed: tuple[Permission, ...] = ()
@@ -61,12 +67,14 @@ class Rights:
 
     @property
     def suffice_somewhere(self) -> bool:
-        """Whether we can lead, and nothing is missing in at least one namespace of jobs."""
+        """Whether the operator can lead, and has all permissions in at least one namespace of jobs."""
         if any(one.role == LEADER for one in self.missing):
             return False
         places = {one.namespace for one in self.needed if one.role != LEADER}
         return bool(places - {one.namespace for one in self.missing}) or not self.missing
 
-    def doubts(self) -> list[Doubt]:
-        """One for each Role of which something is missing."""
-        return permissions.doubts(Code.OPERATOR_PERMISSION, "the operator", self.missing, self.needed, self.account)
+    def findings(self) -> list[Finding]:
+        """One finding for each Role that does not grant everything it should."""
+        return permissions.findings(
+            FindingCode.OPERATOR_PERMISSION, "the operator", self.missing, self.needed, self.account
+        )

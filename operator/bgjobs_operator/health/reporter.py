@@ -1,4 +1,4 @@
-"""The operator says in Redis how it is: the API tells it on, and so does `bgjobs doctor`."""
+"""Writes into Redis how this process of the operator is; the API reads it there, and `bgjobs doctor` shows it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
     from bgjobs_operator.health.health import Health
 
-PERIOD: Final = 10.0  # it is remembered for a minute
-_ROOM: Final = 512  # characters of one thing that is wrong
+PERIOD: Final = 10.0  # the store keeps a report for a minute
+_ROOM: Final = 512  # characters of the sentence of one finding
 
 log: Any = structlog.get_logger(__name__)
 
 
 class Reporter:
-    """Tells it every ten seconds, and at once when there is news."""
+    """Writes a report every ten seconds, and at once when there is news.
+
+    Args:
+        store: where the report is written.
+        health: the state that is reported.
+        pod: the name of our pod.
+        namespace: the namespace where bgjobs is installed.
+    """
 
     def __init__(self, store: Store, health: Health, pod: str, namespace: str) -> None:
         self._store = store
@@ -32,23 +39,23 @@ class Reporter:
         self._look = f"kubectl logs -n {namespace} {pod} --since=10m"
 
     def report(self) -> OperatorReport:
-        """What there is to tell."""
-        doubts = tuple(
+        """The report as it would be written now; very long sentences are cut."""
+        findings = tuple(
             one if len(one.detail) <= _ROOM else type(one)(one.code, f"{one.detail[:_ROOM]}...", one.remedy)
-            for one in self._health.doubts(self._look)
+            for one in self._health.findings(self._look)
         )
-        return OperatorReport(own_version(), self._pod, round(self._health.since * 1000), doubts)
+        return OperatorReport(own_version(), self._pod, round(self._health.since * 1000), findings)
 
     async def run(self) -> None:
-        """For ever."""
+        """Write reports until it is cancelled."""
         while True:
             self._health.news.clear()
             try:
                 await self._store.report(self.report(), self._health.epoch)
             except StoreError as error:
-                log.warning("not told how we are", error=str(error))
+                log.warning("the report could not be written", error=str(error))
             except Exception:
-                log.exception("not told how we are")
+                log.exception("the report could not be written")
             end_if_cancelled()
             try:
                 async with asyncio.timeout(PERIOD):
@@ -57,9 +64,9 @@ class Reporter:
                 continue
 
     async def withdraw(self) -> None:
-        """This process ends: what it has said holds no longer."""
+        """Delete the report, because this process ends."""
         try:
             for role in ("leading", "waiting"):
                 await self._store.withdraw_report(role, self._pod)
         except StoreError as error:
-            log.warning("what we have said is not withdrawn", error=str(error))
+            log.warning("the report could not be deleted", error=str(error))

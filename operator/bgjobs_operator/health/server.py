@@ -1,4 +1,4 @@
-"""/healthz and /readyz of the operator."""
+"""The HTTP server of the operator, which answers `/healthz` and `/readyz` for the kubelet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def serve(health: Health, host: str, port: int) -> web.AppRunner:
-    """Start answering; call `cleanup()` of what this returns in the end."""
+    """Start the server at this address and port. Call `cleanup()` of what is returned to end it."""
 
     async def healthz(_: web.Request) -> web.Response:
         code, body = health.live(time.monotonic())

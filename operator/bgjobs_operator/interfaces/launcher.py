@@ -26,8 +26,25 @@ class Refusal(StrEnum):
     BUSY = "busy"  # too many requests, or the server is in trouble
 
 
-class LaunchRefusedError(Exception):
-    """The KubeJob was definitely not created by this call."""
+class LauncherError(Exception):
+    """A launcher could not do what it was asked for.
+
+    Every launcher raises one of these:
+
+    LauncherError
+    ├── LaunchRefusedError         the KubeJob was definitely not created by this call
+    └── LauncherUnreachableError   there was no answer, so nobody knows whether something was done
+    """
+
+
+class LaunchRefusedError(LauncherError):
+    """The KubeJob was definitely not created by this call.
+
+    Attributes:
+        refusal: the kind of refusal, which decides what happens to the job.
+        message: the words of whoever has refused it.
+        retry_after: after how many seconds it may be tried again; None if that was not said.
+    """
 
     def __init__(self, refusal: Refusal, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -36,8 +53,8 @@ class LaunchRefusedError(Exception):
         self.retry_after = retry_after
 
 
-class LauncherUnreachableError(Exception):
-    """No answer: whether the KubeJob was created or deleted is unknown."""
+class LauncherUnreachableError(LauncherError):
+    """There was no answer, so it is unknown whether the KubeJob was created or deleted."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Phase, State
 from bgjobs_api.pages.shared.rendering import CSP
+from bgjobs_core.redis.errors import StoreFullError
 from tests.api.pages.site import Document
 from tests.api.world import EPOCH, KUBE_UID, chunk, lines
 
@@ -319,3 +320,20 @@ async def test_the_bar_is_attributes_alone(site: Site) -> None:
     assert segments
     assert sum(float(found["width"]) for found in segments) <= 1000
     assert all(float(found["width"]) >= 5 for found in segments)
+
+
+async def test_what_helps_is_shown_with_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise StoreFullError("OOM")
+
+    monkeypatch.setattr(site.world.store, "job", full)
+    response = await site.get(f"/jobs/{new_job_id()}")
+    assert response.status_code == 507
+    assert "<p>An administrator can raise maxmemory of Redis, or shorten the retention of queues.</p>" in response.text
+
+
+async def test_the_command_that_allows_it_is_shown_to_be_copied(site: Site) -> None:
+    site.world.access.deny("list", "backgroundjobrequests", "mail")
+    response = await site.get("/jobs?ns=mail")
+    assert response.status_code == 403
+    assert "An administrator can allow it with <code>kubectl create rolebinding bgjobs-viewer:" in response.text

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bgjobs_api.identity.access import Action, review
-from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.identity.caller import Identity
 from bgjobs_core.kube import permissions
 from bgjobs_core.resources.crd import definitions
 from bgjobs_operator.cluster.kube_launcher import KubeLauncher

@@ -60,7 +60,7 @@ def test_a_plug_in_that_cannot_be_loaded(terminal: Terminal) -> None:
 
 def test_dev_is_a_plug_in(terminal: Terminal) -> None:
     ran = terminal.run("dev")
-    assert (ran.code, ran.err) == (2, "bgjobs dev needs: pip install 'bgjobs[dev]'\n")
+    assert (ran.code, ran.err) == (2, "bgjobs dev needs more packages; install them by: pip install 'bgjobs[dev]'\n")
 
     terminal.more = {"dev": hello, "list": hello}
     assert terminal.run("dev").text == "hello you\n"
@@ -76,7 +76,9 @@ def test_without_typer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     for main in (start.main, start.kubectl_main):
         with pytest.raises(SystemExit, match="2"):
             main()
-        assert capsys.readouterr().err == "the command needs: pip install 'bgjobs[cli]'\n"
+        assert (
+            capsys.readouterr().err == "this command needs more packages; install them by: pip install 'bgjobs[cli]'\n"
+        )
 
 
 @pytest.mark.parametrize(("main", "name"), [(start.main, "bgjobs"), (start.kubectl_main, "kubectl bgjobs")])

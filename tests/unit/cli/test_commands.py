@@ -73,9 +73,7 @@ def test_run_and_wait_for_a_failure(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "--quiet")
 
     assert ran.code == 1
-    assert ran.err == (
-        f"bgjobs: job {JOB_ID} failed (error): ValueError: no such month; more by `bgjobs show {JOB_ID}`\n"
-    )
+    assert ran.err == (f"bgjobs: job {JOB_ID} failed (error): ValueError: no such month; see `bgjobs show {JOB_ID}`\n")
 
 
 def test_run_and_follow(terminal: Terminal, api: FakeApi) -> None:
@@ -96,7 +94,7 @@ def test_a_wait_that_takes_too_long(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "--wait-timeout", "3s")
 
     assert ran.code == 7
-    assert f"to wait on: `bgjobs wait {JOB_ID}`" in ran.err
+    assert f"wait longer by `bgjobs wait {JOB_ID}`" in ran.err
     assert sum(terminal.slept) == pytest.approx(3)
 
 
@@ -136,7 +134,11 @@ def test_wrong_usage(terminal: Terminal, arguments: tuple[str, ...]) -> None:
         (problem(401, "the token has expired"), 4, "get a new token"),
         (problem(403, "ann cannot create backgroundjobrequests"), 4, "ann cannot create"),
         (problem(409, "the id is taken"), 5, "`bgjobs show ID`"),
-        (problem(507, "memory"), 6, "Redis is full"),
+        (
+            problem(507, "Redis is nearly full", remedy="raise it"),
+            6,
+            "bgjobs: Redis is nearly full; raise it; `bgjobs d",
+        ),
         (problem(500, "oops"), 6, "`bgjobs doctor`"),
         (httpx2.Response(200, text="<html>a proxy\nspeaks</html>"), 6, "`bgjobs doctor`"),
         (httpx2.ConnectError("refused"), 6, "could not be reached"),
@@ -153,6 +155,17 @@ def test_exit_codes_of_errors(
     assert words in ran.err
     assert ran.err.startswith("bgjobs: ")
     assert ran.err.count("\n") == 1
+
+
+def test_what_allows_it_has_a_line_of_its_own(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", JOBS, problem(403, "ann cannot list jobs", remedy="kubectl create rolebinding ann"))
+
+    ran = terminal.run("list")
+
+    assert ran.code == 4
+    assert ran.err == (
+        "bgjobs: ann cannot list jobs; an administrator can allow it with:\n  kubectl create rolebinding ann\n"
+    )
 
 
 def test_ctrl_c(terminal: Terminal, api: FakeApi) -> None:
@@ -176,7 +189,8 @@ def test_a_mistake_of_ours_is_one_line(terminal: Terminal) -> None:
 
     ran = terminal.run("broken")
 
-    assert (ran.code, ran.err) == (70, "bgjobs: a mistake in the command: KeyError: 'x'; BGJOBS_DEBUG=1 shows where\n")
+    said = "bgjobs: this is a bug in bgjobs: KeyError: 'x'; set BGJOBS_DEBUG=1 to see where\n"
+    assert (ran.code, ran.err) == (70, said)
 
 
 def test_list(terminal: Terminal, api: FakeApi) -> None:
@@ -226,7 +240,7 @@ def test_an_empty_list(terminal: Terminal, api: FakeApi) -> None:
     api.on("GET", JOBS, {"items": []})
 
     ran = terminal.run("list", "--state", "failed", "-n", "shop")
-    assert (ran.code, ran.text, ran.err) == (0, "", "no jobs in namespace shop like that\n")
+    assert (ran.code, ran.text, ran.err) == (0, "", "no jobs in namespace shop that match\n")
     assert json.loads(terminal.run("list", "-o", "json").text) == []
 
 
@@ -412,7 +426,7 @@ def test_wait_for_several(terminal: Terminal, api: FakeApi) -> None:
         f"{OTHER_ID} cancelled – by ann",
         f"{JOB_ID} succeeded",
         f"job {JOB_ID} succeeded",
-        f"bgjobs: job {OTHER_ID} cancelled: by ann; more by `bgjobs show {OTHER_ID}`",
+        f"bgjobs: job {OTHER_ID} cancelled: by ann; see `bgjobs show {OTHER_ID}`",
     ]
 
 

@@ -19,8 +19,8 @@ ALIVE = LocalServer("/src/.bgjobs/server.json", "http://127.0.0.1:8700", 123, "d
 DEAD = LocalServer("/src/.bgjobs/server.json", "http://127.0.0.1:8700", 123, "default", alive=False)
 BROKEN = LocalServer("/src/.bgjobs/server.json")
 CURRENT = "kubectl's current context"
-DEAD_NOTE = "/src/.bgjobs/server.json is of a server that runs no more (process 123), so it is ignored"
-BROKEN_NOTE = "/src/.bgjobs/server.json is not of a local server, so it is ignored"
+DEAD_NOTE = "/src/.bgjobs/server.json is ignored, because its server (process 123) is not running any more"
+BROKEN_NOTE = "/src/.bgjobs/server.json is not a file of `bgjobs dev`, so it is ignored"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_server(facts: Facts, choice: Choice) -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (Facts(), r"`bgjobs dev`, or name one by BGJOBS_URL or --url, or let kubectl"),
+        (Facts(), r"`bgjobs dev`, or name one by BGJOBS_URL or --url, or choose a kubectl"),
         (Facts(local=DEAD), r"process 123"),
         (Facts(kubectl_only=True, environ_url="http://b"), "kubectl is not on PATH"),
         (Facts(context="kind"), "kubectl is not on PATH"),
@@ -62,7 +62,7 @@ def test_no_server(facts: Facts, words: str) -> None:
 
 
 def test_two_servers() -> None:
-    with pytest.raises(UsageError, match="two servers"):
+    with pytest.raises(UsageError, match="two different servers"):
         decide(Facts(url="http://a", context="kind", has_kubectl=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from bgjobs.cli.doctor import checks
 from bgjobs.cli.doctor.checks import Answer, Facts, Level
 from bgjobs.cli.doctor.pods import Pods, Trouble
+from bgjobs.cli.exits import NoServerError, NoTokenError
+from bgjobs.errors import ForbiddenError
 from bgjobs.wire import QueueView
+from bgjobs_api.http import problems
 from bgjobs_api.identity import access
-from bgjobs_api.identity.service_accounts import Identity
-from bgjobs_core.health.findings import Code
+from bgjobs_api.identity.access_refusal import AccessRefusal
+from bgjobs_api.identity.caller import Identity
+from bgjobs_core.health.findings import FindingCode
 from tests.unit.cli.fakes import queue
 
 OK, WARN, FAIL = Level.OK, Level.WARN, Level.FAIL
@@ -40,15 +45,16 @@ def warning(code: str, age: int = 0) -> dict[str, Any]:
     return {"code": code, "detail": f"of {code}", "remedy": f"mend {code}", "age_seconds": age}
 
 
-def refusal(caller: Identity, action: access.Action) -> Answer:
-    """As the API has it."""
-    return Answer(403, {"detail": access.refusal(caller, action, "shop", "bgjobs")})
+def forbidden(caller: Identity, action: access.Action, *, anywhere: bool = False) -> Answer:
+    """As the API answers it."""
+    refusal = AccessRefusal(caller, action, ("shop",), "bgjobs", anywhere=anywhere)
+    return Answer(403, json.loads(bytes(problems.response(problems.forbidden(refusal)).body)))
 
 
 def rights(caller: Identity, *actions: access.Action) -> Facts:
     """What the caller is told who may not do these."""
     asked = (access.LIST, access.ENQUEUE, access.LIST_QUEUES)
-    answers = [refusal(caller, one) if one in actions else LISTED for one in asked]
+    answers = [forbidden(caller, one) if one in actions else LISTED for one in asked]
     creating = answers[1] if access.ENQUEUE in actions else NO_SUCH_QUEUE
     return Facts(listing=answers[0], creating=creating, queue_listing=answers[2], namespace="shop")
 
@@ -58,10 +64,10 @@ SUBMITTER = (
     f"{BIND} bgjobs-submitter:shop:web --clusterrole bgjobs-submitter --serviceaccount shop:web --namespace shop"
 )
 VIEWER = f"{BIND} 'bgjobs-viewer:oidc:Ada L' --clusterrole bgjobs-viewer --user 'oidc:Ada L' --namespace shop"
-NO_TOKEN = (
-    'kubectl create: error: failed to create token: serviceaccounts "bgjobs-cli" is forbidden: User "ann" cannot '
-    'create resource "serviceaccounts/token" in API group "" in the namespace "shop"'
-)
+NO_TOKEN = ForbiddenError(
+    'kubectl create: error: failed to create token: serviceaccounts "bgjobs-cli" is forbidden', 403, user="ann",
+    namespace="shop", remedy="kubectl create role",
+)  # fmt: skip
 PATCH = "kubectl patch backgroundjobqueue"
 
 
@@ -78,7 +84,16 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
     ("check", "facts", "found"),
     [
         (checks.check_server, Facts(server="http://a (by --url)"), [(OK, "server: http://a (by --url)", "")]),
-        (checks.check_server, Facts(no_server="no server: do this"), [(FAIL, "server: none", "no server: do this")]),
+        (
+            checks.check_server,
+            Facts(no_server=NoServerError("no server: do this")),
+            [(FAIL, "server: none", "no server: do this")],
+        ),
+        (
+            checks.check_server,
+            Facts(no_server=ForbiddenError("ann cannot list services", 403, remedy="kubectl create rolebinding")),
+            [(FAIL, "server: none: ann cannot list services", "kubectl create rolebinding")],
+        ),
         (checks.check_pods, Facts(), []),
         (checks.check_pods, Facts(pods=Pods({"redis": 1, "api": 2}, ())), [(OK, "are ready: api 2, redis 1", "")]),
         (
@@ -88,20 +103,24 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
         ),
         (checks.check_health, Facts(), []),
         (checks.check_health, Facts(health=Answer(200)), [(OK, "it answers", "")]),
-        (checks.check_health, Facts(health=Answer(None, problem="refused")), [(FAIL, "refused", "is the URL right")]),
+        (
+            checks.check_health,
+            Facts(health=Answer(None, problem="refused")),
+            [(FAIL, "refused", "that the URL is right")],
+        ),
         (checks.check_health, Facts(health=Answer(502)), [(FAIL, "/healthz answers 502", "a proxy")]),
         (checks.check_version, Facts(), []),
         (checks.check_version, Facts(ready=Answer(404, "not here"), version="1.2.3"), []),
         (checks.check_version, ready(own=""), []),
         (checks.check_version, ready(), [(OK, "it is version 1.2.3, as this command", "")]),
-        (checks.check_version, ready(version="1.2.9"), [(OK, "1.2.9, which goes with 1.2.3 of this command", "")]),
+        (checks.check_version, ready(version="1.2.9"), [(OK, "1.2.9, which fits 1.2.3 of this command", "")]),
         (
             checks.check_version,
             ready(version="1.10.0"),
             [(WARN, "1.10.0, newer", "install the command of version 1.10.0")],
         ),
-        (checks.check_version, ready(version="1.1.9"), [(WARN, "1.1.9, older", "an administrator upgrades")]),
-        (checks.check_version, ready(version=""), [(WARN, "unknown, older", "an administrator upgrades")]),
+        (checks.check_version, ready(version="1.1.9"), [(WARN, "1.1.9, older", "ask an administrator to upgrade")]),
+        (checks.check_version, ready(version=""), [(WARN, "unknown, older", "ask an administrator to upgrade")]),
         (checks.check_ready, Facts(), []),
         (checks.check_ready, ready(), [(OK, "it is ready", "")]),
         (
@@ -154,19 +173,15 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
             Facts(listing=Answer(401, {"detail": "it has expired"})),
             [(FAIL, "the token is not accepted: it has expired", "audience bgjobs")],
         ),
-        (checks.check_token, Facts(no_token="no ServiceAccount"), [(FAIL, "no token", "no ServiceAccount")]),
+        (
+            checks.check_token,
+            Facts(no_token=NoTokenError("no ServiceAccount")),
+            [(FAIL, "no token", "no ServiceAccount")],
+        ),
         (
             checks.check_token,
             Facts(no_token=NO_TOKEN),
-            [
-                (
-                    FAIL,
-                    "ann may not get a token of bgjobs-cli in shop",
-                    "kubectl create role bgjobs-cli-token --verb=create --resource=serviceaccounts/token "
-                    "--resource-name=bgjobs-cli --namespace shop && "
-                    f"{BIND} bgjobs-cli-token:ann --role=bgjobs-cli-token --user ann --namespace shop",
-                )
-            ],
+            [(FAIL, "ann may not get a token of bgjobs-cli in shop", "kubectl create role")],
         ),
         (checks.check_rights, Facts(), []),
         (
@@ -183,11 +198,13 @@ def launched(*jobs: tuple[str, str, str | None, str]) -> Facts:
         (checks.check_rights, rights(ADA, access.LIST), [(FAIL, "oidc:Ada L may not list jobs in shop", VIEWER)]),
         (
             checks.check_rights,
-            Facts(
-                listing=Answer(403, {"detail": access.refusal_everywhere(ADA, access.LIST, ("shop",), "bgjobs")}),
-                creating=NO_SUCH_QUEUE,
-            ),
+            Facts(listing=forbidden(ADA, access.LIST, anywhere=True), creating=NO_SUCH_QUEUE),
             [(FAIL, "oidc:Ada L may not list jobs", VIEWER)],
+        ),
+        (
+            checks.check_rights,
+            Facts(listing=Answer(403, {"detail": "ann cannot list; ask for `kubectl create`", "code": "forbidden"})),
+            [(FAIL, "the caller may not list jobs", "ann cannot list; ask for `kubectl create`")],
         ),
         (checks.check_rights, Facts(listing=Answer(403, "nginx")), [(FAIL, "the caller may not list jobs", "nginx")]),
         (checks.check_rights, Facts(listing=Answer(401, "x"), creating=None), []),
@@ -292,7 +309,7 @@ def test_a_check(check: Any, facts: Facts, found: list[tuple[Level, str, str]]) 
 
 
 def test_every_fatal_code_is_one_of_the_servers() -> None:
-    assert set(Code) >= checks.FATAL
+    assert set(FindingCode) >= checks.FATAL
 
 
 def test_all_checks_are_made() -> None:

@@ -39,7 +39,7 @@ OOM = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
 @pytest.mark.parametrize(
     ("status", "why", "remedy"),
     [
-        ({}, "it says that it cannot serve", "kubectl logs api-x -n ops"),
+        ({}, "its readiness probe fails", "kubectl logs api-x -n ops"),
         (container(**waiting("ContainerCreating")), "it is starting", DESCRIBE),
         (container(**waiting("ImagePullBackOff", "no such image")), "ImagePullBackOff: no such image", DESCRIBE),
         (container(**waiting("CreateContainerConfigError")), "CreateContainerConfigError", DESCRIBE),

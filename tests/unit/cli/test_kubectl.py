@@ -103,8 +103,9 @@ def test_who_may_not_list_all_services_looks_where_they_may(fake: FakeKubectl) -
     fake.fails("-n", FORBIDDEN)
     with pytest.raises(KubectlForbiddenError, match="cannot list") as caught:
         door(fake).service("shop")
-    said = str(caught.value)
-    assert said.endswith("create rolebinding bgjobs-command --role=bgjobs-command --user=ann)"), said
+    assert caught.value.user == "ann"
+    assert caught.value.remedy == "kubectl -n bgjobs create rolebinding bgjobs-command --role=bgjobs-command --user=ann"
+    assert str(caught.value).endswith(f"; an administrator can allow it with `{caught.value.remedy}`")
 
 
 def test_no_service_and_several(fake: FakeKubectl) -> None:
@@ -124,6 +125,24 @@ def test_a_token(fake: FakeKubectl) -> None:
     fake.fails("token", 'error: failed to create token: serviceaccounts "bgjobs-cli" not found')
     with pytest.raises(KubectlError, match="namespace shop has no ServiceAccount bgjobs-cli"):
         door(fake).token("shop")
+
+
+def test_who_may_not_get_a_token_is_told_what_allows_it(fake: FakeKubectl) -> None:
+    fake.fails(
+        "token",
+        'error: failed to create token: serviceaccounts "bgjobs-cli" is forbidden: User "ann" cannot create resource '
+        '"serviceaccounts/token" in API group "" in the namespace "shop"',
+    )
+
+    with pytest.raises(KubectlForbiddenError) as caught:
+        door(fake).token("shop")
+
+    assert (caught.value.user, caught.value.namespace) == ("ann", "shop")
+    assert caught.value.remedy == (
+        "kubectl create role bgjobs-cli-token --verb=create --resource=serviceaccounts/token "
+        "--resource-name=bgjobs-cli --namespace shop && "
+        "kubectl create rolebinding bgjobs-cli-token:ann --role=bgjobs-cli-token --user ann --namespace shop"
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,7 +241,7 @@ def test_the_current_context_is_the_last_way(terminal: Terminal, reaching: FakeK
     ran = terminal.run("-n", "team", "token")
 
     assert (ran.code, ran.text) == (0, "token 1\n")
-    assert "runs no more (process 99999999), so it is ignored" in ran.err
+    assert "is ignored, because its server (process 99999999) is not running any more" in ran.err
     assert "create token bgjobs-cli -n team --audience bgjobs --duration 1h" in reaching.calls
 
 

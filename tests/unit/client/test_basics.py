@@ -57,7 +57,7 @@ def test_what_is_json_comes_back_as_it_was(value: Any) -> None:
     [
         ("NaN", "NaN is not JSON"),
         ("[-Infinity]", "is not JSON"),
-        ('{"a": 1, "a": 2}', "'a' stands twice"),
+        ('{"a": 1, "a": 2}', "'a' is given twice"),
         ("[9223372036854775808]", "beyond 64 bits"),
         ("[1e999]", "inf"),
         ("[1,]", "is not JSON"),

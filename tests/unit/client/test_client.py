@@ -112,7 +112,7 @@ def test_an_api_that_stays_away_is_named_with_the_id(server: FakeServer, answer:
         (403, ForbiddenError, "the words"),
         (404, NotFoundError, "the words"),
         (409, ConflictError, "the words"),
-        (507, RefusedError, "Redis is full"),
+        (507, RefusedError, "the words"),
         (500, RefusedError, "answered 500: the words"),
         (400, RefusedError, "answered 400: the words"),
         (302, RefusedError, "answered 302"),
@@ -130,9 +130,33 @@ def test_refusals(server: FakeServer, client: JobClient, status: int, kind: type
     assert len(server.requests) == 1
 
 
+def test_a_refusal_carries_what_the_body_says(server: FakeServer, client: JobClient) -> None:
+    fields = {"user": "ann", "verb": "get", "resource": "backgroundjobrequests", "namespace": "shop"}
+    server.answers.append(problem(403, "ann cannot", code="forbidden", remedy="kubectl create rolebinding", **fields))
+
+    with pytest.raises(ForbiddenError) as caught:
+        client.get(JOB_ID)
+
+    found = caught.value
+    assert {name: getattr(found, name) for name in fields} == fields
+    assert (found.code, found.detail, found.remedy) == ("forbidden", "ann cannot", "kubectl create rolebinding")
+    assert str(found) == "ann cannot; an administrator can allow it with `kubectl create rolebinding`"
+
+
+def test_a_refusal_of_an_older_server_has_its_sentence_alone(server: FakeServer, client: JobClient) -> None:
+    server.answers.append(problem(403, "ann cannot; ask for `kubectl create rolebinding`"))
+
+    with pytest.raises(ForbiddenError) as caught:
+        client.get(JOB_ID)
+
+    found = caught.value
+    assert (found.user, found.verb, found.resource, found.namespace, found.remedy) == ("", "", "", "", "")
+    assert str(found) == "ann cannot; ask for `kubectl create rolebinding`"
+
+
 def test_422_names_the_field(server: FakeServer, client: JobClient) -> None:
     errors = [{"field": "class", "message": "is not approved by queue default"}]
-    server.answers.append(problem(422, "The job cannot be enqueued", errors=errors))
+    server.answers.append(problem(422, "class: is not approved by queue default", errors=errors))
 
     with pytest.raises(InvalidJobError, match="class: is not approved") as caught:
         client.enqueue("shop.jobs.Mail", "send")

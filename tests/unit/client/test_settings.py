@@ -86,7 +86,7 @@ def test_where_a_token_comes_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("token", ["two\nlines", "ümlaut"])
 def test_a_token_that_cannot_be_sent(token: str) -> None:
-    with pytest.raises(ConfigurationError, match="no token has"):
+    with pytest.raises(ConfigurationError, match="no token can have"):
         find_token(token, REMOTE, {})
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core.health.findings import Code, Doubt, dumps, loads
-from bgjobs_core.kube.permissions import Permission, ask_missing, ask_who_we_are, doubts, review
+from bgjobs_core.health.findings import Finding, FindingCode, dumps, loads
+from bgjobs_core.kube.permissions import Permission, ask_missing, ask_who_we_are, findings, review
 
 if TYPE_CHECKING:
     from bgjobs_core.kube.objects import Object
@@ -55,26 +55,26 @@ NEEDED = (LEASE, CREATE, PATCH)
 def test_what_mends_it(
     missing: tuple[Permission, ...], needed: tuple[Permission, ...], detail: str, remedy: str
 ) -> None:
-    assert doubts(Code.API_PERMISSION, "the part", missing, needed, ACCOUNT) == [
-        Doubt(Code.API_PERMISSION, detail, remedy)
+    assert findings(FindingCode.API_PERMISSION, "the part", missing, needed, ACCOUNT) == [
+        Finding(FindingCode.API_PERMISSION, detail, remedy)
     ]
 
 
 def test_each_role_has_a_line_of_its_own_even_in_the_same_namespace() -> None:
     here = (LEASE, Permission("list", "", "pods", "ops"))
-    assert [one.remedy.split()[3] for one in doubts(Code.API_PERMISSION, "x", here, here, ACCOUNT)] == [
+    assert [one.remedy.split()[3] for one in findings(FindingCode.API_PERMISSION, "x", here, here, ACCOUNT)] == [
         "jobs-operator-leader",
         "jobs-operator",
     ]
-    assert doubts(Code.API_PERMISSION, "x", (), here, ACCOUNT) == []
+    assert findings(FindingCode.API_PERMISSION, "x", (), here, ACCOUNT) == []
 
 
 @pytest.mark.parametrize("account", ["", "admin", "system:serviceaccount:odd"])
 def test_who_is_no_service_account_is_told_in_words(account: str) -> None:
     for missing in ((CREATE, PATCH), (CREATE,)):
-        (doubt,) = doubts(Code.API_PERMISSION, "x", missing, NEEDED, account)
-        assert "templates/*/rbac.yaml" in doubt.remedy
-        assert "kubectl" not in doubt.remedy
+        (finding,) = findings(FindingCode.API_PERMISSION, "x", missing, NEEDED, account)
+        assert "templates/*/rbac.yaml" in finding.remedy
+        assert "kubectl" not in finding.remedy
 
 
 def test_a_review_names_what_is_meant_and_no_more() -> None:
@@ -98,7 +98,7 @@ async def test_the_cluster_is_asked_for_each() -> None:
     assert await ask_who_we_are(post) == ACCOUNT
 
 
-def test_doubts_survive_json_and_nonsense_does_not() -> None:
-    found = (Doubt("a", "é", "x", 3), Doubt("b", "", ""))
+def test_findings_survive_json_and_nonsense_does_not() -> None:
+    found = (Finding("a", "é", "x", 3), Finding("b", "", ""))
     assert loads(dumps(found)) == found
     assert [loads(text) for text in ("", "7", "{}", "[[]]", '[{"code": "a"}]')] == [()] * 5

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_core.health.findings import Code
+from bgjobs_core.health.findings import FindingCode
 from bgjobs_operator.health.health import Health, stuck
 from bgjobs_operator.health.permissions import LEADER, Rights, needed
 from bgjobs_operator.loops.loop import Loop
@@ -66,7 +66,7 @@ def test_a_failing_loop_is_a_matter_of_readiness() -> None:
 def test_a_replica_that_stands_by_is_ready_to() -> None:
     assert Health().ready() == (200, {"leading": False, "problems": {}, "warnings": []})
     assert Health(loops=[loop("quick", 5, 0, failing="old news")]).ready()[0] == 200
-    assert Health().doubts(LOOK) == ()
+    assert Health().findings(LOOK) == ()
 
 
 def test_a_problem_of_the_process_counts_for_both() -> None:
@@ -74,7 +74,7 @@ def test_a_problem_of_the_process_counts_for_both() -> None:
         health.waits_for("redis", "gone")
         assert health.ready()[0] == 503
         assert health.ready()[1]["problems"] == {"redis": "gone"}
-        assert [one.detail for one in health.doubts(LOOK)] == ["the operator is in trouble: redis: gone"]
+        assert [one.detail for one in health.findings(LOOK)] == ["the operator is in trouble: redis: gone"]
         health.waits_for("redis", "")
         assert health.ready()[0] == 200
 
@@ -108,7 +108,7 @@ def test_what_is_forbidden_in_a_namespace_that_is_not_ours_any_more_is_a_warning
     health = leader(loop("pending", 10, 0, failing="403: no pods of old", forbidden=True))
     health.rights = lacking()
     assert health.ready() == (200, {"leading": True, "problems": {}, "warnings": ["pending: 403: no pods of old"]})
-    assert [one.detail for one in health.doubts(LOOK)] == ["the operator is in trouble: pending: 403: no pods of old"]
+    assert [one.detail for one in health.findings(LOOK)] == ["the operator is in trouble: pending: 403: no pods of old"]
 
 
 def test_what_is_forbidden_before_our_permissions_are_known_is_a_problem() -> None:
@@ -121,11 +121,11 @@ def test_a_namespace_that_cannot_be_watched_is_told() -> None:
     health.watched("shop", "503: no")
     words = "KubeJobs of shop are not watched: 503: no"
     assert health.ready() == (200, {"leading": True, "problems": {}, "warnings": [words]})
-    (doubt,) = health.doubts(LOOK)
-    assert (doubt.code, doubt.detail) == (Code.OPERATOR_FAILS, f"the operator is in trouble: {words}")
-    assert doubt.remedy == LOOK
+    (finding,) = health.findings(LOOK)
+    assert (finding.code, finding.detail) == (FindingCode.OPERATOR_FAILS, f"the operator is in trouble: {words}")
+    assert finding.remedy == LOOK
     health.watched("shop", "")
-    assert health.doubts(LOOK) == ()
+    assert health.findings(LOOK) == ()
 
 
 def test_what_follows_from_a_missing_permission_is_not_told_twice() -> None:
@@ -134,5 +134,5 @@ def test_what_follows_from_a_missing_permission_is_not_told_twice() -> None:
     )
     health.watched("shop", "403: no")
     health.rights = lacking(*of("shop"))
-    assert [one.code for one in health.doubts(LOOK)] == [Code.OPERATOR_PERMISSION, Code.OPERATOR_FAILS]
-    assert health.doubts(LOOK)[1].detail == "the operator is in trouble: settle: oh"
+    assert [one.code for one in health.findings(LOOK)] == [FindingCode.OPERATOR_PERMISSION, FindingCode.OPERATOR_FAILS]
+    assert health.findings(LOOK)[1].detail == "the operator is in trouble: settle: oh"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bgjobs_core.kube.errors import refusal
+from bgjobs_core.kube.errors import error_from_response
 from bgjobs_operator.cluster.refusals import classify
 from bgjobs_operator.interfaces.launcher import Refusal
 
@@ -204,7 +204,7 @@ TABLE: dict[str, tuple[int, bytes, Refusal]] = {
 
 @pytest.mark.parametrize(("code", "raw", "expected"), TABLE.values(), ids=TABLE)
 def test_what_a_refusal_means(code: int, raw: bytes, expected: Refusal) -> None:
-    assert classify(refusal(code, raw)) is expected
+    assert classify(error_from_response(code, raw)) is expected
 
 
 @pytest.mark.parametrize(
@@ -219,13 +219,13 @@ def test_what_a_refusal_means(code: int, raw: bytes, expected: Refusal) -> None:
     ],
 )
 def test_when_to_come_again(headers: dict[str, str], raw: bytes, expected: float | None) -> None:
-    assert refusal(429, raw, headers).retry_after == expected
+    assert error_from_response(429, raw, headers).retry_after == expected
 
 
 def test_causes_of_a_refusal() -> None:
     raw = body(422, "Invalid", "no", causes=[{"reason": "FieldValueInvalid", "field": "spec", "message": "bad"}, {}])
-    assert refusal(422, raw).causes == (("FieldValueInvalid", "spec", "bad"), ("", "", ""))
+    assert error_from_response(422, raw).causes == (("FieldValueInvalid", "spec", "bad"), ("", "", ""))
 
 
 def test_words_that_are_no_status_are_kept_as_the_message() -> None:
-    assert refusal(502, b"Bad \xffGateway").message == "Bad \ufffdGateway"
+    assert error_from_response(502, b"Bad \xffGateway").message == "Bad \ufffdGateway"

@@ -19,7 +19,7 @@ from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found
 from bgjobs_api.identity import access
-from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import log_view, view
 from bgjobs_api.pages.job.log_view import LogTail
 from bgjobs_api.pages.job.view import Rights
@@ -175,7 +175,7 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     try:
         made = await rerun(deps, caller, record, new_id)
     except ProblemError as problem:
-        sentence = f"It was not run again: {problem.detail}."
+        sentence = f"It was not run again: {problem}."
         return await _show(request, deps, caller, record, sentence=sentence, status=problem.status)
     return rendering.redirect(f"/jobs/{made.id}")
 

@@ -1,1 +1,1 @@
-"""What is typed behind `bgjobs`: parameters of a job, ids, options that all commands share, and completion."""
+"""What users type after the name of the command: parameters, ids of jobs, shared options, and their completion."""

@@ -1,4 +1,7 @@
-"""What the shell offers for an argument: only where the answer costs a moment, and silently nothing else."""
+"""What the shell offers when a user presses Tab in an argument.
+
+Where it would take longer than a moment, or if something fails, it silently offers nothing.
+"""
 
 import contextlib
 from collections.abc import Generator
@@ -19,14 +22,14 @@ _PATIENCE_SECONDS: Final = 1.0
 
 
 def states(incomplete: str) -> list[str]:
-    """Of a job."""
+    """The states and phases of jobs that begin like this."""
     from bgjobs.vocabulary import Phase, State  # noqa: PLC0415 - models are slow to load
 
     return [one.value for one in (*State, *Phase) if one.value.startswith(incomplete)]
 
 
 def job_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Of the latest jobs, with what they call."""
+    """The ids of the latest jobs that begin like this, each with what the job calls; and `last`."""
     found = [(LAST, "the newest job")]
     with _silently():
         client = _session_client(ctx)
@@ -36,7 +39,7 @@ def job_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 def queues(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of queues."""
+    """The names of queues that begin like this."""
     names: list[str] = []
     with _silently():
         from bgjobs.cli.doctor import server_facts  # noqa: PLC0415 - loads the HTTP client
@@ -51,7 +54,7 @@ def queues(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def _session_client(ctx: typer.Context) -> "JobClient | None":
     session = session_of(ctx)
-    # A port to be forwarded first takes seconds, while somebody waits for the cursor.
+    # kubectl would take seconds to forward a port, while somebody waits for the cursor.
     if isinstance(session.choice, discovery.ByKubectl):
         return None
     return session.client(timeout_seconds=_PATIENCE_SECONDS, retry_seconds=0)

@@ -1,4 +1,4 @@
-"""Which job is meant: a whole id, the beginning or the end of one, or `last`."""
+"""Finds the job that a user means by a whole id, by the beginning or the end of one, or by `last`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ LAST: Final = "last"
 MIN_CHARACTERS: Final = 6
 LOOKED_AT: Final = 200
 _MAX_SHOWN: Final = 5
-# Version 5: of a job that came from a BackgroundJobRequest.
+# Ids of version 5 are those of jobs that came from a BackgroundJobRequest.
 _VERSIONS: Final = (5, 7)
 
 
 def resolve(word: str, latest: Callable[[], Sequence[Job]]) -> str:
-    """The id that is meant.
+    """The id of the job that is meant.
 
     Args:
-        word: as it was typed.
-        latest: asks for the latest jobs; called only where the word is not an id.
+        word: what the user has typed.
+        latest: asks the API for the latest jobs; it is only called if the word is not a whole id.
 
     Raises:
-        UsageError: if the word is too short, or several ids fit.
-        NoJobError: if none does.
+        UsageError: if the word is too short, or if the ids of several jobs fit.
+        NoJobError: if the id of none of the latest jobs fits.
     """
     typed = word.strip().lower()
     if is_job_id(typed, _VERSIONS):
@@ -40,11 +40,13 @@ def resolve(word: str, latest: Callable[[], Sequence[Job]]) -> str:
             raise NoJobError("there are no jobs yet")
         return max(jobs, key=lambda job: (job.created_at, job.id)).id
     if len(typed) < MIN_CHARACTERS:
-        raise UsageError(f"{word!r} is too short for an id: give {MIN_CHARACTERS} characters of its end, or `last`")
+        raise UsageError(
+            f"{word!r} is too short for an id: give at least {MIN_CHARACTERS} characters of its end, or `last`"
+        )
     found = sorted({job.id for job in latest() if job.id.startswith(typed) or job.id.endswith(typed)})
     if not found:
-        raise NoJobError(f"no id of the latest {LOOKED_AT} jobs begins or ends with {word!r}")
+        raise NoJobError(f"none of the latest {LOOKED_AT} jobs has an id that begins or ends with {word!r}")
     if len(found) > 1:
         more = f" and {len(found) - _MAX_SHOWN} more" if len(found) > _MAX_SHOWN else ""
-        raise UsageError(f"{word!r} fits several jobs: {', '.join(found[:_MAX_SHOWN])}{more}")
+        raise UsageError(f"{word!r} fits several jobs, so give more of the id: {', '.join(found[:_MAX_SHOWN])}{more}")
     return found[0]

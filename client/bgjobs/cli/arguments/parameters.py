@@ -1,4 +1,4 @@
-"""What is to be called, and with what, from words on a command line."""
+"""Reads from the words on a command line which method is to be called, and with which parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _PRIORITIES: Final = {"0": 0, "low": 0, "1": 1, "high": 1}
 
 
 class Call(NamedTuple):
-    """`class_name().method(...)`, with the parameters still as text."""
+    """The call `class_name().method(...)`.
+
+    Attributes:
+        class_name: the dotted name of the class.
+        method: the name of the method.
+        parameters: the parameters as they were typed; None: none were typed here.
+    """
 
     class_name: str
     method: str
@@ -25,7 +31,7 @@ class Call(NamedTuple):
 
 
 def call(words: Sequence[str | None]) -> Call:
-    """From `CLASS METHOD [PARAMETERS]` or `CLASS.METHOD [PARAMETERS]`.
+    """Read a call that was typed as `CLASS METHOD [PARAMETERS]` or as `CLASS.METHOD [PARAMETERS]`.
 
     Raises:
         UsageError: if no method is named.
@@ -34,10 +40,10 @@ def call(words: Sequence[str | None]) -> Call:
     if len(given) > 1 and _NAME.fullmatch(given[1]):
         return Call(given[0], given[1], given[2] if len(given) > 2 else None)  # noqa: PLR2004 - CLASS, METHOD
     class_name, _, method = given[0].rpartition(".")
-    # `shop.jobs.Invoices` alone is a class in the usual spelling, of which the method was forgotten.
+    # `shop.jobs.Invoices` alone looks like a class, by the usual spelling; then the method was forgotten.
     if "." not in class_name or not method or method[0].isupper() or len(given) > 2:  # noqa: PLR2004 - as above
         raise UsageError(
-            f"which method of {given[0]}? As in `bgjobs run shop.jobs.Invoices render '[2026, 11]'`; "
+            f"no method of {given[0]} is named: give one, as in `bgjobs run shop.jobs.Invoices render '[2026, 11]'`; "
             "parameters are JSON"
         )
     return Call(class_name, method, given[1] if len(given) > 1 else None)
@@ -46,17 +52,17 @@ def call(words: Sequence[str | None]) -> Call:
 def parameters(
     text: str | None, file: str | None, named: Sequence[str], positional: Sequence[str], stdin: Callable[[], str]
 ) -> list[Any] | dict[str, Any]:
-    """From the one of four ways to give them that was used; none of them: no parameters.
+    """The parameters of a call. There are four ways to give them, of which a user may use one or none.
 
     Args:
-        text: JSON, a list or an object.
-        file: of such JSON; `-` for standard input.
-        named: `key=value`, where the value is JSON if it can be, else text.
-        positional: values, read in the same way.
+        text: PARAMETERS: a list or an object as JSON.
+        file: `--parameters-file`: a file with such JSON; `-` is standard input.
+        named: `-p`: each is `key=value`, where the value is taken as JSON if it is that, else as text.
+        positional: `-a`: each is a value, which is read in the same way.
         stdin: reads all of standard input.
 
     Raises:
-        UsageError: if more than one way was used, or what is there is not JSON of the right kind.
+        UsageError: if more than one way was used, or if the JSON is wrong or neither list nor object.
     """
     ways = [
         name
@@ -69,7 +75,7 @@ def parameters(
         if used
     ]
     if len(ways) > 1:
-        raise UsageError(f"parameters are given in one way, not by {' and '.join(ways)}")
+        raise UsageError(f"parameters can be given in one way only, and not by {' and '.join(ways)}")
     if named:
         return _named(named)
     if text is None and file is None:
@@ -77,22 +83,24 @@ def parameters(
     try:
         value = strict_json.loads(_content(text, file, stdin), "parameters")
     except strict_json.NotJSONError as error:
-        raise UsageError(f"{error}; give a list or an object, as '[2026, 11]' or '{{\"year\": 2026}}'") from error
+        raise UsageError(
+            f"{error}; give a list or an object, for example '[2026, 11]' or '{{\"year\": 2026}}'"
+        ) from error
     if not isinstance(value, (list, dict)):
         raise UsageError(f"parameters are a list or an object, not {text or file}; for one value use `-a {text or ''}`")
     return value  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
 def priority(text: str) -> int:
-    """0 or 1.
+    """The priority that was typed as `low`, `high`, `0` or `1`: 0 or 1.
 
     Raises:
-        UsageError: for another word.
+        UsageError: if it is another word.
     """
     try:
         return _PRIORITIES[text.lower()]
     except KeyError:
-        raise UsageError(f"--priority is 0 or low, 1 or high; not {text!r}") from None
+        raise UsageError(f"--priority must be low or 0, or high or 1, and not {text!r}") from None
 
 
 def _content(text: str | None, file: str | None, stdin: Callable[[], str]) -> str:
@@ -111,7 +119,7 @@ def _named(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"-p is key=value, as `-p year=2026`; not {pair!r}")
+            raise UsageError(f"-p must look like key=value, for example `-p year=2026`, and not {pair!r}")
         if key in found:
             raise UsageError(f"-p {key}=... is given twice")
         found[key] = _value(value)

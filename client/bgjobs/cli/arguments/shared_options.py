@@ -1,4 +1,4 @@
-"""The options that every command takes, before its name and after it."""
+"""The options that every subcommand has; users may give them before the subcommand or after it."""
 
 import inspect
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from bgjobs.cli.exits import ReaderGoneError
 from bgjobs.cli.session import Session, World
 
 Url = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="The server, as http://bgjobs-api.bgjobs; else BGJOBS_URL.")
+    str | None, typer.Option("--url", metavar="URL", help="The server, like http://bgjobs-api.bgjobs; else BGJOBS_URL.")
 ]
 Namespace = Annotated[
     str | None,
@@ -19,19 +19,19 @@ Namespace = Annotated[
         "--namespace",
         "-n",
         metavar="NAME",
-        help="Of the jobs; else that of kubectl's context, of the local server, or of the token.",
+        help="Namespace of the jobs; else that of kubectl's context, of the local server, or of the token.",
     ),
 ]
 Context = Annotated[
-    str | None, typer.Option("--context", metavar="NAME", help="Reach the cluster of this kubectl context.")
+    str | None, typer.Option("--context", metavar="NAME", help="Use the cluster of this kubectl context.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors on standard error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors on standard error.")]
 
 _SHARED: Final = {"url": Url, "namespace": Namespace, "context": Context, "quiet": Quiet}
 
 
 class Format(StrEnum):
-    """How something is printed."""
+    """The forms in which a subcommand prints what was asked for."""
 
     TABLE = "table"
     JSON = "json"
@@ -46,13 +46,13 @@ Output = Annotated[
 
 
 def world_of(ctx: typer.Context) -> World:
-    """What the command was started with."""
+    """What the command works with, as it was given to typer."""
     found: Any = ctx.find_root().obj
     return found if isinstance(found, World) else World()
 
 
 def session_of(ctx: typer.Context) -> Session:
-    """From what was given after the command's name, else before it."""
+    """The session of a subcommand: its options as given after its name, else as given before it."""
     given = ctx.params
     before = ctx.find_root().params
     values = {name: given.get(name) or before.get(name) for name in _SHARED}
@@ -66,9 +66,9 @@ def session_of(ctx: typer.Context) -> Session:
 
 
 def with_session(function: Callable[..., int | None]) -> Callable[..., int]:
-    """A command for typer from `function(session, ...)`, with the shared options added to its own.
+    """Make a subcommand for typer from a function `function(session, ...)`, with the shared options added to its own.
 
-    The function returns its exit code; None: 0.
+    The function returns the exit code; None is 0.
     """
     signature = inspect.signature(function)
     parameters = [one for one in signature.parameters.values() if one.name != "session"]
@@ -86,7 +86,7 @@ def with_session(function: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return function(session, **own) or 0
         except BrokenPipeError as error:
-            # typer would take it for a failure, with the exit code of one.
+            # typer would end the command with the exit code of a failure.
             raise ReaderGoneError from error
 
     keyword_only = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
@@ -94,7 +94,7 @@ def with_session(function: Callable[..., int | None]) -> Callable[..., int]:
         parameters=[context, *keyword_only, *shared]
     )
     command.__annotations__ = {}
-    # Docstrings are raw; a paragraph that begins with the character itself keeps its lines.
+    # typer keeps the lines of a paragraph that begins with this character; our docstrings have it spelled out.
     command.__doc__ = (function.__doc__ or "").replace("\\b", "\b")
     command.__name__ = function.__name__
     return command

@@ -1,1 +1,1 @@
-"""The commands: each is a function of a session and its own options, and returns an exit code (none: 0)."""
+"""The subcommands. Each is a function of a session and of its own options that returns an exit code (None: 0)."""

@@ -1,4 +1,4 @@
-"""What is done with a job that was just asked for, or is waited for: its log, its end, its exit code."""
+"""Waits for jobs, or follows the log of one, and tells how they ended. `run`, `rerun`, `logs` and `wait` use it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,23 @@ if TYPE_CHECKING:
 
 
 def write_log(data: bytes) -> None:
-    """A piece of log, as it is."""
+    """Write a piece of a log to standard output, byte for byte."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
 def wait(session: Session, client: JobClient, ids: Sequence[str], timeout: float | None) -> int:
-    """Wait for jobs; 1 unless all succeeded."""
+    """Wait until jobs have ended, tell how, and return the exit code: 0 if all succeeded, else 1.
+
+    Args:
+        session: the session of the subcommand.
+        client: asks the API.
+        ids: the ids of the jobs.
+        timeout: for how many seconds to wait; None: as long as it takes.
+
+    Raises:
+        TimeoutError: if one of them has not ended by then.
+    """
     watcher = follow.Watcher(session, several=len(ids) > 1)
     try:
         jobs = follow.wait_for(client, ids, timeout=timeout, clock=session.world.clock, see=watcher.see)
@@ -34,7 +44,7 @@ def wait(session: Session, client: JobClient, ids: Sequence[str], timeout: float
 
 
 def follow_to_end(session: Session, client: JobClient, job_id: str) -> int:
-    """Follow the log of a job, then tell its end as `wait` does."""
+    """Follow the log of a job until it has ended, then tell how and return the exit code as `wait` does."""
     watcher = follow.Watcher(session, several=False)
     try:
         job = follow.follow_log(client, job_id, None, write_log, watcher, session.say)
@@ -44,7 +54,7 @@ def follow_to_end(session: Session, client: JobClient, job_id: str) -> int:
 
 
 def say_ends(session: Session, jobs: Sequence[Job]) -> int:
-    """How each job ended; a failure is said even where quiet is wanted."""
+    """Tell how each job ended, and return the exit code. A failure is told even if the user wants it quiet."""
     code = exits.DONE
     for job in jobs:
         if job.state == State.SUCCEEDED:
@@ -54,7 +64,7 @@ def say_ends(session: Session, jobs: Sequence[Job]) -> int:
         outcome = f" ({job.outcome})" if job.outcome and str(job.outcome) != str(job.state) else ""
         words = printing.why(job)
         print(
-            f"bgjobs: job {job.id} {job.state}{outcome}{f': {words}' if words else ''}; more by `bgjobs show {job.id}`",
+            f"bgjobs: job {job.id} {job.state}{outcome}{f': {words}' if words else ''}; see `bgjobs show {job.id}`",
             file=sys.stderr,
         )
     return code

@@ -1,4 +1,4 @@
-"""`logs` and `wait`."""
+"""The subcommands `logs` and `wait`, which follow a job while it runs."""
 
 from typing import Annotated
 
@@ -12,20 +12,20 @@ from bgjobs.cli.showing import durations
 def logs(
     session: Session,
     word: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a job, as `show` takes it.", autocompletion=completion.job_ids)
+        str, typer.Argument(metavar="ID", help="Id of a job, as in `show`.", autocompletion=completion.job_ids)
     ],
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the job, or the one attempt, has ended.")
+        bool, typer.Option("--follow", "-f", help="Follow until the job, or with --attempt that attempt, has ended.")
     ] = False,
     attempt: Annotated[
         int | None,
-        typer.Option("--attempt", metavar="NUMBER", min=1, help="Of this attempt; else of the latest one."),
+        typer.Option("--attempt", metavar="NUMBER", min=1, help="The log of this attempt; else of the latest one."),
     ] = None,
 ) -> None:
     r"""Print what a job printed, byte for byte.
 
-    With -f it follows from one attempt to the next, and says so on standard error. Of a very long log the middle was
-    left out, which a line in it says.
+    With -f it goes on from one attempt to the next, and says so on standard error. A very long log is kept without its
+    middle; a line in it says so.
 
     \b
     Examples:
@@ -58,7 +58,7 @@ def wait(
     session: Session,
     words: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="Jobs, as `show` takes them.", autocompletion=completion.job_ids),
+        typer.Argument(metavar="ID...", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids),
     ],
     timeout: Annotated[
         str | None,
@@ -67,8 +67,8 @@ def wait(
 ) -> int:
     r"""Wait until jobs have ended: exit 0 if all succeeded, else 1.
 
-    How they get on is told on standard error: on a terminal by a line that changes, with a bar if the job reports its
-    progress; else by a line for each change.
+    Their progress is shown on standard error: on a terminal in one line that changes, with a bar if the job reports its
+    progress; otherwise in a new line for each change.
 
     \b
     Examples:

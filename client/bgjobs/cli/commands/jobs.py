@@ -1,4 +1,4 @@
-"""`list`, `show`, `result` and `cancel`."""
+"""The subcommands `list`, `show`, `result` and `cancel`, which work with jobs that exist."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Final
@@ -23,25 +23,25 @@ def list_jobs(
         typer.Option(
             "--state",
             metavar="STATE",
-            help="queued, failed, ...; of launched ones also the phase, as running.",
+            help="Only jobs in this state, like queued or failed, or in this phase, like running.",
             autocompletion=completion.states,
         ),
     ] = None,
     queue: Annotated[
         str | None,
-        typer.Option("--queue", metavar="NAME", help="Of this queue.", autocompletion=completion.queues),
+        typer.Option("--queue", metavar="NAME", help="Only jobs of this queue.", autocompletion=completion.queues),
     ] = None,
     class_name: Annotated[
-        str | None, typer.Option("--class", metavar="CLASS", help="Of this class, by its dotted name.")
+        str | None, typer.Option("--class", metavar="CLASS", help="Only jobs of the class with this dotted name.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most so many.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="All, however many there are.")] = False,
+    limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most this many jobs.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="All jobs, however many there are.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     r"""List jobs, the latest changed first.
 
-    A launched job shows what is seen of it as its state: pending, running, retrying and so on. ATTEMPT is the number of
-    the latest attempt, of the attempts that it may have.
+    For a launched job STATE is its phase: pending, running, retrying and so on. ATTEMPT is the number of its latest
+    attempt, and after the slash how many it may have.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def list_jobs(
             session.say(f"the latest {len(found)} are shown; --limit or --all shows more")
     if not found:
         where = f" in namespace {session.namespace}" if session.namespace else ""
-        session.say(f"no jobs{where}" + (" like that" if state or queue or class_name else ""))
+        session.say(f"no jobs{where}" + (" that match" if state or queue or class_name else ""))
     world = session.world
     printing.print_models(
         found,
@@ -92,7 +92,7 @@ def show(
         str,
         typer.Argument(
             metavar="ID",
-            help="Of a job: all of it, 6 characters or more of its end or beginning, or `last`.",
+            help="Id of a job: the whole id, 6 characters or more of its end or beginning, or `last`.",
             autocompletion=completion.job_ids,
         ),
     ],
@@ -100,7 +100,7 @@ def show(
 ) -> None:
     r"""Show everything about a job: its call, times, attempts, error with traceback, and result.
 
-    JSON and YAML are the job as the API gives it; `bgjobs result` gives what it returned.
+    JSON and YAML are the job as the API gives it, without the result, which `bgjobs result` prints.
 
     \b
     Examples:
@@ -131,7 +131,7 @@ def result(
     session: Session,
     word: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Of a job that has succeeded.", autocompletion=completion.job_ids),
+        typer.Argument(metavar="ID", help="Id of a job that has succeeded.", autocompletion=completion.job_ids),
     ],
 ) -> None:
     r"""Print what a job returned, as JSON.
@@ -150,17 +150,17 @@ def cancel(
     session: Session,
     words: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="Jobs, as `show` takes them.", autocompletion=completion.job_ids),
+        typer.Argument(metavar="ID...", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids),
     ],
     note: Annotated[
-        str | None, typer.Option("--note", metavar="TEXT", help="Why, for those who look at the job later.")
+        str | None, typer.Option("--note", metavar="TEXT", help="Why, for people who look at the job later.")
     ] = None,
     output: Output = Format.NAME,
 ) -> None:
     r"""Cancel jobs for good: a waiting one never starts, a running one has its pods deleted.
 
-    From the moment that this returns no code of the job starts. A running job is `stopping` until its last pod is
-    gone, which takes 30 seconds at most if it does not listen to SIGTERM. `bgjobs wait` waits for that.
+    Once this has returned, no code of the job starts any more. A running job is `stopping` until its last pod is gone,
+    which takes at most 30 seconds if it ignores SIGTERM. `bgjobs wait` waits until then.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""From words that mean jobs to their ids."""
+"""Turns the words by which a user means jobs into ids, and asks the API for the latest jobs where that is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def ids(client: JobClient, words: Sequence[str]) -> list[str]:
-    """The ids that are meant; the latest jobs are asked for once at most."""
+    """The ids of the jobs that are meant, each once. The latest jobs are asked for at most once.
+
+    Raises:
+        UsageError: if a word is too short, or fits several jobs.
+        NoJobError: if a word fits none of the latest jobs.
+    """
     known: list[Job] | None = None
 
     def latest() -> list[Job]:

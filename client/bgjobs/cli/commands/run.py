@@ -1,4 +1,4 @@
-"""`run` and `rerun`: ask for jobs."""
+"""The subcommands `run` and `rerun`, which ask for new jobs."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +14,11 @@ from bgjobs.cli.showing import durations
 if TYPE_CHECKING:
     from bgjobs.wire import Job
 
-WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Wait for the end; exit 0 if it succeeded, else 1.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", "-w", help="Wait until it has ended; exit 0 if it succeeded, else 1.")
+]
 LogsOption = Annotated[
-    bool, typer.Option("--logs", "-f", help="Follow the log until the end, then exit as --wait does.")
+    bool, typer.Option("--logs", "-f", help="Follow the log until the job has ended, then exit as with --wait.")
 ]
 WaitTimeout = Annotated[
     str | None,
@@ -29,7 +31,7 @@ def run(
     target: Annotated[
         str, typer.Argument(metavar="CLASS", help="Dotted name of an approved class, with or without `.METHOD`.")
     ],
-    method: Annotated[str | None, typer.Argument(metavar="METHOD", help="A public method of it.")] = None,
+    method: Annotated[str | None, typer.Argument(metavar="METHOD", help="A public method of the class.")] = None,
     json_parameters: Annotated[
         str | None,
         typer.Argument(metavar="PARAMETERS", help="JSON: a list for method(*list), an object for method(**object)."),
@@ -37,43 +39,55 @@ def run(
     named: Annotated[
         list[str] | None,
         typer.Option(
-            "--parameter", "-p", metavar="KEY=VALUE", help="One by name, may be repeated; JSON if it can be, else text."
+            "--parameter", "-p", metavar="KEY=VALUE", help="A parameter by name: JSON, else text. May be repeated."
         ),
     ] = None,
     positional: Annotated[
         list[str] | None,
         typer.Option(
-            "--argument", "-a", metavar="VALUE", help="One by position, may be repeated; JSON if it can be, else text."
+            "--argument", "-a", metavar="VALUE", help="A parameter by position: JSON, else text. May be repeated."
         ),
     ] = None,
     parameters_file: Annotated[
         str | None,
-        typer.Option("--parameters-file", metavar="FILE", help="Of JSON, instead of PARAMETERS; - is standard input."),
+        typer.Option(
+            "--parameters-file", metavar="FILE", help="A file with JSON, in place of PARAMETERS; - is standard input."
+        ),
     ] = None,
     queue: Annotated[
         str,
-        typer.Option("--queue", metavar="NAME", help="Queue of the namespace.", autocompletion=completion.queues),
+        typer.Option("--queue", metavar="NAME", help="A queue of the namespace.", autocompletion=completion.queues),
     ] = "default",
     priority: Annotated[
-        str, typer.Option("--priority", metavar="low|high", help="Or 0 and 1; high ones are taken first.")
+        str, typer.Option("--priority", metavar="low|high", help="Or 0 and 1; jobs with high are started first.")
     ] = "low",
     delay: Annotated[
-        str | None, typer.Option("--delay", metavar="SECONDS", help="Due after this time: 90, 10s, 5m, 2h, 1h30m.")
+        str | None,
+        typer.Option(
+            "--delay", metavar="SECONDS", help="Start after this time at the earliest: 90, 10s, 5m, 2h, 1h30m."
+        ),
     ] = None,
     max_retries: Annotated[
         int | None,
-        typer.Option("--max-retries", metavar="NUMBER", help="Attempts after the first one; else as the queue says."),
+        typer.Option(
+            "--max-retries",
+            metavar="NUMBER",
+            help="How many attempts may follow the first one; else as the queue says.",
+        ),
     ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="SECONDS", help="Of one attempt, like --delay; else as the queue says."),
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="How long one attempt may take, like --delay; else as the queue says."
+        ),
     ] = None,
     image: Annotated[
-        str | None, typer.Option("--image", metavar="IMAGE", help="One that the queue lists; else the queue's own.")
+        str | None,
+        typer.Option("--image", metavar="IMAGE", help="One of the images that the queue allows; else the queue's own."),
     ] = None,
     job_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="UUID", help="A UUIDv7 for the job: sent again, the same id is the same job."),
+        typer.Option("--id", metavar="UUID", help="A UUIDv7 for the job; asking twice with one id makes one job."),
     ] = None,
     wait: WaitOption = False,
     logs: LogsOption = False,
@@ -82,8 +96,8 @@ def run(
 ) -> int | None:
     r"""Run a method of a class as a job, and print the job's id.
 
-    The class must be approved by the queue, and be in its image. The id is on standard output, words for people are
-    on standard error, so that `id=$(bgjobs run ...)` works. With --logs the log follows the id.
+    The queue must approve the class, and its image must contain it. The id is printed on standard output, and words for
+    people on standard error, so that `id=$(bgjobs run ...)` works. With --logs the log follows the id.
 
     \b
     Examples:
@@ -119,7 +133,7 @@ def rerun(
     session: Session,
     words: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="Jobs that have ended.", autocompletion=completion.job_ids),
+        typer.Argument(metavar="ID...", help="Ids of jobs that have ended.", autocompletion=completion.job_ids),
     ],
     wait: WaitOption = False,
     logs: LogsOption = False,
@@ -128,7 +142,7 @@ def rerun(
 ) -> int | None:
     r"""Run jobs again: the same calls as new jobs, whose ids are printed.
 
-    The old jobs stay as they ended. The queue's rules and its image are those of today.
+    The old jobs stay as they are. The new ones follow the rules that the queue has now, and run in its present image.
 
     \b
     Examples:
@@ -141,7 +155,7 @@ def rerun(
     _check_wait(wait, logs, wait_timeout)
     limit = durations.seconds(wait_timeout, "--wait-timeout")
     if logs and len(words) > 1:
-        raise UsageError("--logs follows one job; give one id, or use --wait")
+        raise UsageError("--logs can follow only one job: give one id, or use --wait")
     client = session.client(patient=wait or logs)
     jobs = [client.rerun(job_id).job for job_id in lookup.ids(client, words)]
     return _asked(session, jobs, output, wait, logs, limit)
@@ -149,7 +163,7 @@ def rerun(
 
 def _check_wait(wait: bool, logs: bool, wait_timeout: str | None) -> None:
     if wait_timeout is not None and (logs or not wait):
-        raise UsageError("--wait-timeout goes with --wait, and not with --logs")
+        raise UsageError("--wait-timeout can only be used with --wait, and not with --logs")
 
 
 def _asked(
@@ -167,7 +181,7 @@ def _asked(
             found, output, lambda: printing.job_table(found, world.now(), world.environ), lambda job: job.id, many=False
         )
 
-    # Ids are known now; the rest of a job that is waited for is worth more at its end.
+    # Ids are printed now. Everything else about a job that is waited for is printed when it has ended.
     at_end = wait and output != Format.NAME
     if not at_end:
         show(jobs)

@@ -1,4 +1,4 @@
-"""`queues`, `doctor` and `token`."""
+"""The subcommands `queues`, `doctor` and `token`, which are about the server and not about one job."""
 
 import sys
 from typing import Annotated
@@ -14,8 +14,8 @@ from bgjobs.cli.showing import text
 def queues(session: Session, output: Output = Format.TABLE) -> None:
     r"""List queues: how many of their jobs run and wait, and what they may run.
 
-    Queues are BackgroundJobQueue objects, which an administrator makes with kubectl. RUNNING counts jobs that hold a
-    slot, of the MAX there are; WAITING those that are due.
+    Queues are BackgroundJobQueue objects, which an administrator makes with kubectl. RUNNING is how many jobs hold a
+    slot, MAX how many slots there are, and WAITING how many jobs are due and have no slot yet.
 
     \b
     Examples:
@@ -39,13 +39,13 @@ def doctor(
         Format, typer.Option("--output", "-o", metavar="json|yaml|table", help="How to print it.")
     ] = Format.TABLE,
 ) -> int:
-    r"""Look for what keeps jobs from running; each line is ok, warn or FAIL, and the one below it mends it.
+    r"""Look for what keeps jobs from running; each line is ok, warn or FAIL, and the line below it says what helps.
 
-    It asks which server there is and how it was found, whether it answers, is ready and of a version that goes with
-    this command, what it warns of (Redis' settings, clocks, Kubernetes' version, its permissions and the operator's,
-    the identity provider), whether the clocks agree, whether the token is accepted and what it allows, and whether
-    there are queues that can run something. By kubectl, it looks at the pods of bgjobs too, if it may. It changes
-    nothing. Exit 1 if anything is FAIL: that keeps jobs from running, or loses them.
+    It checks which server is used and why; whether it answers, is ready and fits the version of this command; what it
+    warns of (settings of Redis, clocks, the version of Kubernetes, missing permissions, the identity provider); whether
+    the clocks agree; whether the token is accepted and what it allows; and whether queues can run something. If kubectl
+    is used, it checks the pods of bgjobs too, as far as you may list them. It changes nothing. Exit 1 if there is a
+    FAIL, which keeps jobs from running or loses them.
 
     \b
     Examples:
@@ -57,7 +57,7 @@ def doctor(
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for HTTP
 
     if output == Format.NAME:
-        raise exits.UsageError("findings have no names: give -o json, yaml or table")
+        raise exits.UsageError("doctor has no names to print: use -o json, yaml or table")
     found = findings(server_facts.gather(session))
     if output == Format.TABLE:
         colour = text.wants_colour(sys.stdout, session.world.environ)
@@ -70,8 +70,8 @@ def doctor(
 def token(session: Session) -> None:
     r"""Print a token for the API, to use with curl.
 
-    On a cluster it is one of the ServiceAccount bgjobs-cli of the namespace, good for an hour. It is a secret: whoever
-    has it may do what that account may.
+    On a cluster it belongs to the ServiceAccount bgjobs-cli of the namespace, and is good for an hour. Keep it secret:
+    whoever has it may do everything that this account may.
 
     \b
     Example:

@@ -1,1 +1,1 @@
-"""`bgjobs doctor`: what may be wrong between a person and a job that runs, and what mends it."""
+"""`bgjobs doctor`: collects facts about an installation, checks them, and prints what is wrong and what helps."""

@@ -1,39 +1,41 @@
-"""What may be wrong between a person and a job that runs: each check is a function from facts to findings."""
+"""The checks of `bgjobs doctor`: what may be wrong between a user and a job that runs.
+
+Each check is a function from facts to findings, and asks nobody.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from bgjobs.errors import ForbiddenError, RefusedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from bgjobs.cli.doctor.pods import Pods
+    from bgjobs.errors import BgjobsError
     from bgjobs.wire import QueueView
 
 MAX_SKEW_SECONDS: Final = 30
-# The server's word for a job that it refuses only after it has looked at the caller's rights.
+# The server's code for a job that it refuses after it has checked the caller's permissions.
 QUEUE_NOT_FOUND: Final = "queue_not_found"
-# What the server warns of (`code` in /readyz) that keeps jobs from running, or loses them. The rest is to be mended
-# when there is time for it; so is what this version does not know.
+# The codes of warnings in `/readyz` that keep jobs from running, or lose them. All others are less urgent, and so are
+# codes that this version does not know.
 FATAL: Final = frozenset({
     "redis_forgets", "redis_evicts", "kubernetes_too_old", "kubernetes_unreachable", "api_permission",
     "operator_silent", "operator_waits", "operator_permission",
 })  # fmt: skip
 _OLD_NEWS_SECONDS: Final = 15
 _REASON_CHARACTERS: Final = 200
-_BINDING: Final = re.compile(r"`(kubectl create rolebinding [^`]+)`")
-_CALLER: Final = re.compile(r"^there is nothing here for (.+?) yet|^(.+?) cannot ")
-_KUBECTL_USER: Final = re.compile(r'User "([^"]+)" cannot create .*in the namespace "([^"]+)"')
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How bad a finding is; FAIL keeps jobs from running, or loses them."""
 
     OK = "ok"
     WARN = "warn"
@@ -41,12 +43,13 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at.
+    """What one check has found.
 
     Attributes:
-        what: was looked at, and what was seen.
-        remedy: what mends it, a command or words; empty where nothing needs to be.
-        code: a stable word for programs.
+        level: how bad it is.
+        what: what was found, as a sentence without capital and full stop.
+        remedy: what helps, as a command or in words; "" where everything is well.
+        code: a word for programs that stays the same in all versions; "" where everything is well.
     """
 
     level: Level
@@ -57,12 +60,12 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request brought.
+    """The answer to one request.
 
     Attributes:
-        status: of HTTP; None: no answer.
-        body: of JSON; else text.
-        problem: why there is no answer.
+        status: the HTTP status; None: there was no answer.
+        body: the value of its JSON, or the beginning of its text if it is not JSON.
+        problem: why there was no answer.
     """
 
     status: int | None
@@ -71,48 +74,58 @@ class Answer:
 
     @property
     def said(self) -> Mapping[str, Any]:
-        """The body, if it is an object."""
+        """The body if it is a JSON object, else an empty one."""
         return cast("Mapping[str, Any]", self.body) if isinstance(self.body, dict) else {}
 
     @property
     def detail(self) -> str:
-        """What the server says of an error."""
+        """What the server says is wrong, or the text that was answered, or why there was no answer."""
         return str(self.said.get("detail") or self.body or self.problem)
 
     @property
     def code(self) -> str:
-        """The server's word for an error."""
+        """The server's code for what is wrong; "" if it does not say."""
         return str(self.said.get("code", ""))
+
+    @property
+    def user(self) -> str:
+        """Who the server says is not allowed to do it; "" if it does not say."""
+        return str(self.said.get("user") or "")
+
+    @property
+    def remedy(self) -> str:
+        """What the server says would help; "" if it does not say."""
+        return str(self.said.get("remedy") or "")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was asked; None: it was not, since what it needs failed before.
+    """Everything that was asked. None means that it was not asked, because something that it needs had failed.
 
     Attributes:
-        server: its URL and how it was found.
-        no_server: why there is none.
-        version: of this command; "" if unknown.
-        health: of `/healthz`.
-        skew_seconds: the server's clock less this machine's.
-        ready: of `/readyz`.
-        pods: of the installation, where kubectl may look.
-        no_token: why the caller cannot show who it is.
-        listing: of one page of jobs that have a pod.
-        creating: of a job for a queue that does not exist, which stores nothing.
-        queue_listing: of the queues.
-        queues: those of the namespace.
-        namespace: for jobs; None: the server knows.
+        server: the URL of the server, and how it was found.
+        no_server: the error that says why there is no server; None: there is one.
+        version: the version of this command; "" if it is not known.
+        health: the answer to `/healthz`.
+        skew_seconds: by how many seconds the server's clock is ahead of this machine's.
+        ready: the answer to `/readyz`.
+        pods: the pods of the installation, if kubectl may list them.
+        no_token: the error that says why there is no token; None: there is one, or none is needed.
+        listing: the answer to the question for one page of launched jobs.
+        creating: the answer to the request for a job in a queue that does not exist, for which nothing is stored.
+        queue_listing: the answer to the question for the queues.
+        queues: the queues of the namespace.
+        namespace: the namespace of jobs; None: the one that the server chooses for the token.
     """
 
     server: str = ""
-    no_server: str = ""
+    no_server: BgjobsError | None = None
     version: str = ""
     health: Answer | None = None
     skew_seconds: float | None = None
     ready: Answer | None = None
     pods: Pods | None = None
-    no_token: str = ""
+    no_token: BgjobsError | None = None
     listing: Answer | None = None
     creating: Answer | None = None
     queue_listing: Answer | None = None
@@ -121,17 +134,17 @@ class Facts:
 
     @property
     def where(self) -> str:
-        """The namespace in words, with a space in front of them."""
+        """The words ` in NAMESPACE` with a space in front; "" if no namespace is named."""
         return f" in {self.namespace}" if self.namespace else ""
 
     @property
     def warnings(self) -> list[Any]:
-        """What `/readyz` warns of."""
+        """The warnings in the answer to `/readyz`, as they are."""
         found = None if self.ready is None else self.ready.said.get("warnings")
         return cast("list[Any]", found) if isinstance(found, list) else []
 
     def warned_of(self, *codes: str) -> bool:
-        """Whether the server warns of one of these; a code may be only begun."""
+        """Whether the server warns with a code that begins with one of these."""
         return any(
             str(cast("Mapping[str, Any]", one).get("code")).startswith(codes)
             for one in self.warnings
@@ -140,15 +153,17 @@ class Facts:
 
 
 def check_server(facts: Facts) -> Iterable[Finding]:
-    """Is there one?"""
-    if facts.no_server:
-        yield Finding(Level.FAIL, "server: none", facts.no_server, "no_server")
+    """Check whether there is a server."""
+    if isinstance(facts.no_server, RefusedError) and facts.no_server.remedy:
+        yield Finding(Level.FAIL, f"server: none: {facts.no_server.detail}", facts.no_server.remedy, "no_server")
+    elif facts.no_server is not None:
+        yield Finding(Level.FAIL, "server: none", str(facts.no_server), "no_server")
     else:
         yield Finding(Level.OK, f"server: {facts.server}")
 
 
 def check_pods(facts: Facts) -> Iterable[Finding]:
-    """Do the pods of the installation run?"""
+    """Check whether the pods of the installation run, if kubectl may list them."""
     if facts.pods is None:
         return
     for trouble in facts.pods.troubles:
@@ -159,7 +174,7 @@ def check_pods(facts: Facts) -> Iterable[Finding]:
 
 
 def check_health(facts: Facts) -> Iterable[Finding]:
-    """Does it answer?"""
+    """Check whether the server answers."""
     if facts.health is None:
         return
     if facts.health.status == HTTPStatus.OK:
@@ -168,20 +183,20 @@ def check_health(facts: Facts) -> Iterable[Finding]:
         yield Finding(
             Level.FAIL,
             f"it does not answer: {facts.health.problem}",
-            "is the URL right, and does the API run there?",
+            "check that the URL is right, and that the API runs there",
             "no_answer",
         )
     else:
         yield Finding(
             Level.FAIL,
             f"/healthz answers {facts.health.status}",
-            "does the URL lead to bgjobs, and not to another server or a proxy?",
+            "check that the URL leads to bgjobs, and not to another server or a proxy",
             "no_answer",
         )
 
 
 def check_version(facts: Facts) -> Iterable[Finding]:
-    """Do command and server belong together? Versions of the same minor do."""
+    """Check whether command and server fit together. They do if major and minor version are the same."""
     if facts.ready is None or "problems" not in facts.ready.said or not facts.version:
         return
     theirs = str(facts.ready.said.get("version") or "")
@@ -190,7 +205,7 @@ def check_version(facts: Facts) -> Iterable[Finding]:
             Level.OK,
             f"it is version {theirs}, as this command"
             if theirs == facts.version
-            else f"it is version {theirs}, which goes with {facts.version} of this command",
+            else f"it is version {theirs}, which fits {facts.version} of this command",
         )
     elif theirs and _minor(theirs) > _minor(facts.version):
         yield Finding(
@@ -203,19 +218,19 @@ def check_version(facts: Facts) -> Iterable[Finding]:
         yield Finding(
             Level.WARN,
             f"it is version {theirs or 'unknown'}, older than this command ({facts.version})",
-            "an administrator upgrades bgjobs on the cluster, or you install the command of that version",
+            "ask an administrator to upgrade bgjobs on the cluster, or install the command of that version",
             "version",
         )
 
 
 def check_ready(facts: Facts) -> Iterable[Finding]:
-    """Can it serve requests, without losing jobs, and do they run?"""
+    """Check whether the server is ready, and pass on what it warns of."""
     if facts.ready is None:
         return
     problems = cast("Mapping[str, Any]", facts.ready.said.get("problems") or {})
     if facts.ready.status != HTTPStatus.OK:
         words = "; ".join(f"{part}: {why}" for part, why in problems.items()) or facts.ready.detail
-        remedy = "an administrator looks at the pods of Redis and the API"
+        remedy = "ask an administrator to look at the pods of Redis and the API"
         yield Finding(Level.FAIL, f"it is not ready: {words}", remedy, "not_ready")
     else:
         yield Finding(Level.OK, "it is ready")
@@ -224,7 +239,7 @@ def check_ready(facts: Facts) -> Iterable[Finding]:
 
 
 def check_clock(facts: Facts) -> Iterable[Finding]:
-    """Do both clocks show the same?"""
+    """Check whether the clocks of the server and of this machine agree."""
     if facts.skew_seconds is None:
         return
     if abs(facts.skew_seconds) <= MAX_SKEW_SECONDS:
@@ -243,8 +258,8 @@ def check_clock(facts: Facts) -> Iterable[Finding]:
 
 
 def check_token(facts: Facts) -> Iterable[Finding]:
-    """Is the caller known?"""
-    if facts.no_token:
+    """Check whether there is a token, and whether the server accepts it."""
+    if facts.no_token is not None:
         yield _no_token(facts.no_token)
     if facts.listing is None:
         return
@@ -254,7 +269,7 @@ def check_token(facts: Facts) -> Iterable[Finding]:
 
 
 def check_rights(facts: Facts) -> Iterable[Finding]:
-    """May the caller list jobs, ask for jobs, and list queues?"""
+    """Check whether the caller may list jobs, ask for jobs, and list queues."""
     asked = {
         "list jobs": facts.listing,
         "ask for jobs": facts.creating,
@@ -262,15 +277,15 @@ def check_rights(facts: Facts) -> Iterable[Finding]:
     }
     refused = {deed: one for deed, one in asked.items() if one is not None and one.status == HTTPStatus.FORBIDDEN}
     if refused:
-        # Whoever may ask for jobs may list them too.
-        said = (refused.get("ask for jobs") or next(iter(refused.values()))).detail
-        who, line = _CALLER.search(said), _BINDING.search(said)
-        what = f"{(who[1] or who[2]) if who else 'the caller'} may not {', '.join(refused)}{facts.where}"
-        yield Finding(Level.FAIL, what, line[1] if line else said, "rights")
+        # The role that allows to ask for jobs allows to list them, too.
+        answer = refused.get("ask for jobs") or next(iter(refused.values()))
+        what = f"{answer.user or 'the caller'} may not {', '.join(refused)}{facts.where}"
+        # A server of an earlier version, or a proxy, says all that it knows in its sentence.
+        yield Finding(Level.FAIL, what, answer.remedy or answer.detail, "rights")
     answered = [one for one in (facts.listing, facts.queue_listing) if one is not None]
     broken = [one for one in answered if one.status not in {200, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}]
     if broken:
-        remedy = "see the lines above"
+        remedy = "see what the lines above say"
         yield Finding(
             Level.FAIL, f"jobs and queues cannot be listed{facts.where}: {broken[0].detail}", remedy, "broken"
         )
@@ -283,7 +298,7 @@ def check_rights(facts: Facts) -> Iterable[Finding]:
 
 
 def check_queues(facts: Facts) -> Iterable[Finding]:
-    """Are there queues that can run something?"""
+    """Check whether there are queues, and whether each of them can run something."""
     if facts.queue_listing is None or facts.queue_listing.status != HTTPStatus.OK:
         return
     if not facts.queues:
@@ -291,7 +306,7 @@ def check_queues(facts: Facts) -> Iterable[Finding]:
         yield Finding(
             Level.FAIL,
             f"{where} has no queue",
-            "an administrator applies a BackgroundJobQueue there, or adds the namespace to jobNamespaces",
+            "ask an administrator to apply a BackgroundJobQueue there, or to add the namespace to jobNamespaces",
             "no_queue",
         )
     for queue in facts.queues:
@@ -299,18 +314,18 @@ def check_queues(facts: Facts) -> Iterable[Finding]:
 
 
 def check_progress(facts: Facts) -> Iterable[Finding]:
-    """Do jobs wait while nothing runs?"""
+    """Check whether jobs wait in a queue of which none runs, although there is room."""
     if facts.warned_of("operator_"):
         return  # that is why
     for queue in facts.queues:
         if queue.queued and not queue.owned and not queue.paused and queue.max_concurrent:
             what = f"queue {queue.namespace}/{queue.name}: {queue.queued} wait and nothing runs"
-            remedy = "look again in a minute; if it stays so, the operator's log says why"
+            remedy = "run this again in a minute; if nothing has changed, the operator's log says why"
             yield Finding(Level.WARN, what, remedy, "no_progress")
 
 
 def check_starts(facts: Facts) -> Iterable[Finding]:
-    """Do pods of jobs start?"""
+    """Check whether the pods of launched jobs start."""
     said: Mapping[str, Any] = facts.listing.said if facts.listing is not None else {}
     stuck: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for job in cast("list[Mapping[str, Any]]", said.get("items") or []):
@@ -346,18 +361,18 @@ CHECKS: Final[tuple[Callable[[Facts], Iterable[Finding]], ...]] = (
 
 
 def findings(facts: Facts) -> list[Finding]:
-    """Of all checks, in their order."""
+    """What all checks have found, in the order of the checks."""
     return [finding for check in CHECKS for finding in check(facts)]
 
 
 def _minor(version: str) -> tuple[int, ...]:
-    """As (0, 1) of `0.1.7`; what is not a number counts as 0."""
+    """Major and minor version: (0, 1) of `0.1.7`. A part that is not a number counts as 0."""
     return tuple(int(part) if part.isdecimal() else 0 for part in version.split(".")[:2])
 
 
 def _warning(warning: Any) -> Finding:
-    if not isinstance(warning, dict):  # of a server before 0.2
-        return Finding(Level.WARN, str(warning), "an administrator changes Redis' settings")
+    if not isinstance(warning, dict):  # a server before version 0.2 warns of the settings of Redis alone, in words
+        return Finding(Level.WARN, str(warning), "ask an administrator to change Redis' settings")
     said = cast("Mapping[str, Any]", warning)
     code, age = str(said.get("code", "")), said.get("age_seconds")
     old = f" (seen {age} s ago)" if isinstance(age, int) and age >= _OLD_NEWS_SECONDS else ""
@@ -365,21 +380,12 @@ def _warning(warning: Any) -> Finding:
     return Finding(level, f"{said.get('detail', code)}{old}", str(said.get("remedy", "")), code)
 
 
-def _no_token(why: str) -> Finding:
-    """Why there is none; whoever may not make one needs a role for it."""
-    found = _KUBECTL_USER.search(why)
-    if found is None:
-        return Finding(Level.FAIL, "there is no token", why, "token")
-    user, namespace = found[1], found[2]
-    # `edit` has it too, and far more besides.
-    line = shlex.join((
-        "kubectl", "create", "role", "bgjobs-cli-token", "--verb=create", "--resource=serviceaccounts/token",
-        "--resource-name=bgjobs-cli", "--namespace", namespace,
-    )) + " && " + shlex.join((
-        "kubectl", "create", "rolebinding", re.sub("[/%]", "-", f"bgjobs-cli-token:{user}"), "--role=bgjobs-cli-token",
-        "--user", user, "--namespace", namespace,
-    ))  # fmt: skip
-    return Finding(Level.FAIL, f"{user} may not get a token of bgjobs-cli in {namespace}", line, "token")
+def _no_token(why: BgjobsError) -> Finding:
+    """Why there is no token; whoever may not get one needs a role for it."""
+    if isinstance(why, ForbiddenError) and why.remedy:
+        what = f"{why.user} may not get a token of bgjobs-cli in {why.namespace}"
+        return Finding(Level.FAIL, what, why.remedy, "token")
+    return Finding(Level.FAIL, "there is no token", str(why), "token")
 
 
 def _check_queue(queue: QueueView, others: Iterable[QueueView]) -> Iterable[Finding]:

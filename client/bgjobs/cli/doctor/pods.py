@@ -1,4 +1,4 @@
-"""What kubectl shows of the installation's own pods: from its JSON to what is wrong."""
+"""Finds out from kubectl's JSON which pods of the installation itself do not run as they should."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 _COMPONENT: Final = "app.kubernetes.io/component"
 _RESOURCES: Final = {"Deployment": "deployment", "StatefulSet": "statefulset"}
-# Jobs run without it: it stands in front of the dashboard.
+# It stands in front of the dashboard, and jobs run without it.
 _FOR_PEOPLE: Final = "oauth2-proxy"
-# How a container waits that has just been made.
+# The reasons with which a container waits that was only just created.
 _STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -21,8 +21,9 @@ class Trouble:
     """One workload, or one pod, that does not run as it should.
 
     Attributes:
-        down: whether nothing of its component is ready, and jobs need it.
-        remedy: a command of kubectl that mends it, or shows more.
+        down: whether no pod of its component is ready, and jobs need that component.
+        what: what is wrong, as half a sentence.
+        remedy: a command of kubectl that repairs it, or shows more about it.
     """
 
     down: bool
@@ -32,11 +33,11 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Pods:
-    """What was seen.
+    """The pods of an installation.
 
     Attributes:
-        ready: how many pods are, by component.
-        troubles: in the order of what was listed.
+        ready: how many pods of each component are ready.
+        troubles: what does not run as it should, in the order in which kubectl has listed it.
     """
 
     ready: Mapping[str, int]
@@ -44,7 +45,7 @@ class Pods:
 
 
 def read(items: Sequence[Mapping[str, Any]]) -> Pods:
-    """From the items of `kubectl get deployments,statefulsets,pods`."""
+    """Read the items that `kubectl get deployments,statefulsets,pods` has listed."""
     pods = [item for item in items if item.get("kind") == "Pod" and not _ends(item)]
     ready: dict[str, int] = {}
     troubles: list[Trouble] = []
@@ -83,7 +84,7 @@ def _of_workload(
 
 
 def _why(pod: Mapping[str, Any]) -> tuple[str, str]:
-    """Why a pod is not ready, and what shows more."""
+    """Why a pod is not ready, and the command that shows more about it."""
     where = f"{_at(pod, 'metadata', 'name')} -n {_at(pod, 'metadata', 'namespace')}"
     describe = f"kubectl describe pod {where}"
     for status in cast("list[Mapping[str, Any]]", _at(pod, "status", "containerStatuses", default=[])):
@@ -101,7 +102,7 @@ def _why(pod: Mapping[str, Any]) -> tuple[str, str]:
     for condition in cast("list[Mapping[str, Any]]", _at(pod, "status", "conditions", default=[])):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return f"{condition.get('reason')}: {condition.get('message')}", describe
-    return "it says that it cannot serve", f"kubectl logs {where}"
+    return "its readiness probe fails", f"kubectl logs {where}"
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:
@@ -110,7 +111,7 @@ def _is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def _ends(pod: Mapping[str, Any]) -> bool:
-    """Whether it goes away, or has ended for good as that of a hook."""
+    """Whether a pod is being deleted, or has done its work, like the pod of a Helm hook."""
     return bool(_at(pod, "metadata", "deletionTimestamp")) or _at(pod, "status", "phase") == "Succeeded"
 
 
@@ -119,7 +120,7 @@ def _component(item: Mapping[str, Any]) -> str:
 
 
 def _at(item: Mapping[str, Any], *path: str, default: Any = None) -> Any:
-    """What lies at this path; the default where a part of it is missing."""
+    """The value at this path of names; the default if a part of the path is missing."""
     found: Any = item
     for name in path:
         found = cast("Mapping[str, Any]", found).get(name) if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""The report of `doctor` for people: a line for each finding, and below it the one that mends it."""
+"""Prints the findings of `doctor` for people: a line for what was found, and below it a line for what helps."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ _NARROWEST: Final = 40
 
 
 def lines(findings: Iterable[Finding], *, colour: bool, width: int | None) -> list[str]:
-    """The report.
+    """The lines of the report.
 
     Args:
-        findings: in their order.
-        colour: whether the terminal shows colours.
-        width: of the terminal, at which words are wrapped; None: never. Commands stay on one line, to be copied.
+        findings: the findings, in the order in which they are printed.
+        colour: whether to print colours.
+        width: how many columns the terminal has. Longer sentences are wrapped there, and commands are not, so that they
+            can be copied. None: nothing is wrapped.
     """
     said: list[str] = []
     for finding in findings:

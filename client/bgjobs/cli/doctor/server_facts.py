@@ -1,4 +1,4 @@
-"""What the server says, for `queues` and for `doctor`; nothing here decides."""
+"""Collects what the server says, for `bgjobs queues` and `bgjobs doctor`. What is wrong is decided in `checks`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,18 @@ if TYPE_CHECKING:
     from bgjobs.cli.session import Session
 
 _PATIENCE_SECONDS: Final = 10.0
-# A name that nobody gives to a queue, so that the job is refused after the caller's rights were looked at.
+# No queue has this name, so that the API refuses the job, but only after it has checked the caller's permissions.
 _NO_QUEUE: Final = "no-such-queue-of-bgjobs-doctor"
 
 
 def queues(session: Session, *, timeout_seconds: float = 15, retry_seconds: float = 3) -> Sequence[QueueView]:
-    """The queues of the namespace, or of all that the caller may list."""
+    """Ask the API for the queues of the session's namespace, or of all namespaces in which the caller may list them.
+
+    Args:
+        session: the session of the subcommand.
+        timeout_seconds: how long one request may take.
+        retry_seconds: for how long to send requests again.
+    """
     connection = session.connection
     transport = Transport(
         parse_url(connection.url),
@@ -49,12 +55,12 @@ def queues(session: Session, *, timeout_seconds: float = 15, retry_seconds: floa
 
 
 def gather(session: Session) -> Facts:
-    """Ask everything once; what needs an answer that did not come is not asked."""
+    """Ask everything that the checks need, once. What depends on an answer that did not come is not asked."""
     known = Facts(version=_own_version(), pods=_pods(session))
     try:
         connection = session.connection
     except BgjobsError as error:
-        return replace(known, no_server=str(error))
+        return replace(known, no_server=error)
     server = f"{connection.url} (by {session.choice.how})"
     address = parse_url(connection.url)
     with httpx2.Client(
@@ -74,7 +80,7 @@ def gather(session: Session) -> Facts:
         try:
             token = connection.token()
         except BgjobsError as error:
-            return replace(known, no_token=str(error))
+            return replace(known, no_token=error)
         where = {} if connection.namespace is None else {"namespace": connection.namespace}
         listing, _ = _ask(client, "GET", "/api/v1/jobs", token, query={**where, "state": "launched", "limit": "100"})
         creating = queue_listing = None
@@ -104,12 +110,12 @@ def _own_version() -> str:
 
 
 def _pods(session: Session) -> Pods | None:
-    """Those of the installation, if kubectl reaches it and may look."""
+    """The pods of the installation; None if it is not reached by kubectl, or if the user may not list them."""
     try:
         found = session.cluster
         return None if found is None else pods.read(found.kubectl.installation(found.service.namespace))
     except BgjobsError:
-        return None  # whoever may not look at pods may run jobs all the same
+        return None  # that is no fault: whoever may not list pods may run jobs all the same
 
 
 def _ask(

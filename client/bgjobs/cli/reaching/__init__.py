@@ -1,1 +1,1 @@
-"""How the command finds a server and gets in: the environment, a local server, or a cluster by kubectl."""
+"""How the command finds a server and reaches it: by the environment, a local server, or a cluster through kubectl."""

@@ -1,4 +1,4 @@
-"""HTTP to the API of a cluster: through a port that kubectl forwards, with a token that kubectl makes."""
+"""Sends requests to the API of a cluster through a port that kubectl forwards, with a token that kubectl creates."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 # Tokens are good for an hour; a log may be followed for longer.
 TOKEN_MAX_AGE_SECONDS: Final = 45 * 60.0
-# Answered to everybody, so that `doctor` can ask even where no token can be had.
+# The API answers these to everybody, so that `doctor` can ask for them even if it gets no token.
 _PUBLIC: Final = frozenset({"/healthz", "/readyz"})
 
 
 class ClusterTransport(httpx2.BaseTransport):
-    """Opens what it needs at the first request, and again when it was closed from the other side.
+    """Keeps a port forwarded, also when the pod at its other end is replaced, and renews the token.
 
     Args:
-        kubectl: the door.
+        kubectl: kubectl, with the context of the cluster.
         service: the Service of the API.
-        namespace: whose `bgjobs-cli` asks.
-        inner: in place of the network, for tests.
-        clock: for the age of the token.
+        namespace: the namespace whose ServiceAccount `bgjobs-cli` the token is for.
+        inner: what sends the requests; None: the network.
+        clock: tells the time in seconds, for the age of the token.
     """
 
     def __init__(
@@ -50,11 +50,16 @@ class ClusterTransport(httpx2.BaseTransport):
 
     @property
     def url(self) -> str:
-        """The API, for as long as this is open."""
+        """The URL at which the API can be reached as long as this is open."""
         return f"http://127.0.0.1:{self._forward.port}"
 
     def token(self) -> str:
-        """A token that is good for a quarter of an hour at least."""
+        """A token that is good for at least a quarter of an hour.
+
+        Raises:
+            KubectlError: if the namespace has no ServiceAccount `bgjobs-cli`.
+            KubectlForbiddenError: if the user may not create tokens of it.
+        """
         now = self._clock()
         if now - self._token_at > TOKEN_MAX_AGE_SECONDS:
             self._token = self._kubectl.token(self._namespace)
@@ -62,7 +67,7 @@ class ClusterTransport(httpx2.BaseTransport):
         return self._token
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send it with the token; a closed way is opened again on the same port."""
+        """Send a request with the token. If the port is not forwarded any more, it is forwarded again first."""
         if request.url.path not in _PUBLIC:
             request.headers["Authorization"] = f"Bearer {self.token()}"
         if not self._forward.alive:
@@ -71,15 +76,15 @@ class ClusterTransport(httpx2.BaseTransport):
             try:
                 self._forward = self._kubectl.forward(self._service, port)
             except KubectlError as error:
-                # The API may just be between two pods: whoever sends may try again.
+                # A new pod of the API may be about to start, so that a further try may work.
                 raise httpx2.ConnectError(str(error), request=request) from error
         return self._inner.handle_request(request)
 
     def close(self) -> None:
-        """Close the connections; the way stays open until `end`, for a client may be opened again."""
+        """Close the connections. The port stays forwarded until `end`, because another client may be opened."""
         self._inner.close()
 
     def end(self) -> None:
-        """Close everything."""
+        """Close the connections, and stop forwarding the port."""
         self.close()
         self._forward.end()

@@ -1,4 +1,4 @@
-"""Which server the command talks to: one decision, from facts that somebody else gathered."""
+"""Decides which server the command talks to, by facts that the caller has collected. Nothing is asked here."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from bgjobs.connection.local_server import LocalServer
 
 NO_SERVER: Final = (
-    "no server: start one here with `bgjobs dev`, or name one by BGJOBS_URL or --url, or let kubectl's current "
-    "context be a cluster with bgjobs"
+    "no server: start one here with `bgjobs dev`, or name one by BGJOBS_URL or --url, or choose a kubectl "
+    "context whose cluster has bgjobs"
 )
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the decision rests on.
+    """The facts by which the server is chosen.
 
     Attributes:
-        url: of `--url`.
-        environ_url: of `BGJOBS_URL`.
-        context: of `--context`.
-        kubectl_only: whether this is `kubectl bgjobs`.
+        url: the value of `--url`; None: it was not given.
+        environ_url: the value of `BGJOBS_URL`; None: it is not set.
+        context: the value of `--context`; None: it was not given.
+        kubectl_only: whether the command was started as `kubectl bgjobs`.
         has_kubectl: whether kubectl is on PATH.
-        local: the nearest server file.
+        local: the local server whose file is in this folder or above; None: there is no such file.
     """
 
     url: str | None = None
@@ -39,7 +39,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class ByUrl:
-    """A URL, with the token that the environment has."""
+    """The server is named by a URL, and the token is that of the environment.
+
+    Attributes:
+        url: the URL of the server.
+        how: by what it was found, for people.
+    """
 
     url: str
     how: str
@@ -47,7 +52,14 @@ class ByUrl:
 
 @dataclass(frozen=True)
 class ByFile:
-    """A server of this machine, which needs no token."""
+    """The server is a `bgjobs dev` on this machine, which needs no token.
+
+    Attributes:
+        url: the URL of the server.
+        namespace: the namespace of its jobs; None: it is not known.
+        how: by what it was found, for people.
+        note: what the user should hear about the choice; None: nothing.
+    """
 
     url: str
     namespace: str | None
@@ -57,11 +69,13 @@ class ByFile:
 
 @dataclass(frozen=True)
 class ByKubectl:
-    """A cluster that kubectl reaches.
+    """The server is in a cluster, which is reached by kubectl.
 
     Attributes:
-        context: of kubectl; None: its current one.
-        asked_for: whether the user named kubectl or its context.
+        context: the context of kubectl; None: its current one.
+        how: by what it was found, for people.
+        note: what the user should hear about the choice; None: nothing.
+        asked_for: whether the user has asked for kubectl or for a context.
     """
 
     context: str | None
@@ -74,16 +88,16 @@ Choice = ByUrl | ByFile | ByKubectl
 
 
 def decide(facts: Facts) -> Choice:
-    """The server, by the first of these that is there: `--url`, `BGJOBS_URL`, a local server, kubectl.
+    """Choose the first of these that is there: `--url`, `BGJOBS_URL`, a local server, a cluster by kubectl.
 
-    `--context`, and `kubectl bgjobs`, mean kubectl and nothing else.
+    With `--context`, and as `kubectl bgjobs`, it is always a cluster by kubectl, unless `kubectl bgjobs` has `--url`.
 
     Raises:
-        UsageError: if `--url` and `--context` contradict each other.
-        NoServerError: if there is none.
+        UsageError: if both `--url` and `--context` were given.
+        NoServerError: if none of them is there.
     """
     if facts.context is not None and facts.url is not None:
-        raise UsageError("--url and --context are two servers; give one of them")
+        raise UsageError("--url and --context name two different servers; give only one of them")
     if facts.url is not None:
         return ByUrl(facts.url, "--url")
     if facts.context is not None or facts.kubectl_only:
@@ -109,5 +123,5 @@ def _by_kubectl(facts: Facts, note: str | None) -> ByKubectl:
 
 def _why_not(local: LocalServer) -> str:
     if local.url is None:
-        return f"{local.path} is not of a local server, so it is ignored"
-    return f"{local.path} is of a server that runs no more (process {local.pid}), so it is ignored"
+        return f"{local.path} is not a file of `bgjobs dev`, so it is ignored"
+    return f"{local.path} is ignored, because its server (process {local.pid}) is not running any more"

@@ -1,4 +1,7 @@
-"""The one door to kubectl, which brings its own kubeconfig, contexts and ways to log in."""
+"""The only place that runs kubectl, which has its own kubeconfig, contexts and ways to log in.
+
+kubectl tells errors in sentences only. What the command needs of them is read here, and put into the fields of errors.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,15 @@ from bgjobs.errors import ForbiddenError
 from bgjobs.protocol import AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-ROLE: Final = "bgjobs-command"  # which the chart makes in its own namespace, for those who have no right there
+ROLE: Final = "bgjobs-command"  # the Role to find and reach the API, which the chart makes in its own namespace
 ACCOUNT: Final = "bgjobs-cli"  # the ServiceAccount that the chart makes in each namespace of jobs
+TOKEN_ROLE: Final = "bgjobs-cli-token"  # noqa: S105 - a Role that an administrator makes as `doctor` says
 PARTS: Final = "app.kubernetes.io/name=bgjobs"
 SELECTOR: Final = f"{PARTS},app.kubernetes.io/component=api"
-USUAL_NAMESPACE: Final = "bgjobs"  # of the release, as the README installs it
-# The user's own way to log in may ask for a browser first.
+USUAL_NAMESPACE: Final = "bgjobs"  # where the README installs the chart
+# Long, because kubectl may first log the user in with a browser.
 _COMMAND_SECONDS: Final = 60
 _FORWARD_SECONDS: Final = 30
 _END_SECONDS: Final = 5
@@ -35,46 +39,59 @@ _NO_ACCOUNT: Final = re.compile(r'(serviceaccounts|namespaces) ".*" not found')
 
 
 class KubectlError(NoServerError):
-    """kubectl could not do it; the message has its own words."""
+    """kubectl could not do what it was asked for. The message has what kubectl has printed."""
 
 
 class KubectlForbiddenError(ForbiddenError):
-    """The cluster does not allow the user of the context to do it."""
+    """The cluster does not allow it to the user of kubectl's context. The message has what kubectl has printed."""
 
 
 class Service(NamedTuple):
-    """A Service of the API."""
+    """The Service of an API of bgjobs, by its namespace and name."""
 
     namespace: str
     name: str
 
 
 def find_kubectl(environ: Mapping[str, str]) -> str | None:
-    """The program, if it is on PATH."""
+    """The path of kubectl; None if it is not on PATH."""
     return shutil.which("kubectl", path=environ.get("PATH"))
 
 
+def _binding_to_reach(user: str) -> str:
+    """The command by which an administrator lets this user find and reach the API."""
+    words = "create", "rolebinding", ROLE, f"--role={ROLE}", f"--user={user}"
+    return shlex.join(("kubectl", "-n", USUAL_NAMESPACE, *words))
+
+
 class Kubectl:
-    """kubectl with one context; None: the current one."""
+    """Runs kubectl with one context.
+
+    Args:
+        program: the path of kubectl.
+        context: the context of its kubeconfig; None: the current one.
+        environ: the environment for kubectl.
+    """
 
     def __init__(self, program: str, context: str | None, environ: Mapping[str, str]) -> None:
         self._command = [program, *([] if context is None else ["--context", context])]
         self._environ = dict(environ)
 
     def namespace(self) -> str:
-        """The namespace of the context, as `kubectl get` takes it."""
+        """The namespace of the context; `default` if the context names none, as with `kubectl get`."""
         contexts: list[dict[str, Any]] = self._json("config", "view", "--minify").get("contexts") or []
         context: dict[str, Any] = (contexts[0].get("context") or {}) if contexts else {}
         return str(context.get("namespace") or "default")
 
     def service(self, namespace: str) -> Service:
-        """The Service of bgjobs' API.
+        """Find the Service of bgjobs' API.
 
-        Looked for in all namespaces; where the user may not list those, in that of the jobs and in `bgjobs`.
+        It is looked for in all namespaces. If the user may not list those, it is looked for in the namespace of the
+        jobs and in `bgjobs`.
 
         Raises:
             KubectlError: if there is none, or more than one.
-            KubectlForbiddenError: if the user may list Services nowhere.
+            KubectlForbiddenError: if the user may not list Services in any of these namespaces.
         """
         try:
             found = self._services("-A")
@@ -88,32 +105,33 @@ class Kubectl:
         if len(found) > 1:
             names = ", ".join(f"{one.namespace}/{one.name}" for one in found)
             raise KubectlError(
-                f"the cluster has several bgjobs ({names}); run `kubectl port-forward` to one and name it by --url, "
-                "with BGJOBS_TOKEN"
+                f"the cluster has several bgjobs ({names}); run `kubectl port-forward` for one of them, and give --url "
+                "and BGJOBS_TOKEN"
             )
         return found[0]
 
     def installation(self, namespace: str) -> list[dict[str, Any]]:
-        """What runs of bgjobs in its namespace: Deployments, StatefulSets and pods, as JSON objects.
+        """The Deployments, StatefulSets and pods of the installation in this namespace, as JSON objects.
 
         Raises:
-            KubectlError: without an answer.
+            KubectlError: if there is no answer.
             KubectlForbiddenError: if the user may not list them.
         """
         kinds = "deployments.apps,statefulsets.apps,pods"
         return self._json("get", kinds, "-n", namespace, "-l", PARTS).get("items") or []
 
     def token(self, namespace: str) -> str:
-        """A token of an hour for the API, with the rights of `bgjobs-cli` in this namespace.
+        """Create a token for the API, which is good for an hour and belongs to `bgjobs-cli` of this namespace.
 
         Raises:
             KubectlError: if the namespace has no such ServiceAccount.
-            KubectlForbiddenError: if the user may not make tokens there.
+            KubectlForbiddenError: if the user may not create tokens there.
         """
         try:
             return self._run(
-                "create", "token", ACCOUNT, "-n", namespace, "--audience", AUDIENCE, "--duration", "1h"
-            ).strip()
+                "create", "token", ACCOUNT, "-n", namespace, "--audience", AUDIENCE, "--duration", "1h",
+                remedy=lambda user: _binding_to_get_tokens(user, namespace), namespace=namespace,
+            ).strip()  # fmt: skip
         except KubectlError as error:
             if _NO_ACCOUNT.search(str(error)):
                 raise KubectlError(
@@ -123,10 +141,10 @@ class Kubectl:
             raise
 
     def forward(self, service: Service, local_port: int = 0) -> Forward:
-        """Make the Service reachable at a port of this machine; 0: any that is free.
+        """Make a Service reachable at a port of this machine; port 0 is any that is free.
 
         Raises:
-            KubectlError: if kubectl ends, or says nothing, before the port is open.
+            KubectlError: if kubectl ends, or prints nothing, before the port is open.
             KubectlForbiddenError: if the user may not forward ports there.
         """
         return Forward(
@@ -139,14 +157,14 @@ class Kubectl:
 
     def _services_of(self, namespaces: tuple[str, ...]) -> list[Service]:
         found: list[Service] = []
-        refusal: KubectlForbiddenError | None = None
+        forbidden: KubectlForbiddenError | None = None
         for namespace in namespaces:
             try:
                 found.extend(self._services("-n", namespace))
             except KubectlForbiddenError as error:
-                refusal = error
-        if not found and refusal is not None:
-            raise refusal
+                forbidden = error
+        if not found and forbidden is not None:
+            raise forbidden
         return found
 
     def _services(self, *where: str) -> list[Service]:
@@ -160,12 +178,12 @@ class Kubectl:
         except ValueError as error:
             raise KubectlError(f"kubectl {arguments[0]} did not answer in JSON") from error
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, *arguments: str, remedy: Callable[[str], str] = _binding_to_reach, namespace: str = "") -> str:
         try:
             done = subprocess.run(  # noqa: S603 - found on PATH, as in a shell
                 [*self._command, *arguments],
                 env=self._environ,
-                # Standard input may hold parameters of ours.
+                # Standard input may have the parameters of a job, which kubectl must not read.
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
@@ -174,19 +192,19 @@ class Kubectl:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise KubectlError(f"kubectl {arguments[0]} said nothing for {_COMMAND_SECONDS} s") from error
+            raise KubectlError(f"kubectl {arguments[0]} did not end within {_COMMAND_SECONDS} s") from error
         except OSError as error:
             raise KubectlError(f"kubectl cannot be run: {error}") from error
         if done.returncode:
-            raise _failure(arguments[0], done.stderr or done.stdout)
+            raise _failure(arguments[0], done.stderr or done.stdout, remedy, namespace)
         return done.stdout
 
 
 class Forward:
-    """A running `kubectl port-forward`.
+    """A running `kubectl port-forward`. Call `end` when it is not needed any more.
 
     Attributes:
-        port: of this machine.
+        port: the port of this machine.
     """
 
     def __init__(self, command: list[str], environ: Mapping[str, str]) -> None:
@@ -204,7 +222,7 @@ class Forward:
             raise KubectlError(f"kubectl cannot be run: {error}") from error
         self._said: deque[str] = deque(maxlen=3)
         self._ports: SimpleQueue[int | None] = SimpleQueue()
-        # It goes on talking for as long as it forwards, and would stop when nobody takes that from its pipe.
+        # kubectl prints lines as long as it forwards, and would stop if nobody read them from its pipe.
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -222,11 +240,11 @@ class Forward:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs; it ends when its pod does."""
+        """Whether it is still running; it ends when the pod at the other end does."""
         return self._process.poll() is None
 
     def end(self) -> None:
-        """End it; again is no mistake."""
+        """End kubectl; calling this twice is allowed."""
         if self.alive:
             self._process.terminate()
             try:
@@ -246,18 +264,41 @@ class Forward:
         self._ports.put(None)
 
 
-def _let_in(what: str, words: str) -> str:
-    """What an administrator does for somebody who may not find or reach the API; "" for other refusals."""
-    user = _USER.search(words)
-    if what not in {"get", "port-forward"} or user is None:
-        return ""
-    binding = f"create rolebinding {ROLE} --role={ROLE} --user={shlex.quote(user[1])}"
-    return f" (an administrator lets you in: kubectl -n {USUAL_NAMESPACE} {binding})"
+def _binding_to_get_tokens(user: str, namespace: str) -> str:
+    """The commands by which an administrator lets this user get tokens of `bgjobs-cli` in this namespace.
+
+    The role `edit` of Kubernetes allows it too, and far more besides.
+    """
+    # A RoleBinding cannot have a name with characters that no path can hold.
+    name = re.sub("[/%]", "-", f"{TOKEN_ROLE}:{user}")
+    role = shlex.join((
+        "kubectl", "create", "role", TOKEN_ROLE, "--verb=create", "--resource=serviceaccounts/token",
+        f"--resource-name={ACCOUNT}", "--namespace", namespace,
+    ))  # fmt: skip
+    binding = shlex.join((
+        "kubectl", "create", "rolebinding", name, f"--role={TOKEN_ROLE}", "--user", user, "--namespace", namespace,
+    ))  # fmt: skip
+    return f"{role} && {binding}"
 
 
-def _failure(what: str, said: str) -> KubectlError | KubectlForbiddenError:
+def _failure(
+    what: str, said: str, remedy: Callable[[str], str] = _binding_to_reach, namespace: str = ""
+) -> KubectlError | KubectlForbiddenError:
+    """The error for what kubectl has said before it ended.
+
+    kubectl has nothing but sentences for that. They are looked into here and nowhere else.
+
+    Args:
+        what: the command of kubectl, for example `get`.
+        said: what it has printed.
+        remedy: makes the command that allows it to a user of this name.
+        namespace: where it was tried; "" if that does not matter.
+    """
     words = " ".join(said.split()) or "it said nothing"
     message = f"kubectl {what}: {words}"
-    if _REFUSED.search(words):
-        return KubectlForbiddenError(message + _let_in(what, words), 403)
-    return KubectlError(message)
+    if not _REFUSED.search(words):
+        return KubectlError(message)
+    user = _USER.search(words)
+    if user is None:
+        return KubectlForbiddenError(message, 403)
+    return KubectlForbiddenError(message, 403, user=user[1], namespace=namespace, remedy=remedy(user[1]))

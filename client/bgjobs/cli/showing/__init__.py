@@ -1,1 +1,1 @@
-"""How jobs and queues are printed on a terminal, and how a job is followed to its end."""
+"""How jobs, queues, logs and durations are shown on a terminal, or printed for programs."""

@@ -1,4 +1,4 @@
-"""Spans of time as people write and read them: `90`, `10s`, `1h30m`."""
+"""Reads durations as people write them (`90`, `10s`, `1h30m`), and writes them as people read them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER: Final = r"\d+(?:\.\d+)?"
 _WHOLE: Final = re.compile(rf"{_NUMBER}|(?:{_NUMBER}[smhd])+", re.ASCII)
 _PART: Final = re.compile(rf"({_NUMBER})([smhd])", re.ASCII)
-# Below two of a unit the smaller one says more: `90s`, `36h`.
+# Less than two of a unit are written in the next smaller one: `90s`, `36h`.
 _STEPS: Final = (("s", 1, 120), ("m", 60, 7200), ("h", 3600, 172800))
 
 
 def seconds(text: str | None, option: str) -> float | None:
-    """The seconds meant by `90`, `10s`, `5m`, `2h`, `1d` or a row of them; nothing stays nothing.
+    """The number of seconds that `90`, `10s`, `5m`, `2h`, `1d` or several of them in a row mean; None for None.
+
+    Args:
+        text: what the user has typed; None: nothing.
+        option: the name of the option, for the message of the error.
 
     Raises:
-        UsageError: naming the option, for anything else.
+        UsageError: if it is something else.
     """
     if text is None:
         return None
     cleaned = text.strip().lower()
     if not _WHOLE.fullmatch(cleaned):
-        raise UsageError(f"{option} is a number of seconds, or like 10s, 5m, 2h, 1h30m; not {text!r}")
+        raise UsageError(f"{option} must be a number of seconds, or look like 10s, 5m, 2h or 1h30m, and not {text!r}")
     parts = _PART.findall(cleaned)
     return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(cleaned)
 
 
 def short(span: timedelta) -> str:
-    """In one unit, as in `kubectl get`: `45s`, `3m`, `5h`, `12d`."""
+    """A duration in one unit, as `kubectl get` writes it: `45s`, `3m`, `5h`, `12d`."""
     whole = max(0, int(span.total_seconds()))
     for unit, size, below in _STEPS:
         if whole < below:

@@ -1,4 +1,4 @@
-"""Waiting for jobs and following their logs. Time is what the client and the clock say."""
+"""Waits for jobs, follows their logs, and shows meanwhile how they get on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Watcher:
-    """Says how jobs get on: one line that is rewritten on a terminal, else a line for each change.
+    """Shows on standard error how jobs get on: in one line that changes on a terminal, else in a new line each time.
 
     Args:
-        session: says it.
-        several: whether a line must tell of which job it is.
+        session: prints the lines.
+        several: whether there is more than one job, so that each line must name its job.
     """
 
     def __init__(self, session: Session, *, several: bool) -> None:
@@ -33,7 +33,7 @@ class Watcher:
         self._said: dict[str, tuple[object, ...]] = {}
 
     def see(self, job: Job) -> None:
-        """What was heard of a job."""
+        """Show a job as the API has just described it; nothing is printed twice in a row."""
         self._latest[job.id] = job
         if self._rewrites:
             self._rewrite()
@@ -45,7 +45,7 @@ class Watcher:
             self._session.say(f"{job.id} {_line(job)}" if self._several else _line(job))
 
     def clear(self) -> None:
-        """Take the rewritten line away, before something else is said."""
+        """Remove the line that changes, before something else is printed."""
         if self._rewrites and self._latest:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
@@ -78,13 +78,20 @@ def wait_for(
     clock: Callable[[], float],
     see: Callable[[Job], None],
 ) -> list[Job]:
-    """Wait until all of them have ended.
+    """Wait until all jobs have ended.
+
+    Args:
+        client: asks the API, and waits between two questions.
+        ids: the ids of the jobs.
+        timeout: for how many seconds to wait; None: as long as it takes.
+        clock: tells the time in seconds.
+        see: is called with each job as often as it was asked for.
 
     Returns:
-        The jobs as they ended, in the order of the ids.
+        The jobs as they are at their end, in the order of the ids, each once.
 
     Raises:
-        TimeoutError: if one has not ended by then; they go on.
+        TimeoutError: if one of them has not ended in time; the jobs themselves go on.
     """
     started = clock()
     ended: dict[str, Job] = {}
@@ -101,14 +108,21 @@ def wait_for(
         left = pause if timeout is None else timeout - (clock() - started)
         if timeout is not None and left <= 0:
             raise TimeoutError(
-                f"not ended after {timeout:g} s: {', '.join(going)}; to wait on: `bgjobs wait {' '.join(going)}`"
+                f"not ended after {timeout:g} s: {', '.join(going)}; wait longer by `bgjobs wait {' '.join(going)}`"
             )
         client.sleep(min(pause, left))
     raise AssertionError("pauses have no end")
 
 
 def copy_log(client: JobClient, job_id: str, attempt: int | None, write: Callable[[bytes], None]) -> None:
-    """What is there of a log, byte for byte."""
+    """Write the log of an attempt as far as there is one now, byte for byte.
+
+    Args:
+        client: asks the API.
+        job_id: the id of the job.
+        attempt: the number of the attempt; None: the latest one.
+        write: takes the bytes.
+    """
     offset = 0
     while True:
         part = client.log_part(job_id, attempt, offset)
@@ -126,18 +140,18 @@ def follow_log(
     watcher: Watcher,
     say: Callable[[str], None],
 ) -> Job:
-    """The log as it is written, until the attempt (without one: the job) has ended.
+    """Write a log while it grows, until the attempt has ended, or the job if no attempt is named.
 
     Args:
-        client: asks.
-        job_id: of the job.
-        attempt: its number; None: each one from the latest on.
+        client: asks the API, and waits between two questions.
+        job_id: the id of the job.
+        attempt: the number of the attempt; None: all attempts from the latest one on.
         write: takes the bytes.
-        watcher: hears of the job while no attempt runs.
-        say: a line between two attempts.
+        watcher: shows the job while no attempt runs.
+        say: prints a line between two attempts.
 
     Returns:
-        The job as it was last heard of.
+        The job as the API described it last.
     """
     number = attempt or max(client.get(job_id).attempt, 1)
     first = number
@@ -155,7 +169,7 @@ def follow_log(
 
 
 def _wait_for_attempt(client: JobClient, job_id: str, number: int, watcher: Watcher) -> Job:
-    """The job when the attempt has started, or has ended without it."""
+    """Wait until an attempt has started, or the job has ended without it; returns the job."""
     for pause in pauses():
         job = client.get(job_id)
         if has_started(job, number) is not None:

@@ -1,4 +1,4 @@
-"""Jobs and queues as a person reads them, and as a program does."""
+"""Prints jobs and queues: as tables and pages for people, as JSON, YAML or names for programs."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def print_models(
     *,
     many: bool,
 ) -> None:
-    """To standard output.
+    """Print models of the API on standard output.
 
     Args:
-        items: models of the API.
-        form: how.
-        table: the lines of the form `table`.
-        name: of one of them.
-        many: whether JSON and YAML are a list, however many there are.
+        items: the models.
+        form: the form in which they are printed.
+        table: makes the lines of the form `table`.
+        name: gives what the form `name` prints of a model.
+        many: whether JSON and YAML are a list even if there is only one model.
     """
     if form == Format.TABLE:
         text.write("".join(f"{line}\n" for line in table()))
@@ -60,7 +60,7 @@ def print_models(
 
 
 def document(value: Any, form: Format) -> str:
-    """As JSON or YAML."""
+    """A value as JSON or YAML text, with a line end."""
     if form == Format.JSON:
         return f"{json.dumps(value, indent=2, ensure_ascii=False)}\n"
     import yaml  # noqa: PLC0415 - for this form alone
@@ -69,14 +69,14 @@ def document(value: Any, form: Format) -> str:
 
 
 def state_label(job: Job) -> str:
-    """The state; of a launched job what is seen of it."""
+    """The state of a job; for a launched job its phase, which says more."""
     return str(job.phase or job.state) if job.state == State.LAUNCHED else str(job.state)
 
 
 def why(job: Job) -> str:
-    """Why it failed or is not running, in a few words: the error of its code, else the reason."""
+    """Why a job has failed or is not running, in a few words: the error of its code, else the reason; else ""."""
     if job.phase == Phase.RUNNING or job.state == State.SUCCEEDED:
-        return ""  # what an earlier attempt ended with
+        return ""  # an error or a reason is that of an earlier attempt
     # Between two attempts the reason is how the last one ended, or why the pod of the next one does not start.
     waits = job.phase == Phase.RETRYING and job.reason not in {None, "", *Outcome}
     if job.error and not waits and (job.state == State.FAILED or job.phase == Phase.RETRYING):
@@ -85,13 +85,16 @@ def why(job: Job) -> str:
 
 
 def attempts_label(job: Job) -> str:
-    """As `2/4`; as `5` if disruptions, which are not charged, have made more of them."""
+    """The number of the latest attempt and how many there may be: `2/4`.
+
+    Disruptions do not count, so that there may be more attempts; then it is the number alone: `5`.
+    """
     most = job.max_retries + 1
     return f"{job.attempt}/{most}" if job.attempt <= most else str(job.attempt)
 
 
 def progress_bar(progress: Progress) -> str:
-    """As `[#####---------------] 25% 3/12 rendering`."""
+    """The progress of a job as a bar: `[#####---------------] 25% 3/12 rendering`."""
     words = f" {text.clean(progress.message)}" if progress.message else ""
     if not progress.total or progress.total <= 0:
         return f"{progress.done:g}{words}"
@@ -102,7 +105,14 @@ def progress_bar(progress: Progress) -> str:
 
 
 def job_table(jobs: Sequence[Job], now: float, environ: Mapping[str, str], *, titles: bool = True) -> list[str]:
-    """One line a job."""
+    """The lines of a table of jobs, one for each.
+
+    Args:
+        jobs: the jobs.
+        now: the time in seconds since 1970, for the ages.
+        environ: the environment of the process, which may forbid colours.
+        titles: whether the first line is the titles of the columns.
+    """
     moment = datetime.fromtimestamp(now, UTC)
     rows = [
         (
@@ -121,7 +131,7 @@ def job_table(jobs: Sequence[Job], now: float, environ: Mapping[str, str], *, ti
 
 
 def queue_table(queues: Sequence[QueueView]) -> list[str]:
-    """One line a queue."""
+    """The lines of a table of queues: the titles of the columns, and one line for each queue."""
     rows = [
         (
             queue.namespace,
@@ -139,7 +149,14 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
 
 
 def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ: Mapping[str, str]) -> list[str]:
-    """Everything about a job."""
+    """The lines of a page about one job.
+
+    Args:
+        job: the job.
+        attempts: its attempts.
+        result: its result as text, or why it is not shown; None: it has none.
+        environ: the environment of the process, which may forbid colours.
+    """
     colour = text.wants_colour(sys.stdout, environ)
     label = state_label(job) + (f" ({job.outcome})" if job.outcome and str(job.outcome) != str(job.state) else "")
     rows: list[tuple[str, str]] = [
@@ -168,7 +185,7 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
     lines = [f"{f'{title}:':<12}{value}" for title, value in rows if value]
     for attempt in attempts:
         lines.extend(["", *_attempt(attempt)])
-    # The job's own error is mostly that of its last attempt, which is above.
+    # The error of a job is mostly that of its last attempt, which was shown above.
     if job.error and not (attempts and attempts[-1].error == job.error):
         lines.extend(["", f"error: {text.clean(f'{job.error.type}: {job.error.message}')}"])
         lines.extend(_indented(job.error.traceback))
@@ -207,7 +224,7 @@ def _state_colours(jobs: Sequence[Job], environ: Mapping[str, str]) -> dict[tupl
 
 
 def width() -> int | None:
-    """Of the terminal; what goes into a pipe is not cut."""
+    """How many columns the terminal has; None if standard output is no terminal, so that lines are not cut."""
     if not sys.stdout.isatty():
         return None
     import shutil  # noqa: PLC0415 - for terminals alone

@@ -1,4 +1,4 @@
-"""Text for a terminal: columns, colours, and nothing in it that steers the terminal."""
+"""Makes text for a terminal: columns, colours, and no control characters that came from somebody else."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ _GAP: Final = "   "
 
 
 def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """On a terminal, unless NO_COLOR says otherwise."""
+    """Whether to print colours: only on a terminal, and not if NO_COLOR is set or the terminal is `dumb`."""
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def paint(text: str, colour: str | None, enabled: bool) -> str:
-    """In this colour, where colours are wanted."""
+    """Text in a colour; the text as it is if there is no colour or colours are not wanted."""
     return f"{_COLOURS[colour]}{text}{_RESET}" if enabled and colour else text
 
 
 def clean(text: str) -> str:
-    """On one line and without control characters: job code chose the words, and a terminal obeys such."""
+    """Text on one line and without control characters.
+
+    The text may come from the code of a job, and a terminal obeys control characters.
+    """
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def clean_lines(text: str) -> str:
-    """As `clean`, but lines and their indentation stay."""
+    """Text without control characters, as with `clean`, but with its lines and their indentation."""
     return "\n".join(
         "".join(one if one.isprintable() else " " for one in line.expandtabs(4)).rstrip() for line in text.splitlines()
     )
@@ -48,13 +51,13 @@ def columns(
     width: int | None = None,
     colours: Mapping[tuple[int, int], str] | None = None,
 ) -> list[str]:
-    """A table as `kubectl get` prints it.
+    """The lines of a table like those of `kubectl get`.
 
     Args:
-        titles: of the columns.
-        rows: of cells.
-        width: of the terminal, at which the last column is cut; None: never.
-        colours: by row and column.
+        titles: the titles of the columns.
+        rows: the cells of each row.
+        width: how many columns the terminal has; the last column of the table is cut there. None: it is not cut.
+        colours: the colours of cells, by row and column.
     """
     cleaned = [[clean(cell) for cell in row] for row in rows]
     widths = [max(len(row[number]) for row in [list(titles), *cleaned]) for number in range(len(titles))]
@@ -77,14 +80,14 @@ def _line(cells: Sequence[str], widths: Sequence[int], colours: Mapping[int, str
 
 
 def write(text: str) -> None:
-    """A piece of what was asked for, to standard output."""
+    """Write text to standard output at once."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def plain(value: Any) -> str:
-    """JSON on one line, short enough for a line."""
-    import json  # noqa: PLC0415 - only for the one who looks
+    """A value as JSON on one line, which is cut after 2000 characters."""
+    import json  # noqa: PLC0415 - most commands do not need it
 
     text = json.dumps(value, ensure_ascii=False)
     limit = 2000

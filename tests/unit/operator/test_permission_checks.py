@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from bgjobs_core.health.findings import Code
+from bgjobs_core.health.findings import FindingCode
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.health import permission_checks, reporter
 from bgjobs_operator.health.health import Health
-from bgjobs_operator.health.permission_checks import Rounds
+from bgjobs_operator.health.permission_checks import PermissionChecks
 from bgjobs_operator.health.permissions import needed
 from bgjobs_operator.health.reporter import Reporter
 from tests.unit.operator.fake_cluster import status
@@ -46,8 +46,8 @@ def reviews(cluster: FakeCluster) -> int:
 
 
 @asynccontextmanager
-async def going(kube: Kube, health: Health) -> AsyncGenerator[Rounds]:
-    made = Rounds(kube, NEEDED, health)
+async def going(kube: Kube, health: Health) -> AsyncGenerator[PermissionChecks]:
+    made = PermissionChecks(kube, NEEDED, health)
     task = asyncio.create_task(made.run())
     yield made
     task.cancel()
@@ -63,7 +63,7 @@ async def forbidden(cluster: FakeCluster, kube: Kube) -> None:
 
 async def test_all_that_is_needed_is_asked_for(cluster: FakeCluster) -> None:
     health = Health()
-    await Rounds(cluster.kube(), NEEDED, health).look()
+    await PermissionChecks(cluster.kube(), NEEDED, health).check()
     asked = [call.body["spec"]["resourceAttributes"] for call in cluster.calls if call.path == REVIEWS]
     assert len(asked) == len(NEEDED) == 4 + 2 * 16
     assert {"verb": "create", "group": "batch", "resource": "jobs", "namespace": "shop"} in asked
@@ -83,13 +83,13 @@ async def test_a_missing_binding_is_found_after_the_first_refusal_and_so_is_its_
             await forbidden(cluster, kube)
             await until(lambda: health.rights.missing)
         assert health.news.is_set()
-        (doubt,) = health.rights.doubts()
-        assert doubt.code == Code.OPERATOR_PERMISSION
-        assert doubt.remedy == (
+        (finding,) = health.rights.findings()
+        assert finding.code == FindingCode.OPERATOR_PERMISSION
+        assert finding.remedy == (
             "kubectl create rolebinding bgjobs-operator -n shop --role=bgjobs-operator "
             "--serviceaccount=bgjobs:bgjobs-operator"
         )
-        assert [entry["remedy"] for entry in logs if entry["event"] == "permissions are missing"] == [doubt.remedy]
+        assert [entry["remedy"] for entry in logs if entry["event"] == "permissions are missing"] == [finding.remedy]
         assert not made.regained.is_set()
         cluster.denied = set()
         await until(lambda: not health.rights.missing)  # nobody had to say no again
@@ -100,28 +100,28 @@ async def test_one_that_stands_by_asks_no_more_until_it_leads(cluster: FakeClust
     health = Health()
     async with going(cluster.kube(), health) as made:
         await until(lambda: reviews(cluster) == len(NEEDED))
-        assert made.next_look() is None
+        assert made.seconds_to_next() is None
         health.begin("epoch", [])
-        assert made.next_look() == permission_checks.PERIOD
-        made.look_now()
+        assert made.seconds_to_next() == permission_checks.PERIOD
+        made.check_soon()
         await until(lambda: reviews(cluster) == 2 * len(NEEDED))
 
 
 def test_many_namespaces_are_asked_for_less_often() -> None:
     many = needed("bgjobs", "x", [f"team-{number}" for number in range(99)])
     health = Health(epoch="epoch")
-    assert Rounds(None, many, health).next_look() == 600.0  # pyright: ignore[reportArgumentType]
+    assert PermissionChecks(None, many, health).seconds_to_next() == 600.0  # pyright: ignore[reportArgumentType]
 
 
 async def test_what_cannot_be_asked_stays_as_it_was(cluster: FakeCluster) -> None:
     health = Health()
-    made = Rounds(cluster.kube(), NEEDED, health)
+    made = PermissionChecks(cluster.kube(), NEEDED, health)
     cluster.denied = {"mail"}
-    await made.look()
+    await made.check()
     before = health.rights
     assert {one.namespace for one in before.missing} == {"mail"}
     cluster.away = True
-    await made.look()
+    await made.check()
     assert health.rights is before
 
 
@@ -155,9 +155,9 @@ async def test_the_leader_tells_how_it_is_and_takes_it_with_it(world: World) -> 
     async with telling(world, health):
         found = await told(world, "leading")
         assert (found.pod, found.since_ms) == ("op-1", round(health.since * 1000))
-        (doubt,) = found.doubts
-        assert doubt.remedy == "kubectl logs -n bgjobs op-1 --since=10m"
-        assert len(doubt.detail) < 600
+        (finding,) = found.findings
+        assert finding.remedy == "kubectl logs -n bgjobs op-1 --since=10m"
+        assert len(finding.detail) < 600
     assert await world.store.operator_report("leading") is None
 
 
@@ -166,7 +166,7 @@ async def test_one_that_cannot_lead_tells_why(world: World) -> None:
     health.waits_for("lease", "403 Forbidden")
     async with telling(world, health):
         found = await told(world, "waiting")
-        assert "lease: 403 Forbidden" in found.doubts[0].detail
+        assert "lease: 403 Forbidden" in found.findings[0].detail
         assert await world.store.operator_report("leading") is None
 
 

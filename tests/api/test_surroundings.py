@@ -15,14 +15,14 @@ from kubernetes.aio import client
 from bgjobs_api.clock import Moment, system_clock
 from bgjobs_api.health import surroundings
 from bgjobs_api.health.surroundings import (
-    Lookout,
-    Seen,
-    doubts_about,
-    doubts_about_clock,
-    doubts_about_operator,
-    doubts_about_version,
+    Snapshot,
+    Surroundings,
+    findings_about,
+    findings_about_clock,
+    findings_about_operator,
+    findings_about_version,
 )
-from bgjobs_core.health.findings import Code, Doubt
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.errors import KubeError
@@ -41,7 +41,7 @@ BIND = "kubectl create clusterrolebinding bgjobs-api --clusterrole=bgjobs-api --
 
 @dataclass
 class Cluster:
-    """An API server, as far as the lookout asks it; what it says is a test's to change."""
+    """An API server, as far as the surroundings asks it; what it says is a test's to change."""
 
     version: str = "v1.36.3"
     allowed: bool = True
@@ -97,17 +97,17 @@ async def store() -> AsyncIterator[Store]:
     await made.close()
 
 
-async def looked(kube: Kube, store: Store, ahead: float = 0.0) -> list[Doubt]:
+async def looked(kube: Kube, store: Store, ahead: float = 0.0) -> list[Finding]:
     """What one look says, with our clock ahead of the true one."""
 
     def clock() -> Moment:
         now = system_clock()
         return Moment(now.wall + ahead, now.monotonic)
 
-    made = Lookout(kube, store, clock, "ops")
-    assert made.doubts() == ()
+    made = Surroundings(kube, store, clock, "ops")
+    assert made.findings() == ()
     await made.look()
-    return list(made.doubts())
+    return list(made.findings())
 
 
 async def test_all_is_well(kube: Kube, store: Store, cluster: Cluster) -> None:
@@ -117,28 +117,28 @@ async def test_all_is_well(kube: Kube, store: Store, cluster: Cluster) -> None:
 
 async def test_an_old_cluster(kube: Kube, store: Store, cluster: Cluster) -> None:
     cluster.version = "v1.29.14"
-    (doubt,) = await looked(kube, store)
-    assert doubt.code == Code.KUBERNETES_TOO_OLD
-    assert doubt.detail == "Kubernetes is v1.29.14: bgjobs needs 1.31 or newer"
+    (finding,) = await looked(kube, store)
+    assert finding.code == FindingCode.KUBERNETES_TOO_OLD
+    assert finding.detail == "Kubernetes is v1.29.14: bgjobs needs 1.31 or newer"
 
 
 async def test_a_permission_of_ours_is_missing(kube: Kube, store: Store, cluster: Cluster) -> None:
     cluster.allowed = False
-    (doubt,) = await looked(kube, store)
-    assert (doubt.code, doubt.remedy) == (Code.API_PERMISSION, BIND)
+    (finding,) = await looked(kube, store)
+    assert (finding.code, finding.remedy) == (FindingCode.API_PERMISSION, BIND)
 
 
 async def test_our_clock_is_wrong(kube: Kube, store: Store) -> None:
     found = await looked(kube, store, ahead=600)
-    assert [one.code for one in found] == [Code.KUBERNETES_CLOCK, Code.REDIS_CLOCK]
+    assert [one.code for one in found] == [FindingCode.KUBERNETES_CLOCK, FindingCode.REDIS_CLOCK]
     assert all("600 s behind the API's" in one.detail for one in found)
 
 
 async def test_the_clock_of_kubernetes_is_wrong(kube: Kube, store: Store, cluster: Cluster) -> None:
     cluster.ahead = 90
-    (doubt,) = await looked(kube, store)
-    assert doubt.code == Code.KUBERNETES_CLOCK
-    assert "s ahead of the API's" in doubt.detail
+    (finding,) = await looked(kube, store)
+    assert finding.code == FindingCode.KUBERNETES_CLOCK
+    assert "s ahead of the API's" in finding.detail
 
 
 async def test_a_cluster_that_is_away_and_a_redis_too(
@@ -149,8 +149,8 @@ async def test_a_cluster_that_is_away_and_a_redis_too(
 
     monkeypatch.setattr(store, "now_ms", away)
     await cluster.stop()
-    (doubt,) = await looked(kube, store)  # that Redis is away is a problem, which /readyz says by itself
-    assert doubt.code == Code.KUBERNETES_UNREACHABLE
+    (finding,) = await looked(kube, store)  # that Redis is away is a problem, which /readyz says by itself
+    assert finding.code == FindingCode.KUBERNETES_UNREACHABLE
 
 
 async def test_it_looks_again_after_a_refusal_and_tells_the_age(
@@ -163,17 +163,17 @@ async def test_it_looks_again_after_a_refusal_and_tells_the_age(
         now = system_clock()
         return Moment(now.wall, now.monotonic + later)
 
-    made = Lookout(kube, store, clock, "ops")
+    made = Surroundings(kube, store, clock, "ops")
     task = asyncio.create_task(made.run())
     await until(lambda: len(cluster.asked) == 3)
     cluster.allowed = False
     with pytest.raises(KubeError):
         await kube.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", {})
-    await until(made.doubts)
+    await until(made.findings)
     task.cancel()
     await asyncio.wait({task})
     later = 42.0
-    assert [(one.code, one.age_seconds) for one in made.doubts()] == [(Code.API_PERMISSION, 42)]
+    assert [(one.code, one.age_seconds) for one in made.findings()] == [(FindingCode.API_PERMISSION, 42)]
 
 
 # --- the tables
@@ -184,7 +184,7 @@ async def test_it_looks_again_after_a_refusal_and_tells_the_age(
     [("v1.30.9", True), ("v1.31.0", False), ("v1.36.3", False), ("v2.0.0", False), ("v0.9.0", True), ("?", False)],
 )
 def test_which_versions_are_too_old(version: str, old: bool) -> None:
-    assert bool(doubts_about_version(ApiServer(version, None))) is old
+    assert bool(findings_about_version(ApiServer(version, None))) is old
 
 
 @pytest.mark.parametrize(
@@ -192,46 +192,46 @@ def test_which_versions_are_too_old(version: str, old: bool) -> None:
     [(None, ""), (0.0, ""), (30.0, ""), (-30.0, ""), (31.0, "31 s ahead of"), (-95.4, "95 s behind")],
 )
 def test_which_clocks_are_wrong(skew: float | None, words: str) -> None:
-    found = doubts_about_clock(Code.REDIS_CLOCK, "Redis", skew)
+    found = findings_about_clock(FindingCode.REDIS_CLOCK, "Redis", skew)
     assert [f"the clock of Redis is {words} the API's" for _ in found] == [one.detail for one in found]
     assert bool(found) is bool(words)
 
 
 def test_a_look_that_could_ask_nobody_says_nothing() -> None:
-    assert doubts_about(Seen(0.0)) == []
+    assert findings_about(Snapshot(0.0)) == []
 
 
-FAILS = Doubt(Code.OPERATOR_FAILS, "in trouble", "kubectl logs")
+FAILS = Finding(FindingCode.OPERATOR_FAILS, "in trouble", "kubectl logs")
 
 
 @pytest.mark.parametrize(
     ("leading", "waiting", "found"),
     [
-        (None, None, [(Code.OPERATOR_SILENT, PODS)]),
+        (None, None, [(FindingCode.OPERATOR_SILENT, PODS)]),
         (OperatorReport("1.0", "op-1", 0), None, []),
         (OperatorReport("1.0", "op-1", 0), OperatorReport("0.9", "op-2", 0, (FAILS,)), []),
-        (OperatorReport("1.0", "op-1", 0, (FAILS,)), None, [(Code.OPERATOR_FAILS, "kubectl logs")]),
-        (OperatorReport("0.9", "op-1", 0), None, [(Code.OPERATOR_VERSION, PODS)]),
-        (None, OperatorReport("1.0", "op-2", 0), [(Code.OPERATOR_WAITS, PODS)]),
+        (OperatorReport("1.0", "op-1", 0, (FAILS,)), None, [(FindingCode.OPERATOR_FAILS, "kubectl logs")]),
+        (OperatorReport("0.9", "op-1", 0), None, [(FindingCode.OPERATOR_VERSION, PODS)]),
+        (None, OperatorReport("1.0", "op-2", 0), [(FindingCode.OPERATOR_WAITS, PODS)]),
         (
             None,
             OperatorReport("1.0", "op-2", 0, (FAILS,)),
-            [(Code.OPERATOR_WAITS, "kubectl logs"), (Code.OPERATOR_FAILS, "kubectl logs")],
+            [(FindingCode.OPERATOR_WAITS, "kubectl logs"), (FindingCode.OPERATOR_FAILS, "kubectl logs")],
         ),
     ],
 )
 def test_what_operators_say(
-    leading: OperatorReport | None, waiting: OperatorReport | None, found: list[tuple[Code, str]]
+    leading: OperatorReport | None, waiting: OperatorReport | None, found: list[tuple[FindingCode, str]]
 ) -> None:
-    said = doubts_about_operator(leading, waiting, "1.0", "ops")
+    said = findings_about_operator(leading, waiting, "1.0", "ops")
     assert [(one.code, one.remedy) for one in said] == found
 
 
 async def test_the_operator_is_asked_in_redis(kube: Kube, store: Store) -> None:
-    made = Lookout(kube, store, system_clock, "ops")
-    assert [one.code for one in await made.ask_operator()] == [Code.OPERATOR_SILENT]
+    made = Surroundings(kube, store, system_clock, "ops")
+    assert [one.code for one in await made.ask_operator()] == [FindingCode.OPERATOR_SILENT]
     await store.report(OperatorReport(own_version(), "op-2", 0))
-    assert [one.code for one in await made.ask_operator()] == [Code.OPERATOR_WAITS]
+    assert [one.code for one in await made.ask_operator()] == [FindingCode.OPERATOR_WAITS]
     await store.lead("epoch")
     await store.report(OperatorReport(own_version(), "op-1", 0, (FAILS,)), "epoch")
     assert await made.ask_operator() == [FAILS]

@@ -133,7 +133,7 @@ def test_people_have_a_port_of_their_own(process: tuple[subprocess.Popen[str], s
     assert running.returncode == 0, errors
     lines = [json.loads(line) for line in errors.splitlines()]
     assert [line["refused"] for line in lines if line.get("status") == 401] == [
-        "a token is needed: `Authorization: Bearer ...`"
+        "a token is needed: send it in the header `Authorization: Bearer TOKEN`"
     ]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import client_docs
 import command
 import custom_resources
+import kube_job
 import lifecycle
 import openapi
 import redis_keys
@@ -30,6 +31,7 @@ PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
     client_docs.files,
     command.files,
     custom_resources.files,
+    kube_job.files,
     lifecycle.files,
     openapi.files,
     resource_docs.files,

@@ -1,17 +1,17 @@
-"""What can go wrong for a caller. Every message says what to do next."""
+"""The exceptions that programs may get from bgjobs. Every message says what is wrong and what to do next."""
 
 from __future__ import annotations
 
 
 class BgjobsError(Exception):
-    """Anything that bgjobs raises on purpose."""
+    """The base class of every exception that bgjobs raises on purpose."""
 
 
 class InvalidJobError(BgjobsError, ValueError):
-    """The job cannot be asked for like this; nothing was sent, or the API refused it (422).
+    """What was said about the job is not valid: nothing was sent, or the API refused it (422). No job was made.
 
     Attributes:
-        field: the name of what is wrong, as in the API (`parameters`, `delay_seconds`), if it is known.
+        field: the name of the wrong field, as in the API (`parameters`, `delay_seconds`); None if it is not known.
     """
 
     def __init__(self, message: str, field: str | None = None) -> None:
@@ -20,18 +20,18 @@ class InvalidJobError(BgjobsError, ValueError):
 
 
 class ConfigurationError(BgjobsError):
-    """The client does not know which server to talk to, or has no token."""
+    """The client does not know which server to talk to, or has no token for it."""
 
 
 class UnreachableError(BgjobsError):
-    """The API did not answer, even after retries. Whether a job was enqueued is unknown: send the same id again."""
+    """The API did not answer, even after retries. Whether a job was enqueued is not known: send the same id again."""
 
 
 class RefusedError(BgjobsError):
-    """The API answered with an error.
+    """The API answered with an error; more specific ones are the subclasses.
 
     Attributes:
-        status: the HTTP status.
+        status: the HTTP status of the answer; 0 if the URL could not be used at all.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -40,24 +40,24 @@ class RefusedError(BgjobsError):
 
 
 class ForbiddenError(RefusedError):
-    """The cluster's RBAC does not allow it; the message names the missing verb (401, 403)."""
+    """The token was not accepted (401), or the cluster's RBAC does not allow it (403): the message names the verb."""
 
 
 class NotFoundError(RefusedError):
-    """No such job, or it was dropped after its retention (404)."""
+    """There is no such job, or its record was deleted after its retention (404)."""
 
 
 class ConflictError(RefusedError):
-    """The state of the job does not allow it, or its id is in use for something else (409)."""
+    """The state of the job does not allow this, or its id is already used for a different job (409)."""
 
 
 class JobFailedError(BgjobsError):
-    """`result()` of a job that did not succeed.
+    """`result()` was called for a job that did not succeed.
 
     Attributes:
         state: `failed` or `cancelled`.
-        outcome: why, as `error` or `timed_out`.
-        traceback: of the last attempt, if it raised.
+        outcome: why the job ended, such as `error` or `timed_out`; None if it is not known.
+        traceback: of the exception in the last attempt; None if there was none.
     """
 
     def __init__(self, message: str, state: str, outcome: str | None, traceback: str | None) -> None:

@@ -1,1 +1,1 @@
-"""How a client reaches the API: which server, whose token, and one call that is sent until it is answered."""
+"""How a client reaches the API: it finds the server and the token, and sends a call until there is an answer."""

@@ -1,4 +1,4 @@
-"""`bgjobs.transport` for asyncio: the same calls, the same policy, bound to one event loop."""
+"""The transport for asyncio: like `transport`, with the same calls and retries, but bound to one event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class AsyncTransport:
-    """Sends calls and gives what their answers say."""
+    """Sends calls over httpx2, again where that may help, and returns what their answers say."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class AsyncTransport:
         return self._server.url
 
     async def send(self, call: Call[_T]) -> _T:
-        """Send one call; what its answer says. Cancelled, it leaves no connection in use.
+        """Send one call and return what its answer says. When it is cancelled, it leaves no connection in use.
 
         Raises:
             UnreachableError: if there is no answer, or only "not now", until the retries are used up.
@@ -77,7 +77,7 @@ class AsyncTransport:
         if self._client is None:
             return
         client = self._of_this_loop()
-        # Before anything is awaited: a call that comes meanwhile shall not get what is being closed.
+        # Before anything is awaited: a call that comes meanwhile must not get the client that is being closed.
         self._client = self._loop = None
         await client.aclose()
 
@@ -103,7 +103,7 @@ class AsyncTransport:
             self._client = httpx2.AsyncClient(
                 timeout=self._timeout_seconds,
                 transport=self._transport,
-                # A proxy for the way out of the house does not lead to this machine.
+                # A proxy of the environment leads to other machines, never to this one.
                 trust_env=not self._server.is_local,
             )
         elif self._loop is not loop:

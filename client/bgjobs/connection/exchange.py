@@ -1,6 +1,6 @@
-"""A call of the API as a value: what is sent, how its answer is read, and when it is sent again. Nothing is done here.
+"""A call of the API as a value: what to send, how to read the answer, and when to send it again.
 
-`transport` and `async_transport` act on it, so that both kinds of client ask, try and fail alike.
+Nothing is sent here. `transport` and `async_transport` do that, so that both kinds of client behave alike.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Call(Generic[_T]):
-    """One question to the API.
+    """One call of the API.
 
     Attributes:
+        verb: the HTTP method.
         path: below the server's URL, escaped.
-        read: from a good answer to what the caller gets.
-        body: JSON.
+        read: makes what the caller gets from a successful answer.
+        query: the parameters after the `?`.
+        body: JSON; None if there is none.
         unanswered: what the caller should do if no answer comes, for the message of the error.
     """
 
@@ -62,7 +64,7 @@ class Call(Generic[_T]):
     unanswered: str = ""
 
     def headers(self, token: str | None) -> dict[str, str]:
-        """What goes with it."""
+        """The HTTP headers to send, with this token if there is one."""
         headers = {"Accept": "application/json, text/plain"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -71,10 +73,11 @@ class Call(Generic[_T]):
         return headers
 
     def answer(self, response: httpx2.Response) -> _T:
-        """Read the answer.
+        """Read an answer.
 
         Raises:
-            RefusedError: or one of its kind, if it is an error; InvalidJobError for 422.
+            RefusedError: or one of its subclasses, if the answer is an error.
+            InvalidJobError: if it is an error with the status 422.
         """
         return self.read(_checked(response))
 
@@ -83,7 +86,8 @@ class Trouble(NamedTuple):
     """Why a try brought no answer.
 
     Attributes:
-        asked: seconds that the server wants to be left alone.
+        problem: in words, for the message of the error.
+        asked: the seconds to wait that the server asks for in `Retry-After`; None if it asks for nothing.
     """
 
     problem: str
@@ -91,12 +95,12 @@ class Trouble(NamedTuple):
 
 
 def no_answer(error: httpx2.TransportError) -> Trouble:
-    """The trouble of a try that failed on the way."""
+    """The trouble of a try that failed on the network."""
     return Trouble(f"{type(error).__name__}: {error}")
 
 
 def not_now(response: httpx2.Response) -> Trouble | None:
-    """The trouble of a server that cannot answer at the moment; None for any real answer."""
+    """The trouble of a server that cannot answer at the moment (429, 502, 503, 504); None for any other answer."""
     if response.status_code not in _AGAIN:
         return None
     problem = f"it answers {response.status_code}: {_problem(response).detail}"
@@ -107,25 +111,25 @@ class Patience(NamedTuple):
     """For how long a call is sent again.
 
     Attributes:
-        url: of the server, for the message.
-        seconds: from the first try to the start of the last one.
+        url: of the server, for the message of the error.
+        seconds: the longest time from the first try to the start of the last one.
     """
 
     url: str
     seconds: float
 
     def pause(self, call: Call[Any], trouble: Trouble, *, tries: int, elapsed: float, jitter: float) -> float:
-        """How long to wait before the next try.
+        """The seconds to wait before the next try.
 
         Args:
-            call: what was asked.
-            trouble: of the latest try.
-            tries: how many there have been.
+            call: the call that is tried.
+            trouble: why the latest try brought no answer.
+            tries: how many tries there have been.
             elapsed: seconds since the first one.
-            jitter: 0 to 1; see `bgjobs.retry`.
+            jitter: 0 to 1; see `retry.backoff_seconds`.
 
         Raises:
-            UnreachableError: if that is longer than the patience lasts.
+            UnreachableError: if the next try would come later than `seconds` after the first one.
         """
         pause = max(trouble.asked or 0.0, backoff_seconds(tries, jitter))
         if elapsed + pause > self.seconds:
@@ -136,9 +140,9 @@ class Patience(NamedTuple):
 
 
 def reader(model: type[_Model]) -> Callable[[httpx2.Response], _Model]:
-    """What reads a good answer as this model.
+    """Make a function that reads a successful answer as this model.
 
-    It raises RefusedError if it is not what the API promises: something else answers under this URL.
+    The function raises RefusedError if the answer does not fit the model: then another program answers at this URL.
     """
 
     def read(response: httpx2.Response) -> _Model:

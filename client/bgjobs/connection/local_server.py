@@ -1,4 +1,4 @@
-"""The file in which `bgjobs dev` says where its server is."""
+"""Reads the file in which `bgjobs dev` writes where its server is."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SERVER_FILE: Final = ".bgjobs/server.json"
 
 @dataclass(frozen=True)
 class LocalServer:
-    """What `bgjobs dev` wrote about itself.
+    """What a `bgjobs dev` has written about its server.
 
     Attributes:
-        path: the file.
+        path: of the file.
         url: of the server; None if the file cannot be used.
-        pid: of its process.
-        namespace: of its jobs.
-        alive: whether the process lives.
+        pid: the number of the server's process; 0 if the file cannot be used.
+        namespace: of the jobs; None if the file does not say it.
+        alive: whether there is a process with that number.
     """
 
     path: str
@@ -38,7 +38,7 @@ class LocalServer:
 
 
 def process_lives(pid: int) -> bool:
-    """Whether there is a process of this number."""
+    """Whether there is a process with this number."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -49,7 +49,15 @@ def process_lives(pid: int) -> bool:
 
 
 def find(folder: Path, lives: Callable[[int], bool] = process_lives) -> LocalServer | None:
-    """The server of this folder or the nearest parent that has one, dead or alive."""
+    """Find the server file of this folder, or of the nearest folder above it that has one.
+
+    Args:
+        folder: where to begin; absolute.
+        lives: says whether a process lives.
+
+    Returns:
+        What the file says, also if its server has ended; None if there is no file.
+    """
     for parent in (folder, *folder.parents):
         path = parent / SERVER_FILE
         try:
@@ -72,7 +80,7 @@ def _read(path: str, text: str, lives: Callable[[int], bool]) -> LocalServer:
     if not isinstance(url, str) or not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
         return LocalServer(path)
     try:
-        # A file that lies about may not lead jobs and their parameters to another machine.
+        # A file that somebody has left in a folder must not send jobs and their parameters to another machine.
         if not parse_url(url).is_local:
             return LocalServer(path)
     except ConfigurationError:

@@ -1,4 +1,4 @@
-"""Which server a client talks to: an argument, else the environment."""
+"""Finds the server that a client talks to, and its token: from arguments, the environment or files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ENV_TOKEN: Final = "BGJOBS_TOKEN"  # noqa: S105 - a name, not a secret
 
 
 def find_server(url: str | None, environ: Mapping[str, str], folder: Path | None = None) -> Address:
-    """The server of this argument, else of `BGJOBS_URL`, else a `bgjobs dev` that runs in the folder or above it.
+    """Find the server: the argument, else `BGJOBS_URL`, else the `bgjobs dev` that runs in the folder or above it.
 
     Args:
-        url: as the program gives it.
-        environ: of the process.
-        folder: default: the current one.
+        url: what the program says; None if it says nothing.
+        environ: the environment of the process.
+        folder: where to look for a `bgjobs dev`; None for the current folder.
 
     Raises:
-        ConfigurationError: if there is none of them, or it is not a URL.
+        ConfigurationError: if there is none of them, or the URL is not valid.
     """
     found = url or environ.get(ENV_URL)
     if not found and (local := local_server.find(folder or Path.cwd())) and local.url and local.alive:
@@ -41,15 +41,22 @@ def find_server(url: str | None, environ: Mapping[str, str], folder: Path | None
 def find_token(
     token: str | None, server: Address, environ: Mapping[str, str], default_file: str = TOKEN_FILE
 ) -> Callable[[], str | None]:
-    """What gives the token at each request: the argument, `BGJOBS_TOKEN`, `BGJOBS_TOKEN_FILE`, the usual file.
+    """Find the token: the argument, else `BGJOBS_TOKEN`, else the file `BGJOBS_TOKEN_FILE`, else the default file.
+
+    Returns:
+        A function that returns the token for a request, read again from its file when it may have been replaced. It
+        returns None if the server is local and there is no token.
 
     Raises:
-        ConfigurationError: if none of them is there and the server is not local, or the file cannot be read.
+        ConfigurationError: if there is no token and the server is not local, or the file cannot be read.
     """
     fixed = token or environ.get(ENV_TOKEN)
     if fixed:
         if not fixed.isascii() or not fixed.isprintable():
-            raise ConfigurationError("the token holds characters that no token has (is there a line end in it?)")
+            raise ConfigurationError(
+                f"the token (of the argument or {ENV_TOKEN}) holds characters that no token has; is there a line break "
+                "in it?"
+            )
         return lambda: fixed
     path = environ.get(ENV_TOKEN_FILE) or (default_file if Path(default_file).exists() else None)
     if path:

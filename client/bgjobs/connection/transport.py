@@ -1,4 +1,4 @@
-"""The way to the API over httpx2: calls are sent, again where that may help."""
+"""The transport to the API: sends calls over httpx2, again where that may help."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class Transport:
-    """Sends calls and gives what their answers say."""
+    """Sends calls over httpx2, again where that may help, and returns what their answers say."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Transport:
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
-        # By process: a connection that two processes share after a fork mixes their answers.
+        # One client for each process: if two processes shared a connection after a fork, their answers would mix.
         self._clients: dict[int, httpx2.Client] = {}
 
     @property
@@ -50,7 +50,7 @@ class Transport:
         return self._server.url
 
     def send(self, call: Call[_T]) -> _T:
-        """Send one call; what its answer says.
+        """Send one call and return what its answer says.
 
         Raises:
             UnreachableError: if there is no answer, or only "not now", until the retries are used up.
@@ -95,7 +95,7 @@ class Transport:
             new = httpx2.Client(
                 timeout=self._timeout_seconds,
                 transport=self._transport,
-                # A proxy for the way out of the house does not lead to this machine.
+                # A proxy of the environment leads to other machines, never to this one.
                 trust_env=not self._server.is_local,
             )
             # Another thread may have been faster; setdefault is atomic, so both use the same one.

@@ -1,6 +1,7 @@
-"""Writes every generated file of the repository; with `--check`, only says what is out of date.
+"""Write every generated file of the repository; with `--check`, only show which of them are out of date.
 
-A producer gives pairs of a path, relative to the repository, and the text that belongs there.
+A producer is a function that yields pairs: the path of a file, relative to the repository, and the text that belongs
+there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import client_docs
 import command
 import custom_resources
+import kube_job
 import lifecycle
 import openapi
 import redis_keys
@@ -30,6 +32,7 @@ PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
     client_docs.files,
     command.files,
     custom_resources.files,
+    kube_job.files,
     lifecycle.files,
     openapi.files,
     resource_docs.files,
@@ -40,7 +43,11 @@ PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
 
 
 def outdated() -> list[tuple[Path, str, str]]:
-    """Path, present text and wanted text of each file that differs."""
+    """Find the files whose text is not what the producers make.
+
+    Returns:
+        For each of them its path, its present text ("" if it does not exist) and its wanted text.
+    """
     found: list[tuple[Path, str, str]] = []
     for producer in PRODUCERS:
         for name, wanted in producer():
@@ -52,7 +59,7 @@ def outdated() -> list[tuple[Path, str, str]]:
 
 
 def main() -> int:
-    """Returns 1 if `--check` finds a difference."""
+    """Write or check all files, as the command line says; return the exit code, 1 if `--check` finds a difference."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; show what is out of date")
     check: bool = parser.parse_args().check

@@ -1,4 +1,4 @@
-"""docs/client.md: what programs call, from its signatures and docstrings."""
+"""Makes docs/client.md: what programs call, from the signatures and docstrings of the client."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
 
 
 def _text(docstring: str) -> str:
-    """Of Google's form: sections become words in bold, their entries a list."""
+    """A docstring of Google's style as Markdown: the names of sections become bold, and their entries a list."""
     lines: list[str] = []
     for line in inspect.cleandoc(docstring).splitlines():
         if section := _SECTION.match(line):
@@ -116,7 +116,7 @@ def _errors() -> Iterator[tuple[str, str]]:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """The one page."""
+    """Yield the page docs/client.md."""
     yield (
         "docs/client.md",
         PAGE.format(

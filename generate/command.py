@@ -1,4 +1,4 @@
-"""docs/command.md: the command as its own help says it."""
+"""Makes docs/command.md: the command `bgjobs`, from the texts of its own `--help`."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ Completion for your shell is installed by `bgjobs --install-completion`.
 
 
 def option_row(option: Any) -> tuple[str, str, str]:
-    """Names, default and help of an option."""
+    """The cells of an option's row: its names, its default and its help text."""
     metavar = f" {option.metavar}" if option.metavar else ""
     names = ", ".join(code(f"{name}{metavar}") for name in sorted(option.opts, key=len))
     default = option.default
@@ -96,12 +96,15 @@ def option_row(option: Any) -> tuple[str, str, str]:
 
 
 def options(parameters: Iterable[Any]) -> str:
-    """The table of options."""
+    """A table of these options."""
     return table(["Option", "Default", "What it does"], [option_row(one) for one in parameters])
 
 
 def paragraphs(text: str) -> str:
-    """A help text; where its lines are kept, as code."""
+    r"""A help text as Markdown.
+
+    A paragraph that begins with `\b`, whose lines the help keeps as they are, becomes a block of code.
+    """
     found: list[str] = []
     for paragraph in text.strip().split("\n\n"):
         lines = paragraph.split("\n")
@@ -114,7 +117,7 @@ def paragraphs(text: str) -> str:
 
 
 def section(name: str, command: Any) -> str:
-    """One command."""
+    """The section about one command: its help text, its arguments and the options that only it has."""
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     own = [one for one in command.params if one.param_type_name == "option" and one.name not in _SHARED]
     words = "".join(f" {one.metavar}" if one.required else f" [{one.metavar}]" for one in arguments)
@@ -127,7 +130,7 @@ def section(name: str, command: Any) -> str:
 
 
 def command_markdown() -> str:
-    """The page, of the commands that are in this repository."""
+    """The whole page, about the commands that are in this repository."""
     group: Any = typer.main.get_command(app.build())
     commands: dict[str, Any] = group.commands
     shared = [one for one in group.params if one.name in _SHARED]
@@ -143,5 +146,5 @@ def command_markdown() -> str:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """The one page."""
+    """Yield the page docs/command.md."""
     yield "docs/command.md", command_markdown()

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions, for `kubectl apply -f crds/` and, with the same bytes, for the chart."""
+"""Makes the CustomResourceDefinitions, for `kubectl apply -f crds/` and, with the same bytes, for the chart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDERS = ("crds", "charts/bgjobs/crds")
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """One file a definition, in each of the folders."""
+    """Yield one file for each definition, in each of the two folders."""
     for definition in definitions():
         text = HEADER + yaml.safe_dump(definition, sort_keys=False, width=110)
         name = definition["spec"]["names"]["plural"]

@@ -1,4 +1,4 @@
-"""docs/lifecycle.md: the diagram and the tables of states and transitions."""
+"""Makes docs/lifecycle.md: the diagram of a job's states and the tables of states and transitions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ is refused by the store.
 
 
 def group(state: State) -> str:
-    """Which of the three groups a state is in."""
+    """The name of the group that a state is in: `waiting`, `owned` or `terminal`."""
     named = {"waiting": WAITING, "owned": OWNED, "terminal": TERMINAL}
     return next(name for name, members in named.items() if state in members)
 
 
 def diagram() -> str:
-    """One arrow for each pair of states, with every verb that takes it."""
+    """The diagram in Mermaid's language: one arrow for each pair of states, with every verb that leads along it."""
     verbs: dict[tuple[str, str], list[str]] = {}
     for row in TRANSITIONS:
         for source in sorted(row.sources):
@@ -54,7 +54,7 @@ def diagram() -> str:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """The one page."""
+    """Yield the page docs/lifecycle.md."""
     states = [(code(row.state.value), group(row.state), row.meaning, row.moved_on_by) for row in STATES]
     transitions = [
         (

@@ -1,4 +1,4 @@
-"""docs/openapi.json: the HTTP API as its own description says it."""
+"""Makes docs/openapi.json: the OpenAPI document of the HTTP API."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def files() -> Iterable[tuple[str, str]]:
-    """The OpenAPI document."""
+    """Yield the file docs/openapi.json."""
     yield "docs/openapi.json", openapi_text()

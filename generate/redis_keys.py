@@ -1,4 +1,4 @@
-"""docs/redis.md: the table of every key in Redis."""
+"""Makes docs/redis.md: the table of every key in Redis."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PAGE = """\
 {header}
 # What is in Redis
 
-Every key begins with `{prefix}`. The braces are a hash tag: in a Redis Cluster all keys lie on one node, so that a
-script may touch any of them. In the table braces stand for what differs.
+Every key begins with `{prefix}`. The braces in it are a hash tag: in a Redis Cluster all keys lie on one node, so that
+a script may use any of them. In the table, braces stand for the part that differs from key to key.
 
-No key grows without an end (S9): each has an owner that removes it, a time to live or a bound.
+No key grows without an end: each one is removed by somebody, expires, or has a greatest size.
 
 {keys}"""
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """The one page."""
+    """Yield the page docs/redis.md."""
     rows = [(code(key.pattern), key.kind, key.holds, key.bound) for key in KEYS]
     keys = table(["Key", "Type", "Holds", "Bound"], rows)
     yield "docs/redis.md", PAGE.format(header=header("core/bgjobs_core/store/keys.py"), prefix=PREFIX, keys=keys)

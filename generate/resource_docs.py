@@ -1,4 +1,4 @@
-"""docs/queues.md and docs/requests.md: every field of the custom resources, from their models."""
+"""Makes docs/queues.md and docs/requests.md: every field of the custom resources, from their models."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ QUEUES = """\
 {header}
 # Queues
 
-A `BackgroundJobQueue` says which code may run, as what, and how many jobs at once. It is an administrator's object: a
-job only names its queue (`default` if it names none). On a cluster it is applied with kubectl; `bgjobs dev -f` takes
-the same file.
+A `BackgroundJobQueue` says which classes may run, in which image, with which rights and resources, and how many jobs
+at once. It is an administrator's object: a job only names its queue (`default` if it names none). On a cluster it is
+applied with kubectl; `bgjobs dev -f` takes the same file.
 
 ```yaml
 apiVersion: bgjobs.dev/v1alpha1
@@ -35,7 +35,7 @@ spec:
     resources: {{limits: {{memory: 512Mi}}}}
 ```
 
-All fields of `spec`. With `bgjobs dev` those in **bold** have a meaning.
+All fields of `spec`. With `bgjobs dev` only those in **bold** have an effect.
 
 {fields}"""
 
@@ -43,8 +43,8 @@ REQUESTS = """\
 {header}
 # Requests
 
-A `BackgroundJobRequest` asks for one job, by `kubectl apply`, Argo CD, or whatever writes to the Kubernetes API. It is
-the same job as that of `run_background_job`: in the same queues, lists and pages.
+A `BackgroundJobRequest` asks for one job, by `kubectl apply`, Argo CD, or any other program that writes to the
+Kubernetes API. Its job is like one of `run_background_job`: in the same queues, lists and pages.
 
 ```yaml
 apiVersion: bgjobs.dev/v1alpha1
@@ -53,7 +53,7 @@ metadata: {{name: november, namespace: shop}}
 spec: {{class: shop.jobs.Invoices, method: render, parameters: [2026, 11]}}
 ```
 
-All fields of `spec`, which cannot be changed once it is there:
+All fields of `spec`, which cannot be changed once the request exists:
 
 {fields}
 
@@ -65,9 +65,9 @@ kubectl wait --for=condition=Complete bgjob/november -n shop --timeout=10m
 kubectl wait --for=condition=Failed bgjob/november -n shop --timeout=0
 ```
 
-There are two conditions, as with a Job of Kubernetes, and one of them is `True` in the end: **`Complete`** when it has
-succeeded, **`Failed`** when it has failed, was cancelled, or was refused at once; `reason` says which, as
-`Succeeded`, `Error`, `TimedOut`, `Cancelled` or `ClassNotApproved`. A script that waits for both:
+There are two conditions, as with a Job of Kubernetes, and in the end one of them is `True`: **`Complete`** when the job
+has succeeded, **`Failed`** when it has failed, was cancelled, or was refused at once. The condition's `reason` says
+which, for example `Succeeded`, `Error`, `TimedOut`, `Cancelled` or `ClassNotApproved`. A script that waits for either:
 
 ```sh
 kubectl wait --for=jsonpath='{{.status.finishedAt}}' bgjob/november -n shop --timeout=10m
@@ -78,12 +78,12 @@ The fields of `status`:
 
 {status}
 
-To delete a request cancels its job, if that has not ended. A request is deleted by itself together with the record of
-its job, after the queue's `retention.recordsSeconds`. One that was refused never became a job: it is not in the list of
-jobs, only `kubectl` shows it.
+Deleting a request cancels its job, if that has not ended. The operator deletes a request together with the record of
+its job, after the queue's `retention.recordsSeconds`. A request that was refused never became a job: the list of jobs
+does not have it, only `kubectl` shows it.
 """
 
-# Of the pod only these: see docs/local.md.
+# The fields that local mode respects; docs/local.md says what becomes of the others.
 _LOCAL = frozenset({
     "maxConcurrent", "paused", "approvedClasses", "defaultMaxRetries", "defaultTimeoutSeconds",
     "pendingDeadlineSeconds", "graceSeconds", "retention.recordsSeconds", "retention.logsSeconds", "pod.env",
@@ -108,7 +108,7 @@ def _default(value: Any) -> str:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Both pages."""
+    """Yield the pages docs/queues.md and docs/requests.md."""
     top = header("core/bgjobs_core/resources/models.py")
     columns = ["Field", "Default", "What it is"]
     yield "docs/queues.md", QUEUES.format(header=top, fields=table(columns, _rows(QueueSpec)))

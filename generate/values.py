@@ -1,4 +1,4 @@
-"""docs/values.md: the chart's values with the comments that stand above them in values.yaml."""
+"""Makes docs/values.md: the chart's values, with the comments that stand above them in values.yaml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = """\
 
 
 def comment_above(lines: list[str], number: int) -> str:
-    """The block of comment lines that ends right above a line, as one sentence."""
+    """The block of comment lines that ends right above the line with this index, joined to one text."""
     start = number
     while start and lines[start - 1].lstrip().startswith("#"):
         start -= 1
@@ -30,9 +30,11 @@ def comment_above(lines: list[str], number: int) -> str:
 
 
 def rows(node: yaml.Node | None, value: Any, lines: list[str], prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Path, default and comment of every value; a section has no default of its own.
+    """Yield path, default (as JSON) and comment of every value; a section has the default "".
 
-    A value without a comment is a mistake: then nobody knows what it is for.
+    Raises:
+        TypeError: if the file, or a section of it, is not a mapping.
+        ValueError: if a value has no comment above it, so that nobody knows what it is for.
     """
     if not isinstance(node, yaml.MappingNode):
         raise TypeError(f"{prefix or SOURCE} is not a mapping")
@@ -49,7 +51,7 @@ def rows(node: yaml.Node | None, value: Any, lines: list[str], prefix: str = "")
 
 
 def page(text: str) -> str:
-    """The page for a values.yaml."""
+    """The page for the text of a values.yaml."""
     found = rows(yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text), text.splitlines())
     values = table(
         ["Value", "Default", "What it is"], [(code(path), code(default), about) for path, default, about in found]
@@ -58,5 +60,5 @@ def page(text: str) -> str:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """The one page."""
+    """Yield the page docs/values.md."""
     yield "docs/values.md", page((Path(__file__).resolve().parent.parent / SOURCE).read_text())

@@ -1,4 +1,4 @@
-"""charts/bgjobs/values.schema.json: kept by hand, but for the schema of a queue, which comes from its model."""
+"""Updates charts/bgjobs/values.schema.json: the schema of a queue comes from its model, the rest is kept by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ QUEUE = "queueSpec"
 
 
 def inlined(node: Any, defs: dict[str, Any]) -> Any:
-    """The schema without references, and without what pydantic and Kubernetes fill in by themselves."""
+    """The schema with every `$ref` replaced by its definition, and without `title` and `default`.
+
+    A default has no place there: Kubernetes fills it in from the CustomResourceDefinition.
+    """
     if isinstance(node, list):
         return [inlined(item, defs) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
@@ -35,7 +38,7 @@ def inlined(node: Any, defs: dict[str, Any]) -> Any:
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """The file as it is, with a fresh schema of a queue."""
+    """Yield the file as it is, with a new schema of a queue in it."""
     schema = json.loads((Path(__file__).resolve().parent.parent / TARGET).read_text())
     queue = json_schema(QueueSpec)
     schema["$defs"][QUEUE] = inlined(queue, queue["$defs"])

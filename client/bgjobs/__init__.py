@@ -1,7 +1,7 @@
-"""Background jobs on Kubernetes: what programs and job code import.
+"""Background jobs on Kubernetes: everything that programs and job code import.
 
-Everything is loaded when it is first used: the runner imports this package at the start of every job, and
-must not pay for the HTTP client and the models that only a caller needs.
+A name is loaded when it is first used. The runner imports this package at the start of every job, and must not wait
+for the HTTP client and the models that only programs need.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ _MODULES = {
     "run_background_job_async": "client.async_helper",
 }
 
-# What calling takes, and running does not.
-_OF_CLIENTS = frozenset({"httpx2", "pydantic"})
+# Packages that programs need to ask for jobs, and the runner does not need to run them.
+_CLIENT_PACKAGES = frozenset({"httpx2", "pydantic"})
 
 
 def __getattr__(name: str) -> object:
@@ -73,11 +73,11 @@ def __getattr__(name: str) -> object:
     try:
         module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _OF_CLIENTS:
+        if (error.name or "").partition(".")[0] not in _CLIENT_PACKAGES:
             raise
         raise ImportError(
-            f"bgjobs.{name} needs {error.name}, which the image bgjobs/runner does not have, as jobs run without it: "
-            "install the package bgjobs with its dependencies in your Dockerfile (docs/jobs.md)"
+            f"bgjobs.{name} needs the package {error.name}, which is not installed; the image bgjobs/runner leaves it "
+            "out, because jobs run without it. Install bgjobs with its dependencies in your Dockerfile (docs/jobs.md)"
         ) from error
     value = getattr(module, name)
     globals()[name] = value

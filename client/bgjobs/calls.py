@@ -1,6 +1,6 @@
-"""Whether a class, a method and parameters fit together.
+"""Checks whether a class, a method and parameters fit together.
 
-The helper asks before a job is sent, the runner before it is run: one answer for both. No job code runs here.
+The client checks before a job is sent, and the runner before it is run, by the same rules. No job code runs here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class UnfitCallError(Exception):
-    """The call cannot be made.
+    """The call cannot be made; the message says why.
 
     Attributes:
-        field: `class`, `method` or `parameters`.
+        field: what is wrong: `class`, `method` or `parameters`.
     """
 
     def __init__(self, message: str, field: str) -> None:
@@ -29,39 +29,57 @@ class UnfitCallError(Exception):
 
 
 def class_name(cls: type) -> str:
-    """The dotted name under which a job's process can import this class.
+    """Return the dotted name by which a job's process can import this class, such as `shop.jobs.Invoices`.
 
     Raises:
-        UnfitCallError: if it cannot: the class of a script, of a function, or within another class.
+        UnfitCallError: if it cannot be imported, because it is defined in the running script, in a function, or in
+            another class.
     """
     module, name = cls.__module__, cls.__qualname__
     if module == "__main__":
         raise UnfitCallError(
-            f"{name} belongs to the script that is running, which a job cannot import; move it into a module", "class"
+            f"{name} belongs to the script that is running, which a job cannot import; move the class into a module of "
+            "your package",
+            "class",
         )
     if "<locals>" in name:
-        raise UnfitCallError(f"{module}.{name} is made inside a function; move it to the top of its module", "class")
+        raise UnfitCallError(
+            f"{module}.{name} is defined inside a function, so a job cannot import it; move it to the top level of its "
+            "module",
+            "class",
+        )
     if "." in name:
-        raise UnfitCallError(f"{module}.{name} is nested in another class; move it to the top of its module", "class")
+        raise UnfitCallError(
+            f"{module}.{name} is nested in another class, so a job cannot import it; move it to the top level of its "
+            "module",
+            "class",
+        )
     return f"{module}.{name}"
 
 
 def check_call(cls: type, method: str, parameters: Parameters) -> None:
-    """Whether `cls().method(*parameters)` or `cls().method(**parameters)` can be made.
+    """Check that `cls().method(*parameters)`, or with a dict `cls().method(**parameters)`, fits the signatures.
+
+    Args:
+        cls: the class.
+        method: the name of the method.
+        parameters: a list or a dict.
 
     Raises:
-        UnfitCallError: saying what is missing or too much.
+        UnfitCallError: if it does not fit; the message says what is missing or too much.
     """
     name = f"{cls.__module__}.{cls.__qualname__}"
     if method.startswith("_"):
-        raise UnfitCallError(f"{name}.{method} is private; a job calls a public method", "method")
+        raise UnfitCallError(
+            f"{name}.{method} is private; a job calls a public method, whose name does not begin with _", "method"
+        )
     member = _member(cls, method)
     if not isinstance(member, (staticmethod, classmethod, functools.partialmethod)) and (
         not callable(member) or isinstance(member, type)
     ):
         raise UnfitCallError(f"{name}.{method} is not a method", "method")
     if inspect.isabstract(cls):
-        raise UnfitCallError(f"{name} is abstract", "class")
+        raise UnfitCallError(f"{name} is abstract, so no object of it can be made; name a class that can", "class")
     if problem := _misfit(cls, (), {}):
         raise UnfitCallError(f"{name}() must work without arguments: {problem}", "class")
     function, first = _function(cls, cast("object", member))
@@ -83,7 +101,7 @@ def _member(cls: type, method: str) -> object:
 
 
 def _function(cls: type, member: object) -> tuple[Any, tuple[object, ...]]:
-    """The function under a method and what Python itself passes to it; None if there is no telling."""
+    """The function behind a method, and the arguments that Python itself passes to it; None if it is not known."""
     if isinstance(member, staticmethod):
         return cast("Any", member).__func__, ()
     if isinstance(member, classmethod):
@@ -96,7 +114,7 @@ def _function(cls: type, member: object) -> tuple[Any, tuple[object, ...]]:
 def _misfit(function: Any, positional: tuple[object, ...], named: Mapping[str, object]) -> str | None:
     try:
         signature = inspect.signature(function)
-    except (ValueError, TypeError):  # written in C without a signature: calling it will tell
+    except (ValueError, TypeError):  # written in C without a signature: only the call itself can show
         return None
     try:
         signature.bind(*positional, **named)

@@ -1,4 +1,4 @@
-"""What job code may ask of the job it runs in. The standard library alone is imported."""
+"""What job code may use about the job that it runs in. Only the standard library is imported here."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
 MAX_MESSAGE_CHARACTERS: Final = 500
-# Between two reports of progress; what is said more often is coalesced.
+# The shortest time between two reports of progress; of what is reported more often, only the latest is sent.
 PROGRESS_SECONDS: Final = 0.1
 
 
 class Abort(Exception):  # noqa: N818 - it reads as what it does: raise Abort("the order was withdrawn")
-    """Raised by job code: the job has failed for good, do not try again."""
+    """Raised by job code to end its job as `failed`, with the outcome `aborted`, without a further attempt.
+
+    Args:
+        reason: shown to people as the job's error.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,19 +36,19 @@ class Abort(Exception):  # noqa: N818 - it reads as what it does: raise Abort("t
 
 
 class NotInJobError(BgjobsError, RuntimeError):
-    """`current_job()` was called where no job runs."""
+    """`current_job()` was called in a process that runs no job."""
 
 
 class CurrentJob:
     """The job that this process runs.
 
     Attributes:
-        id: the job's UUID.
-        attempt: which attempt this is, from 1.
-        max_retries: how many more may follow a failed first one.
+        id: the job's UUID, the same in each attempt.
+        attempt: the number of this attempt, from 1.
+        max_retries: how many more attempts may follow the first one if it fails.
         namespace: the Kubernetes namespace of the job.
-        cls: dotted name of the class that was asked for.
-        method: its method.
+        cls: the dotted name of the class that was asked for.
+        method: the name of its method.
         parameters: a list or a dict, as the method got them.
     """
 
@@ -78,19 +82,19 @@ class CurrentJob:
         return f"<CurrentJob {self.id} attempt {self.attempt}>"
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
-        """Say how far the job is; shown on its page. Cheap: it may be called for every item.
+        """Report how far the job is; it is shown on the job's page. Call it as often as you like, it is cheap.
 
         Args:
             done: how much is done, in a unit of your choice.
-            total: how much there is, if that is known.
-            message: a few words, cut at 500 characters.
+            total: how much there is altogether; None if that is not known.
+            message: a few words; they are cut after 500 characters.
 
         Raises:
-            ValueError: if a number is not finite.
+            ValueError: if a number is infinite or not a number.
         """
         for number in (done, total):
             if number is not None and not math.isfinite(number):
-                raise ValueError(f"progress of {number} cannot be shown")
+                raise ValueError(f"progress() got {number}, which cannot be shown: give a finite number")
         text = message and message.encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
         line = json.dumps({"done": done, "total": total, "message": text}).encode()
         with self._lock:
@@ -99,14 +103,15 @@ class CurrentJob:
                 self._flush()
 
     def is_stopping(self) -> bool:
-        """Whether the job was told to stop (its time is over, its node is drained, it was cancelled).
+        """Whether the job was told to stop: it was cancelled, it has reached its timeout, or its node is drained.
 
-        By default SIGTERM ends the job's process at once. The first call, which must come from the main thread,
-        changes that: from then on the job has the rest of its grace period to look here, put things in order
-        and raise. Return only if the work is complete: what returns has succeeded.
+        Without a call of this, SIGTERM ends the job's process at once. From the first call on, which must come from
+        the main thread, SIGTERM only makes this return True. Then the job should put things in order and raise an
+        exception before its grace period is over. A method that returns has succeeded, so return only if the work is
+        complete.
 
         Raises:
-            RuntimeError: if the first call comes from another thread.
+            RuntimeError: if the first call comes from another thread than the main one.
         """
         with self._lock:
             if not self._listens:
@@ -114,7 +119,7 @@ class CurrentJob:
         return self._stopping
 
     def flush_progress(self) -> None:
-        """Send what coalescing held back; the runner calls this at the end."""
+        """Send the latest progress if it was held back; the runner calls this when the method has ended."""
         with self._lock:
             self._flush()
 
@@ -135,38 +140,42 @@ class CurrentJob:
         try:
             signal.signal(signal.SIGTERM, on_sigterm)
         except ValueError as error:
-            raise RuntimeError("call is_stopping() once in the main thread before other threads use it") from error
+            raise RuntimeError(
+                "the first call of is_stopping() must come from the main thread; call it there once before other "
+                "threads use it"
+            ) from error
         self._listens = True
 
 
-# A runner's process runs one job. In a test there may be more, one within another or in threads: each sees its
-# own, and the threads that job code starts, which inherit no context, see the latest.
+# A runner's process runs one job. In a test there may be more, one inside another or in several threads: each sees its
+# own. Threads that job code starts inherit no context, so they see the latest one.
 _running: Final[list[CurrentJob]] = []
 _here: Final[ContextVar[CurrentJob | None]] = ContextVar("bgjobs_current_job", default=None)
 
 
 def current_job() -> CurrentJob:
-    """The job that this process runs.
+    """Return the job that this process runs.
 
     Raises:
-        NotInJobError: if it runs none: in a web server, in a test, at a prompt.
+        NotInJobError: if it runs none, for example in a web server, in a test or at a prompt.
     """
     job = _here.get() or (_running[-1] if _running else None)
     if job is None:
         raise NotInJobError(
-            f"no job runs in this process (pid {os.getpid()}): current_job() is for code that bgjobs calls as a job"
+            f"no job runs in this process (pid {os.getpid()}): current_job() works only in code that bgjobs runs as a "
+            "job; in a test, use bgjobs.testing.within_job()"
         )
     return job
 
 
 def enter(job: CurrentJob) -> None:
-    """Make this the process's job, from now on; the runner calls this."""
+    """Make this the job of the process from now on; the runner calls this."""
     _running.append(job)
 
 
 @contextlib.contextmanager
 def running(job: CurrentJob) -> Generator[None]:
-    """Make this the current job for as long as it runs in place; `bgjobs.testing` calls this."""
+    """Make this the current job while the `with` block runs; `bgjobs.testing` calls this."""
     token = _here.set(job)
     _running.append(job)
     try:

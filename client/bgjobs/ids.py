@@ -1,4 +1,4 @@
-"""Job ids: UUIDv7, made by whoever asks for the job, so that asking twice is asking once."""
+"""Job ids: UUIDs of version 7, made by the caller, so that a request that is sent twice makes only one job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ _VERSION_7 = 7
 
 
 def new_job_id(now: float | None = None) -> str:
-    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then 74 random bits."""
+    """Make a UUID of version 7 (RFC 9562): 48 bits of Unix milliseconds, then 74 random bits.
+
+    Args:
+        now: Unix seconds; None takes the system's clock.
+    """
     milliseconds = int((time.time() if now is None else now) * 1000)
     random = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds & (1 << 48) - 1) << 80

@@ -23,15 +23,15 @@ Parameters = list[Any] | dict[str, Any]
 
 
 class EnqueueOptions(TypedDict, total=False):
-    """What a program may say about a job besides what it calls, as keywords of `enqueue` and `run_background_job`.
+    """What a program may say about a job besides the call itself, as keywords of `enqueue` and `run_background_job`.
 
     Attributes:
-        queue: a queue of the namespace; default: the one called `default`.
-        namespace: default: that of the client, else that of the caller's ServiceAccount.
+        queue: the name of a queue in the job's namespace; default: `default`.
+        namespace: the job's namespace; default: that of the client, else that of the caller's ServiceAccount.
         max_retries: how many more attempts may follow a failed one; default: what the queue says.
-        timeout_seconds: of one attempt; default: what the queue says.
-        image: one of those that the queue lists; default: the queue's own.
-        id: a UUIDv7 for the job; default: a new one. Sent again, the same id is the same job.
+        timeout_seconds: how long one attempt may take; default: what the queue says.
+        image: an image that the queue's `images` allow; default: the queue's own image.
+        id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
     """
 
     queue: str
@@ -43,39 +43,44 @@ class EnqueueOptions(TypedDict, total=False):
 
 
 class JobSpec(BaseModel, frozen=True):
-    """A job as somebody asks for it, but for its parameters, which travel beside it as JSON that nobody encodes again.
+    """A job as a caller asks for it, without its parameters, which are kept as JSON text that is never encoded again.
 
-    What is None is left to the queue.
+    A field that is None is left to the queue.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    queue: LabelName = Field(default="default", description="A BackgroundJobQueue of the job's namespace.")
+    queue: LabelName = Field(default="default", description="Name of a BackgroundJobQueue in the job's namespace.")
     cls: ClassName = Field(
         validation_alias="class",
         serialization_alias="class",
         description="Dotted name of a class that the queue approves.",
     )
     method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
-    priority: int = Field(default=0, ge=0, le=1, strict=True, description="0 low, 1 high.")
+    priority: int = Field(
+        default=0, ge=0, le=1, strict=True, description="0 is low, 1 is high: high ones of a queue are launched first."
+    )
     delay_seconds: float = Field(
         default=0,
         ge=0,
         le=366 * _DAY,
         allow_inf_nan=False,
-        description="How long after it was asked for it becomes due.",
+        description="How many seconds after it was asked for the job becomes due.",
     )
     max_retries: int | None = Field(
         default=None,
         ge=0,
         le=100,
-        description="How many more attempts may follow a failed one; absent, the queue's default.",
+        description="How many more attempts may follow a failed one; if absent, the queue's default.",
     )
     timeout_seconds: float | None = Field(
-        default=None, gt=0, le=30 * _DAY, description="Of one attempt; absent, the queue's default."
+        default=None,
+        gt=0,
+        le=30 * _DAY,
+        description="How many seconds one attempt may take; if absent, the queue's default.",
     )
     image: Image | None = Field(
-        default=None, description="One that the queue's images allow; absent, the queue's image."
+        default=None, description="An image that the queue's images allow; if absent, the queue's own image."
     )
 
 
@@ -83,7 +88,7 @@ class CompleteSpec(JobSpec, frozen=True):
     """A spec in which the queue has decided what the caller left open."""
 
     max_retries: int = Field(ge=0, le=100, description="How many more attempts may follow a failed one.")
-    timeout_seconds: float = Field(gt=0, le=30 * _DAY, description="Of one attempt.")
+    timeout_seconds: float = Field(gt=0, le=30 * _DAY, description="How many seconds one attempt may take.")
 
 
 class JobCall(JobSpec, frozen=True):
@@ -91,5 +96,5 @@ class JobCall(JobSpec, frozen=True):
 
     parameters: Parameters = Field(
         default_factory=list[Any],
-        description="A list or an object; at most 256 KiB, integers of at most 64 bits.",
+        description="The method's arguments: a list or an object; at most 256 KiB, integers of at most 64 bits.",
     )

@@ -1,37 +1,37 @@
-"""What the runner, the client and the server must spell alike.
+"""Names, numbers and limits that the runner, the client and the server must have in common.
 
-The standard library alone is imported here: the runner reads this file at the start of every job.
+Only the standard library is imported here, because the runner reads this file at the start of every job.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# The runner's protocol: the server takes this number and the one before it.
+# The version of the runner's protocol; the server accepts this one and the one before it.
 PROTOCOL: Final = 1
 PROTOCOL_HEADER: Final = "Bgjobs-Protocol"
 
-# Audience of every token that the API accepts from a program or a runner.
+# The audience that every token of a program or a runner must have.
 AUDIENCE: Final = "bgjobs"
 
 # Exit codes of the supervisor (the child's own exit code never passes through).
 EXIT_SUCCESS: Final = 0
 EXIT_FAILED: Final = 1  # error or timed_out: Kubernetes may retry
-EXIT_REFUSED: Final = 64  # rejected, aborted or sent away: podFailurePolicy says FailJob
-EXIT_WAIT: Final = 75  # told to wait, or the API was out of reach before start: podFailurePolicy says Ignore
+EXIT_REFUSED: Final = 64  # rejected, aborted, or not allowed to run the job: podFailurePolicy says FailJob
+EXIT_WAIT: Final = 75  # told to wait or to stop, or no API to ask before the start: podFailurePolicy says Ignore
 
-# What `start` answers.
+# The actions that the API may answer to `start`.
 RUN: Final = "run"
 DONE: Final = "done"
 WAIT: Final = "wait"
 GO_AWAY: Final = "go_away"
 
-# What `beat` and `finish` answer.
+# The actions that the API may answer to `beat` and `finish`, besides GO_AWAY.
 CONTINUE: Final = "continue"
 STOP: Final = "stop"
 RECORDED: Final = "recorded"
 
-# Environment of a job's container (set by the launcher).
+# Environment variables of a job's container, which the launcher sets.
 ENV_URL: Final = "BGJOBS_URL"
 ENV_TOKEN_FILE: Final = "BGJOBS_TOKEN_FILE"  # noqa: S105 - a name, not a secret
 ENV_NAMESPACE: Final = "BGJOBS_NAMESPACE"
@@ -48,15 +48,15 @@ MAX_JSON_BYTES: Final = 256 * 1024  # parameters, result
 MAX_JSON_DEPTH: Final = 64
 MAX_ERROR_BYTES: Final = 64 * 1024
 MAX_CHUNK_BYTES: Final = 256 * 1024  # one piece of log in one beat, before compression
-LOG_HEAD_BYTES: Final = 1024 * 1024  # what is kept of an attempt's log: its first and its last MiB
+LOG_HEAD_BYTES: Final = 1024 * 1024  # of an attempt's log, the first and the last MiB are kept
 LOG_TAIL_BYTES: Final = 1024 * 1024
 MAX_LINE_BYTES: Final = 8 * 1024  # a longer line is stored in pieces
 MAX_TERMINATION_MESSAGE_BYTES: Final = 4096
 
-BEAT_SECONDS: Final = 10.0
-BEAT_SECONDS_WATCHED: Final = 1.0
+BEAT_SECONDS: Final = 10.0  # between two beats of a runner
+BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody watches the job's log
 
-# A line of a stored log is `<unix ms> <stream> <text>\n`. The stream is one of these letters; the upper
-# case means that the line goes on in the next record.
+# A record of a stored log is `<unix ms> <stream> <text>\n`. The stream is one of these letters; in upper case it means
+# that the line continues in the next record of the stream.
 STDOUT: Final = "o"
 STDERR: Final = "e"

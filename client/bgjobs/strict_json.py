@@ -1,8 +1,8 @@
-"""JSON as RFC 8259 says it, checked once at each edge: the helper, the API, a result.
+"""Encodes and decodes JSON strictly by RFC 8259, wherever a value comes in: parameters, requests and results.
 
-Python's encoder writes `NaN` and takes any key; its decoder takes both and keeps the last of two equal
-keys. Integers beyond 64 bits lose digits in the Kubernetes API server, so they are refused here too.
-The standard library alone is imported.
+Python's encoder writes `NaN`, and turns keys that are not strings into strings; its decoder accepts `NaN`, and of two
+equal keys keeps the last. Integers beyond 64 bits lose digits in the Kubernetes API server, so they are refused here
+too. Only the standard library is imported.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ _INT64_MAX: Final = 2**63 - 1
 
 
 class NotJSONError(ValueError):
-    """A value that JSON cannot carry, or that is too large; the message names the place, as `[0].total`."""
+    """A value is too large, or JSON cannot carry it; the message has its place, such as `parameters[0].total`."""
 
 
 def dumps(value: object, what: str = "value", limit: int = MAX_JSON_BYTES) -> str:
-    """Encode compactly, after checking every part.
+    """Check every part of a value, and encode it without spaces.
+
+    Args:
+        value: None, bool, int, float, str, or lists, tuples and dicts of these.
+        what: how messages call the value.
+        limit: the greatest size of the text, in bytes of UTF-8.
 
     Raises:
-        NotJSONError: with the path of the first part that is not JSON.
+        NotJSONError: if a part is not JSON (the message has the path of the first one), or the text is too large.
     """
     _check(value, what, 1)
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -36,10 +41,15 @@ def dumps(value: object, what: str = "value", limit: int = MAX_JSON_BYTES) -> st
 
 
 def loads(text: str | bytes, what: str = "value", limit: int = MAX_JSON_BYTES) -> Any:
-    """Decode and check.
+    """Decode a text and check every part of the value.
+
+    Args:
+        text: JSON; bytes are UTF-8.
+        what: how messages call the value.
+        limit: the greatest size of the text, in bytes of UTF-8.
 
     Raises:
-        NotJSONError: for anything that RFC 8259 does not allow, duplicate keys, or a size over the limit.
+        NotJSONError: if the text is not JSON by RFC 8259, has a key twice in one object, or is too large.
     """
     size = len(text if isinstance(text, bytes) else text.encode())
     if size > limit:
@@ -64,7 +74,8 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise NotJSONError(f"key {next(key for key in keys if keys.count(key) > 1)!r} is given twice in one object")
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise NotJSONError(f"the key {twice!r} appears twice in one object; remove one of the two")
     return found
 
 

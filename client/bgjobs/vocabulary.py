@@ -65,7 +65,7 @@ Reported = Literal[
 ]
 # A runner's report of these ends the job at once: no further attempt follows.
 FINAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.ABORTED, Outcome.REJECTED})
-# What a job is stopped for; it becomes the job's outcome when nothing of it is left.
+# Why a job is stopped; it becomes the job's outcome when none of its pods is left.
 Verdict = Literal[Outcome.CANCELLED, Outcome.NEVER_STARTED, Outcome.LOST, Outcome.DISRUPTED]
 
 

@@ -1,6 +1,6 @@
-"""The JSON bodies of the HTTP API, as client and server both read them.
+"""The JSON bodies of the HTTP API, which client and server share.
 
-Times are aware UTC (`*_at`), durations are seconds (`*_seconds`), `class` on the wire is `cls` in Python.
+Times (`*_at`) are aware datetimes in UTC, durations (`*_seconds`) are seconds, and `class` in JSON is `cls` in Python.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bgjobs.vocabulary import Outcome, Phase, Reported, State
 
 def _job_id(text: str) -> str:
     if not is_job_id(text):
-        raise ValueError("must be a UUID of version 7 in lower case")
+        raise ValueError("must be a UUID of version 7 in lower case, which bgjobs.ids.new_job_id() makes")
     return text
 
 
@@ -29,42 +29,52 @@ class _Body(BaseModel):
 
 
 class EnqueueRequest(JobCall, frozen=True):
-    """`POST /api/v1/jobs`. The same id with the same content is one job; other content is a conflict (409)."""
+    """The body of `POST /api/v1/jobs`.
 
-    id: JobId = Field(description="UUIDv7 made by the client")
-    namespace: LabelName | None = Field(default=None, description="absent: that of the caller's ServiceAccount")
+    The same id with the same content means the same job; with other content it is a conflict (409).
+    """
+
+    id: JobId = Field(description="a UUID of version 7, made by the client")
+    namespace: LabelName | None = Field(
+        default=None, description="the job's namespace; if absent, that of the caller's ServiceAccount"
+    )
 
 
 class CancelRequest(_Body):
-    """`POST /api/v1/jobs/{id}/cancel`."""
+    """The body of `POST /api/v1/jobs/{id}/cancel`; it may be left out."""
 
-    note: Annotated[str, StringConstraints(max_length=500)] | None = None
+    note: Annotated[str, StringConstraints(max_length=500)] | None = Field(
+        default=None, description="why, for people who look at the job"
+    )
 
 
 class RerunRequest(_Body):
-    """`POST /api/v1/jobs/{id}/rerun`: the same call as a new job. As in enqueue, the same id is the same new job."""
+    """The body of `POST /api/v1/jobs/{id}/rerun`, which asks for the same call as a new job.
 
-    id: JobId = Field(description="UUIDv7 of the new job, made by the client")
+    As when a job is enqueued, the same id means the same new job.
+    """
+
+    id: JobId = Field(description="a UUID of version 7 for the new job, made by the client")
 
 
 class Failure(BaseModel):
-    """An error of job code, or what the server says in its place."""
+    """Why an attempt or a job failed: an exception of job code, or what the runner or the server says instead."""
 
-    type: str = Field(description="name of the exception class, as `ValueError`")
+    type: str = Field(description="name of the exception class, such as `ValueError`, or another word for the reason")
     message: str = ""
     traceback: str | None = None
 
 
 class Progress(BaseModel):
-    """What the job code last said of itself."""
+    """The progress that job code reported last."""
 
-    done: float
-    total: float | None = None
-    message: str | None = None
+    done: float = Field(description="how much is done, in a unit of the job's choice")
+    total: float | None = Field(default=None, description="how much there is altogether, if the job knows it")
+    message: str | None = Field(default=None, description="a few words")
 
 
 class Attempt(BaseModel):
-    """One pod's execution."""
+    """One attempt of a job: one pod that runs its code."""
 
     number: int = Field(ge=1)
     pod_name: str
@@ -79,7 +89,7 @@ class Attempt(BaseModel):
 class Job(CompleteSpec, frozen=True):
     """A job as the API shows it: its spec, and what has become of it."""
 
-    model_config = ConfigDict(extra="ignore")  # a newer server may say more
+    model_config = ConfigDict(extra="ignore")  # a newer server may send more fields
 
     id: str
     namespace: str
@@ -110,20 +120,20 @@ class Job(CompleteSpec, frozen=True):
 
 
 class JobList(BaseModel):
-    """One page of jobs, the latest changed first."""
+    """One page of a list of jobs, the one that changed last comes first."""
 
     items: list[Job]
     next_cursor: str | None = None
 
 
 class AttemptList(BaseModel):
-    """Attempts of a job, the first one first."""
+    """All attempts of a job, in the order of their numbers."""
 
     items: list[Attempt]
 
 
 class QueueView(BaseModel):
-    """A queue with its load."""
+    """A queue, with how many of its jobs hold a slot (`owned`) and how many wait for one (`queued`)."""
 
     namespace: str
     name: str
@@ -136,19 +146,19 @@ class QueueView(BaseModel):
 
 
 class QueueList(BaseModel):
-    """Queues of the namespaces that the caller may list."""
+    """The queues of the namespaces whose jobs the caller may list."""
 
     items: list[QueueView]
 
 
 class JobResult(BaseModel):
-    """What the method returned."""
+    """What the job's method returned."""
 
     value: Any
 
 
 class FieldProblem(BaseModel):
-    """One thing that is wrong with a request."""
+    """One thing that is wrong with a request: the name of the field, and what is wrong with it."""
 
     field: str
     message: str
@@ -182,7 +192,7 @@ class Problem(BaseModel):
 
 
 class RunnerIdentity(_Body):
-    """Who calls; the token must fit (namespace, pod)."""
+    """Which pod calls; the caller's token must be of this pod."""
 
     kube_uid: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     pod_uid: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -190,11 +200,15 @@ class RunnerIdentity(_Body):
 
 
 class StartRequest(RunnerIdentity):
-    """`POST /runner/v1/jobs/{id}/start`."""
+    """The body of `POST /runner/v1/jobs/{id}/start`, by which a runner asks whether it may run the job."""
 
 
 class StartReply(BaseModel):
-    """`run` comes with everything that the attempt needs; the others with a reason."""
+    """The answer to `start`.
+
+    With `run` it has everything that the attempt needs. With any other action it has the reason: `done` if the job has
+    ended already, `wait` if the runner should ask again, `go_away` if this pod must not run the job.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -211,17 +225,16 @@ class StartReply(BaseModel):
 
 
 class LogChunk(_Body):
-    """A piece of the attempt's log, as records of `bgjobs.protocol`.
+    """A piece of an attempt's log, as records (`bgjobs.protocol` has their format)."""
 
-    `offset` is its place in the whole stream of records; a jump over what was expected is a gap.
-    """
-
-    offset: int = Field(ge=0)
-    data: str = Field(description="zlib-compressed records, base64")
+    offset: int = Field(
+        ge=0, description="its place in the stream of all records, in bytes; a jump means that records were dropped"
+    )
+    data: str = Field(description="whole records, compressed by zlib, in base64")
 
 
 class BeatRequest(RunnerIdentity):
-    """`POST /runner/v1/jobs/{id}/beat`."""
+    """The body of `POST /runner/v1/jobs/{id}/beat`, by which a runner reports that it lives, with log and progress."""
 
     attempt: int = Field(ge=1)
     chunk: LogChunk | None = None
@@ -229,26 +242,30 @@ class BeatRequest(RunnerIdentity):
 
 
 class BeatReply(BaseModel):
-    """`go_away`: this pod's attempt is not the current one."""
+    """The answer to `beat`.
+
+    The action `stop` means that the job is to be stopped, and `go_away` that this pod's attempt is not the job's
+    current one.
+    """
 
     action: Literal["continue", "stop", "go_away"]
-    beat_seconds: float
-    next_offset: int
+    beat_seconds: float = Field(description="when to send the next beat")
+    next_offset: int = Field(description="the offset up to which the server has the log")
 
 
 class FinishRequest(RunnerIdentity):
-    """`POST /runner/v1/jobs/{id}/finish`; the last chunk of log goes before it by `beat`."""
+    """The body of `POST /runner/v1/jobs/{id}/finish`; the last piece of the log is sent before it, by `beat`."""
 
     attempt: int = Field(ge=1)
     outcome: Reported
     result: Any = None
     has_result: bool = False
     error: Failure | None = None
-    exit_code: int | None = Field(default=None, description="the child's own, negative for a signal")
+    exit_code: int | None = Field(default=None, description="of the job's process, negative for a signal")
 
 
 class FinishReply(BaseModel):
-    """What became of the job."""
+    """The answer to `finish`: the job's new state, or `go_away` if this pod's attempt is not the job's current one."""
 
     action: Literal["recorded", "go_away"]
     state: State | None = None

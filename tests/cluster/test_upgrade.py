@@ -129,7 +129,7 @@ def _nothing_was_lost(client: JobClient, load: Load, running: Sequence[str]) -> 
     print(
         f"runners: {len(running)} succeeded in attempt 1, logs whole; {len(said)} words of trouble, {again} tried again"
     )
-    assert [line for line in said if "cannot be delivered" in line or "not taken" in line] == []
+    assert [line for line in said if "cannot be delivered" in line or "not accepted" in line] == []
 
 
 def _next_chart(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""`python -m bgjobs.runner`: the first process of a job's container."""
+"""The entry point `python -m bgjobs.runner`: the supervisor, the first process of a job's container."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The runner's one door to HTTP: `POST /runner/v1/jobs/{id}/<verb>` over a connection that is kept.
+"""The runner's HTTP client: `POST /runner/v1/jobs/{id}/<verb>` over one connection that is kept open.
 
-Every call may be sent again: the server knows the pod, and answers the same.
+Every call may be sent again: the server recognises the pod, and gives the same answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bgjobs.runner.settings import Settings
 
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
-# Not an answer to the question, but "not now".
+# With these the API does not decide anything; the same call may succeed in a moment.
 _TRANSIENT: Final = frozenset({408, 425, 429})
 _SUCCESS: Final = range(200, 300)
 _SERVER_ERROR: Final = 500
@@ -26,10 +26,10 @@ _UNAUTHORIZED: Final = 401
 
 
 class RunnerApi:
-    """Speaks for one pod. Not for two threads at once.
+    """Sends the calls of one pod. Only one thread at a time may use it.
 
     Raises:
-        ConfigurationError: if the URL is none, or there is no token and the server is not local.
+        ConfigurationError: if the URL is not valid, or if there is no token and the server is not on this machine.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -48,16 +48,16 @@ class RunnerApi:
         self._connection: http.client.HTTPConnection | None = None
 
     def call(self, verb: str, body: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
-        """Send one request; the reply is the object that the API answered.
+        """Send one request and return the JSON object that the API answers.
 
         Args:
             verb: `start`, `beat` or `finish`.
-            body: what goes with the pod's identity.
-            timeout: seconds; None: that of the settings.
+            body: the fields to send; the pod's identity is added to them.
+            timeout: seconds; None takes `request` of the settings.
 
         Raises:
-            UnreachableError: without an answer, or with one that may be another in a moment.
-            RefusedError: if the API says no for good.
+            UnreachableError: if there is no answer, or one that may be different in a moment.
+            RefusedError: if the API refuses the request, and would refuse it again.
         """
         data = json.dumps(self._identity | body).encode()
         status, answer = self._exchange(verb, data, timeout or self._timeout, fresh_token=False)
@@ -71,7 +71,10 @@ class RunnerApi:
                 reply = None
             if isinstance(reply, dict):
                 return cast("dict[str, Any]", reply)
-            raise UnreachableError(f"{self._address.url} answers {verb} with something that is not the API's")
+            raise UnreachableError(
+                f"{self._address.url} answers {verb} with something that the bgjobs API does not send; "
+                "another program may listen there"
+            )
         if status >= _SERVER_ERROR or status in _TRANSIENT:
             raise UnreachableError(f"{self._address.url} answers {verb} with {status}{_detail(answer)}")
         raise RefusedError(f"{verb} was refused with {status}{_detail(answer)}", status)
@@ -93,7 +96,7 @@ class RunnerApi:
             except TimeoutError:
                 raise
             except (OSError, http.client.HTTPException):
-                # A kept connection may have been closed at the other end meanwhile: that says nothing yet.
+                # The server may have closed a kept connection meanwhile. That is no failure yet: try a new one.
                 if not kept:
                     raise
                 self.close()
@@ -122,12 +125,12 @@ class RunnerApi:
             return http.client.HTTPConnection(self._address.host, self._address.port)
         import ssl  # noqa: PLC0415 - only for https
 
-        # Further authorities come by SSL_CERT_FILE, as everywhere with OpenSSL.
+        # OpenSSL trusts the authorities in the file SSL_CERT_FILE too.
         return http.client.HTTPSConnection(self._address.host, self._address.port, context=ssl.create_default_context())
 
 
 def _detail(answer: bytes) -> str:
-    """The words of a problem document, for a line on stderr."""
+    """What a problem document (RFC 9457) says, with ": " before it, to end a message; "" if it says nothing."""
     try:
         problem: object = json.loads(answer)
     except ValueError:

@@ -1,7 +1,7 @@
-"""`python -m bgjobs.runner.child <call fd> <frames fd>`: the process that runs the job's code, and nothing else.
+"""The process that runs the job's code: `python -m bgjobs.runner.child <call fd> <frames fd>`.
 
-The call comes as JSON on one pipe, progress and the verdict go out on another. stdin is empty; stdout and
-stderr are the job's own.
+The call comes as JSON on one pipe; progress and the call's outcome are sent on another (see `frames`). stdin is empty;
+stdout and stderr belong to the job.
 """
 
 from __future__ import annotations
@@ -14,54 +14,70 @@ import sys
 from typing import Any, cast
 
 from bgjobs import context
-from bgjobs.runner.frames import send_progress, send_verdict
-from bgjobs.runner.verdict import judge
+from bgjobs.runner.call_outcome import run_call
+from bgjobs.runner.frames import send_call_outcome, send_progress
 from bgjobs.vocabulary import Outcome
 
 
 def main(arguments: list[str]) -> int:
-    """Run the call; the verdict tells the supervisor all, the exit code says only good (0) or bad (1)."""
+    """Read the call, run it, and send its outcome to the supervisor.
+
+    Args:
+        arguments: the descriptor of the pipe with the call, and that of the pipe for frames.
+
+    Returns:
+        The exit code: 0 if the call succeeded, else 1. Everything else is in the outcome that was sent.
+    """
     call_fd, frames_fd = (int(argument) for argument in arguments)
     with os.fdopen(call_fd, "rb") as pipe:
-        said: dict[str, Any] = json.loads(pipe.read())
-    # What the job code executes shall not hold the pipe.
+        call: dict[str, Any] = json.loads(pipe.read())
+    # Programs that the job code executes must not hold the pipe open.
     os.set_inheritable(frames_fd, False)
     if os.getppid() != 1:
         from bgjobs.runner.linux import die_with_parent  # noqa: PLC0415 - not in a pod
 
         die_with_parent()
     for stream in (sys.stdout, sys.stderr):
-        # Line by line, as on a terminal: somebody may be watching, and a kill loses what is held back.
+        # Line by line, as on a terminal: somebody may be watching, and a kill would lose what is buffered.
         cast("Any", stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     faulthandler.enable()
     job = context.CurrentJob(
-        **said["job"],
+        **call["job"],
         send_progress=lambda line: send_progress(frames_fd, line),
-        cls=said["class"],
-        method=said["method"],
-        parameters=said["parameters"],
+        cls=call["class"],
+        method=call["method"],
+        parameters=call["parameters"],
     )
     context.enter(job)
     pid = os.getpid()
-    verdict = run(said)
+    call_outcome = run(call)
     if os.getpid() != pid:
-        # A process that the job forked came out of the job's method: the verdict is not its to give.
-        os._exit(0 if verdict["outcome"] == Outcome.SUCCEEDED else 1)
+        # A process that the job forked has returned from the job's method: only the child itself reports.
+        os._exit(0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1)
     job.flush_progress()
-    send_verdict(frames_fd, verdict)
-    return 0 if verdict["outcome"] == Outcome.SUCCEEDED else 1
+    send_call_outcome(frames_fd, call_outcome)
+    return 0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1
 
 
-def run(said: dict[str, Any]) -> dict[str, Any]:
-    """Make the call; how it ended, as the supervisor takes it. Nothing that job code raises comes out of here."""
-    verdict = judge(said["class"], said["approved_classes"], said["method"], said["parameters"])
-    if verdict.text:
-        _tell(verdict.text)
-    return verdict.body()
+def run(call: dict[str, Any]) -> dict[str, Any]:
+    """Make the call, print its error (if there is one) into the job's log, and return its outcome.
+
+    Nothing that job code raises leaves this function.
+
+    Args:
+        call: `class`, `method`, `parameters` and `approved_classes`, as the API's reply to `start` has them.
+
+    Returns:
+        The outcome in the form of `CallOutcome.body`.
+    """
+    call_outcome = run_call(call["class"], call["approved_classes"], call["method"], call["parameters"])
+    if call_outcome.text:
+        _print_error(call_outcome.text)
+    return call_outcome.body()
 
 
-def _tell(text: str) -> None:
-    """A line into the job's log, if the job has left stderr open."""
+def _print_error(text: str) -> None:
+    """Print to stderr, unless the job has closed it."""
     with contextlib.suppress(OSError, ValueError):
         print(text.rstrip("\n"), file=sys.stderr)
 

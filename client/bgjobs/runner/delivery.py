@@ -1,4 +1,4 @@
-"""After the child has ended: ship what is left of the log, then say how it ended, for as long as there is time."""
+"""Delivers the end of an attempt: first the rest of its log, then its outcome, for as long as there is time."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from bgjobs.runner.reporter import Reporter
     from bgjobs.runner.signals import Signals
 
-# Of one request, even when there is hardly time left for it.
+# The shortest timeout of one request, even when hardly any time is left.
 _LEAST_SECONDS: Final = 0.5
 
 
 class Limits(NamedTuple):
-    """How long to try; times are seconds.
+    """How long to try, in seconds.
 
     Attributes:
-        patience: from now on, at most.
-        grace: from a SIGTERM until the kubelet kills everything.
-        request: for one request.
+        patience: the longest time that the whole delivery may take.
+        grace: from a SIGTERM to the pod until the kubelet kills everything.
+        request: the timeout of one request.
     """
 
     patience: float
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
 
 
 class Delivery:
-    """Delivers the end of one attempt. A pod that is told to end meanwhile hurries."""
+    """Delivers the end of one attempt. After a SIGTERM it keeps within the pod's grace period."""
 
     def __init__(self, reporter: Reporter, api: RunnerApi, signals: Signals, limits: Limits) -> None:
         self._reporter = reporter
@@ -47,20 +47,21 @@ class Delivery:
         self._started = time.monotonic()
 
     def deliver(self, attempt: int, report: Report) -> bool:
-        """Ship and finish; whether the API knows of it, or at least does not object.
+        """Send the rest of the log, then the report by `finish`.
 
         Returns:
-            False if the API said go away: the attempt is not the job's current one.
+            False if the API answered `go_away`: the attempt is not the job's current one. True otherwise, also if the
+            API could not be reached.
         """
-        # An end that is known without its last lines is worth more than the reverse: the log gets half the time.
-        self._try("the rest of the log", self._ship, share=0.5)
+        # The outcome matters more than the last lines of the log, so the log gets only half of the time.
+        self._try("the rest of the log", self._send_log, share=0.5)
         if self._reporter.order == GO_AWAY:
             return False
         body = {"attempt": attempt} | report.body()
-        reply = self._try("the end", lambda timeout: self._api.call("finish", body, timeout), share=1.0)
+        reply = self._try("the attempt's outcome", lambda timeout: self._api.call("finish", body, timeout), share=1.0)
         return not (isinstance(reply, dict) and reply.get("action") == GO_AWAY)
 
-    def _ship(self, timeout: float) -> None:
+    def _send_log(self, timeout: float) -> None:
         while self._reporter.behind and self._reporter.beat(timeout) and self._reporter.order != GO_AWAY:
             timeout = self._timeout(self._limits.patience)
 
@@ -71,7 +72,7 @@ class Delivery:
             try:
                 return act(self._timeout(patience))
             except RefusedError as error:
-                say(f"{what} is not taken: {error}")
+                say(f"{what} was not accepted by the API: {error}")
                 return None
             except UnreachableError as error:
                 failures += 1
@@ -90,6 +91,6 @@ class Delivery:
         now = time.monotonic()
         left = self._started + patience - now
         if self._signals.stop_at is not None:
-            # The last second is for writing down how it ended and for leaving.
+            # The last second is kept for the runner's own exit.
             left = min(left, self._signals.stop_at + self._limits.grace - 1.0 - now)
         return left

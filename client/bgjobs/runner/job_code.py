@@ -1,4 +1,4 @@
-"""From a call's names to the job's code: load it, check it, run it. Runs in the child."""
+"""Finds the code that a call names, checks that the call fits it, and runs it. Used in the child process."""
 
 from __future__ import annotations
 
@@ -15,18 +15,25 @@ if TYPE_CHECKING:
 
 
 def is_approved(name: str, approved: Sequence[str]) -> bool:
-    """Whether a class may run: listed by its exact name, or under a `package.*`. `*` alone approves nothing."""
+    """Whether the queue approves a class: by its exact name, or by a pattern such as `package.*`.
+
+    The pattern `*` alone approves nothing.
+    """
     return name in approved or any(
         name.startswith(pattern[:-1]) for pattern in approved if pattern.endswith(".*") and len(pattern) > len(".*")
     )
 
 
 def load_class(name: str, approved: Sequence[str]) -> type:
-    """Import an approved class; what its module does when it is imported runs here.
+    """Import an approved class; the code of its module runs here if it was not imported before.
+
+    Args:
+        name: the class's dotted name.
+        approved: the queue's approved classes, exact names or patterns.
 
     Raises:
-        UnfitCallError: if it is not approved or not there.
-        Exception: whatever the module raises.
+        UnfitCallError: if the class is not approved, or its module does not have it.
+        Exception: whatever the module raises when it is imported.
     """
     if not is_approved(name, approved):
         raise UnfitCallError(f"{name} is not among the approved classes of the queue", "class")
@@ -39,12 +46,14 @@ def load_class(name: str, approved: Sequence[str]) -> type:
     home = f"{cls.__module__}.{cls.__qualname__}"
     # `app.*` approves what the application wrote, not every class that its modules have imported from elsewhere.
     if name not in approved and not is_approved(home, approved):
-        raise UnfitCallError(f"{name} is really {home}, which is not among the approved classes of the queue", "class")
+        raise UnfitCallError(
+            f"{name} is another name of {home}, which is not among the approved classes of the queue", "class"
+        )
     return cls
 
 
 def run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:
-    """Run it in an event loop of its own."""
+    """Run a coroutine to its end in a new event loop and return its value."""
     import asyncio  # noqa: PLC0415 - 60 ms that only async jobs pay
 
     return asyncio.run(waiting)
@@ -56,10 +65,16 @@ def call(
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
 ) -> object:
-    """`cls().method(...)`, run to its end if it is async.
+    """Call `cls().method(...)` and return its value; an async method is run to its end.
+
+    Args:
+        cls: the class to make an object of.
+        method: the name of the method.
+        parameters: a list for `method(*list)`, or a dict for `method(**dict)`.
+        run: how to run the coroutine of an async method.
 
     Raises:
-        UnfitCallError: before any of its code runs, if the call does not fit.
+        UnfitCallError: if the call does not fit the class; then none of its code has run.
         Exception: whatever the code raises.
     """
     check_call(cls, method, parameters)

@@ -1,6 +1,7 @@
-"""A pipe whose other end the launcher holds, where there is no kubelet to clean up: it ends with the launcher.
+"""The lifeline: a pipe to the launcher, by which the runner notices that the launcher has died. Not used in a pod.
 
-However the launcher dies, the kernel closes its end, and then nothing of the job may go on running unseen.
+In local mode no kubelet cleans up. However the launcher dies, the kernel closes its end of the pipe, and then the
+runner ends everything of the job, so that nothing goes on running unseen.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from bgjobs.runner import process
 
 
 def tie(fd: int) -> None:
-    """End this process and all that the job has started when the pipe `fd` ends.
+    """From now on, end this process and everything that the job has started as soon as the pipe `fd` is closed.
 
     Raises:
-        OSError: if it is not an open descriptor.
+        OSError: if `fd` is not an open descriptor.
     """
-    os.set_inheritable(fd, False)  # what the job starts must not hold it
+    os.set_inheritable(fd, False)  # the job's processes must not hold the pipe
     threading.Thread(target=_wait, args=(fd,), name="lifeline", daemon=True).start()
 
 
@@ -31,6 +32,6 @@ def _wait(fd: int) -> None:
             continue
         except OSError:
             break
-    # Nobody is left to report to: not one more line of the job's code runs.
+    # Nobody is left to report to, so the job's code is killed without a grace period.
     process.kill_all()
     os._exit(EXIT_WAIT)

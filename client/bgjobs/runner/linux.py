@@ -1,6 +1,7 @@
-"""Two things of Linux that Python has no name for; elsewhere they do nothing.
+"""Two options of Linux processes that Python has no function for; on other systems these functions do nothing.
 
-Only used where the runner is not the first process of a container: there the kernel does both by itself.
+They are used only where the runner is not the first process of a container. In a container the kernel does both by
+itself.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def become_subreaper() -> None:
-    """Have orphans among our descendants handed to us, as to a process 1, so that they can be ended."""
+    """Become the parent of every descendant whose own parent ends, as process 1 would, so that we can end it."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
-    """Be killed when the parent's thread that made us ends, however it ends."""
+    """Ask the kernel to kill this process when the thread of the parent that started it ends, however it ends."""
     parent = os.getppid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the kernel knew
+    if os.getppid() != parent:  # it had ended before the kernel was asked
         os.kill(os.getpid(), signal.SIGKILL)
 
 

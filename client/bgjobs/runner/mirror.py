@@ -1,6 +1,7 @@
-"""What the job prints goes on to the container's own stdout and stderr, for `kubectl logs`.
+"""Copies what the job prints to the container's own stdout and stderr, for `kubectl logs`.
 
-Best effort: a reader that is slow slows the job down as usual, one that stands still or is gone does not.
+A slow reader of these streams slows the job down, as without the runner. A reader that has stopped reading or is gone
+does not: what it does not take is dropped.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import select
 import time
 from typing import Final
 
-# A pipe that is ready takes so much without blocking (PIPE_BUF).
+# A pipe that is ready takes this much without blocking (PIPE_BUF).
 _PIECE_BYTES: Final = 4096
 MAX_HELD_BYTES: Final = 256 * 1024
-# A reader that takes nothing for so long stands still: from then on what does not fit is dropped.
+# A reader that takes nothing for this long has stopped reading: from then on what does not fit is dropped.
 STILL_SECONDS: Final = 1.0
 
 
 def say(text: str) -> None:
-    """A line of the supervisor's own on stderr; lost rather than waited for."""
+    """Print a message of the supervisor to stderr; it is dropped if stderr has no room for it at the moment."""
     line = f"bgjobs: {text}\n".encode("utf-8", "replace")[:_PIECE_BYTES]
     if _has_room(2):
         try:
@@ -28,7 +29,10 @@ def say(text: str) -> None:
 
 
 class Mirror:
-    """One stream to one file descriptor, which is never made non-blocking: others may share it."""
+    """Writes one stream to one file descriptor and holds what the descriptor does not take yet.
+
+    The descriptor stays blocking, because other processes may share it; it is written to only when it has room.
+    """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -39,15 +43,24 @@ class Mirror:
 
     @property
     def waits_for_room(self) -> bool:
-        """Whether something is held that the descriptor did not take yet."""
+        """Whether bytes are held that the descriptor has not taken yet."""
         return bool(self._held) and not self._gone
 
     def is_full(self, now: float) -> bool:
-        """Whether the stream should not be read on for the moment."""
+        """Whether to stop reading the job's stream for the moment, so that a slow reader slows the job down.
+
+        Args:
+            now: monotonic seconds.
+        """
         return self.waits_for_room and len(self._held) >= MAX_HELD_BYTES and self._moves(now)
 
     def feed(self, data: bytes, now: float) -> None:
-        """Print, hold or drop."""
+        """Take bytes of the job: write them, hold what does not fit, or drop them if nobody reads any more.
+
+        Args:
+            data: what the job has printed.
+            now: monotonic seconds.
+        """
         if self._gone:
             return
         if not self._held:
@@ -59,7 +72,11 @@ class Mirror:
         self.write(now)
 
     def write(self, now: float) -> None:
-        """Print what is held, as far as there is room."""
+        """Write as much of the held bytes as there is room for.
+
+        Args:
+            now: monotonic seconds.
+        """
         while self._held and not self._gone and _has_room(self.fd):
             piece = bytes(self._held[:_PIECE_BYTES])
             # Whole lines, so that stdout and stderr of one terminal do not mix within a line.
@@ -73,11 +90,11 @@ class Mirror:
             del self._held[:taken]
             self._progress_at = now
             if not self._held and self._dropped:
-                self._held += b"\n[bgjobs: %d bytes were not printed here: nobody read]\n" % self._dropped
+                self._held += b"\n[bgjobs: %d bytes were dropped here, because nobody read them]\n" % self._dropped
                 self._dropped = 0
 
     def flush(self, seconds: float) -> None:
-        """Print the rest, as long as somebody takes it."""
+        """Write the rest; give up when nothing of it was taken for this many seconds."""
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
         while self.waits_for_room and poll.poll(seconds * 1000):
@@ -90,5 +107,5 @@ class Mirror:
 def _has_room(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
-    # An error (the reader is gone, or the descriptor is) counts as room: writing will tell.
+    # An error (the reader or the descriptor is gone) counts as room: the write that follows will raise it.
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""From what is known of an ended child to what is told: outcome, exit code, termination message. Pure."""
+"""Decides how an attempt ended, and what to report about it: outcome, exit code and termination message. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import signal
 from typing import Any, Final, NamedTuple
 
 from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, EXIT_SUCCESS, EXIT_WAIT, MAX_TERMINATION_MESSAGE_BYTES
-from bgjobs.runner.ending import STOPPED, TIMED_OUT
+from bgjobs.runner.termination import STOPPED, TIMED_OUT
 from bgjobs.vocabulary import FINAL, Outcome
 
-# A disruption is not the job's fault: like a pod that never ran, it is not charged (Kubernetes ignores 75).
+# A disruption is not the job's fault, so it does not count as a failure: podFailurePolicy ignores exit code 75.
 _EXIT_CODES: Final = {
     Outcome.SUCCEEDED: EXIT_SUCCESS,
     Outcome.ERROR: EXIT_FAILED,
@@ -22,11 +22,14 @@ _EXIT_CODES: Final = {
 
 
 class Report(NamedTuple):
-    """How an attempt ended.
+    """How an attempt ended, as the API is told by `finish`.
 
     Attributes:
-        exit_code: the child's own, negative for a signal; None if there was no child.
-        error: `wire.Failure` as a dict.
+        outcome: why it ended.
+        exit_code: of the child, negative for a signal; None if there was no child.
+        error: `wire.Failure` as a dict; None if there is no error.
+        has_result: whether `result` is what the method returned.
+        result: the return value, as JSON can carry it.
     """
 
     outcome: Outcome
@@ -37,11 +40,11 @@ class Report(NamedTuple):
 
     @property
     def process_exit_code(self) -> int:
-        """With what the supervisor exits."""
+        """The exit code of the supervisor; see `bgjobs.protocol`."""
         return _EXIT_CODES[self.outcome]
 
     def body(self) -> dict[str, Any]:
-        """For `finish`; what does not apply is left out."""
+        """The fields of a `finish` request that say how the attempt ended; those that do not apply are left out."""
         body: dict[str, Any] = {"outcome": self.outcome}
         if self.exit_code is not None:
             body["exit_code"] = self.exit_code
@@ -52,7 +55,10 @@ class Report(NamedTuple):
         return body
 
     def termination_message(self, attempt: int) -> bytes:
-        """For Kubernetes: JSON of at most 4096 bytes that says the same without traceback and result."""
+        """The container's termination message: JSON of at most 4096 bytes, without traceback and result.
+
+        The operator reads it from the pod if `finish` did not reach the API.
+        """
         message: dict[str, Any] = {"outcome": self.outcome, "attempt": attempt}
         if self.error is None:
             return json.dumps(message).encode()
@@ -67,45 +73,57 @@ class Report(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What is known of a child that has ended.
+    """What is known about a child that has ended.
 
     Attributes:
-        verdict: what it said itself of its call, if it came so far.
-        exit_code: negative for a signal.
-        told_why: why it had got SIGTERM or SIGKILL from us: STOPPED, TIMED_OUT or None.
-        verdict_first: whether the verdict came before that signal.
+        call_outcome: how its call ended, as the child itself reported it; None if it reported nothing.
+        exit_code: its exit code, negative for a signal.
+        cause: why the supervisor had sent it SIGTERM or SIGKILL: STOPPED, TIMED_OUT or SUPERSEDED; None if it had not.
+        outcome_first: whether the child's report came before that signal.
     """
 
-    verdict: dict[str, Any] | None
+    call_outcome: dict[str, Any] | None
     exit_code: int
-    told_why: str | None = None
-    verdict_first: bool = False
+    cause: str | None = None
+    outcome_first: bool = False
 
 
 def decide(ended: Ended, timeout_seconds: float | None = None) -> Report:
-    """How an attempt with this limit of time ended."""
-    verdict = ended.verdict
-    said = verdict and verdict.get("outcome")
-    if verdict is not None and (
-        said in FINAL or (said == Outcome.ERROR and (ended.told_why is None or ended.verdict_first))
+    """Decide how an attempt ended.
+
+    Args:
+        ended: what is known about its child.
+        timeout_seconds: the limit of the attempt, for the message; None if it had none.
+    """
+    call_outcome = ended.call_outcome
+    reported = call_outcome and call_outcome.get("outcome")
+    if call_outcome is not None and (
+        reported in FINAL or (reported == Outcome.ERROR and (ended.cause is None or ended.outcome_first))
     ):
         return Report(
-            Outcome(str(said)),
+            Outcome(str(reported)),
             ended.exit_code,
-            verdict.get("error"),
-            bool(verdict.get("has_result")),
-            verdict.get("result"),
+            call_outcome.get("error"),
+            bool(call_outcome.get("has_result")),
+            call_outcome.get("result"),
         )
-    if ended.told_why == TIMED_OUT:
-        limit = "its time" if timeout_seconds is None else f"{timeout_seconds:g} s"
-        return Report(Outcome.TIMED_OUT, ended.exit_code, failure("TimedOut", f"it took longer than {limit}"))
-    if ended.told_why == STOPPED:
-        return Report(Outcome.DISRUPTED, ended.exit_code, failure("Stopped", "it was told to stop before it had ended"))
+    if ended.cause == TIMED_OUT:
+        limit = "its timeout" if timeout_seconds is None else f"its timeout of {timeout_seconds:g} s"
+        return Report(Outcome.TIMED_OUT, ended.exit_code, failure("TimedOut", f"the attempt took longer than {limit}"))
+    if ended.cause == STOPPED:
+        message = "the attempt was told to stop before it had finished"
+        return Report(Outcome.DISRUPTED, ended.exit_code, failure("Stopped", message))
     return Report(Outcome.ERROR, ended.exit_code, _unexplained(ended.exit_code))
 
 
 def failure(kind: str, message: str, traceback: str | None = None) -> dict[str, Any]:
-    """A `wire.Failure`."""
+    """A `wire.Failure` as a dict, which needs no import of pydantic.
+
+    Args:
+        kind: the name of an exception's class, or another word for what went wrong.
+        message: what went wrong, for people.
+        traceback: of the exception, if there was one.
+    """
     error: dict[str, Any] = {"type": kind, "message": message}
     if traceback is not None:
         error["traceback"] = traceback
@@ -114,10 +132,14 @@ def failure(kind: str, message: str, traceback: str | None = None) -> dict[str, 
 
 def _unexplained(exit_code: int) -> dict[str, Any]:
     if exit_code >= 0:
-        return failure("EndedWithoutResult", f"the process ended without a result (exit code {exit_code})")
+        return failure(
+            "EndedWithoutResult",
+            f"the process ended without a result (exit code {exit_code}): the method neither returned nor raised, as "
+            "after os._exit()",
+        )
     try:
         name = signal.Signals(-exit_code).name
     except ValueError:
         name = f"signal {-exit_code}"
-    hint = "; the memory limit may have been reached" if name == "SIGKILL" else ""
+    hint = "; it may have reached the memory limit of the pod" if name == "SIGKILL" else ""
     return failure("KilledBySignal", f"the process was killed by {name}{hint}")

@@ -1,6 +1,6 @@
-"""From what a job prints to pieces of its stored log.
+"""Turns what a job prints into records and chunks of its stored log (`bgjobs.protocol` has the format of a record).
 
-Pure but for a lock: bytes and times go in, records (see `bgjobs.protocol`) and chunks come out.
+There is no input or output here: bytes and times go in, records and chunks come out.
 """
 
 from __future__ import annotations
@@ -23,29 +23,36 @@ _CONTINUATION: Final = 0b1000_0000
 
 
 def record(stream: str, text: str, now_ms: int) -> bytes:
-    """One line as a record; what it holds of line ends becomes spaces."""
+    """One record of a message of the runner; line ends within it become spaces, and too long a message is cut.
+
+    Args:
+        stream: `o` for stdout, `e` for stderr.
+        text: the message, without a line end.
+        now_ms: Unix milliseconds.
+    """
     line = text.replace("\n", " ").encode("utf-8", "replace")
     return b"%d %s %s\n" % (now_ms, stream.encode(), line[:MAX_LINE_BYTES])
 
 
 class Splitter:
-    """Cuts one stream of bytes into records, however the bytes arrive.
+    """Cuts the bytes of one stream into records, in whatever portions they arrive.
 
-    What is not UTF-8 becomes U+FFFD; a line over MAX_LINE_BYTES becomes pieces, between characters.
+    Bytes that are not UTF-8 become U+FFFD. A line longer than MAX_LINE_BYTES becomes several records, cut between
+    characters.
     """
 
     def __init__(self, stream: str) -> None:
         self._last = stream.encode()
         self._more = stream.upper().encode()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = b""  # of a line whose end has not come; never more than MAX_LINE_BYTES
+        self._rest = b""  # the start of a line whose end has not arrived; never more than MAX_LINE_BYTES
 
     def feed(self, data: bytes, now_ms: int) -> bytes:
-        """The records that these bytes complete."""
+        """Take bytes; return the records that they complete, with this time in Unix milliseconds."""
         return self._cut(self._decoder.decode(data).encode(), now_ms)
 
     def flush(self, now_ms: int) -> bytes:
-        """The record of a last line without an end, if there is one."""
+        """Return the record of a line whose end has not arrived, and begin a new line; b"" if there is none."""
         records = self._cut(self._decoder.decode(b"", final=True).encode(), now_ms)
         if self._rest:
             records += b"%d %s %s\n" % (now_ms, self._last, self._rest)
@@ -83,14 +90,19 @@ def _pieces(line: bytes) -> Iterator[bytes]:
 
 
 class Chunk(NamedTuple):
-    """Whole records, at their place in the stream of all records of the attempt."""
+    """A piece of an attempt's log.
+
+    Attributes:
+        offset: its place in the stream of all records of the attempt, in bytes.
+        records: whole records.
+    """
 
     offset: int
     records: bytes
 
     @property
     def end(self) -> int:
-        """The offset behind it."""
+        """The offset of the first byte after it."""
         return self.offset + len(self.records)
 
 
@@ -103,9 +115,10 @@ class _Block:
 
 
 class LogBuffer:
-    """Records that the API does not have yet: all of the attempt's head, and of the rest the last part.
+    """Holds the records that the API does not have yet. Safe for use by two threads.
 
-    What is dropped in between shows as a jump of the offset. Safe for two threads.
+    The beginning of the log (`head_bytes`) is always kept. Of the rest, only the latest `tail_bytes` are kept until
+    they are sent; where records were dropped, the offset of the next chunk jumps.
     """
 
     def __init__(self, head_bytes: int = LOG_HEAD_BYTES, tail_bytes: int = LOG_TAIL_BYTES) -> None:
@@ -115,18 +128,18 @@ class LogBuffer:
         self._tail: deque[_Block] = deque()
         self._tail_held = 0
         self._end = 0  # offset of the next record
-        self._sent: Chunk | None = None  # given out, and not yet received
+        self._sent: Chunk | None = None  # what `take` returned and the API has not confirmed yet
         self._lock = threading.Lock()
 
     @property
     def end(self) -> int:
-        """Offset behind the last record."""
+        """The offset after the last record."""
         with self._lock:
             return self._end
 
     @property
     def start(self) -> int:
-        """Offset of the first record that the API does not have; `end` if it has all that is kept."""
+        """The offset of the first kept record that the API does not have; `end` if the API has all of them."""
         with self._lock:
             blocks = self._head or self._tail
             return self._sent.offset if self._sent else blocks[0].offset if blocks else self._end
@@ -144,7 +157,10 @@ class LogBuffer:
                 start = end
 
     def take(self) -> Chunk | None:
-        """The next chunk to send, of at most MAX_CHUNK_BYTES; the same one until it is received."""
+        """Return the next chunk to send, of at most MAX_CHUNK_BYTES; None if there is nothing to send.
+
+        It returns the same chunk again until `received` confirms it.
+        """
         with self._lock:
             if self._sent is None:
                 blocks = self._head or self._tail
@@ -154,7 +170,11 @@ class LogBuffer:
             return self._sent
 
     def received(self, next_offset: int) -> bool:
-        """Take note of how far the API has the log; says whether that is further than before."""
+        """Note up to which offset the API has the log.
+
+        Returns:
+            Whether that is further than before.
+        """
         with self._lock:
             sent = self._sent
             if sent is None or next_offset <= sent.offset:

@@ -1,4 +1,4 @@
-"""The child as a process: making it, signalling it, and leaving nothing of it behind."""
+"""Starts the child process, signals it, and kills every process that it leaves behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ _LEFTOVER_SECONDS: Final = 2.0
 
 
 class Child(NamedTuple):
-    """A child and our ends of its pipes, all non-blocking."""
+    """A child and the supervisor's ends of its pipes, which are all non-blocking.
+
+    Attributes:
+        pid: of the child; its process group has the same number.
+        stdout: to read what the child prints.
+        stderr: likewise.
+        frames: to read what it reports (see `frames`).
+        call: to write the call to.
+    """
 
     pid: int
     stdout: int
@@ -28,14 +36,17 @@ class Child(NamedTuple):
 
 
 def keep_standard_descriptors() -> None:
-    """Fill holes among 0, 1 and 2, so that no pipe of ours lands there when the container has none."""
+    """Open those of the descriptors 0, 1 and 2 that are closed, so that none of the supervisor's pipes gets one."""
     while (fd := os.open("/dev/null", os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
         os.set_inheritable(fd, True)
     os.close(fd)
 
 
 def spawn(environ: Mapping[str, str]) -> Child:
-    """Start the child in a session of its own, with nothing of ours but its ends of the pipes.
+    """Start the child in a new session. Of the supervisor's descriptors it gets only its ends of the pipes.
+
+    Args:
+        environ: the environment of the supervisor; the child's import path is added to it.
 
     Raises:
         OSError: if there is no memory or no process number left.
@@ -83,7 +94,7 @@ _spawned: list[int] = []
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal the child and what it started in its own session."""
+    """Send a signal to the child's process group: the child, and what it started without a group of its own."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -91,7 +102,11 @@ def signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def reap(pid: int) -> int | None:
-    """Take note of all processes that have ended; the exit code of this one if it is among them."""
+    """Collect all children that have ended (also adopted ones, so that no zombies stay).
+
+    Returns:
+        The exit code of the child with this number, negative for a signal; None if it has not ended.
+    """
     found: int | None = None
     while True:
         try:
@@ -105,10 +120,10 @@ def reap(pid: int) -> int | None:
 
 
 def kill_leftovers(pid: int) -> bool:
-    """Kill what an ended child has left: its group, and daemons, which are our own children by now.
+    """Kill what an ended child has left: its process group, and its daemons, which have become our children.
 
     Returns:
-        Whether nothing is left.
+        Whether nothing is left after two seconds at most.
     """
     signal_group(pid, signal.SIGKILL)
     deadline = time.monotonic() + _LEFTOVER_SECONDS
@@ -121,22 +136,22 @@ def kill_leftovers(pid: int) -> bool:
         reap(pid)
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.002)  # their own orphans come to us as they end
+        time.sleep(0.002)  # when they end, their own children become ours
     if pid in _spawned:
         _spawned.remove(pid)  # its number may be another process's from now on
     return True
 
 
 def kill_all() -> None:
-    """Kill everything that this process has started, in whatever state it is."""
-    for pid in (*_spawned,):  # which gets shorter meanwhile
+    """Kill every child that this process has started, with everything that those have started."""
+    for pid in (*_spawned,):  # a copy, because kill_leftovers removes from the list
         kill_leftovers(pid)
-    for pid in _own_children():  # one that was being made at this moment
+    for pid in _own_children():  # a child that `spawn` was starting at this moment
         kill_leftovers(pid)
 
 
 def _own_children() -> list[int]:
-    """Process numbers whose parent we are; none where there is no /proc."""
+    """The process numbers of our children; an empty list on systems without /proc."""
     own = str(os.getpid())
     children: list[int] = []
     for entry in Path("/proc").iterdir() if Path("/proc/self/stat").exists() else ():

@@ -1,4 +1,4 @@
-"""Tells the API how the attempt goes, on a thread of its own, so that neither waits for the other."""
+"""Sends log and progress to the API on a thread of its own, so that the job and the API do not wait for each other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """The beat of one attempt. What could not be sent is sent by the next one.
+    """Sends the beats of one attempt: what one beat could not send, the next one sends.
+
+    Args:
+        api: the connection to use.
+        attempt: the attempt's number, from 1.
+        log: where the records to send are.
+        beat_seconds: the time between two beats; each reply may change it.
+        on_order: called on the reporter's thread when the API has given an order.
 
     Attributes:
-        order: the last order of the API, `stop` or `go_away`; None until there is one.
+        order: the latest order of the API, `stop` or `go_away`; None until there is one.
     """
 
     def __init__(
@@ -40,34 +47,44 @@ class Reporter:
         self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Start the thread that sends the beats."""
         self._thread.start()
 
     def end(self, timeout: float) -> bool:
-        """Stop to beat; whether the thread has ended, so that its connection is free."""
+        """Stop sending beats, and wait so many seconds for the thread.
+
+        Returns:
+            Whether the thread has ended. If it has not, a beat is still under way and uses the connection.
+        """
         self._ended.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def use(self, api: RunnerApi) -> None:
-        """Beat over this connection from now on."""
+        """Use this connection from now on."""
         self._api = api
 
     def progress(self, progress: dict[str, Any]) -> None:
-        """Say this with the next beat, in place of what was to be said."""
+        """Send this progress (the fields of `wire.Progress`) with the next beat, instead of any older one."""
         with self._lock:
             self._progress = progress
 
     @property
     def behind(self) -> bool:
-        """Whether the API lacks log or progress."""
+        """Whether there is log or progress that the API does not have."""
         return self._progress is not None or self._log.start < self._log.end
 
     def beat(self, timeout: float | None = None) -> bool:
-        """Send one chunk and the progress; whether the API is any further for it.
+        """Send the next chunk of the log and the latest progress.
+
+        Args:
+            timeout: seconds for the request; None takes that of the settings.
+
+        Returns:
+            Whether the API has more than before.
 
         Raises:
-            BgjobsError: if it could not be sent.
+            BgjobsError: if it could not be sent; the next beat sends it again.
         """
         chunk = self._log.take()
         with self._lock:
@@ -87,10 +104,10 @@ class Reporter:
         return further or (progress is not None and chunk is None)
 
     def catch_up(self) -> None:
-        """Beat until the API has what is there now; what a chatty job prints meanwhile can wait.
+        """Send beats until the API has everything that is there now; what is printed meanwhile waits for the next time.
 
         Raises:
-            BgjobsError: as `beat`.
+            BgjobsError: as `beat` raises it.
         """
         until = self._log.end
         while self.beat() and self._log.start < until and not self._ended.is_set():
@@ -104,7 +121,7 @@ class Reporter:
                 complained = False
             except BgjobsError as error:
                 if not complained:
-                    say(f"{error}; it is tried again with the next beat")
+                    say(f"{error}; log and progress are kept, and sent again with the next beat")
                 complained = True
             if self.order == GO_AWAY:
                 return

@@ -1,4 +1,4 @@
-"""What the launcher tells the runner, and how patient the runner is."""
+"""The runner's settings: what the launcher tells it by environment variables, and how long it waits for what."""
 
 from __future__ import annotations
 
@@ -20,30 +20,38 @@ from bgjobs.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The pod's terminationGracePeriodSeconds.
+# This variable has the pod's terminationGracePeriodSeconds.
 ENV_GRACE_SECONDS: Final = "BGJOBS_GRACE_SECONDS"
-# Kubernetes reads the reason of a container's end from this file; another one is for where there is no pod.
+# This variable names the file for the container's termination message, where it is not the one of Kubernetes.
 ENV_TERMINATION_FILE: Final = "BGJOBS_TERMINATION_FILE"
 
 
-# Folders that the job's code is imported from, and the supervisor's is not; not in a pod.
+# This variable has folders to import the job's code, but not the supervisor's, from. It is not set in a pod.
 ENV_JOB_PATH: Final = "BGJOBS_JOB_PATH"
-# The descriptor of a pipe that ends with the launcher (see `lifeline`); not in a pod.
+# This variable has the descriptor of a pipe that ends with the launcher (see `lifeline`). It is not set in a pod.
 ENV_LIFELINE: Final = "BGJOBS_LIFELINE_FD"
 
 
 class Settings(NamedTuple):
-    """Everything that differs from pod to pod; times are seconds.
+    """Everything that differs from pod to pod, and how long the runner waits for what; times are seconds.
 
     Attributes:
+        url: where the API is.
+        token_file: the file with the token to show to the API.
+        namespace: the job's.
+        job_id: the job's id.
+        kube_uid: the UID of the KubeJob that this pod belongs to.
+        pod_uid: the UID of this pod.
+        pod_name: its name.
+        termination_file: the file for the termination message.
         grace: from SIGTERM until the kubelet kills everything.
-        reserve: the last part of the grace, kept for shipping the log and saying how it ended.
-        timeout_grace: from the SIGTERM of a timeout to SIGKILL, at most.
-        patience: how long an API that does not answer is asked again.
-        wait: how long a pod that was told to wait is held before it is given back to Kubernetes.
+        reserve: the last part of the grace, in which the child is dead and its log and outcome are sent.
+        timeout_grace: the longest time from the SIGTERM of a timeout to SIGKILL.
+        patience: how long to ask an API that does not answer.
+        wait: how long a pod that was told to wait asks again before it exits and Kubernetes replaces it.
         wait_poll: between two questions while it waits.
-        request: for one request to the API.
-        lifeline: descriptor of a pipe that ends with the launcher; None in a pod.
+        request: the timeout of one request to the API.
+        lifeline: the descriptor of a pipe that ends with the launcher; None in a pod.
     """
 
     url: str
@@ -65,20 +73,22 @@ class Settings(NamedTuple):
 
     @property
     def stop_grace(self) -> float:
-        """From the SIGTERM of a stop to SIGKILL; of a short grace the child gets half."""
+        """Seconds from the SIGTERM of a stop to SIGKILL: the grace without the reserve, but at least half of it."""
         return max(self.grace - self.reserve, self.grace / 2)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from a container's environment.
+    """Read the settings from a container's environment.
 
     Raises:
-        ConfigurationError: naming the variables that the launcher should have set.
+        ConfigurationError: if a variable is missing or has a wrong value; the message names it.
     """
     needed = (ENV_URL, ENV_NAMESPACE, ENV_JOB_ID, ENV_KUBE_UID, ENV_POD_UID, ENV_POD_NAME)
     missing = [name for name in needed if not environ.get(name)]
     if missing:
-        raise ConfigurationError(f"{', '.join(missing)} not set; the launcher of bgjobs sets them")
+        raise ConfigurationError(
+            f"{', '.join(missing)} not set: bgjobs sets them in the pods of jobs, so do not start the runner by hand"
+        )
     settings = Settings(
         url=environ[ENV_URL],
         token_file=environ.get(ENV_TOKEN_FILE) or TOKEN_FILE,
@@ -91,7 +101,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
     if lifeline := environ.get(ENV_LIFELINE):
         if not lifeline.isdecimal():
-            raise ConfigurationError(f"{ENV_LIFELINE}={lifeline} is not the number of a descriptor")
+            raise ConfigurationError(f"{ENV_LIFELINE}={lifeline} is not the number of a file descriptor")
         settings = settings._replace(lifeline=int(lifeline))
     grace = environ.get(ENV_GRACE_SECONDS)
     if not grace:

@@ -1,4 +1,4 @@
-"""Signals to the supervisor, as things that a poll loop can wait for."""
+"""Turns signals to the supervisor into events that a poll loop can wait for."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StartStoppedError(Exception):
-    """The pod is told to end before the job's code has started."""
+    """The pod was told to end before the job's code had started."""
 
 
 class Signals:
-    """Handlers for the main thread, which must make this. One for the life of the process.
+    """Installs the signal handlers. The main thread must make it, once in the life of the process.
 
     Attributes:
-        fd: readable once a signal or `wake` came.
-        stop_at: monotonic time of the first SIGTERM, SIGINT or SIGHUP.
-        interrupts: whether such a signal raises StartStoppedError in the main thread.
+        fd: a descriptor that becomes readable when a signal arrives or `wake` is called.
+        stop_at: the monotonic time of the first SIGTERM, SIGINT or SIGHUP; None until then.
+        interrupts: whether the first such signal raises StartStoppedError in the main thread.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Signals:
         signal.signal(signal.SIGCHLD, _ignore)
 
     def wake(self) -> None:
-        """Make `fd` readable, from any thread."""
+        """Make `fd` readable. Any thread may call this."""
         try:
             os.write(self._write_fd, b"\0")
         except BlockingIOError:
@@ -55,7 +55,7 @@ class Signals:
             return
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not past a signal."""
+        """Sleep for so many seconds, or until a signal arrives or `wake` is called."""
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
         poll.poll(max(0.0, seconds) * 1000)

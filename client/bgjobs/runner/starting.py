@@ -1,4 +1,4 @@
-"""Before any code of the job runs: ask the API whether this pod may run it."""
+"""Asks the API whether this pod may run the job, before any of the job's code runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What came of asking once: a reply that can be understood, a refusal for good, or a problem."""
+    """What asking once has brought; exactly one of the three is set.
+
+    Attributes:
+        reply: a reply of the API that this runner understands.
+        refusal: why the API refuses for good.
+        problem: why there is no usable answer; asking again may help.
+    """
 
     reply: dict[str, Any] | None = None
     refusal: str | None = None
@@ -25,7 +31,13 @@ class Answer(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What follows: run (both None), leave with an exit code, or ask again after a pause in seconds."""
+    """What to do next: run the job (both None), exit, or ask again.
+
+    Attributes:
+        exit_code: exit with it.
+        pause: seconds before asking again.
+        words: what to say about it in the pod's log.
+    """
 
     exit_code: int | None
     pause: float | None
@@ -33,12 +45,12 @@ class Step(NamedTuple):
 
 
 class Course(NamedTuple):
-    """How the asking went until now; times are seconds.
+    """How the asking has gone until now; times are seconds.
 
     Attributes:
-        waited: since the first question.
-        unanswered: since the last answer, or the first question.
-        failures: questions without an answer, in a row.
+        waited: time since the first question.
+        unanswered: time since the last answer, or since the first question if there was none.
+        failures: how many questions in a row had no answer.
     """
 
     waited: float
@@ -47,12 +59,20 @@ class Course(NamedTuple):
 
 
 def next_step(answer: Answer, course: Course, settings: Settings, jitter: float) -> Step:
-    """Decide what an answer means."""
+    """Decide what follows from an answer.
+
+    Args:
+        answer: the latest one.
+        course: how the asking has gone, with this answer.
+        settings: how long to wait for what.
+        jitter: 0 to 1, so that many pods do not ask at the same moment.
+    """
     if answer.refusal is not None:
         return Step(EXIT_REFUSED, None, answer.refusal)
     if answer.reply is None or answer.problem is not None:
         if course.unanswered >= settings.patience:
-            return Step(EXIT_WAIT, None, f"{answer.problem}; no luck for {course.unanswered:.0f} s")
+            words = f"{answer.problem}; there was no usable answer for {course.unanswered:.0f} s, so this pod gives up"
+            return Step(EXIT_WAIT, None, words)
         return Step(None, backoff_seconds(max(course.failures, 1), jitter), answer.problem)
     action = answer.reply["action"]
     reason = answer.reply.get("reason") or "no reason given"
@@ -61,17 +81,28 @@ def next_step(answer: Answer, course: Course, settings: Settings, jitter: float)
     if action == GO_AWAY:
         return Step(EXIT_REFUSED, None, f"this pod must not run the job: {reason}")
     if action == WAIT:
-        # Kubernetes replaces a pod that leaves at once, so it is held for a while.
+        # A pod that exits is replaced at once, which costs more than to keep this one for a while.
         if course.waited >= settings.wait:
-            return Step(EXIT_WAIT, None, f"still told to wait after {course.waited:.0f} s: {reason}")
-        return Step(None, settings.wait_poll * (0.75 + jitter / 2), f"told to wait: {reason}")
+            words = f"this pod was still told to wait after {course.waited:.0f} s, so it gives up: {reason}"
+            return Step(EXIT_WAIT, None, words)
+        return Step(None, settings.wait_poll * (0.75 + jitter / 2), f"this pod is told to wait: {reason}")
     return Step(None, None)
 
 
 def ask_to_start(
     api: RunnerApi, settings: Settings, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
 ) -> dict[str, Any] | int:
-    """Ask until there is a decision: the reply that says run, or the supervisor's exit code."""
+    """Ask until there is a decision.
+
+    Args:
+        api: the connection to ask over.
+        settings: how long to wait for what.
+        say: prints a line into the pod's log.
+        clock: monotonic seconds.
+
+    Returns:
+        The API's reply if it says `run`, else the exit code for the supervisor.
+    """
     first = answered = clock()
     failures = 0
     said: str | None = None
@@ -101,9 +132,12 @@ def _ask(api: RunnerApi) -> Answer:
     except RefusedError as error:
         return Answer(refusal=str(error))
     if reply.get("action") == RUN and (lacking := _lacks(reply)):
-        return Answer(problem=f"the API says run without {', '.join(lacking)}")
+        return Answer(problem=f"the API says run, but its reply lacks {', '.join(lacking)}")
     if reply.get("action") not in (RUN, DONE, WAIT, GO_AWAY):
-        return Answer(problem=f"the API says {reply.get('action')!r}, which this runner does not know")
+        return Answer(
+            problem=f"the API says {reply.get('action')!r}, which this runner does not know; is the image older than "
+            "the server?"
+        )
     return Answer(reply)
 
 

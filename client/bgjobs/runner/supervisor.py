@@ -1,6 +1,6 @@
-"""The first process of a job's container: asks, runs the job's code in a child, watches over it, reports.
+"""The supervisor: asks the API whether it may start, runs the job's code in a child process, and reports how it ended.
 
-Decisions are made in `starting`, `ending` and `outcome`; the effects are here, in `watch` and in `process`.
+Decisions are made in `starting`, `termination` and `outcome`; the effects are here, in `watch` and in `process`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bgjobs.errors import ConfigurationError
 from bgjobs.protocol import EXIT_REFUSED, EXIT_WAIT, GO_AWAY
-from bgjobs.runner import ending, process
+from bgjobs.runner import process, termination
 from bgjobs.runner.delivery import Delivery, Limits
 from bgjobs.runner.linux import become_subreaper
 from bgjobs.runner.mirror import say
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class _Pod(NamedTuple):
-    """What stays the same from the first question to the last report."""
+    """What stays the same for the whole life of the pod."""
 
     settings: Settings
     environ: Mapping[str, str]
@@ -40,7 +40,11 @@ class _Pod(NamedTuple):
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run the job of this environment; the exit code says how it ended (see `bgjobs.protocol`)."""
+    """Run one attempt of the job that these environment variables name.
+
+    Returns:
+        The exit code of the process; see `bgjobs.protocol`.
+    """
     try:
         settings = read_settings(environ)
     except ConfigurationError as error:
@@ -50,7 +54,15 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
-    """Run one attempt, from the first question to the last report."""
+    """Run one attempt, from asking the API whether it may start to reporting how it ended.
+
+    Args:
+        settings: read from the environment.
+        environ: the environment, which the job's code gets too.
+
+    Returns:
+        The exit code of the process; see `bgjobs.protocol`.
+    """
     process.keep_standard_descriptors()
     if settings.lifeline is not None:
         from bgjobs.runner import lifeline  # noqa: PLC0415 - not in a pod
@@ -63,7 +75,7 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
         reply = ask_to_start(api, settings, say)
         pod.signals.interrupts = False
     except StartStoppedError:
-        say("told to stop before the job's code had started")
+        say("this pod was told to stop before the job's code had started")
         return EXIT_WAIT
     except ConfigurationError as error:
         say(str(error))
@@ -72,7 +84,8 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
 
 
 def _connect(settings: Settings) -> RunnerApi:
-    # Once signals are listened to: this is half of the runner's imports, and process 1 is deaf until then.
+    # Imported only after the signal handlers are installed: it is half of the runner's imports, and the kernel drops
+    # a SIGTERM to process 1 that has no handler.
     from bgjobs.runner.api import RunnerApi  # noqa: PLC0415
 
     return RunnerApi(settings)
@@ -85,7 +98,7 @@ def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
     reporter = Reporter(api, number, log, float(reply["beat_seconds"]), pod.signals.wake)
     reporter.start()
     report = _run(pod, reply, log, reporter)
-    # A beat under way may hang; then its connection is left to it.
+    # A beat that is still under way keeps the old connection; it may hang.
     if not reporter.end(min(settings.request, settings.reserve / 2)):
         api = _connect(settings)
         reporter.use(api)
@@ -100,10 +113,11 @@ def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
 
 
 def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -> Report:
-    """Run the child to its end."""
+    """Run the job's code in a child until that has ended."""
     settings = pod.settings
     if pod.signals.stop_at is not None:
-        return Report(Outcome.DISRUPTED, None, failure("Stopped", "it was told to stop before its code had started"))
+        message = "the attempt was told to stop before its code had started"
+        return Report(Outcome.DISRUPTED, None, failure("Stopped", message))
     call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
         "job": {
             "job_id": settings.job_id,
@@ -121,7 +135,7 @@ def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -
             Outcome.ERROR, None, failure(type(error).__name__, f"the job's process could not be started: {error}")
         )
     limit = reply.get("timeout_seconds")
-    situation = ending.Situation(
+    situation = termination.Situation(
         None if limit is None else time.monotonic() + float(limit),
         stop_grace=settings.stop_grace,
         timeout_grace=min(settings.grace, settings.timeout_grace),
@@ -131,7 +145,7 @@ def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -
 
 
 def _write_termination_message(path: str, message: bytes) -> None:
-    """Into the file that Kubernetes made for it; where there is none, none is made."""
+    """Write to the file that Kubernetes has made for it; if there is no such file, do nothing."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
     except OSError:

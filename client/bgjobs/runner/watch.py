@@ -1,4 +1,4 @@
-"""The loop around one child: its output, its signals, its time."""
+"""The loop that stays with one child until it has ended: takes its output, and sends it signals when they are due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.protocol import GO_AWAY, STDERR, STDOUT, STOP
-from bgjobs.runner import ending, process
+from bgjobs.runner import process, termination
 from bgjobs.runner.frames import FrameReader
 from bgjobs.runner.mirror import Mirror
 from bgjobs.runner.outcome import Ended
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from bgjobs.runner.signals import Signals
 
 _READ_BYTES: Final = 64 * 1024
-# For what a child has printed to arrive, once nothing of it is left alive.
+# How long to read what a child has printed, once none of its processes is left.
 _DRAIN_SECONDS: Final = 2.0
-# For the container's own streams to take the last lines.
+# How long the container's own streams have to take the last lines.
 _FLUSH_SECONDS: Final = 1.0
-# While output is held back, how often to look whether its reader stands still.
+# How often to look whether the reader of the container's streams has stopped reading, while output is held.
 _HELD_SECONDS: Final = 0.2
 
 _WORDS: Final = {
-    ending.STOPPED: "told to stop",
-    ending.TIMED_OUT: "its time is over",
-    ending.SENT_AWAY: "this attempt is not the job's current one",
+    termination.STOPPED: "the attempt is told to stop",
+    termination.TIMED_OUT: "the attempt has reached its timeout",
+    termination.SUPERSEDED: "this attempt is not the job's current one any more",
 }
 
 
 class _Stream:
-    """One of the child's two streams: to the container's own, and as records into the log."""
+    """One of the child's two streams, which goes to the container's own stream and, as records, into the log."""
 
     def __init__(self, fd: int, own: int, letter: str, log: LogBuffer) -> None:
         self.fd = fd
@@ -48,7 +48,7 @@ class _Stream:
         self._log = log
 
     def read(self) -> bool:
-        """Take what is there; whether there was anything."""
+        """Read what is there; return whether there was anything."""
         data = _read(self.fd) if self.open else None
         if data is None:
             return False
@@ -60,15 +60,23 @@ class _Stream:
         return True
 
     def end_line(self) -> None:
-        """Give a line that has no end yet to the log."""
+        """Put a last line without an end into the log."""
         self._log.append(self._splitter.flush(_now_ms()))
 
 
 class Watch:
-    """Runs a child to its end."""
+    """Runs one child to its end.
+
+    Args:
+        child: just started, its call not yet sent.
+        signals: those to the supervisor.
+        reporter: gets the job's progress, and has the API's orders.
+        log: gets what the job prints.
+        situation: the limits of the attempt.
+    """
 
     def __init__(
-        self, child: Child, signals: Signals, reporter: Reporter, log: LogBuffer, situation: ending.Situation
+        self, child: Child, signals: Signals, reporter: Reporter, log: LogBuffer, situation: termination.Situation
     ) -> None:
         self._child = child
         self._signals = signals
@@ -79,10 +87,10 @@ class Watch:
         self._err = _Stream(child.stderr, 2, STDERR, log)
         self._frames = FrameReader()
         self._call = b""
-        self._verdict_at: float | None = None
+        self._outcome_at: float | None = None
 
     def run(self, call: bytes) -> Ended:
-        """Give the child its call and stay with it until nothing of it is left."""
+        """Send the call (JSON) to the child, and return when none of its processes is left."""
         self._call = call
         exit_code: int | None = None
         while exit_code is None:
@@ -90,38 +98,38 @@ class Watch:
             self._serve(look_at)
             exit_code = process.reap(self._child.pid)
         if not process.kill_leftovers(self._child.pid):
-            self._note("something that the job started could not be ended")
+            self._note("a process that the job started could not be killed")
         self._drain()
-        told_at = self._situation.told_at
+        signalled_at = self._situation.signalled_at
         return Ended(
-            self._frames.verdict,
+            self._frames.call_outcome,
             exit_code,
-            self._situation.told_why,
-            verdict_first=self._verdict_at is not None and (told_at is None or self._verdict_at < told_at),
+            self._situation.cause,
+            outcome_first=self._outcome_at is not None and (signalled_at is None or self._outcome_at < signalled_at),
         )
 
     def _act(self) -> float | None:
-        """Send the signal that is due; when to look again."""
+        """Send the signal that is due, if there is one; return when to look again, in monotonic seconds."""
         now = time.monotonic()
         situation = self._situation
         stop_at = self._signals.stop_at
         if situation.stop_at is None and (stop_at is not None or self._reporter.order == STOP):
             situation = situation._replace(stop_at=now if stop_at is None else stop_at)
-        situation = situation._replace(sent_away=self._reporter.order == GO_AWAY)
-        plan = ending.plan(now, situation)
+        situation = situation._replace(superseded=self._reporter.order == GO_AWAY)
+        plan = termination.plan(now, situation)
         if plan.signal is not None:
-            self._note(f"{_WORDS[plan.why or ending.STOPPED]}: {plan.signal.name}")
+            self._note(f"{_WORDS[plan.cause or termination.STOPPED]}: {plan.signal.name}")
             process.signal_group(self._child.pid, plan.signal)
             situation = situation._replace(
-                told_at=now if situation.told_at is None else situation.told_at,
-                told_why=plan.why,
+                signalled_at=now if situation.signalled_at is None else situation.signalled_at,
+                cause=plan.cause,
                 killed=plan.signal == signal.SIGKILL,
             )
         self._situation = situation
         return plan.look_at
 
     def _serve(self, look_at: float | None) -> None:
-        """Wait for something to happen, at most until a time, and see to it."""
+        """Wait for the next event, at most until a time in monotonic seconds, and deal with it."""
         now = time.monotonic()
         wait = None if look_at is None else max(0.0, look_at - now)
         poll = select.poll()
@@ -137,7 +145,7 @@ class Watch:
                 wait = _HELD_SECONDS if wait is None else min(wait, _HELD_SECONDS)
             elif stream.open:
                 poll.register(stream.fd, select.POLLIN)
-        # Rounded up: a poll that ends a little too early would turn in circles until it is time.
+        # Rounded up: a poll that ends a little too early would run again and again until it is time.
         ready = {fd for fd, _ in poll.poll(None if wait is None else math.ceil(wait * 1000))}
         self._signals.drain()
         if self._call and self._child.call in ready:
@@ -163,15 +171,15 @@ class Watch:
         if data is None:
             return False
         self._frames.feed(data)
-        if self._verdict_at is None and self._frames.verdict is not None:
-            self._verdict_at = time.monotonic()
+        if self._outcome_at is None and self._frames.call_outcome is not None:
+            self._outcome_at = time.monotonic()
         progress = self._frames.take_progress()
         if progress is not None:
             self._reporter.progress(progress)
         return bool(data)
 
     def _drain(self) -> None:
-        """Take what is still in the pipes; with nobody left to write, that is until their end."""
+        """Read what is still in the pipes; nobody is left to write to them."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         for read in (self._read_frames, self._out.read, self._err.read):
             while read() and time.monotonic() < deadline:
@@ -181,14 +189,14 @@ class Watch:
             stream.mirror.flush(_FLUSH_SECONDS)
 
     def _note(self, text: str) -> None:
-        """Say something in the job's log, as a line of its own on stderr."""
+        """Write a message of the runner into the job's log, as a line of its own on stderr."""
         self._err.end_line()
         self._log.append(record(STDERR, f"bgjobs: {text}", _now_ms()))
         self._err.mirror.feed(f"bgjobs: {text}\n".encode(), time.monotonic())
 
 
 def _read(fd: int) -> bytes | None:
-    """What is there, empty at the end; None if there is nothing yet."""
+    """Read what is there: b"" at the end of the pipe, None if there is nothing yet."""
     try:
         return os.read(fd, _READ_BYTES)
     except BlockingIOError:

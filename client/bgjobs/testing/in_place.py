@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from bgjobs import context, strict_json
+from bgjobs.runner.call_outcome import run_call
 from bgjobs.runner.job_code import run_coroutine
-from bgjobs.runner.verdict import judge
 from bgjobs.testing.output import Listening
 from bgjobs.vocabulary import State
 from bgjobs.wire import Progress
@@ -18,7 +18,7 @@ from bgjobs.wire import Progress
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from bgjobs.runner.verdict import Verdict
+    from bgjobs.runner.call_outcome import CallOutcome
     from bgjobs.testing.recorded import RecordedJob
 
 
@@ -52,7 +52,7 @@ class InPlaceJob(context.CurrentJob):
         self.recorded.progress = Progress.model_validate_json(line)
 
 
-def run_attempt(job: RecordedJob, *, final: bool) -> Verdict:
+def run_attempt(job: RecordedJob, *, final: bool) -> CallOutcome:
     """Run the next attempt of a job and record how it ended.
 
     Args:
@@ -63,9 +63,9 @@ def run_attempt(job: RecordedJob, *, final: bool) -> Verdict:
     current = InPlaceJob(job)
     with context.running(current), _listening.while_running():
         # The class is approved by itself: there is no queue.
-        verdict = judge(job.cls, [job.cls], job.method, current.parameters, _run_coroutine)
-    job.end(verdict, final=final)
-    return verdict
+        call_outcome = run_call(job.cls, [job.cls], job.method, current.parameters, _run_coroutine)
+    job.end(call_outcome, final=final)
+    return call_outcome
 
 
 def _run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:

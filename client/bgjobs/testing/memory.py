@@ -133,14 +133,14 @@ class Memory:
         __tracebackhide__ = True
         with self._nesting(job):
             while True:
-                verdict = run_attempt(job, final=self._raise_errors)
-                if job.state in TERMINAL or not isinstance(verdict.raised, (*_ERRORS, type(None))):
+                call_outcome = run_attempt(job, final=self._raise_errors)
+                if job.state in TERMINAL or not isinstance(call_outcome.raised, (*_ERRORS, type(None))):
                     break
-        if not isinstance(verdict.raised, (*_ERRORS, type(None))):
-            raise verdict.raised
+        if not isinstance(call_outcome.raised, (*_ERRORS, type(None))):
+            raise call_outcome.raised
         if self._raise_errors and job.state == State.FAILED:
-            if verdict.raised is not None:
-                raise verdict.raised
+            if call_outcome.raised is not None:
+                raise call_outcome.raised
             polling.raise_unless_succeeded(job.shown())
 
     @contextlib.contextmanager

@@ -10,7 +10,7 @@ from bgjobs.vocabulary import TERMINAL, WAITING, Outcome, Phase, State
 from bgjobs.wire import Attempt, EnqueueRequest, Failure, Job, Progress
 
 if TYPE_CHECKING:
-    from bgjobs.runner.verdict import Verdict
+    from bgjobs.runner.call_outcome import CallOutcome
 
 # What a queue says of them unless somebody else does.
 DEFAULT_MAX_RETRIES: Final = 3
@@ -116,12 +116,12 @@ class RecordedJob:
         self._logs.append([])
         self.attempts.append(Attempt(number=number, pod_name="in-place", started_at=self.changed_at))
 
-    def end(self, verdict: Verdict, *, final: bool) -> None:
+    def end(self, call_outcome: CallOutcome, *, final: bool) -> None:
         """End the attempt, and with it the job, unless another may follow."""
-        if verdict.text:
-            self.write_log(f"{verdict.text.rstrip()}\n")
-        error = None if verdict.error is None else Failure.model_validate(verdict.error)
-        now, outcome = datetime.now(UTC), Outcome(verdict.outcome)
+        if call_outcome.text:
+            self.write_log(f"{call_outcome.text.rstrip()}\n")
+        error = None if call_outcome.error is None else Failure.model_validate(call_outcome.error)
+        now, outcome = datetime.now(UTC), Outcome(call_outcome.outcome)
         log_bytes = len(self.log().encode("utf-8", "backslashreplace"))
         self.attempts[-1] = self.attempts[-1].model_copy(
             update={"ended_at": now, "outcome": outcome, "error": error, "log_bytes": log_bytes}
@@ -130,12 +130,12 @@ class RecordedJob:
             self.cancelled(self.note)
             return
         self.error = error
-        if verdict.outcome == Outcome.ERROR and len(self.attempts) <= self.max_retries and not final:
+        if call_outcome.outcome == Outcome.ERROR and len(self.attempts) <= self.max_retries and not final:
             return
         self.outcome = outcome
         if error is None:
             # As it comes back from a server, where it was JSON.
-            self.result = strict_json.loads(strict_json.dumps(verdict.result))
+            self.result = strict_json.loads(strict_json.dumps(call_outcome.result))
         self._change(State.SUCCEEDED if error is None else State.FAILED)
 
     def stop(self, note: str | None) -> None:

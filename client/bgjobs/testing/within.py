@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bgjobs import context
 from bgjobs.client.request import build_request
-from bgjobs.runner.verdict import Verdict
+from bgjobs.runner.call_outcome import CallOutcome
 from bgjobs.testing.in_place import InPlaceJob
 from bgjobs.testing.recorded import RecordedJob
 from bgjobs.vocabulary import Outcome
@@ -39,7 +39,7 @@ def within_job(
     job = RecordedJob(build_request("job.under.Test", "run", parameters, max_retries=max(3, attempt)))
     for _ in range(attempt - 1):
         job.begin()
-        job.end(Verdict(Outcome.ERROR, {"type": "Error", "message": "an attempt before"}), final=False)
+        job.end(CallOutcome(Outcome.ERROR, {"type": "Error", "message": "an attempt before"}), final=False)
     job.begin()
     if stopping:
         job.stop(None)

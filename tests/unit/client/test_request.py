@@ -127,7 +127,7 @@ def test_a_name_is_taken_as_it_is() -> None:
     [
         (of_a_script(), "run", [], "class", "belongs to the script"),
         ("__main__.Work", "run", [], "class", "belongs to a script"),
-        (local_class(), "run", [], "class", "made inside a function"),
+        (local_class(), "run", [], "class", "defined inside a function"),
         (Work.Nested, "run", [], "class", "nested in another class"),
         (NeedsArguments, "run", [], "class", "must work without arguments: missing a required argument: 'value'"),
         ("Mail", "run", [], "class", "not the dotted name"),

@@ -71,6 +71,27 @@ def test_a_value_without_a_comment_is_refused(made: Path) -> None:
         values.write_text(text)
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (('"spec.parallelism": "Never two pods at a time.",', ""), "has spec.parallelism, and"),
+        (('"spec.parallelism": ', '"spec.suspend": "Never.", "spec.parallelism": '), "does not have: spec.suspend"),
+    ],
+    ids=["a field without a reason", "a reason without a field"],
+)
+def test_every_field_of_the_kube_job_has_its_reason(made: Path, change: tuple[str, str], complaint: str) -> None:
+    source = made / "generate/kube_job.py"
+    text = source.read_text()
+    assert change[0] in text
+    source.write_text(text.replace(*change))
+    try:
+        done = generate(made)
+        assert done.returncode != 0
+        assert complaint in done.stderr
+    finally:
+        source.write_text(text)
+
+
 def test_both_folders_have_the_same_definitions(made: Path) -> None:
     folders = [made / "crds", made / "charts/bgjobs/crds"]
     first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
@@ -94,6 +115,13 @@ def test_what_is_in_redis(made: Path) -> None:
     page = (made / "docs/redis.md").read_text()
     for key in KEYS:
         assert f"| `{key.pattern}` | {key.kind} |" in page
+
+
+def test_the_kube_job(made: Path) -> None:
+    page = (made / "docs/kubejob.md").read_text()
+    assert "  name: bgjob-6f9619ff-8b86-5011-b42d-00c04fc964ff\n" in page
+    assert "| `spec.backoffLimit` | The job's `max_retries`" in page
+    assert "| `container.env[BGJOBS_URL]` |" in page
 
 
 def test_the_values_of_the_chart(made: Path) -> None:

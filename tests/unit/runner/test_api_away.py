@@ -37,7 +37,7 @@ def test_without_an_api_the_pod_is_given_back(pod: Pod, url: str | None) -> None
     code, _, err = pod.runs(patience=0.6)
 
     assert code == 75
-    assert "no luck for" in err
+    assert "there was no usable answer for" in err
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
@@ -102,7 +102,7 @@ def test_beats_that_fail_in_mid_run_are_made_up_for(pod: Pod) -> None:
     code, _, err = pod.ends()
 
     assert code == 0
-    assert err.count("tried again with the next beat") == 1
+    assert err.count("sent again with the next beat") == 1
     assert pod.api.lines("o") == ["ready"]
 
 
@@ -131,7 +131,7 @@ def test_without_finish_the_pod_itself_says_how_it_ended(
     got, _, err = pod.runs(patience=0.6)
 
     assert got == code
-    assert "the end" in err
+    assert "the attempt's outcome" in err
     told = json.loads(pod.termination.read_bytes())
     assert (told["outcome"], told["attempt"]) == (outcome, 1)
 
@@ -148,7 +148,7 @@ def test_a_pod_that_is_told_to_end_does_not_try_for_ever(pod: Pod) -> None:
     code, _, err = pod.ends(timeout=10)
 
     assert code == 0
-    assert "the end cannot be delivered" in err
+    assert "the attempt's outcome cannot be delivered" in err
 
 
 def test_what_the_api_does_not_take_of_the_log_does_not_hold_up_the_end(pod: Pod) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bgjobs.runner.ending import SENT_AWAY, STOPPED, TIMED_OUT, Plan, Situation, plan
 from bgjobs.runner.frames import FrameReader
 from bgjobs.runner.job_code import is_approved
 from bgjobs.runner.outcome import Ended, Report, decide
 from bgjobs.runner.settings import Settings, read_settings
 from bgjobs.runner.starting import Answer, Course, next_step
+from bgjobs.runner.termination import STOPPED, SUPERSEDED, TIMED_OUT, Plan, Situation, plan
 from bgjobs.vocabulary import Outcome
 
 SETTINGS = Settings("http://localhost", "token", "team-a", "id", "kube", "pod", "name")
@@ -57,14 +57,14 @@ CALM = Situation(deadline=100, stop_grace=25, timeout_grace=10)
         (100, CALM, Plan(signal.SIGTERM, TIMED_OUT, 110)),
         (50, CALM._replace(stop_at=49), Plan(signal.SIGTERM, STOPPED, 74)),
         (101, CALM._replace(stop_at=49), Plan(signal.SIGTERM, STOPPED, 74)),
-        (105, CALM._replace(told_at=100, told_why=TIMED_OUT), Plan(None, None, 110)),
-        (110, CALM._replace(told_at=100, told_why=TIMED_OUT), Plan(signal.SIGKILL, TIMED_OUT, None)),
-        (74, CALM._replace(told_at=50, told_why=STOPPED, stop_at=50), Plan(None, None, 75)),
-        (75, CALM._replace(told_at=50, told_why=STOPPED, stop_at=50), Plan(signal.SIGKILL, STOPPED, None)),
-        (51, CALM._replace(sent_away=True), Plan(signal.SIGKILL, SENT_AWAY, None)),
-        (51, CALM._replace(sent_away=True, told_at=50, told_why=STOPPED), Plan(signal.SIGKILL, SENT_AWAY, None)),
-        (999, CALM._replace(sent_away=True, killed=True), Plan(None, None, None)),
-        (999, CALM._replace(told_at=50, told_why=STOPPED, killed=True), Plan(None, None, None)),
+        (105, CALM._replace(signalled_at=100, cause=TIMED_OUT), Plan(None, None, 110)),
+        (110, CALM._replace(signalled_at=100, cause=TIMED_OUT), Plan(signal.SIGKILL, TIMED_OUT, None)),
+        (74, CALM._replace(signalled_at=50, cause=STOPPED, stop_at=50), Plan(None, None, 75)),
+        (75, CALM._replace(signalled_at=50, cause=STOPPED, stop_at=50), Plan(signal.SIGKILL, STOPPED, None)),
+        (51, CALM._replace(superseded=True), Plan(signal.SIGKILL, SUPERSEDED, None)),
+        (51, CALM._replace(superseded=True, signalled_at=50, cause=STOPPED), Plan(signal.SIGKILL, SUPERSEDED, None)),
+        (999, CALM._replace(superseded=True, killed=True), Plan(None, None, None)),
+        (999, CALM._replace(signalled_at=50, cause=STOPPED, killed=True), Plan(None, None, None)),
     ],
 )
 def test_when_to_send_which_signal(now: float, situation: Situation, expected: Plan) -> None:
@@ -83,7 +83,7 @@ REJECTED = {"outcome": "rejected", "error": {"type": "UnfitCallError", "message"
 
 
 @pytest.mark.parametrize(
-    ("verdict", "exit_code", "told_why", "verdict_first", "outcome", "process_exit_code"),
+    ("call_outcome", "exit_code", "cause", "outcome_first", "outcome", "process_exit_code"),
     [
         (DONE, 0, None, False, "succeeded", 0),
         (DONE, -9, None, False, "succeeded", 0),
@@ -105,14 +105,14 @@ REJECTED = {"outcome": "rejected", "error": {"type": "UnfitCallError", "message"
     ],
 )
 def test_how_an_attempt_ended(
-    verdict: dict[str, Any] | None,
+    call_outcome: dict[str, Any] | None,
     exit_code: int,
-    told_why: str | None,
-    verdict_first: bool,
+    cause: str | None,
+    outcome_first: bool,
     outcome: str,
     process_exit_code: int,
 ) -> None:
-    report = decide(Ended(verdict, exit_code, told_why, verdict_first), 60)
+    report = decide(Ended(call_outcome, exit_code, cause, outcome_first), 60)
 
     assert (report.outcome, report.process_exit_code, report.exit_code) == (outcome, process_exit_code, exit_code)
 
@@ -159,7 +159,7 @@ def test_frames_come_in_any_pieces_and_nonsense_does_no_harm() -> None:
         for start in range(0, len(data), size):
             reader.feed(data[start : start + size])
 
-        assert reader.verdict == {"outcome": "error"}, "the first verdict counts"
+        assert reader.call_outcome == {"outcome": "error"}, "the first outcome counts"
         assert reader.take_progress() == {"done": 2}
         assert reader.take_progress() is None
         assert reader.open

@@ -80,7 +80,7 @@ def test_a_method_that_returns_nothing_succeeds_without_a_result(pod: Pod) -> No
         ("vanish", [0], 0, "EndedWithoutResult", "ended without a result (exit code 0)"),
         ("vanish", [7], 7, "EndedWithoutResult", "ended without a result (exit code 7)"),
         ("kill_itself", [11], -11, "KilledBySignal", "SIGSEGV"),
-        ("kill_itself", [9], -9, "KilledBySignal", "SIGKILL; the memory limit may have been reached"),
+        ("kill_itself", [9], -9, "KilledBySignal", "SIGKILL; it may have reached the memory limit of the pod"),
         ("kill_itself", [15], -15, "KilledBySignal", "SIGTERM"),
         ("a_set", [], 1, "ResultNotJSONError", "result is a set"),
         ("a_large_text", [MAX_JSON_BYTES], 1, "ResultNotJSONError", "at most 262,144"),
@@ -143,11 +143,14 @@ def test_abort_ends_the_job_for_good(pod: Pod) -> None:
         ({"approved_classes": [".*"]}, "not among the approved classes"),
         ({"approved_classes": []}, "not among the approved classes"),
         ({"approved_classes": ["sample_jobs.Sample2"]}, "not among the approved classes"),
-        ({"class": "sample_jobs.OrderedDict", "method": "copy"}, "really collections.OrderedDict"),
+        ({"class": "sample_jobs.OrderedDict", "method": "copy"}, "another name of collections.OrderedDict"),
         ({"class": "sample_jobs.NotThere"}, "has no class NotThere"),
         ({"class": "sample_jobs.NOT_A_CLASS"}, "has a int, not a class"),
         ({"class": "sample_jobs.deeper.Sample"}, "sample_jobs.deeper"),
-        ({"class": "away.Sample", "approved_classes": ["away.*"]}, "there is no module away here"),
+        (
+            {"class": "away.Sample", "approved_classes": ["away.*"]},
+            "away.Sample cannot be found, because there is no module away; is your package in the job's image",
+        ),
         ({"class": "lacking.Sample", "approved_classes": ["lacking.*"]}, "No module named 'not_installed'"),
         ({"class": "sample_jobs.NeedsArguments", "method": "run"}, "must work without arguments"),
         ({"class": "sample_jobs.Abstract", "method": "run"}, "is abstract"),
@@ -171,10 +174,10 @@ def test_a_call_that_cannot_be_made_is_rejected(
     monkeypatch.setattr(sys, "path", [str(APP), str(tmp_path), *sys.path])
     said = {"class": "sample_jobs.Sample", "method": "add", "parameters": [1], "approved_classes": ["sample_jobs.*"]}
 
-    verdict = child.run(said | changes)
+    call_outcome = child.run(said | changes)
 
-    assert verdict["outcome"] == "rejected"
-    assert message in verdict["error"]["message"]
+    assert call_outcome["outcome"] == "rejected"
+    assert message in call_outcome["error"]["message"]
 
 
 def test_a_rejection_is_final_and_told(pod: Pod) -> None:

@@ -33,7 +33,7 @@ def test_a_signal_ends_the_child_and_is_a_disruption(pod: Pod, number: signal.Si
     assert code == 75, err
     finish = pod.finished()
     assert (finish["outcome"], finish["exit_code"]) == ("disrupted", -signal.SIGTERM)
-    assert "bgjobs: told to stop: SIGTERM" in pod.api.log
+    assert "bgjobs: the attempt is told to stop: SIGTERM" in pod.api.log
     assert json.loads(pod.termination.read_bytes())["outcome"] == "disrupted"
     assert not is_alive(pid)
 
@@ -84,8 +84,8 @@ def test_time_is_up(pod: Pod, method: str, exit_code: int) -> None:
     assert code == 1
     finish = pod.finished()
     assert (finish["outcome"], finish["exit_code"]) == ("timed_out", exit_code)
-    assert finish["error"]["message"] == "it took longer than 0.5 s"
-    assert "bgjobs: its time is over: SIGTERM" in pod.api.log
+    assert finish["error"]["message"] == "the attempt took longer than its timeout of 0.5 s"
+    assert "bgjobs: the attempt has reached its timeout: SIGTERM" in pod.api.log
 
 
 def test_a_beat_may_say_stop(pod: Pod) -> None:

@@ -1,4 +1,4 @@
-"""Make a job's call and judge how it ended: in the child of a pod, or in place in a user's test."""
+"""Makes a job's call and says how it ended: in the child of a pod, or in place in a user's test."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ _IMPORT_MACHINERY: Final = ("<frozen importlib", str(Path(os.__file__).parent / 
 _MAX_MESSAGE_BYTES: Final = 8 * 1024
 
 
-class Verdict(NamedTuple):
+class CallOutcome(NamedTuple):
     """How a call ended.
 
     Attributes:
-        error: `wire.Failure` as a dict.
-        result: what the method returned; JSON.
-        raised: what job code raised; None if the call was not made, or what it returned is no JSON.
+        outcome: `succeeded`, `error`, `aborted` or `rejected`.
+        error: `wire.Failure` as a dict; None if the call succeeded.
+        result: what the method returned, as JSON can carry it.
+        raised: the exception that job code raised; None if it raised none (the call succeeded or was rejected, or its
+            result is not JSON).
     """
 
     outcome: str
@@ -41,47 +43,47 @@ class Verdict(NamedTuple):
     raised: BaseException | None = None
 
     def body(self) -> dict[str, Any]:
-        """As the supervisor takes it."""
+        """The outcome as the child sends it to the supervisor: `outcome` with `error`, or with the result."""
         if self.error is not None:
             return {"outcome": self.outcome, "error": self.error}
         return {"outcome": self.outcome, "has_result": self.result is not None, "result": self.result}
 
     @property
     def text(self) -> str:
-        """What the job's log says of a bad end: the traceback if there is one."""
+        """What to print into the job's log: the traceback if there is one, else the message; "" after a success."""
         if self.error is None:
             return ""
         return str(self.error.get("traceback") or f"{self.outcome}: {self.error['message']}")
 
 
-def judge(
+def run_call(
     name: str,
     approved: Sequence[str],
     method: str,
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
-) -> Verdict:
-    """Make the call. Nothing that job code raises comes out of here.
+) -> CallOutcome:
+    """Make the call. Nothing that job code raises leaves this function.
 
     Args:
-        name: of the class.
-        approved: the queue's approved classes.
-        method: of the class.
-        parameters: of the method.
-        run: how an async method is run.
+        name: the dotted name of the class.
+        approved: the queue's approved classes, exact names or patterns.
+        method: the name of the method.
+        parameters: a list or a dict.
+        run: how to run the coroutine of an async method.
     """
     try:
         cls = load_class(name, approved)
     except UnfitCallError as error:
-        return Verdict(Outcome.REJECTED, failure(type(error).__name__, str(error)))
+        return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except ImportError as error:
-        return Verdict(Outcome.REJECTED, _missing(name, error))
+        return CallOutcome(Outcome.REJECTED, _missing(name, error))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
         return _raised(error)
     try:
         value = call(cls, method, parameters, run)
     except UnfitCallError as error:
-        return Verdict(Outcome.REJECTED, failure(type(error).__name__, str(error)))
+        return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except context.Abort as error:
         return _aborted(error)
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
@@ -89,27 +91,34 @@ def judge(
     try:
         strict_json.dumps(value, "result")
     except (strict_json.NotJSONError, RecursionError) as error:
-        text = f"the method has returned, but {error}; return a reference to where the result is stored"
-        return Verdict(Outcome.ERROR, failure("ResultNotJSONError", text))
-    return Verdict(Outcome.SUCCEEDED, result=value)
+        text = (
+            f"the method has returned, but its result cannot be kept: {error}; return something smaller or simpler, "
+            "such as a reference to where the result is stored"
+        )
+        return CallOutcome(Outcome.ERROR, failure("ResultNotJSONError", text))
+    return CallOutcome(Outcome.SUCCEEDED, result=value)
 
 
 def _missing(name: str, error: ImportError) -> dict[str, Any]:
     module = name.rpartition(".")[0]
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and (module == missing or module.startswith(f"{missing}.")):
-        return failure(type(error).__name__, f"there is no module {missing} here, for {name}")
+        return failure(
+            type(error).__name__,
+            f"{name} cannot be found, because there is no module {missing}; is your package in the job's image, or "
+            "in the folder of bgjobs dev?",
+        )
     return _failure(error, f"{module} cannot be imported: {error}")
 
 
-def _aborted(error: context.Abort) -> Verdict:
+def _aborted(error: context.Abort) -> CallOutcome:
     error.__traceback__ = _without_own_frames(error.__traceback__)
-    return Verdict(Outcome.ABORTED, failure("Abort", _clean(str(error.reason), _MAX_MESSAGE_BYTES)), raised=error)
+    return CallOutcome(Outcome.ABORTED, failure("Abort", _clean(str(error.reason), _MAX_MESSAGE_BYTES)), raised=error)
 
 
-def _raised(error: BaseException) -> Verdict:
+def _raised(error: BaseException) -> CallOutcome:
     message = f"job code called sys.exit({error.code!r})" if isinstance(error, SystemExit) else _message(error)
-    return Verdict(Outcome.ERROR, _failure(error, message), raised=error)
+    return CallOutcome(Outcome.ERROR, _failure(error, message), raised=error)
 
 
 def _failure(error: BaseException, message: str) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def _failure(error: BaseException, message: str) -> dict[str, Any]:
     limit = MAX_ERROR_BYTES
     while True:
         cut = failure(type(error).__name__[:200], _clean(message, _MAX_MESSAGE_BYTES), _clean(text, limit))
-        # As JSON, since that is how it is stored; what JSON must escape takes more room there.
+        # Measured as JSON, because it is stored as JSON, in which escaped characters take more room.
         if len(json.dumps(cut, ensure_ascii=False).encode()) <= MAX_ERROR_BYTES:
             return cut
         limit = limit * 3 // 4
@@ -132,7 +141,7 @@ def _message(error: BaseException) -> str:
 
 
 def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Cut what the reader did not write from the top: the runner (with asyncio in between), Python's import."""
+    """The traceback without the frames at its top that are not the user's: the runner's, asyncio's, and import's."""
     found = trace
     while trace is not None:
         if trace.tb_frame.f_code.co_filename.startswith(_RUNNER):
@@ -144,7 +153,7 @@ def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _clean(text: str, limit: int) -> str:
-    """Text that UTF-8 can carry, without its middle if it takes more bytes than the limit."""
+    """The text in valid UTF-8; if it takes more bytes than the limit, its middle is left out."""
     data = text.encode("utf-8", "backslashreplace")
     if len(data) > limit:
         half = limit // 2 - 10

@@ -1,0 +1,69 @@
+"""Decides when to send which signal to the child. Pure: a situation and a time go in, a plan comes out."""
+
+from __future__ import annotations
+
+import signal
+from typing import Final, NamedTuple
+
+# Why the child gets a signal: the pod or the job is stopped, the attempt's time is over, or another attempt of the job
+# is the current one.
+STOPPED: Final = "stopped"
+TIMED_OUT: Final = "timed_out"
+SUPERSEDED: Final = "superseded"
+
+
+class Situation(NamedTuple):
+    """Everything that decides whether the child may go on; times are seconds of one monotonic clock.
+
+    Attributes:
+        deadline: when the attempt's time is over; None if it has no limit.
+        stop_grace: how long after the SIGTERM of a stop the child is killed.
+        timeout_grace: how long after the SIGTERM of a timeout the child is killed.
+        stop_at: when the pod got SIGTERM, or the API answered a beat with `stop`; None if neither has happened.
+        superseded: whether the attempt is not the job's current one any more.
+        signalled_at: when the child got SIGTERM; None if it has not.
+        cause: why it got a signal: STOPPED, TIMED_OUT or SUPERSEDED; None if it has got none.
+        killed: whether it got SIGKILL.
+    """
+
+    deadline: float | None
+    stop_grace: float
+    timeout_grace: float
+    stop_at: float | None = None
+    superseded: bool = False
+    signalled_at: float | None = None
+    cause: str | None = None
+    killed: bool = False
+
+
+class Plan(NamedTuple):
+    """What to do now.
+
+    Attributes:
+        signal: to send to the child now; None to send nothing.
+        cause: why it is sent: STOPPED, TIMED_OUT or SUPERSEDED; None without a signal.
+        look_at: when to ask for a plan again, as a time of the situation's clock; None if only an event can change it.
+    """
+
+    signal: signal.Signals | None
+    cause: str | None
+    look_at: float | None
+
+
+def plan(now: float, situation: Situation) -> Plan:
+    """Decide what to do with a child that is alive, at the time `now` of the situation's clock."""
+    s = situation
+    if s.killed:
+        return Plan(None, None, None)
+    if s.superseded:
+        return Plan(signal.SIGKILL, SUPERSEDED, None)
+    if s.signalled_at is not None:
+        kill_at = s.signalled_at + (s.timeout_grace if s.cause == TIMED_OUT else s.stop_grace)
+        return Plan(signal.SIGKILL, s.cause, None) if now >= kill_at else Plan(None, None, kill_at)
+    if s.stop_at is not None:
+        return Plan(signal.SIGTERM, STOPPED, s.stop_at + s.stop_grace)
+    if s.deadline is None:
+        return Plan(None, None, None)
+    if now >= s.deadline:
+        return Plan(signal.SIGTERM, TIMED_OUT, now + s.timeout_grace)
+    return Plan(None, None, s.deadline)

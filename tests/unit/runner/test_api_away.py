@@ -210,7 +210,7 @@ def test_one_connection_serves_all_calls(pod: Pod) -> None:
         ({"BGJOBS_URL": ""}, "BGJOBS_URL not set"),
         ({"BGJOBS_JOB_ID": "", "BGJOBS_POD_UID": ""}, "BGJOBS_JOB_ID, BGJOBS_POD_UID not set"),
         ({"BGJOBS_URL": "http://api.example"}, "token file"),
-        ({"BGJOBS_URL": "ftp://api.example"}, "must be http"),
+        ({"BGJOBS_URL": "ftp://api.example"}, "must look like http"),
         ({"BGJOBS_GRACE_SECONDS": "long"}, "not a number of seconds"),
     ],
 )

@@ -1,1 +1,1 @@
-"""`bgjobs dev`: everything on one machine, without a cluster."""
+"""Local mode, the command `bgjobs dev`: everything that runs jobs, on one machine and without a cluster."""

@@ -1,4 +1,4 @@
-"""`bgjobs dev` on the command line."""
+"""The command line of `bgjobs dev`: its options, and their checks before anything is started."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ def dev(
     queues: Annotated[
         list[Path] | None,
         typer.Option(
-            "--queues", "-f", help="A YAML file with BackgroundJobQueues, as for kubectl. May be repeated.", exists=True
+            "--queues",
+            "-f",
+            help="A YAML file with BackgroundJobQueues, as for kubectl apply. May be repeated.",
+            exists=True,
         ),
     ] = None,
     max_concurrent: Annotated[
-        int | None, typer.Option(help="Jobs at once in the queue `default`. Default: one for each processor.", min=1)
+        int | None,
+        typer.Option(help="How many jobs of queue `default` run at once. Default: one per processor.", min=1),
     ] = None,
     fast_retries: Annotated[
         bool,
@@ -38,25 +42,31 @@ def dev(
     ] = False,
     hello: Annotated[bool, typer.Option("--hello", help="Run an example job as soon as all is ready.")] = False,
     data: Annotated[
-        Path | None, typer.Option(help="The folder that survives a restart. Default: .bgjobs in the project.")
+        Path | None,
+        typer.Option(help="The folder for everything that survives a restart. Default: .bgjobs in the project."),
     ] = None,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the jobs.")] = "default",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="The namespace of the jobs.")] = "default",
     python: Annotated[
-        str | None, typer.Option(help="Interpreter of the jobs; it needs bgjobs. Default: the one that runs this.")
+        str | None,
+        typer.Option(help="The Python that runs the jobs; it needs bgjobs. Default: the one that runs this command."),
     ] = None,
     redis_url: Annotated[
-        str | None, typer.Option(help="A Redis that runs already, for this alone.", envvar="BGJOBS_REDIS_URL")
+        str | None,
+        typer.Option(help="Use this running Redis; nothing else may use it.", envvar="BGJOBS_REDIS_URL"),
     ] = None,
     redis_server: Annotated[
-        str | None, typer.Option(help="The redis-server to start. Default: the Valkey that was installed with this.")
+        str | None,
+        typer.Option(help="The redis-server to start. Default: the Valkey that was installed with this command."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the parts say of themselves.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print the log of the server's own parts, too.")
+    ] = False,
 ) -> None:
     """Run jobs on this machine, without a cluster.
 
-    Starts a Redis, the API with its pages, and the operator's loops; each job runs as a process of its own, with the
-    same runner, retries, cancel and logs as on Kubernetes. Each attempt imports your code anew, so the next one sees
-    what you have edited.
+    Starts a Redis, the API with its pages, and the operator's loops. Each job runs as a process of its own, with the
+    same runner, retries, cancel and logs as on Kubernetes. Each attempt imports your code anew, so the next attempt
+    runs what you have edited.
 
     From a second terminal, in the same folder: `bgjobs run shop.jobs.Invoices render '[2026, 11]' --logs`.
     """
@@ -71,7 +81,7 @@ def dev(
         data=(data or project / NAME).resolve(),
         namespace=namespace,
         max_concurrent=max_concurrent or os.cpu_count() or 1,
-        python=os.path.abspath(interpreter),  # noqa: PTH100 - a link stays one: it is what makes an environment
+        python=os.path.abspath(interpreter),  # noqa: PTH100 - does not follow links: a venv's python is one
         port=port,
         queues=tuple(path.resolve() for path in queues or ()),
         fast_retries=fast_retries,
@@ -79,29 +89,31 @@ def dev(
         redis_server=redis_server,
         hello=hello,
         verbose=verbose,
-        umask=os.umask(0o077),  # our data is nobody else's; the jobs keep theirs
+        umask=os.umask(0o077),  # nobody else may read our data; the jobs get the user's own umask
     )
     _run(settings)
 
 
 def _check_interpreter(python: str) -> None:
-    """Jobs need the runner, and a queue of pending ones would not say so."""
+    """Check that this Python can start the runner; otherwise every job would wait and fail without saying why."""
     done = subprocess.run([python, "-P", "-c", "import bgjobs.runner"], capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["it cannot be started"])[-1]
-        raise LocalModeError(f"--python {python} cannot run jobs: {why}; install bgjobs for it (no extra is needed)")
+        raise LocalModeError(
+            f"--python {python} cannot run jobs: {why}; install bgjobs for that Python (no extra is needed)"
+        )
 
 
 def _run(settings: DevSettings) -> None:
-    # Half a second of imports, which `--help` does not need.
+    # These imports take half a second, and `--help` does not need them.
     from bgjobs_core.redis.errors import StoreError  # noqa: PLC0415
     from bgjobs_local import dev as local_mode  # noqa: PLC0415
-    from bgjobs_local.terminal.lines import Terminal  # noqa: PLC0415
+    from bgjobs_local.terminal.console import Console  # noqa: PLC0415
     from bgjobs_local.terminal.screen import Screen  # noqa: PLC0415
 
     screen = Screen()
     try:
-        asyncio.run(local_mode.dev(settings, Terminal(screen.line)))
+        asyncio.run(local_mode.dev(settings, Console(screen.line)))
     except StoreError as error:
         raise LocalModeError(str(error)) from error
     finally:

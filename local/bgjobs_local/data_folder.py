@@ -1,4 +1,4 @@
-"""The folder `.bgjobs/`: everything that survives a restart, and who is using it."""
+"""The data folder `.bgjobs/`: it has everything that survives a restart, and says which process uses it."""
 
 from __future__ import annotations
 
@@ -20,40 +20,43 @@ NAME: Final = ".bgjobs"
 
 @dataclass(frozen=True)
 class DataFolder:
-    """Paths in it.
+    """The paths in a data folder, and its lock.
 
     Attributes:
-        path: absolute.
+        path: of the folder itself; absolute.
     """
 
     path: Path
 
     @property
     def redis(self) -> Path:
-        """What the server keeps."""
+        """The folder for the data of the Redis server."""
         return self.path / "redis"
 
     @property
     def kube_jobs(self) -> Path:
-        """What was launched."""
+        """The folder with one file for each KubeJob."""
         return self.path / "kubejobs"
 
     @property
     def pods(self) -> Path:
-        """Files of running pods."""
+        """The folder for the files of running pods."""
         return self.path / "pods"
 
     @property
     def server_file(self) -> Path:
-        """Where clients on this machine find the server; there while it runs."""
+        """The file by which clients on this machine find the server; it exists while the server runs."""
         return self.path / "server.json"
 
     @contextmanager
     def locked(self) -> Generator[bool]:
-        """Make the folder and hold it for this process; gives whether it was there before.
+        """Make the folder and lock it for this process while the `with` block runs.
+
+        Yields:
+            Whether it has the data of an earlier run.
 
         Raises:
-            InUseError: if another process holds it.
+            InUseError: if another process has locked it.
             DataFolderError: if it cannot be written.
         """
         try:
@@ -75,14 +78,14 @@ class DataFolder:
             os.close(descriptor)
 
     def announce(self, url: str, namespace: str) -> None:
-        """Say where the server is."""
+        """Write the server file: the server's URL, our process number, and the namespace of the jobs."""
         said = {"url": url, "pid": os.getpid(), "namespace": namespace}
         new = self.server_file.with_suffix(".new")
         new.write_text(json.dumps(said), encoding="utf-8")
         new.rename(self.server_file)
 
     def withdraw(self) -> None:
-        """The server is not there any more."""
+        """Remove the server file, because the server ends."""
         self.server_file.unlink(missing_ok=True)
 
     def _who(self) -> str:

@@ -1,4 +1,4 @@
-"""Everything together: a server, the API with its pages, the operator's loops, and pods that are processes."""
+"""Runs `bgjobs dev`: a Redis server, the API with its pages, the operator's loops, and pods that are processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from bgjobs_local.local_resources import LocalResources
 from bgjobs_local.project import EXAMPLES, Project
 from bgjobs_local.redis_server import RedisServer, find_binary
 from bgjobs_local.settings import HOST, PORT
-from bgjobs_local.terminal.telling import Follow
+from bgjobs_local.terminal.job_follower import JobFollower
 from bgjobs_operator.health.health import Health
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.loops.loop import NotLeaderError
@@ -56,26 +56,26 @@ if TYPE_CHECKING:
     import uvicorn
 
     from bgjobs_local.settings import DevSettings
-    from bgjobs_local.terminal.lines import Terminal
+    from bgjobs_local.terminal.console import Console
 
 NO_SIGN_IN: Final = (
-    "No sign-in: this server listens on this machine alone, and whoever works on it may do everything here."
+    "No sign-in: only this machine can reach this server, and whoever works on it may do everything here."
 )
 _KEEP_KUBE_JOBS_SECONDS: Final = 600
 _LOOK_AT_PROJECT_SECONDS: Final = 1.0
 _PORTS: Final = 20
 _DESCRIPTORS: Final = 65536
 _BREAK_OFF_SECONDS: Final = 0.5
-_SHUTDOWN_SECONDS: Final = 2  # for requests under way when it is to end
+_SHUTDOWN_SECONDS: Final = 2  # for requests that are under way when the server stops
 
 
 class _Stop:
-    """The first signal asks for an end, the second one for an end at once."""
+    """Counts the signals to stop: the first one asks to stop in order, the second one to stop at once."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.insisted = asyncio.Event()
-        self.starting = True  # nothing runs yet that would have to be ended in order
+        self.starting = True  # no job runs yet, so everything can simply be cancelled
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
@@ -86,17 +86,20 @@ class _Stop:
 
 
 def listen(port: int | None) -> socket.socket:
-    """A socket on the loopback interface: on this port, or on the first free one from the usual one on.
+    """Open a listening socket on 127.0.0.1.
+
+    Args:
+        port: the port, or 0 for any free one; None tries 8700 and the next ones, and then any free one.
 
     Raises:
-        PortTakenError: if it is taken.
+        PortTakenError: if the port is taken, or may not be used.
     """
     for number in [port] if port is not None else [*range(PORT, PORT + _PORTS), 0]:
         try:
             return tcp_socket(HOST, number)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise PortTakenError(f"port {number} cannot be listened on ({error}); give another --port") from error
+                raise PortTakenError(f"port {number} cannot be used ({error}); give another --port") from error
     raise PortTakenError(f"port {port} is taken; give another --port, or none for the first free one")
 
 
@@ -113,16 +116,17 @@ async def _redis(settings: DevSettings, data: DataFolder) -> AsyncGenerator[tupl
         await server.stop()
 
 
-async def dev(settings: DevSettings, terminal: Terminal) -> None:
-    """Until SIGINT, SIGTERM or SIGHUP.
+async def dev(settings: DevSettings, console: Console) -> None:
+    """Run everything until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
-        LocalModeError, StoreError: with what to do.
+        LocalModeError: if it cannot start, or a part of it has ended; the message says what to do.
+        StoreError: if Redis cannot be used.
     """
     log_setup.configure("info" if settings.verbose else "warning", "text")
     _allow_many_files()
     stop = _Stop()
-    running = asyncio.create_task(_run(settings, terminal, stop))
+    running = asyncio.create_task(_run(settings, console, stop))
     asked = asyncio.create_task(stop.asked.wait())
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
     while stop.starting and not running.done():
@@ -133,19 +137,22 @@ async def dev(settings: DevSettings, terminal: Terminal) -> None:
         await running
 
 
-async def _run(settings: DevSettings, terminal: Terminal, stop: _Stop) -> None:
+async def _run(settings: DevSettings, console: Console, stop: _Stop) -> None:
     data = DataFolder(settings.data)
     project = Project(settings.project)
     with data.locked() as there, listen(settings.port) as listening:
-        resources = LocalResources(settings.namespace, project, settings.queues, settings.max_concurrent, terminal.warn)
-        resources.queues()  # a bad file is said before anything is started
+        resources = LocalResources(settings.namespace, project, settings.queues, settings.max_concurrent, console.warn)
+        resources.queues()  # raises for a file that cannot be used, before anything is started
         for name in project.shadowing():
-            terminal.warn(f"{name} in {project.folder} hides Python's own module of that name: your jobs may not start")
+            console.warn(
+                f"{name} in {project.folder} hides Python's own module of that name: jobs may not start until you "
+                "rename it"
+            )
         async with _redis(settings, data) as (redis_url, server):
             store = Store(connection.connect(redis_url))
             resources.earlier = frozenset(key.partition("/")[0] for key in await store.queue_keys())
             namespaces = resources.namespaces()
-            machine = _Machine(settings, terminal, data, resources, redis_url, store, namespaces, listening)
+            machine = _Machine(settings, console, data, resources, redis_url, store, namespaces, listening)
             try:
                 await machine.run(stop, server, there=there)
             finally:
@@ -153,7 +160,7 @@ async def _run(settings: DevSettings, terminal: Terminal, stop: _Stop) -> None:
 
 
 def _allow_many_files() -> None:
-    """Four descriptors a pod; the usual limit of macOS is 256."""
+    """Raise the limit of open files: a pod takes four, and the usual limit of macOS is 256."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -162,12 +169,12 @@ def _allow_many_files() -> None:
 
 
 class _Machine:
-    """What runs between the start of the server and its end."""
+    """Everything that runs while the Redis server does."""
 
     def __init__(
         self,
         settings: DevSettings,
-        terminal: Terminal,
+        console: Console,
         data: DataFolder,
         resources: LocalResources,
         redis_url: str,
@@ -176,7 +183,7 @@ class _Machine:
         listening: socket.socket,
     ) -> None:
         self._settings = settings
-        self._terminal = terminal
+        self._console = console
         self._data = data
         self._resources = resources
         self._listening = listening
@@ -203,7 +210,7 @@ class _Machine:
             path=resources.project.path,
             url=self._url,
             tokens=tokens,
-            printer=terminal,
+            printer=console,
             memory=self._memory,
             umask=settings.umask,
             environ={name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")},
@@ -229,13 +236,19 @@ class _Machine:
         )
 
     async def run(self, stop: _Stop, redis_server: RedisServer | None, *, there: bool) -> None:
-        """Start all, wait for a reason to stop, stop all."""
+        """Start everything, wait for a reason to stop, and stop everything.
+
+        Args:
+            stop: the signals to stop.
+            redis_server: the server that we have started; None if the user has given one.
+            there: whether the data folder has the data of an earlier run.
+        """
         lost = await self._launcher.load()
         for obj in self._resources.queues().values():
             metadata = obj["metadata"]
             key = f"{metadata['namespace']}/{metadata['name']}"
             await self._store.put_queue(key, QueueSpec.model_validate(obj["spec"]))
-        follow = Follow(self._store, self._terminal, self._namespaces, await self._store.now_ms())
+        follow = JobFollower(self._store, self._console, self._namespaces, await self._store.now_ms())
         api = self._api()
         serving = asyncio.create_task(api.serve(sockets=[self._listening]), name="api")
         controlling = asyncio.create_task(self._launcher.run(), name="controller")
@@ -273,18 +286,18 @@ class _Machine:
 
     def _api(self) -> uvicorn.Server:
         app = create_app(self._deps, pages=True)
-        # A page of elsewhere whose name leads here (DNS rebinding) is not answered.
+        # Against DNS rebinding: a foreign page whose host name leads to 127.0.0.1 gets no answer.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
         return make_server(app, _SHUTDOWN_SECONDS)
 
     async def _greet(self, lost: int, *, there: bool) -> None:
-        say, project = self._terminal.echo, self._resources.project
+        say, project = self._console.echo, self._resources.project
         packages = ", ".join(project.packages())
         port = self._listening.getsockname()[1]
         say(f"bgjobs dev   {self._url}")
         if self._settings.port is None and port != PORT:
-            self._terminal.warn(f"port {PORT} is taken, so it is {port}")
-        mine = f"{packages} in {project.folder}" if packages else f"nothing yet in {project.folder}"
+            self._console.warn(f"port {PORT} is taken, so the port is {port}")
+        mine = f"{packages} in {project.folder}" if packages else f"no package yet in {project.folder}"
         say(f"  jobs of    {mine}, and of {EXAMPLES}")
         queues = [
             f"{name if namespace == self._settings.namespace else f'{namespace}/{name}'} "
@@ -292,19 +305,22 @@ class _Machine:
             for (namespace, name), obj in self._resources.queues().items()
         ]
         say(f"  queues     {', '.join(queues)}")
-        say(f"  data       {self._data.path}{', of earlier runs' if there else ''}")
+        say(f"  data       {self._data.path}{', with the jobs of earlier runs' if there else ''}")
         say(f"  try        {_command()} run {EXAMPLES}.Hello greet '[\"Ada\"]'")
         say(f"  programs   BGJOBS_URL={self._url} (not needed in this folder)")
         say(f"  {NO_SIGN_IN}")
-        say("  Ctrl-C stops everything; jobs that run then start over next time.")
+        say("  Ctrl-C stops everything; jobs that are running then start over the next time.")
         if lost:
-            self._terminal.warn(f"{lost} jobs were running when this was killed: their attempts are lost")
+            self._console.warn(
+                f"{lost} jobs were running when the last bgjobs dev was killed: these attempts are lost, and others "
+                "follow if retries are left"
+            )
         left = 0
         for namespace in self._namespaces:
             for state in WAITING | OWNED:
                 left += await self._store.index_size(keys.by_state(namespace, state))
         if left:
-            self._terminal.say(f"jobs of an earlier run that go on: {left}")
+            self._console.say(f"jobs of an earlier run that continue: {left}")
 
     async def _enqueue_hello(self) -> None:
         body = EnqueueRequest.model_validate(
@@ -313,18 +329,20 @@ class _Machine:
         caller = self._deps.anonymous or person(self._settings.namespace)
         try:
             await enqueue(self._deps, asked_by(body, caller))
-        except ProblemError as error:  # queue `default` of a file need not approve the examples
-            self._terminal.warn(f"the example job cannot be run: {error}")
+        except ProblemError as error:  # a file's queue `default` may not approve the examples
+            self._console.warn(f"the example job cannot be run: {error}")
 
     async def _watch_project(self) -> None:
-        """A new package is approved, and a changed file of queues is read, within a second."""
+        """Look at the project and at the files of queues once a second, and apply what has changed."""
         before: dict[tuple[str, str], object] = {}
         while True:
             now = await asyncio.to_thread(self._resources.readable)
             for key, obj in now.items():
                 if key[0] not in self._namespaces:
                     if key not in before:
-                        self._terminal.warn(f"queue {key[0]}/{key[1]}: start anew to use another namespace")
+                        self._console.warn(
+                            f"queue {key[0]}/{key[1]} is in a namespace that had no queue: restart bgjobs dev to use it"
+                        )
                 elif before.get(key) != obj["spec"]:
                     metadata = obj["metadata"]
                     self._pokes.add(Poke(QUEUES, metadata["namespace"], metadata["name"], metadata["uid"]))
@@ -334,12 +352,15 @@ class _Machine:
             await asyncio.sleep(_LOOK_AT_PROJECT_SECONDS)
 
     async def _stop_jobs(self, leading: asyncio.Task[None], stop: _Stop) -> None:
-        """The leader first, so that nothing new is launched; the API last, so that runners can say how they end."""
+        """Stop the leader, so that nothing new is launched, and then all jobs.
+
+        The API goes on meanwhile, so that the runners can report how they end.
+        """
         await _end({leading})
         if self._launcher.running:
-            self._terminal.say(
-                f"stopping; {self._launcher.running} running jobs have {self._settings.stop_seconds:g} s, and start "
-                "over next time (Ctrl-C again: at once)"
+            self._console.say(
+                f"stopping: {self._launcher.running} running jobs have {self._settings.stop_seconds:g} s to end, and "
+                "start over the next time (press Ctrl-C again to kill them at once)"
             )
         ending = asyncio.create_task(self._launcher.shut_down(self._settings.stop_seconds))
         insisting = asyncio.create_task(stop.insisted.wait())
@@ -351,7 +372,10 @@ class _Machine:
 
 
 async def _end(tasks: Set[asyncio.Task[Any]]) -> None:
-    """Cancel them until they have ended: `asyncio.wait_for` of Python 3.11 may swallow one, and redis-py uses it."""
+    """Cancel tasks, again and again until they have ended.
+
+    `asyncio.wait_for` of Python 3.11, which redis-py uses, may swallow a cancellation.
+    """
     left = set(tasks)
     while left:
         for task in left:
@@ -360,7 +384,7 @@ async def _end(tasks: Set[asyncio.Task[Any]]) -> None:
 
 
 def _command() -> str:
-    """How to type the command: by its name where a shell finds it."""
+    """How to type the command `bgjobs` in a shell: by its name if the shell finds it, else by its path."""
     ours = Path(sys.executable).with_name("bgjobs")
     found = shutil.which("bgjobs")
     if found is not None and Path(found).resolve() == ours.resolve():
@@ -369,12 +393,12 @@ def _command() -> str:
 
 
 def _reason(error: BaseException) -> BaseException:
-    """What to tell for the end of a task; the leader's come in a group."""
+    """The exception to show for a task that has ended; those of the leader come in a group."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("tuple[BaseException, ...]", error.exceptions)[0]
     if isinstance(error, NotLeaderError):
         return OtherLeaderError(
-            "another bgjobs leads on this Redis now: give each its own (a database number is not enough: "
-            "`--redis-url` of another server, or leave it out)"
+            "another bgjobs has taken over this Redis, so this one has stopped: give each its own Redis server, by "
+            "another `--redis-url` or without one (another database number on the same server is not enough)"
         )
     return error

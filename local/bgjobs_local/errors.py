@@ -1,4 +1,4 @@
-"""What keeps `bgjobs dev` from running. Every message says what to do."""
+"""The reasons why `bgjobs dev` cannot run. Every message says what to do."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from bgjobs.errors import ConfigurationError
 
 
 class LocalModeError(ConfigurationError):
-    """Any of them."""
+    """The base class of all reasons why `bgjobs dev` cannot run."""
 
 
 class InUseError(LocalModeError):
-    """Another `bgjobs dev` runs on this folder; the message says which."""
+    """Another `bgjobs dev` uses the data folder; the message says which."""
 
 
 class PortTakenError(LocalModeError):
-    """Something else listens on the port that was asked for."""
+    """The port that was asked for is in use, or may not be used."""
 
 
 class DataFolderError(LocalModeError):
-    """The folder for the data cannot be made or written."""
+    """The data folder cannot be made or written."""
 
 
 class RedisServerError(LocalModeError):
-    """There is no server to start, or it does not start, or it has ended."""
+    """There is no Redis server to start, or it does not start, or it has ended."""
 
 
 class OtherLeaderError(LocalModeError):
-    """Somebody else leads on this Redis."""
+    """Another bgjobs has taken over the Redis that this one uses."""
 
 
 class ManifestError(LocalModeError):
-    """A file with queues cannot be taken; the message says where and why."""
+    """A file with queues cannot be used; the message says where and why."""

@@ -1,4 +1,4 @@
-"""Who calls in local mode: the person at this machine, or a pod with the token that it was given."""
+"""Says who calls in local mode: the person at this machine, or a pod, by the token that it was given."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 
 
 def person(namespace: str) -> Identity:
-    """Whoever calls without a token: only programs of this machine can."""
+    """The identity of a caller without a token: the user of this machine, as only its programs reach the server.
+
+    Args:
+        namespace: the namespace of jobs that name none.
+    """
     try:
         name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # the user of a container may have no name
         name = "local"
     return Identity(name, (), namespace)
 
 
 class LocalTokens:
-    """Implements `bgjobs_api.http.deps.Authenticator` and `bgjobs_local.launcher.pods.Tokens`."""
+    """Gives each pod a token, and recognises it.
+
+    Implements `bgjobs_api.http.deps.Authenticator` and `bgjobs_local.launcher.pods.Tokens`.
+    """
 
     ready = True
 
@@ -45,12 +52,14 @@ class LocalTokens:
         """See `Authenticator.identify`."""
         if found := self._pods.get(token):
             return found
-        raise UnauthenticatedError("this server knows no such token; on this machine none is needed: leave it out")
+        raise UnauthenticatedError(
+            "this server does not know the token; on this machine no token is needed, so send none"
+        )
 
 
 class EverythingAllowed:
-    """Implements `bgjobs_api.http.deps.Access`: it is your own machine."""
+    """Allows every action, because it is the user's own machine. Implements `bgjobs_api.http.deps.Access`."""
 
     async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:  # noqa: ARG002
-        """Yes."""
+        """Return True, whatever is asked for."""
         return True

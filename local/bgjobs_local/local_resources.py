@@ -1,4 +1,4 @@
-"""Queues without a cluster: the default one, and those of a file in the form that `kubectl apply` takes."""
+"""The queues of local mode: the default one, and those of files in the form that `kubectl apply` takes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ IMAGE: Final = "this-machine"  # jobs run in your environment, whatever image th
 
 @dataclass
 class LocalResources:
-    """Implements `bgjobs_operator.interfaces.resources.ResourcesApi`.
+    """Gives the operator's loops the queues as objects, and takes their status.
+
+    Implements `bgjobs_operator.interfaces.resources.ResourcesApi`.
 
     Attributes:
-        namespace: of everything that names none.
-        project: what the default queue approves.
+        namespace: the namespace of queues that name none.
+        project: its classes are approved by the default queue.
         manifests: files with BackgroundJobQueues.
-        max_concurrent: of the default queue.
-        earlier: namespaces of earlier runs, whose jobs are to end: they have a default queue too.
-        complain: told once of every problem that the operator writes into a status.
+        max_concurrent: how many jobs of the default queue run at once.
+        complain: called with a message for every problem of a queue or a file.
+        earlier: namespaces of earlier runs; they get a default queue too, so that their jobs can end.
     """
 
     namespace: str
@@ -47,10 +49,10 @@ class LocalResources:
     _said: str = ""
 
     def queues(self) -> dict[tuple[str, str], Object]:
-        """All queues as objects, by namespace and name; read anew each time.
+        """Read all queues anew, as objects by namespace and name.
 
         Raises:
-            ManifestError: if a file is not good.
+            ManifestError: if a file cannot be used.
         """
         found: dict[tuple[str, str], Object] = {}
         for path in self.manifests:
@@ -71,7 +73,11 @@ class LocalResources:
         return found
 
     def namespaces(self) -> tuple[str, ...]:
-        """Those that have queues. Raises ManifestError."""
+        """Return the namespaces that have queues, sorted.
+
+        Raises:
+            ManifestError: if a file cannot be used.
+        """
         return tuple(sorted({namespace for namespace, _ in self.queues()}))
 
     async def get(self, plural: str, namespace: str, name: str) -> Object | None:
@@ -79,7 +85,7 @@ class LocalResources:
         return self.readable().get((namespace, name)) if plural == QUEUES else None
 
     async def list(self, plural: str, namespace: str) -> list[Object]:
-        """See `ResourcesApi.list`; there are no requests."""
+        """See `ResourcesApi.list`; local mode has no BackgroundJobRequests, only queues."""
         if plural != QUEUES:
             return []
         return [obj for (where, _), obj in self.readable().items() if where == namespace]
@@ -93,22 +99,22 @@ class LocalResources:
         return True
 
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
-        """See `ResourcesApi.delete`; nothing that the loops delete is here."""
+        """See `ResourcesApi.delete`; it does nothing, because the loops delete only requests."""
 
     def readable(self) -> dict[tuple[str, str], Object]:
-        """All queues; while a file is being edited they stay as they were."""
+        """Return all queues, by namespace and name; while a file cannot be used, those that were read last."""
         try:
             self._last = self.queues()
         except ManifestError as error:
             if str(error) != self._said:
-                self.complain(f"{error}; its queues stay as they were")
+                self.complain(f"{error}; until that is mended, all queues stay as they were")
             self._said = str(error)
         else:
             self._said = ""
         return self._last
 
     def _object(self, namespace: str, name: str, spec: Object) -> Object:
-        generation = hash(repr(spec))  # what is the same has the same one
+        generation = hash(repr(spec))  # it changes with the spec, as in Kubernetes
         return {
             "metadata": {"namespace": namespace, "name": name, "uid": f"{namespace}/{name}", "generation": generation},
             "spec": spec,
@@ -126,12 +132,13 @@ def _documents(path: Path) -> list[Object]:
         kind = document.get("kind")
         if kind != "BackgroundJobQueue":
             raise ManifestError(
-                f"{path}: {kind or 'something'} where only BackgroundJobQueue is taken; without a cluster, jobs are "
-                "asked for by `bgjobs run` or run_background_job()"
+                f"{path}: has {f'an object of the kind {kind}' if kind else 'an object without a kind'}, but only "
+                "BackgroundJobQueue can be used here; without a cluster, ask for jobs by `bgjobs run` or "
+                "run_background_job()"
             )
         name = part(document, "metadata").get("name")
         if not name:
-            raise ManifestError(f"{path}: a BackgroundJobQueue has no metadata.name")
+            raise ManifestError(f"{path}: a BackgroundJobQueue has no metadata.name; give it one")
         try:
             QueueSpec.model_validate(part(document, "spec"))
         except ValidationError as error:

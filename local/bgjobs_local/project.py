@@ -1,4 +1,4 @@
-"""The folder whose code runs: what can be imported there, and so what is approved."""
+"""The project folder, whose code runs: which packages it has, and so which classes are approved."""
 
 from __future__ import annotations
 
@@ -11,33 +11,40 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = "bgjobs.examples"
 
-# Nobody's jobs are in there.
+# Packages and modules of these names hold no jobs.
 _NOT_CODE: Final = frozenset({"build", "conftest", "dist", "docs", "env", "setup", "test", "tests", "venv"})
 
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with code, its packages in it or in its `src/`."""
+    """A folder with packages and modules, in itself or in its `src/`.
+
+    Attributes:
+        folder: its path; absolute.
+    """
 
     folder: Path
 
     @property
     def path(self) -> list[Path]:
-        """What jobs import from."""
+        """The folders that jobs import from."""
         source = self.folder / "src"
         return [source, self.folder] if source.is_dir() else [self.folder]
 
     def packages(self) -> list[str]:
-        """Top-level packages and modules that could hold jobs."""
+        """Return the names of the top-level packages and modules that could hold jobs, sorted."""
         found = {name for folder in self.path for name in _modules(folder)}
         return sorted(found - {"src"})
 
     def shadowing(self) -> list[str]:
-        """Those that hide a module of Python, or bgjobs itself: whoever imports that gets the file."""
+        """Return those of the packages that hide a module of Python, or bgjobs itself, from every import."""
         return [name for name in self.packages() if name in sys.stdlib_module_names or name == "bgjobs"]
 
     def approved_classes(self) -> list[str]:
-        """Patterns for a queue: your own code, and the examples. Nobody else can send jobs here."""
+        """Return the patterns for the default queue: the project's own code and the examples.
+
+        All of it may be approved, because only the user of this machine can ask for jobs.
+        """
         return [*(f"{name}.*" for name in self.packages()), f"{EXAMPLES}.*"]
 
 

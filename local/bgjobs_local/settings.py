@@ -1,4 +1,4 @@
-"""What `bgjobs dev` was asked for."""
+"""The settings of `bgjobs dev`, made from its command line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True)
 class DevSettings:
-    """All of it.
+    """What one `bgjobs dev` was asked for.
 
     Attributes:
-        project: the folder whose code runs.
-        data: the folder that survives.
-        port: to listen on; None: 8700, or the next one that is free.
+        project: the folder whose code runs; absolute.
+        data: the folder for everything that survives a restart; absolute.
+        namespace: of the jobs.
+        max_concurrent: how many jobs of the queue `default` run at once.
+        python: the path of the Python that runs the jobs.
+        port: to listen on; None takes 8700, or the next one that is free.
         queues: files with BackgroundJobQueues.
-        python: interpreter of the jobs.
-        redis_url: of a server that runs; None: one is started.
-        redis_server: the program to start; None: Valkey's wheel, or one on PATH.
-        stop_seconds: what running jobs get to end in, when everything is stopped.
-        hello: run an example job at once.
-        umask: of the jobs; ours lets nobody else read.
+        fast_retries: whether to retry after 0.2 s instead of 10 s.
+        redis_url: of a Redis that runs; None starts one.
+        redis_server: the program to start; None takes Valkey's wheel, or one on PATH.
+        stop_seconds: how long running jobs have to end, when everything is stopped.
+        hello: whether to run an example job at once.
+        verbose: whether to print the log of the server's own parts.
+        umask: of the jobs' processes.
     """
 
     project: Path

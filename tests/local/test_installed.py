@@ -80,7 +80,7 @@ def test_a_newcomer_sees_a_job_run(python: Path, folder: Path, capsys: pytest.Ca
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=120) == 0
     said = output.read_text()
-    assert "nothing yet in" in said
+    assert "no package yet in" in said
     assert "Ada was greeted" in said
     assert "Traceback" not in said
 

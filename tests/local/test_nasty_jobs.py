@@ -27,7 +27,10 @@ def test_one_that_prints_100_mb(dev: Dev) -> None:
     assert lines[-1] == "the last line"
     assert any("left out" in line or "not kept" in line for line in lines)
     assert LOG_HEAD_BYTES < len(log) < LOG_HEAD_BYTES + LOG_TAIL_BYTES + 1024
-    wait_until("the terminal has heard of its end", lambda: f"lines more: bgjobs logs {job.id[-6:]}" in dev.output)
+    wait_until(
+        "the terminal has heard of its end",
+        lambda: f"more lines, which this command shows: bgjobs logs {job.id[-6:]}" in dev.output,
+    )
     shown = [line for line in dev.output.splitlines() if job.id[-6:] in line]
     assert len(shown) < 3000  # the terminal stays usable
 

@@ -16,7 +16,7 @@ from bgjobs_local.launcher import controller
 from bgjobs_local.launcher.memory_guard import MemoryGuard
 from bgjobs_local.launcher.pods import Kubelet
 from bgjobs_local.launcher.process_launcher import ProcessLauncher
-from bgjobs_local.terminal.lines import Terminal
+from bgjobs_local.terminal.console import Console
 from tests.launchers.conformance import GRACE_SECONDS, Conformance, api, bench_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class TestProcessLauncher(Conformance):
                 path=[SHOP],
                 url=f"http://127.0.0.1:{port}",
                 tokens=tokens,
-                printer=Terminal(print),
+                printer=Console(print),
                 memory=MemoryGuard(),
                 environ=dict(os.environ),
             )

@@ -37,7 +37,7 @@ def test_killed_with_10_running_and_100_waiting(project: Path) -> None:
     wait_until("nothing is left of it", lambda: not of_project(project))
 
     dev = Dev.start(project, "--fast-retries", "--max-concurrent", "10")
-    wait_until("it says so", lambda: "10 jobs were running when this was killed" in dev.output)
+    wait_until("it says so", lambda: "10 jobs were running when the last bgjobs dev was killed" in dev.output)
     ended = [dev.client.handle(handle.id).wait(timeout=300, poll=0.2) for handle in again + never + waiting]
     assert [job.state for job in ended] == [State.SUCCEEDED] * 5 + [State.FAILED] * 5 + [State.SUCCEEDED] * 100
     for job in ended[:5]:

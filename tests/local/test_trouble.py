@@ -109,7 +109,7 @@ def test_queues_of_other_namespaces(project: Path) -> None:
     assert again.client.handle(left.id).wait(timeout=120, poll=0.1).state == State.SUCCEEDED
     with (project / "queues.yaml").open("a") as file:
         file.write("---\nkind: BackgroundJobQueue\nmetadata: {name: q, namespace: third}\nspec: {}\n")
-    wait_until("it says so", lambda: "queue third/q: start anew" in again.output)
+    wait_until("it says so", lambda: "queue third/q is in a namespace that had no queue" in again.output)
     assert again.stop() == 0
 
 

@@ -1,1 +1,1 @@
-"""KubeJobs and pods without Kubernetes: files and processes on this machine."""
+"""KubeJobs and pods without Kubernetes, as files and processes of this machine."""

@@ -1,4 +1,4 @@
-"""Memory limits without cgroups: all pods that have one are looked at together, some times a second."""
+"""Enforces memory limits without cgroups: all pods that have one are looked at together, ten times a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOOK_SECONDS: Final = 0.1
 
 @dataclass
 class MemoryGuard:
-    """Kills what goes over its limit, as the kernel does for a container. Keep `run` running."""
+    """Kills pods that take more memory than their limit, as the kernel does with containers. Keep `run` running."""
 
     _limits: dict[int, int] = field(default_factory=dict[int, int])
     _killed: set[int] = field(default_factory=set[int])
@@ -25,7 +25,7 @@ class MemoryGuard:
 
     @contextmanager
     def watching(self, pid: int, limit: int | None) -> Generator[None]:
-        """Watch a process and its descendants, if there is a limit in bytes."""
+        """Watch a process and its descendants while the `with` block runs; the limit is in bytes, None for no limit."""
         if limit is None:
             yield
             return
@@ -37,14 +37,14 @@ class MemoryGuard:
             del self._limits[pid]
 
     def killed(self, pid: int) -> bool:
-        """Whether it was killed for its memory; asked once."""
+        """Whether the process was killed for its memory. The answer is forgotten, so ask only once."""
         if pid in self._killed:
             self._killed.remove(pid)
             return True
         return False
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Watch all processes until cancelled."""
         while True:
             if not self._limits:
                 self._wanted.clear()

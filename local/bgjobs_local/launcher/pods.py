@@ -1,4 +1,4 @@
-"""A pod of this machine: the runner as a process, what it prints, and how it is ended."""
+"""Runs a pod on this machine: starts the runner as a process, passes on what it prints, and ends it."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from bgjobs_local.launcher.memory_guard import MemoryGuard
 
 _PIECE_BYTES: Final = 64 * 1024
-# After the supervisor's end, for what it printed last; a process that has left with its streams may hold them open.
+# How long to read what the supervisor printed last; a daemon of the job may hold the streams open for ever.
 _LAST_WORDS_SECONDS: Final = 2.0
 
 
 class Printer(Protocol):
-    """Takes what a job prints."""
+    """Prints what jobs print; `terminal.console` has the one that is used."""
 
     def feed(self, job: KubeJob, stream: str, data: bytes) -> None:
-        """A piece of `stdout` or `stderr`; empty at its end."""
+        """Take a piece of the stream, `stdout` or `stderr`; no bytes mean its end."""
         ...
 
 
 class Tokens(Protocol):
-    """Gives and takes back the right to speak for a pod."""
+    """Gives pods the tokens by which the API recognises them."""
 
     def give(self, namespace: str, pod_name: str, pod_uid: str) -> str:
-        """A token that identifies this pod to the API."""
+        """Make a token by which the API recognises this pod."""
         ...
 
     def take_back(self, pod_uid: str) -> None:
-        """It is worth nothing any more."""
+        """Make the pod's token invalid."""
         ...
 
 
@@ -54,9 +54,9 @@ class Ending:
     """How a pod ended.
 
     Attributes:
-        exit_code: of the supervisor.
-        reason: `OOMKilled`, or "".
-        message: what the supervisor left, as in a container's termination message.
+        exit_code: of the supervisor, negative for a signal.
+        reason: `OOMKilled` if it was killed for its memory, else "".
+        message: the termination message that the supervisor has written; "" if it has written none.
     """
 
     exit_code: int
@@ -66,14 +66,19 @@ class Ending:
 
 @dataclass(frozen=True)
 class Kubelet:
-    """Runs pods.
+    """Starts pods, as the kubelet does on a node of a cluster.
 
     Attributes:
-        folder: for what a pod gets as files.
-        project: the jobs' working folder.
-        python: the interpreter of the jobs, which must have bgjobs.
-        path: folders that jobs import from.
+        folder: for the files that a pod gets, its token and its termination message.
+        project: the working folder of the jobs.
+        python: the path of the Python that runs the jobs, which must have bgjobs.
+        path: the folders that jobs import from.
         url: where runners find the API.
+        tokens: gives each pod its token.
+        printer: gets what pods print.
+        memory: enforces the memory limits.
+        environ: the environment that the variables of a pod are added to.
+        umask: of the jobs' processes.
     """
 
     folder: Path
@@ -123,12 +128,12 @@ class Kubelet:
         return RunningPod(job, pod, process, theirs, folder, self)
 
     def forget(self, pod: Pod) -> None:
-        """Remove what a pod had."""
+        """Remove a pod's files, and make its token invalid."""
         self.tokens.take_back(pod.uid)
         shutil.rmtree(self.folder / pod.name, ignore_errors=True)
 
     def forget_all(self) -> None:
-        """Remove what pods of an earlier run had."""
+        """Remove the files of all pods of an earlier run."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _environ(self, job: KubeJob, pod: Pod, folder: Path) -> dict[str, str]:
@@ -170,7 +175,7 @@ class RunningPod:
         self._memory = kubelet.memory
 
     async def run(self) -> Ending:
-        """Until nothing of it is left; cancelled, it is killed."""
+        """Wait until none of the pod's processes is left, and return how it ended. When cancelled, kill it."""
         streams = [
             asyncio.create_task(self._print("stdout", self._process.stdout)),
             asyncio.create_task(self._print("stderr", self._process.stderr)),
@@ -199,7 +204,7 @@ class RunningPod:
         )
 
     async def stop(self, grace_seconds: float) -> None:
-        """SIGTERM, and SIGKILL when the grace is over."""
+        """Send SIGTERM, and kill the pod if it has not ended after so many seconds."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -209,7 +214,7 @@ class RunningPod:
             await self.kill()
 
     async def kill(self) -> None:
-        """End it and all that it has started, now."""
+        """Kill the pod's process and all that it has started."""
         await asyncio.to_thread(processes.kill_tree, self._process.pid)
 
     async def _print(self, stream: str, reader: asyncio.StreamReader | None) -> None:
@@ -221,5 +226,5 @@ class RunningPod:
 
 
 def new_pod_name(kube_job: str) -> str:
-    """As Kubernetes makes them: the KubeJob's name and five characters."""
+    """Make a name for a pod as Kubernetes does: the KubeJob's name and five random characters."""
     return f"{kube_job}-{''.join(secrets.choice('bcdfghjklmnpqrstvwxz2456789') for _ in range(5))}"

@@ -1,7 +1,7 @@
-"""The launcher of local mode: a KubeJob is a file, a pod is a process group.
+"""The launcher of local mode: a KubeJob is a file, and a pod is a process group.
 
-Files, so that what was launched is still known when this program was killed: its processes are gone then
-(see `bgjobs.runner.lifeline`), and their attempts are `lost`, as after the restart of a node.
+The files say what was launched even after `bgjobs dev` was killed. The processes have ended with it then (see
+`bgjobs.runner.lifeline`), and their attempts are `lost`, as after the restart of a node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 
 from bgjobs import protocol
 from bgjobs_local.launcher import processes
-from bgjobs_local.launcher.controller import KILLED_EXIT, UNKNOWN, Do, KubeJob, Pod, plan, recovered, with_pod
+from bgjobs_local.launcher.controller import KILLED_EXIT, UNKNOWN, Action, KubeJob, Pod, plan, recovered, with_pod
 from bgjobs_local.launcher.pods import new_pod_name
 from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_operator.interfaces.launcher import (
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from bgjobs_local.launcher.pods import Kubelet, RunningPod
     from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
 
-_FAILED_TO_START: Final = 128  # what a container runtime says of a command that it cannot start
-# The machine has no room for a process at the moment: not the job's fault.
+_FAILED_TO_START: Final = 128  # the exit code that a container runtime gives to a command that it cannot start
+# With these errors the machine has no room for another process at the moment, which is not the job's fault.
 _SHORT_OF: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _KEEP_SECONDS: Final = 7 * 86400  # as ttlSecondsAfterFinished on a cluster
@@ -55,9 +55,9 @@ class ProcessLauncher:
     Call `load` first, keep `run` running, and call `shut_down` in the end.
 
     Args:
-        folder: for one file a KubeJob.
+        folder: for the files, one for each KubeJob.
         kubelet: starts pods.
-        back_off: between failed pods.
+        back_off: how long to wait after a pod that has ended.
         clock: Unix seconds.
     """
 
@@ -80,7 +80,11 @@ class ProcessLauncher:
         self._unwritten: set[tuple[str, str]] = set()
 
     async def load(self) -> int:
-        """Take up what an earlier run has left; how many pods were lost with it."""
+        """Read the KubeJobs that an earlier run has left.
+
+        Returns:
+            How many pods were running when it was killed; their attempts are lost.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(self._kubelet.forget_all)
         for path in self._folder.glob("*.new"):
@@ -100,13 +104,13 @@ class ProcessLauncher:
                 lost.append(job.running.uid)
             self._keep(recovered(job, now))
         if lost:
-            # Whatever the lifeline could not end.
+            # Processes that the lifeline could not end.
             await asyncio.to_thread(processes.kill_marked, protocol.ENV_POD_UID, lost)
         return len(lost)
 
     @property
     def running(self) -> int:
-        """How many pods run."""
+        """How many pods are running."""
         return len(self._pods)
 
     # ----------------------------------------------------------------- the launcher's interface
@@ -118,7 +122,7 @@ class ProcessLauncher:
         made = _kube_job(job, queue, str(uuid.uuid4()), self._clock())
         try:
             self._write(made)
-        except OSError as error:  # it is not there as long as it is not written down
+        except OSError as error:  # a KubeJob exists only once its file does
             raise LauncherUnreachableError(f"{self._folder} cannot be written: {error}") from error
         self._remember(made)
         self._poked.set()
@@ -147,7 +151,7 @@ class ProcessLauncher:
         ]
 
     async def complaint(self, namespace: str, kube_uid: str) -> str:  # noqa: ARG002 - as the interface has it
-        """See `Launcher.complaint`; nobody refuses pods here."""
+        """See `Launcher.complaint`; it is always "", because nothing refuses pods on this machine."""
         return ""
 
     async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
@@ -166,7 +170,7 @@ class ProcessLauncher:
 
     # -------------------------------------------------------------------------- the controller
     async def run(self) -> None:
-        """Take every KubeJob on, step by step, until cancelled."""
+        """Make the steps of all KubeJobs when they are due, until cancelled."""
         while True:
             self._poked.clear()
             for key in list(self._unwritten):
@@ -181,50 +185,54 @@ class ProcessLauncher:
                     await self._poked.wait()
 
     async def shut_down(self, grace_seconds: float) -> None:
-        """End all pods, as when a node is drained: their attempts are not charged, and start over next time."""
+        """End all pods, as when a node is drained: they do not count as failures, and the jobs start over next time.
+
+        Args:
+            grace_seconds: from SIGTERM to SIGKILL.
+        """
         self._draining = True
-        async with self._making:  # one that is being started is to be among them
+        async with self._making:  # so that a pod that is being started is among them
             pods, tasks = list(self._pods.values()), list(self._tasks.values())
         await asyncio.gather(*(pod.stop(grace_seconds) for pod in pods))
         if tasks:
             await asyncio.wait(tasks)
 
     async def kill(self) -> None:
-        """End all pods now."""
+        """Kill all pods, without a grace period."""
         self._draining = True
         async with self._making:
             pods = list(self._pods.values())
         await asyncio.gather(*(pod.kill() for pod in pods))
 
     async def _step(self, key: tuple[str, str]) -> float | None:
-        """One step of a KubeJob; when to look again, if at a time."""
+        """Make the next step of a KubeJob; return when to look at it again (Unix seconds), if that is at a time."""
         job = self._jobs[key]
         step = plan(job, self._clock(), self._back_off)
-        match step.do:
-            case Do.START:
+        match step.action:
+            case Action.START:
                 async with self._making:
                     if not self._draining:
                         await self._start(job)
-            case Do.COMPLETE:
+            case Action.COMPLETE:
                 self._keep(msgspec.structs.replace(job, complete=True))
-            case Do.FAIL:
+            case Action.FAIL:
                 self._keep(msgspec.structs.replace(job, failure=step.failure, message=step.message))
-            case Do.STOP:
+            case Action.STOP:
                 self._stop(job)
-            case Do.REMOVE:
+            case Action.REMOVE:
                 self._forget(job)
-            case Do.WAIT | Do.NOTHING:
+            case Action.WAIT | Action.NOTHING:
                 pass
         return step.at
 
     async def _start(self, job: KubeJob) -> None:
         pod = Pod(name=new_pod_name(job.name), uid=str(uuid.uuid4()))
-        # Written down first: whatever happens next, this pod is accounted for.
+        # Written to the file first, so that the pod is counted whatever happens next.
         job = with_pod(job, pod)
         try:
             self._write(job)
         except OSError as error:
-            log.warning("no pod is started: the KubeJob cannot be written down", job=job.job_id, error=str(error))
+            log.warning("no pod is started: the KubeJob's file cannot be written", job=job.job_id, error=str(error))
             self._look_again()
             return
         self._remember(job)
@@ -242,7 +250,7 @@ class ProcessLauncher:
         try:
             ending = await process.run()
         except Exception:
-            log.exception("a pod was lost sight of", job=job.job_id)
+            log.exception("following a pod has failed, so it is killed", job=job.job_id)
             await process.kill()
             self._ended(job, pod, KILLED_EXIT, UNKNOWN, "")
         else:
@@ -273,12 +281,12 @@ class ProcessLauncher:
         self._stopping[pod.uid] = asyncio.create_task(self._pods[pod.uid].stop(job.grace_seconds))
 
     def _keep(self, job: KubeJob) -> None:
-        """Take note of what has happened; if it cannot be written down now, then a moment later."""
+        """Keep a KubeJob in memory and in its file; if the file cannot be written now, it is tried again soon."""
         try:
             self._write(job)
             self._unwritten.discard((job.namespace, job.name))
         except OSError as error:
-            log.warning("a KubeJob cannot be written down", job=job.job_id, error=str(error))
+            log.warning("a KubeJob's file cannot be written; it is tried again", job=job.job_id, error=str(error))
             self._unwritten.add((job.namespace, job.name))
             self._look_again()
         self._remember(job)
@@ -290,7 +298,7 @@ class ProcessLauncher:
         new.rename(path)
 
     def _remember(self, job: KubeJob) -> None:
-        """Have it in memory, and tell whoever watches."""
+        """Keep a KubeJob in memory, and tell those who watch."""
         key = (job.namespace, job.name)
         self._jobs[key] = job
         if job.finished and not job.deleting:
@@ -306,8 +314,8 @@ class ProcessLauncher:
         key = (job.namespace, job.name)
         try:
             self._path(job).unlink(missing_ok=True)
-        except OSError as error:  # it would be there again after a restart
-            log.warning("a KubeJob cannot be forgotten", job=job.job_id, error=str(error))
+        except OSError as error:  # with its file the KubeJob would be back after a restart
+            log.warning("a KubeJob's file cannot be removed; it is tried again", job=job.job_id, error=str(error))
             self._look_again()
             return
         self._unwritten.discard(key)
@@ -325,16 +333,19 @@ class ProcessLauncher:
 
 
 def _kube_job(job: JobRecord, queue: QueueRecord, uid: str, now: float) -> KubeJob:
-    """What of `bgjobs_operator.cluster.kubejob.manifest` matters on one machine.
+    """Make the KubeJob of a job: those parts of `bgjobs_operator.cluster.kubejob.manifest` that matter on one machine.
 
     Raises:
-        LaunchRefusedError: INVALID, with the words that an API server would have for it.
+        LaunchRefusedError: INVALID, if the queue's `pod` has a wrong value; the message names the field.
     """
     pod = queue.spec.pod
     env = {str(one["name"]): str(one["value"]) for one in pod.env if "name" in one and "value" in one}
     for name, value in env.items():
         if not name or "=" in name or "\0" in name + value:
-            raise LaunchRefusedError(Refusal.INVALID, f"spec.pod.env: {name!r} cannot be a variable")
+            words = (
+                f"spec.pod.env: {name!r} cannot be a variable: its name is empty or has a =, or there is a NUL in it"
+            )
+            raise LaunchRefusedError(Refusal.INVALID, words)
     limit = pod.resources.get("limits", {}).get("memory")
     try:
         memory = None if limit is None else memory_bytes(str(limit))

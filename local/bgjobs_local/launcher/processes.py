@@ -1,6 +1,6 @@
-"""The one door to the machine's processes (psutil): trees of them, their memory, and their end.
+"""Everything that is done with the machine's processes by psutil: it finds trees of them, measures and kills them.
 
-Killing waits for the end, so call it in a thread.
+The functions that kill wait until the processes have ended, so call them in a thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LOOK_SECONDS: Final = 0.01
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process has this number; one that has ended and was not reaped does not count."""
+    """Whether a process with this number lives; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -26,9 +26,9 @@ def is_alive(pid: int) -> bool:
 
 
 def memory_of_trees(roots: Iterable[int]) -> dict[int, int]:
-    """What each of these processes, with all that descends from it, holds in memory; in bytes.
+    """Measure how much memory (resident, in bytes) each of these processes takes together with its descendants.
 
-    The machine's processes are gone through once, however many roots there are.
+    The machine's processes are read once, however many roots there are.
     """
     parents: dict[int, int] = {}
     for process in psutil.process_iter():
@@ -58,7 +58,7 @@ def _root_of(pid: int, roots: Mapping[int, int], parents: Mapping[int, int]) -> 
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and all that descends from it."""
+    """Kill a process and all of its descendants."""
     _kill(_tree(pid))
 
 
@@ -66,7 +66,7 @@ def kill_marked(name: str, values: Iterable[str]) -> list[str]:
     """Kill every process whose environment has this variable with one of these values, whatever its parents are.
 
     Returns:
-        Names of what was killed.
+        The names and numbers of the processes that were killed.
     """
     wanted = frozenset(values)
     found: list[psutil.Process] = []
@@ -97,7 +97,7 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def _kill(found: Sequence[psutil.Process]) -> None:
-    """Kill these, and what they started while we did."""
+    """Kill these processes, and those that they start meanwhile."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     waiting = list(found)
     while waiting and time.monotonic() < deadline:
@@ -107,7 +107,7 @@ def _kill(found: Sequence[psutil.Process]) -> None:
                 process.kill()
             except psutil.Error:
                 continue
-        # Not psutil's own wait: it would reap our children under the hands of those who wait for their exit codes.
+        # Not psutil's own wait: it would reap our children, and those who wait for their exit codes would not get them.
         waiting = [process for process in waiting if is_alive(process.pid)]
         if waiting:
             time.sleep(_LOOK_SECONDS)

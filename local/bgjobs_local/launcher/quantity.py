@@ -1,4 +1,4 @@
-"""Kubernetes' quantities of memory, as `256Mi`, in bytes."""
+"""Reads quantities of memory as Kubernetes writes them, such as `256Mi`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _FORM: Final = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
 
 
 def memory_bytes(text: str) -> int:
-    """Bytes of a quantity.
+    """Return the bytes of a quantity such as `256Mi`, `1G` or `1048576`.
 
     Raises:
-        ValueError: if it is not one.
+        ValueError: if the text is not such a quantity.
     """
     found = _FORM.fullmatch(text.strip())
     if found is None or found[2] not in _UNITS:

@@ -1,1 +1,1 @@
-"""What `bgjobs dev` prints: the lines of all jobs on one terminal."""
+"""What `bgjobs dev` prints: what all jobs print and what becomes of them, on one terminal."""

@@ -1,6 +1,7 @@
-"""Standard output, which may stand still (Ctrl-S, a reader that does not read) or be gone (a closed window).
+"""Writes lines to standard output without ever waiting for whoever reads it.
 
-Neither may hold up the jobs or their end: a thread of its own writes, and what does not fit is dropped.
+The reader may have stopped reading (Ctrl-S) or be gone (a closed window). Neither may delay the jobs, so a thread of
+its own writes, and lines that do not fit into its queue are dropped.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class Screen:
     """Takes lines, and prints them as soon as somebody reads.
 
     Args:
-        fd: where to.
-        colours: whether they belong there.
+        fd: the descriptor to print to.
+        colours: whether to print colours; None prints them on a terminal, unless `NO_COLOR` is set.
     """
 
     def __init__(self, fd: int = 1, *, colours: bool | None = None) -> None:
@@ -35,23 +36,23 @@ class Screen:
 
     @property
     def waiting(self) -> int:
-        """How many lines nobody has taken yet."""
+        """How many lines have not been printed yet."""
         return self._lines.qsize()
 
     def line(self, text: str) -> None:
-        """Print a line; never waits."""
+        """Print a line; if too many lines wait already, it is dropped."""
         if self._gone:
             return
         try:
             if self._dropped:
-                self._lines.put_nowait(f"... {self._dropped:,} lines were not printed: nobody read")
+                self._lines.put_nowait(f"... {self._dropped:,} lines were dropped, because nobody read this output")
                 self._dropped = 0
             self._lines.put_nowait(text)
         except Full:
             self._dropped += 1
 
     def close(self) -> None:
-        """Print the rest, if somebody takes it within a second."""
+        """Print the lines that wait, as far as somebody reads them within a second."""
         try:
             self._lines.put(None, timeout=_LAST_WORDS_SECONDS)
         except Full:

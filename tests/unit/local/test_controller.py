@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bgjobs_local.launcher.controller import FAST, KUBERNETES, UNKNOWN, Do, KubeJob, Pod, plan, recovered, with_pod
+from bgjobs_local.launcher.controller import FAST, KUBERNETES, UNKNOWN, Action, KubeJob, Pod, plan, recovered, with_pod
 from bgjobs_operator.loops import outcomes
 
 NOW = 1000.0
@@ -26,33 +26,35 @@ def pod(exit_code: int | None = None, *, number: int = 1, ended_at: float | None
 
 
 @pytest.mark.parametrize(
-    ("job", "do", "at", "failure"),
+    ("job", "action", "at", "failure"),
     [
-        pytest.param(kube_job(), Do.START, None, "", id="new"),
-        pytest.param(kube_job(pod()), Do.NOTHING, None, "", id="its pod runs"),
-        pytest.param(kube_job(pod(0)), Do.COMPLETE, None, "", id="succeeded"),
-        pytest.param(kube_job(pod(0), complete=True), Do.NOTHING, None, "", id="complete"),
-        pytest.param(kube_job(pod(1)), Do.WAIT, NOW + 10, "", id="failed once"),
-        pytest.param(kube_job(pod(1, ended_at=NOW - 10)), Do.START, NOW, "", id="back-off is over"),
+        pytest.param(kube_job(), Action.START, None, "", id="new"),
+        pytest.param(kube_job(pod()), Action.NOTHING, None, "", id="its pod runs"),
+        pytest.param(kube_job(pod(0)), Action.COMPLETE, None, "", id="succeeded"),
+        pytest.param(kube_job(pod(0), complete=True), Action.NOTHING, None, "", id="complete"),
+        pytest.param(kube_job(pod(1)), Action.WAIT, NOW + 10, "", id="failed once"),
+        pytest.param(kube_job(pod(1, ended_at=NOW - 10)), Action.START, NOW, "", id="back-off is over"),
         pytest.param(
-            kube_job(pod(1), pod(1, number=2)), Do.FAIL, None, "BackoffLimitExceeded", id="failed as often as it may"
+            kube_job(pod(1), pod(1, number=2)), Action.FAIL, None, "BackoffLimitExceeded", id="failed too often"
         ),
-        pytest.param(kube_job(pod(1), backoff_limit=0), Do.FAIL, None, "BackoffLimitExceeded", id="no retry"),
-        pytest.param(kube_job(pod(64), backoff_limit=9), Do.FAIL, None, "PodFailurePolicy", id="refused"),
-        pytest.param(kube_job(pod(75)), Do.WAIT, NOW + 1, "", id="told to wait"),
-        pytest.param(kube_job(*(pod(75, number=n) for n in range(9))), Do.WAIT, NOW + 1, "", id="told to wait often"),
-        pytest.param(kube_job(pod(137, disrupted=True), backoff_limit=0), Do.WAIT, NOW + 1, "", id="disrupted"),
-        pytest.param(kube_job(pod(64, disrupted=True)), Do.WAIT, NOW + 1, "", id="disrupted while it was sent away"),
-        pytest.param(kube_job(pod(), deleting=True), Do.STOP, None, "", id="deleted while it runs"),
-        pytest.param(kube_job(pod(1), deleting=True), Do.REMOVE, None, "", id="deleted in back-off"),
-        pytest.param(kube_job(deleting=True), Do.REMOVE, None, "", id="deleted before it ran"),
-        pytest.param(kube_job(pod(0), complete=True, deleting=True), Do.REMOVE, None, "", id="retired"),
+        pytest.param(kube_job(pod(1), backoff_limit=0), Action.FAIL, None, "BackoffLimitExceeded", id="no retry"),
+        pytest.param(kube_job(pod(64), backoff_limit=9), Action.FAIL, None, "PodFailurePolicy", id="refused"),
+        pytest.param(kube_job(pod(75)), Action.WAIT, NOW + 1, "", id="told to wait"),
+        pytest.param(
+            kube_job(*(pod(75, number=n) for n in range(9))), Action.WAIT, NOW + 1, "", id="often told to wait"
+        ),
+        pytest.param(kube_job(pod(137, disrupted=True), backoff_limit=0), Action.WAIT, NOW + 1, "", id="disrupted"),
+        pytest.param(kube_job(pod(64, disrupted=True)), Action.WAIT, NOW + 1, "", id="disrupted and refused"),
+        pytest.param(kube_job(pod(), deleting=True), Action.STOP, None, "", id="deleted while it runs"),
+        pytest.param(kube_job(pod(1), deleting=True), Action.REMOVE, None, "", id="deleted in back-off"),
+        pytest.param(kube_job(deleting=True), Action.REMOVE, None, "", id="deleted before it ran"),
+        pytest.param(kube_job(pod(0), complete=True, deleting=True), Action.REMOVE, None, "", id="retired"),
     ],
 )
-def test_plan(job: KubeJob, do: Do, at: float | None, failure: str) -> None:
+def test_plan(job: KubeJob, action: Action, at: float | None, failure: str) -> None:
     step = plan(job, NOW, KUBERNETES)
-    assert (step.do, step.failure) == (do, failure)
-    assert step.at == (at if do is Do.WAIT else None)
+    assert (step.action, step.failure) == (action, failure)
+    assert step.at == (at if action is Action.WAIT else None)
 
 
 def test_back_off_doubles_up_to_six_minutes_as_in_kubernetes() -> None:

@@ -1,4 +1,4 @@
-"""What becomes of the jobs, told on the terminal."""
+"""Follows all jobs, and prints on the terminal what becomes of them."""
 
 from __future__ import annotations
 
@@ -16,69 +16,82 @@ if TYPE_CHECKING:
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
-    from bgjobs_local.terminal.lines import Terminal
+    from bgjobs_local.terminal.console import Console
 
 _LOOK_SECONDS: Final = 0.25
 _ROWS: Final = 500
 _RESULT_CHARACTERS: Final = 100
 
 
-class News(NamedTuple):
-    """A sentence, and whether it is good news (None: neither)."""
+class Notice(NamedTuple):
+    """What to print about a job.
+
+    Attributes:
+        text: a few words.
+        good: whether they are good news; None if they are neither good nor bad.
+    """
 
     text: str
     good: bool | None = None
 
 
-class Known(NamedTuple):
-    """What was last told of a job."""
+class Snapshot(NamedTuple):
+    """The part of a job's record that is worth a line when it changes."""
 
     state: State
     phase: str
     attempt: int
 
 
-def known(job: JobRecord) -> Known:
-    """What of a record is worth a line when it changes."""
-    return Known(job.state, job.phase, job.attempt)
+def snapshot(job: JobRecord) -> Snapshot:
+    """Take the snapshot of a record."""
+    return Snapshot(job.state, job.phase, job.attempt)
 
 
-def news(before: Known | None, job: JobRecord) -> News | None:
-    """What to tell of a job that has changed; None if nothing."""
-    if before == known(job):
+def notice_of_change(before: Snapshot | None, job: JobRecord) -> Notice | None:
+    """Decide what to print about a job.
+
+    Args:
+        before: its snapshot when it was looked at last; None if it never was.
+        job: its record now.
+
+    Returns:
+        What to print; None if there is nothing new that is worth a line.
+    """
+    if before == snapshot(job):
         return None
     if job.state in TERMINAL:
         return _end(job)
     if job.state is State.SCHEDULED:
         seconds = ((job.not_before or job.changed_at) - job.changed_at) / 1000
-        return News(f"due in {seconds:.0f} s" if not job.reason else f"put off for {seconds:.0f} s: {job.reason}")
+        return Notice(f"due in {seconds:.0f} s" if not job.reason else f"postponed by {seconds:.0f} s: {job.reason}")
     if job.state is State.STOPPING:
-        return News("told to stop")
+        return Notice("told to stop")
     if job.phase == Phase.RETRYING:
-        # A disruption is not charged; whether another attempt follows is otherwise told by its number.
+        # After a disruption, which is no failure, another attempt follows; else if the number of this one allows it.
         again = job.attempt <= job.spec.max_retries or job.reason == Outcome.DISRUPTED
-        return News(f"{_attempt(job)}: {_why(job)}{'; it is tried again' if again else ''}", good=False)
+        return Notice(f"{_attempt(job)} ended: {_why(job)}{'; another attempt follows' if again else ''}", good=False)
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
-        return News(_attempt(job) if job.attempt > 1 else "started")
+        return Notice(_attempt(job) if job.attempt > 1 else "started")
     if before is None and job.state is State.QUEUED:
-        return News("queued")
+        return Notice("queued")
     return None
 
 
-def _end(job: JobRecord) -> News:
+def _end(job: JobRecord) -> Notice:
     if job.state is State.SUCCEEDED:
         took = ((job.finished_at or 0) - (job.started_at or job.finished_at or 0)) / 1000
         result = job.result.decode(errors="replace")
         if len(result) > _RESULT_CHARACTERS:
             result = f"{result[:_RESULT_CHARACTERS]} ..."
-        return News(f"succeeded in {took:.1f} s{f': {result}' if result else ''}", good=True)
+        return Notice(f"succeeded in {took:.1f} s{f': {result}' if result else ''}", good=True)
     if job.state is State.CANCELLED:
-        return News(f"cancelled{f' by {job.stopped_by}' if job.stopped_by else ''}")
-    return News(f"failed: {_why(job)}", good=False)
+        return Notice(f"cancelled{f' by {job.stopped_by}' if job.stopped_by else ''}")
+    return Notice(f"failed: {_why(job)}", good=False)
 
 
 def _attempt(job: JobRecord) -> str:
-    """As `attempt 2 of 4`; after disruptions there may be more of them than retries allow."""
+    """Words such as `attempt 2 of 4`; after disruptions the number may be greater than the retries allow."""
     most = job.spec.max_retries + 1
     return f"attempt {job.attempt} of {most}" if job.attempt <= most else f"attempt {job.attempt}"
 
@@ -93,27 +106,34 @@ def _why(job: JobRecord) -> str:
 
 
 @dataclass
-class Follow:
-    """Looks at what has changed, some times a second."""
+class JobFollower:
+    """Looks for changed jobs four times a second, and prints what has become of them.
+
+    Attributes:
+        store: where the jobs are.
+        console: where to print.
+        namespaces: of the jobs to follow.
+        since: changes before this time (Unix milliseconds) are not printed.
+    """
 
     store: Store
-    terminal: Terminal
+    console: Console
     namespaces: tuple[str, ...]
     since: int
-    _told: dict[str, Known] = field(default_factory=dict[str, Known])
+    _told: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Print changes until cancelled."""
         while True:
             try:
                 await self.look()
             except StoreError as error:
-                self.terminal.warn(str(error))
+                self.console.warn(str(error))
                 await asyncio.sleep(1)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Tell what is new."""
+        """Print what has changed since the last look."""
         rows: list[tuple[int, str]] = []
         for namespace in self.namespaces:
             found = await self.store.newest(keys.by_namespace(namespace), None, _ROWS)
@@ -121,17 +141,17 @@ class Follow:
         if not rows:
             return
         jobs = await self.store.jobs([job_id for _, job_id in sorted(rows)])
-        self._tell(jobs)
-        # Those of the last moment are looked at again: several changes can share a millisecond.
+        self._print_changes(jobs)
+        # Jobs of the last millisecond are looked at again, because another change may fall into it.
         self.since = max(row[0] for row in rows)
 
-    def _tell(self, jobs: Iterable[JobRecord]) -> None:
+    def _print_changes(self, jobs: Iterable[JobRecord]) -> None:
         for job in jobs:
-            told = news(self._told.get(job.id), job)
+            told = notice_of_change(self._told.get(job.id), job)
             if told is not None:
                 label = f"{job.spec.cls.rpartition('.')[2]}.{job.spec.method}"
-                self.terminal.job(label, job.id, told.text, good=told.good)
-            self._told[job.id] = known(job)
+                self.console.job(label, job.id, told.text, good=told.good)
+            self._told[job.id] = snapshot(job)
             if len(self._told) > 2 * _ROWS and job.state in TERMINAL:
                 self._forget()
 

@@ -1,4 +1,4 @@
-"""What is told on the terminal."""
+"""What is printed on the terminal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bgjobs.job_spec import CompleteSpec
 from bgjobs.vocabulary import State
 from bgjobs_core.jobs.record import JobRecord
 from bgjobs_local.launcher.controller import KubeJob
-from bgjobs_local.terminal.lines import LINES_A_SECOND, MAX_LINE_CHARACTERS, Terminal
-from bgjobs_local.terminal.telling import known, news
+from bgjobs_local.terminal.console import LINES_A_SECOND, MAX_LINE_CHARACTERS, Console
+from bgjobs_local.terminal.job_follower import notice_of_change, snapshot
 
 JOB = JobRecord(
     id="01a20f3f-a664-7b60-ba3d-3e96efc89ccf", namespace="shop",
@@ -33,17 +33,17 @@ def job(state: State, **more: Any) -> JobRecord:
     [
         (job(State.QUEUED), "queued", None),
         (job(State.SCHEDULED, not_before=61_000), "due in 60 s", None),
-        (job(State.SCHEDULED, not_before=6_000, reason="no room"), "put off for 5 s: no room", None),
+        (job(State.SCHEDULED, not_before=6_000, reason="no room"), "postponed by 5 s: no room", None),
         (job(State.LAUNCHED, phase="running", attempt=1), "started", None),
         (job(State.LAUNCHED, phase="running", attempt=2), "attempt 2 of 3", None),
         (
             job(State.LAUNCHED, phase="retrying", attempt=1, reason="error", error=ERROR),
-            "attempt 1 of 3: ValueError: no; it is tried again",
+            "attempt 1 of 3 ended: ValueError: no; another attempt follows",
             False,
         ),
         (
             job(State.LAUNCHED, phase="retrying", attempt=1, reason="lost"),
-            "attempt 1 of 3: lost; it is tried again",
+            "attempt 1 of 3 ended: lost; another attempt follows",
             False,
         ),
         (job(State.STOPPING), "told to stop", None),
@@ -61,14 +61,14 @@ def job(state: State, **more: Any) -> JobRecord:
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_news(record: JobRecord, text: str, good: bool | None) -> None:
-    told = news(None, record)
+    told = notice_of_change(None, record)
     assert told is not None
     assert (told.text, told.good) == (text, good)
-    assert news(known(record), record) is None
+    assert notice_of_change(snapshot(record), record) is None
 
 
 def test_a_long_result_is_cut() -> None:
-    told = news(None, job(State.SUCCEEDED, result=b'"' + b"x" * 5000 + b'"'))
+    told = notice_of_change(None, job(State.SUCCEEDED, result=b'"' + b"x" * 5000 + b'"'))
     assert told is not None
     assert len(told.text) < 200
 
@@ -84,8 +84,8 @@ class Screen:
     lines: list[str] = field(default_factory=list[str])
     now: float = 0.0
 
-    def terminal(self) -> Terminal:
-        return Terminal(lambda line: self.lines.append(_unstyled(line)[9:]), lambda: self.now)
+    def terminal(self) -> Console:
+        return Console(lambda line: self.lines.append(_unstyled(line)[9:]), lambda: self.now)
 
 
 KUBE_JOB = KubeJob(
@@ -121,14 +121,17 @@ def test_who_prints_too_much_is_cut_short_and_told_where_the_rest_is() -> None:
     assert len(screen.lines) == LINES_A_SECOND
     screen.now = 1.0
     terminal.feed(KUBE_JOB, "stdout", b"y\n")
-    assert screen.lines[LINES_A_SECOND:] == [f"{PREFIX}... 4,900 lines more: bgjobs logs c89ccf", f"{PREFIX}│ y"]
+    assert screen.lines[LINES_A_SECOND:] == [
+        f"{PREFIX}... 4,900 more lines, which this command shows: bgjobs logs c89ccf",
+        f"{PREFIX}│ y",
+    ]
     terminal.feed(KUBE_JOB, "stdout", b"z" * 100_000)
     assert len(screen.lines[-1]) < MAX_LINE_CHARACTERS + 60
 
 
 def test_a_job_cannot_take_the_terminal_over() -> None:
     seen: list[str] = []
-    terminal = Terminal(seen.append, lambda: 0.0)
+    terminal = Console(seen.append, lambda: 0.0)
     terminal.feed(KUBE_JOB, "stdout", b"\x1b[2J\x1b]0;title\x07\x1b[31mred\x1b[0m\x00 \xff caf\xc3\xa9\r\n")
     assert seen[0].removesuffix("\x1b[0m").endswith("\x1b[31mred\x1b[0m \ufffd café")
     assert "\x1b[2J" not in seen[0]
@@ -137,7 +140,7 @@ def test_a_job_cannot_take_the_terminal_over() -> None:
 
 def test_nor_can_what_it_raises() -> None:
     seen: list[str] = []
-    Terminal(seen.append).job("A.b", JOB.id, "failed: \x1b]0;owned\x07 \x9b2J")
+    Console(seen.append).job("A.b", JOB.id, "failed: \x1b]0;owned\x07 \x9b2J")
     assert "\x1b]" not in seen[0]
     assert "\x9b" not in seen[0]
     assert "owned" in seen[0]

@@ -1,4 +1,4 @@
-"""One terminal for everything: each line says of which job it is, in a colour of its own."""
+"""Formats the lines for the terminal: each line of a job begins with the time and the job, in a colour of its own."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ if TYPE_CHECKING:
 
     from bgjobs_local.launcher.controller import KubeJob
 
-LINES_A_SECOND: Final = 100  # of one job; whoever prints more is read elsewhere
+LINES_A_SECOND: Final = 100  # the most that is shown of one job; its log has all lines
 MAX_LINE_CHARACTERS: Final = 2000
 _LABEL_WIDTH: Final = 30
 _COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
-# What would move the cursor or change the terminal; colours may pass.
+# Control sequences that would move the cursor or change the terminal; those for colours are let through.
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;:?]*[^m0-9;:?]|\x1b[^\[]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
 def short(job_id: str) -> str:
-    """The end of an id: UUIDv7s of the same second begin alike. The command takes it for the whole."""
+    """The last six characters of a job's id, which the command `bgjobs` accepts in place of the whole id.
+
+    The beginning would not do, because ids that are made in the same second begin alike.
+    """
     return job_id[-6:]
 
 
 @dataclass
 class _Stream:
-    """What is known of one stream of one pod."""
+    """The state of one stream of one pod: the start of an unfinished line, and how much was printed this second."""
 
     rest: bytes = b""
     second: int = -1
@@ -39,12 +42,12 @@ class _Stream:
 
 
 @dataclass
-class Terminal:
-    """Writes lines; implements `bgjobs_local.launcher.pods.Printer`.
+class Console:
+    """Prints lines of the program and of jobs. Implements `bgjobs_local.launcher.pods.Printer`.
 
     Attributes:
-        echo: takes a line with colours, as `Screen.line`.
-        clock: seconds, for how many lines a second a job may print.
+        echo: prints one line, with colours, as `Screen.line` does.
+        clock: monotonic seconds, to count how many lines a job prints in a second.
     """
 
     echo: Callable[[str], object]
@@ -52,15 +55,22 @@ class Terminal:
     _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict[tuple[str, str], _Stream])
 
     def say(self, text: str) -> None:
-        """A line of our own."""
+        """Print a message of the program itself."""
         self.echo(f"{self._time()} {text}")
 
     def warn(self, text: str) -> None:
-        """A line of our own that somebody should read."""
+        """Print a message of the program itself that somebody should read."""
         self.echo(f"{self._time()} {typer.style(text, fg='yellow')}")
 
     def job(self, label: str, job_id: str, text: str, *, good: bool | None = None) -> None:
-        """What became of a job."""
+        """Print what has become of a job.
+
+        Args:
+            label: what people call the job, such as `Invoices.render`.
+            job_id: its id.
+            text: what has become of it.
+            good: True prints it in green, False in red, None without a colour.
+        """
         colour = {True: "green", False: "red", None: None}[good]
         self.echo(
             f"{self._time()} {self._prefix(label, job_id)} {typer.style(_CONTROL.sub('', text), fg=colour, bold=True)}"
@@ -94,12 +104,12 @@ class Terminal:
         if len(text) > MAX_LINE_CHARACTERS:
             text = f"{text[:MAX_LINE_CHARACTERS]} ..."
         bar = typer.style("│", fg="red" if stream == "stderr" else None, dim=stream != "stderr")
-        # A colour that the job has left on ends with its line.
+        # The style at the end resets a colour that the job has left on.
         self.echo(f"{self._time()} {self._prefix(job.label, job.job_id)} {bar} {text}{typer.style('')}")
 
     def _tell_left_out(self, job: KubeJob, known: _Stream) -> None:
         if known.left_out:
-            words = f"... {known.left_out:,} lines more: bgjobs logs {short(job.job_id)}"
+            words = f"... {known.left_out:,} more lines, which this command shows: bgjobs logs {short(job.job_id)}"
             self.echo(f"{self._time()} {self._prefix(job.label, job.job_id)} {typer.style(words, dim=True)}")
             known.left_out = 0
 

@@ -1,32 +1,18 @@
-"""What the API asks Redis about itself: whether there is room, and whether it keeps what it takes."""
+"""What the API asks Redis about itself: how much memory it uses, and whether it keeps what it takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import structlog
 from redis import exceptions as rex
 
 from bgjobs_core.health.findings import Code, Doubt
-from bgjobs_core.redis.errors import StoreError, StoreUnavailableError, translate
+from bgjobs_core.redis.errors import StoreUnavailableError, translate
+from bgjobs_core.redis.memory import Memory, MemoryReader
 
 if TYPE_CHECKING:
-    from bgjobs_api.clock import Moment
     from bgjobs_core.redis.connection import Client
-
-log: Any = structlog.get_logger(__name__)
-
-FULL_AT: Final = 0.85
-READ_EVERY_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes in use, and how many there may be (0: no limit)."""
-
-    used: int
-    limit: int
 
 
 @dataclass(frozen=True)
@@ -38,15 +24,11 @@ class Durability:
     eviction: str | None
 
 
-class RedisState(Protocol):
-    """What is asked."""
-
-    async def memory(self) -> Memory:
-        """Raises StoreError."""
-        ...
+class RedisState(MemoryReader, Protocol):
+    """Asks Redis about itself."""
 
     async def durability(self) -> Durability:
-        """Raises StoreError."""
+        """Its settings. Raises StoreError if it does not answer."""
         ...
 
 
@@ -78,11 +60,6 @@ class RealRedisState:
         return Durability(facts.get("appendonly"), facts.get("appendfsync"), facts.get("maxmemory-policy"))
 
 
-def full(memory: Memory) -> bool:
-    """Whether no more jobs are taken: the rest is for the jobs that are there to end in."""
-    return memory.limit > 0 and memory.used > FULL_AT * memory.limit
-
-
 def doubts(found: Durability, rediscli: str) -> list[Doubt]:
     """What could lose acknowledged writes; `rediscli` is how an administrator calls redis-cli."""
     said: list[Doubt] = []
@@ -104,29 +81,3 @@ def doubts(found: Durability, rediscli: str) -> list[Doubt]:
         detail = f"Redis has maxmemory-policy {found.eviction}: it drops jobs when it is full"
         said.append(Doubt(Code.REDIS_EVICTS, detail, f"{rediscli} config set maxmemory-policy noeviction"))
     return said
-
-
-class MemoryGate:
-    """Whether jobs are taken; asks Redis at most once a second."""
-
-    def __init__(self, state: RedisState) -> None:
-        self._state = state
-        self._read_at: float | None = None
-        self._open = True
-
-    async def is_open(self, now: Moment) -> bool:
-        """Whether there is room for more jobs.
-
-        Raises:
-            StoreUnavailableError: if Redis does not answer.
-        """
-        if self._read_at is None or now.monotonic - self._read_at >= READ_EVERY_SECONDS:
-            try:
-                self._open = not full(await self._state.memory())
-            except StoreUnavailableError:
-                raise
-            except StoreError as error:
-                # A server that does not tell still refuses by itself when it is full.
-                log.warning("Redis does not tell its memory", error=str(error))
-            self._read_at = now.monotonic
-        return self._open

@@ -11,6 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from bgjobs.wire import FieldProblem, Problem
+from bgjobs_core.actions.errors import (
+    ActionError,
+    AlreadyEndedError,
+    IdTakenError,
+    JobNotFoundError,
+    NoRoomError,
+    NotAdmittedError,
+    NotEndedYetError,
+)
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -22,6 +31,13 @@ log: Any = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
+# What an action's error is in HTTP. The detail is the error's own text, but for the two that `_of_action` words itself.
+_OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
+    JobNotFoundError: (HTTPStatus.NOT_FOUND, "job_not_found"),
+    IdTakenError: (HTTPStatus.CONFLICT, "id_taken"),
+    NotEndedYetError: (HTTPStatus.CONFLICT, "job_not_ended"),
+    AlreadyEndedError: (HTTPStatus.CONFLICT, "job_ended"),
+}
 # RFC 9110's names; the standard library has them from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
 
@@ -59,19 +75,19 @@ def phrase(status: int) -> str:
 
 
 def not_found(detail: str, code: str = "not_found") -> ProblemError:
-    """404."""
+    """The answer 404: there is no such thing, or no longer."""
     return ProblemError(HTTPStatus.NOT_FOUND, code, detail)
 
 
 def invalid(field: str, message: str, code: str = "invalid") -> ProblemError:
-    """422 for one field."""
+    """The answer 422: one field of the request is wrong."""
     return ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY, code, f"{field}: {message}", [FieldProblem(field=field, message=message)]
     )
 
 
 def unavailable(code: str, detail: str, seconds: float = RETRY_AFTER_SECONDS) -> ProblemError:
-    """503: the same request may work in a moment."""
+    """The answer 503: the same request may work in a moment."""
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE, code, detail, headers={"Retry-After": str(max(1, round(seconds)))}
     )
@@ -121,7 +137,7 @@ def many_invalid(errors: Sequence[Any]) -> ProblemError:
 
 
 def response(problem: ProblemError) -> Response:
-    """As sent."""
+    """A problem as the HTTP response that is sent."""
     body = Problem(
         title=phrase(problem.status),
         status=problem.status,
@@ -141,6 +157,8 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, RequestValidationError):
         # The first part of each place is `query` or `path`.
         return many_invalid([{**one, "loc": tuple(one["loc"])[1:]} for one in error.errors()])
+    if isinstance(error, ActionError):
+        return _of_action(error)
     if isinstance(error, StoreUnavailableError):
         return unavailable("store_unavailable", "Redis does not answer; ask again in a moment")
     if isinstance(error, StoreFullError):
@@ -153,8 +171,20 @@ def problem_of(error: Exception) -> ProblemError:
     )
 
 
+def _of_action(error: ActionError) -> ProblemError:
+    match error:
+        case NotAdmittedError(refusal=refusal):
+            field = FieldProblem(field=refusal.field, message=refusal.message)
+            return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.code, refusal.message, [field])
+        case NoRoomError():
+            return store_full()
+        case _:
+            status, code = _OF_ACTIONS[type(error)]
+            return ProblemError(status, code, str(error))
+
+
 def store_full() -> ProblemError:
-    """507."""
+    """The answer 507: Redis has no room for what was sent."""
     return ProblemError(
         HTTPStatus.INSUFFICIENT_STORAGE,
         "store_full",
@@ -169,11 +199,20 @@ async def _answer(_: Request, error: Exception) -> Response:
     return response(problem_of(error))
 
 
+_ANSWERED: Final = (
+    ProblemError,
+    ActionError,
+    RequestValidationError,
+    StoreUnavailableError,
+    StoreFullError,
+    HTTPException,
+    Exception,
+)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an application in this shape."""
-    for kind in (
-        ProblemError, RequestValidationError, StoreUnavailableError, StoreFullError, HTTPException, Exception,
-    ):  # fmt: skip
+    for kind in _ANSWERED:
         app.add_exception_handler(kind, _answer)
 
 

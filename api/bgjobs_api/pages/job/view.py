@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bgjobs.wire import Failure
     from bgjobs_api.pages.job.log_view import LogTail
-    from bgjobs_api.pages.shared.reasons import QueueNow
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
 
 # Where code lies that nobody who reads a traceback wrote.

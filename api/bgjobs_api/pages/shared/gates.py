@@ -10,7 +10,7 @@ from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_api.pages.shared import job_facts, reasons, words
 
 if TYPE_CHECKING:
-    from bgjobs_api.pages.shared.reasons import QueueNow
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
 
 

@@ -10,7 +10,7 @@ from bgjobs.wire import Failure, Progress
 from bgjobs_api.pages.shared import words
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
 
 _MOST: Final = 200
@@ -22,14 +22,6 @@ class Why:
 
     text: str = ""
     tone: str = ""
-
-
-@dataclass(frozen=True)
-class QueueNow:
-    """A job's queue as it is now; `record` is None if there is no such queue."""
-
-    record: QueueRecord | None
-    load: QueueLoad
 
 
 def failure(raw: bytes) -> Failure | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bgjobs.vocabulary import State
 from bgjobs_api.http.callers import is_allowed, require
+from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.identity import access
 from bgjobs_core.actions.errors import JobNotFoundError
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.ids import is_stored_id
+from bgjobs_core.jobs.why_not import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.service_accounts import Identity
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.why_not import NotRunning
 
 
 async def load_for(deps: Deps, caller: Identity, action: Action, job_id: str) -> JobRecord:
@@ -47,3 +51,15 @@ async def queues_of(deps: Deps, caller: Identity, records: Iterable[JobRecord]) 
     keys = sorted({one.queue_key for one in records if one.state == State.QUEUED})
     allowed = await allowed_in(deps, caller, access.LIST_QUEUES, sorted({key.partition("/")[0] for key in keys}))
     return await queues_now(deps.store, [key for key in keys if key.partition("/")[0] in allowed])
+
+
+async def whys(deps: Deps, caller: Identity, records: Sequence[JobRecord]) -> list[NotRunning | None]:
+    """Why each of these jobs does not run, as far as this caller may know: each queue is read once."""
+    try:
+        queues = await queues_of(deps, caller, records)
+    except ProblemError as problem:
+        if problem.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        queues = dict[str, "QueueNow"]()  # a job is worth telling without its queue
+    now = await deps.store.now_ms()
+    return [why_not(one, now, queues.get(one.queue_key)) for one in records]

@@ -20,7 +20,7 @@ from bgjobs_api.http.bodies import documented, json_body
 from bgjobs_api.http.callers import Caller, DepsDep, identify, readable, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
-from bgjobs_api.http.reading import load_for
+from bgjobs_api.http.reading import load_for, whys
 from bgjobs_api.identity import access
 from bgjobs_api.identity.service_accounts import Identity
 from bgjobs_core.actions import listing
@@ -149,13 +149,15 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
     page = await listing.page(
         deps.store, listing.Filter(namespaces, query.state, query.queue, query.cls), query.limit, cursor
     )
-    return answers.job_list(page.records, page.next_cursor)
+    return answers.job_list(page.records, await whys(deps, caller, page.records), page.next_cursor)
 
 
 @router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))
 async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The job as it is now."""
-    return answers.job(await load_for(deps, caller, access.GET, job_id))
+    record = await load_for(deps, caller, access.GET, job_id)
+    (why,) = await whys(deps, caller, [record])
+    return answers.job(record, why=why)
 
 
 @router.post(

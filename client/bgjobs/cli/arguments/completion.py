@@ -19,10 +19,10 @@ _PATIENCE_SECONDS: Final = 1.0
 
 
 def states(incomplete: str) -> list[str]:
-    """Of a job."""
-    from bgjobs.vocabulary import Phase, State  # noqa: PLC0415 - models are slow to load
+    """The states in which jobs can be, and the phases of launched ones."""
+    from bgjobs.vocabulary import REACHABLE, Phase  # noqa: PLC0415 - models are slow to load
 
-    return [one.value for one in (*State, *Phase) if one.value.startswith(incomplete)]
+    return [one.value for one in (*REACHABLE, *Phase) if one.value.startswith(incomplete)]
 
 
 def job_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ once, and the form in Redis follow from them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Any, Final, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -82,6 +82,10 @@ class JobSpec(BaseModel, frozen=True):
     image: Image | None = Field(
         default=None, description="An image that the queue's images allow; if absent, the queue's own image."
     )
+
+    def again(self) -> Self:
+        """The spec of a job that runs this one again: due at once, and in whatever image its queue has by then."""
+        return self.model_copy(update={"delay_seconds": 0.0, "image": None})
 
 
 class CompleteSpec(JobSpec, frozen=True):

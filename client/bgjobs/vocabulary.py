@@ -32,6 +32,9 @@ OWNED: Final = frozenset({State.LAUNCHING, State.LAUNCHED, State.STOPPING})
 # The job has ended, and its state never changes again.
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
+# The states that a job can come into. No transition leads into the others yet, so nobody is offered to look for them.
+REACHABLE: Final = tuple(state for state in State if state not in {State.BLOCKED, State.PAUSED})
+
 
 class Phase(StrEnum):
     """What is seen of a launched job's KubeJob. It is shown to people, and no decision of the store rests on it."""
@@ -42,6 +45,20 @@ class Phase(StrEnum):
     SUSPENDED = "suspended"
     ENDING = "ending"
     UNREACHABLE = "unreachable"
+
+
+def shown_state(state: State, phase: str | None) -> State | Phase:
+    """The one word that people read of a job: a launched one shows its phase, any other one its state."""
+    return Phase(phase or Phase.PENDING) if state == State.LAUNCHED else state
+
+
+def state_and_phase(word: str) -> tuple[State, Phase | None]:
+    """What somebody looks for by the name of a state or of a phase; a phase is one of launched jobs.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return (State.LAUNCHED, Phase(word)) if word in set(Phase) else (State(word), None)
 
 
 class Outcome(StrEnum):

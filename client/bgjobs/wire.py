@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from bgjobs.ids import is_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, LabelName, Parameters
-from bgjobs.vocabulary import Outcome, Phase, Reported, State
+from bgjobs.vocabulary import Gate, Outcome, Phase, Reported, State, WhyNot
 
 
 def _job_id(text: str) -> str:
@@ -86,6 +86,16 @@ class Attempt(BaseModel):
     log_bytes: int = 0
 
 
+class Why(BaseModel):
+    """Why a job does not run at the moment."""
+
+    gate: Gate = Field(description="what it stands before, of all that a job passes on its way to its code")
+    code: WhyNot = Field(description="the cause, as a stable word for programs")
+    message: str = Field(description="the cause for people: a sentence, or the words of Kubernetes")
+    since: datetime | None = Field(default=None, description="when it came to stand there, if that is known")
+    next_try_at: datetime | None = Field(default=None, description="when it goes on by itself, if that is known")
+
+
 class Job(CompleteSpec, frozen=True):
     """A job as the API shows it: its spec, and what has become of it."""
 
@@ -97,6 +107,10 @@ class Job(CompleteSpec, frozen=True):
     state: State
     phase: Phase | None = None
     reason: str | None = Field(default=None, description="why it is not running, or why it ended, in a few words")
+    why: Why | None = Field(
+        default=None,
+        description="why it does not run at the moment; absent while it runs, when it has ended, in answers to POST",
+    )
     outcome: Outcome | None = None
     error: Failure | None = None
     progress: Progress | None = None

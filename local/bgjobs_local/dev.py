@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from bgjobs.ids import new_job_id
+from bgjobs.job_spec import JobSpec
 from bgjobs.vocabulary import OWNED, WAITING
-from bgjobs.wire import EnqueueRequest
-from bgjobs_api.actions.enqueue import asked_by, enqueue
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import system_clock
 from bgjobs_api.health.redis_state import RealRedisState
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.listening import make_server, tcp_socket
-from bgjobs_api.http.problems import ProblemError
 from bgjobs_core import log_setup
+from bgjobs_core.actions.enqueue import enqueue
+from bgjobs_core.actions.errors import ActionError
+from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.redis import connection
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.resources.models import QUEUES, QueueSpec
@@ -323,13 +324,12 @@ class _Machine:
             self._console.say(f"jobs of an earlier run that continue: {left}")
 
     async def _enqueue_hello(self) -> None:
-        body = EnqueueRequest.model_validate(
-            {"id": new_job_id(), "class": f"{EXAMPLES}.Hello", "method": "greet", "parameters": ["Ada"]}
-        )
-        caller = self._deps.anonymous or person(self._settings.namespace)
+        spec = JobSpec(cls=f"{EXAMPLES}.Hello", method="greet")
+        by = person(self._settings.namespace).user
+        asked = AskedJob(new_job_id(), self._settings.namespace, spec, '["Ada"]', by)
         try:
-            await enqueue(self._deps, asked_by(body, caller))
-        except ProblemError as error:  # a file's queue `default` may not approve the examples
+            await enqueue(self._store, asked, gate=self._deps.gate)
+        except ActionError as error:  # a file's queue `default` may not approve the examples
             self._console.warn(f"the example job cannot be run: {error}")
 
     async def _watch_project(self) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from bgjobs_api.health import redis_state
-from bgjobs_api.health.redis_state import Durability, Memory, MemoryGate
+from bgjobs_api.health.redis_state import Durability
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.routes import health
 from bgjobs_core.health.findings import Finding, FindingCode
+from bgjobs_core.redis import memory
 from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
+from bgjobs_core.redis.memory import Memory, MemoryGate
 from tests.api.world import FakeRedisState
 
 FSYNC, APPEND = "CLI config set appendfsync always", "CLI config set appendonly yes"
@@ -140,7 +142,7 @@ async def test_what_was_seen_is_told_while_redis_is_away(world: World, monkeypat
     [(0, 0, False), (10**12, 0, False), (85, 100, False), (86, 100, True), (100, 100, True), (200, 100, True)],
 )
 def test_full(used: int, limit: int, full: bool) -> None:
-    assert redis_state.full(Memory(used, limit)) is full
+    assert memory.full(Memory(used, limit)) is full
 
 
 async def test_a_redis_that_does_not_tell_its_memory_is_not_full(world: World) -> None:
@@ -153,12 +155,12 @@ async def test_a_redis_that_does_not_tell_its_memory_is_not_full(world: World) -
 
 async def test_the_gate_asks_once_a_second(world: World) -> None:
     state = FakeRedisState()
-    gate = MemoryGate(state)
+    gate = MemoryGate(state, lambda: world.clock().monotonic)
     for _ in range(5):
-        assert await gate.is_open(world.clock())
+        assert await gate.is_open()
     world.clock.now += 0.99
-    await gate.is_open(world.clock())
+    await gate.is_open()
     assert state.reads == 1
     world.clock.now += 0.01
-    await gate.is_open(world.clock())
+    await gate.is_open()
     assert cast("int", state.reads) == 2

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import PROTOCOL_HEADER
 from bgjobs_api.clock import Moment
-from bgjobs_api.health.redis_state import Durability, Memory
+from bgjobs_api.health.redis_state import Durability
 from bgjobs_api.identity.access import AccessUnavailableError, Action
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.identity.errors import UnauthenticatedError
 from bgjobs_core.jobs.record import kube_job_name
+from bgjobs_core.redis.memory import Memory
 from bgjobs_core.resources.models import QueueSpec
 
 if TYPE_CHECKING:

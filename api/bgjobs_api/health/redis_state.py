@@ -1,37 +1,18 @@
-"""What the API asks Redis about Redis itself: whether there is memory left, and whether its settings may lose jobs."""
+"""What the API asks Redis about Redis itself: how much memory it uses, and whether its settings may lose jobs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import structlog
 from redis import exceptions as rex
 
 from bgjobs_core.health.findings import Finding, FindingCode
-from bgjobs_core.redis.errors import StoreError, StoreUnavailableError, translate
+from bgjobs_core.redis.errors import StoreUnavailableError, translate
+from bgjobs_core.redis.memory import Memory, MemoryReader
 
 if TYPE_CHECKING:
-    from bgjobs_api.clock import Moment
     from bgjobs_core.redis.connection import Client
-
-log: Any = structlog.get_logger(__name__)
-
-FULL_AT: Final = 0.85
-READ_EVERY_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The memory of Redis in bytes.
-
-    Attributes:
-        used: how much is in use.
-        limit: how much Redis may use (`maxmemory`); 0: there is no limit.
-    """
-
-    used: int
-    limit: int
 
 
 @dataclass(frozen=True)
@@ -49,16 +30,8 @@ class Durability:
     eviction: str | None
 
 
-class RedisState(Protocol):
+class RedisState(MemoryReader, Protocol):
     """Tells what Redis says about itself. `RealRedisState` asks a server; tests and local mode have others."""
-
-    async def memory(self) -> Memory:
-        """How much memory Redis uses.
-
-        Raises:
-            StoreError: if Redis does not tell.
-        """
-        ...
 
     async def durability(self) -> Durability:
         """Which of its settings may lose jobs.
@@ -105,11 +78,6 @@ class RealRedisState:
         return Durability(facts.get("appendonly"), facts.get("appendfsync"), facts.get("maxmemory-policy"))
 
 
-def full(memory: Memory) -> bool:
-    """Whether Redis is too full to take more jobs; the memory that is left is for the outcomes of those it has."""
-    return memory.limit > 0 and memory.used > FULL_AT * memory.limit
-
-
 def findings(found: Durability, rediscli: str) -> list[Finding]:
     """What is wrong with the settings of Redis: jobs that it has taken could be lost.
 
@@ -136,29 +104,3 @@ def findings(found: Durability, rediscli: str) -> list[Finding]:
         detail = f"Redis has maxmemory-policy {found.eviction}: it drops jobs when it is full"
         said.append(Finding(FindingCode.REDIS_EVICTS, detail, f"{rediscli} config set maxmemory-policy noeviction"))
     return said
-
-
-class MemoryGate:
-    """Tells whether Redis has room for more jobs. It asks Redis at most once a second."""
-
-    def __init__(self, state: RedisState) -> None:
-        self._state = state
-        self._read_at: float | None = None
-        self._open = True
-
-    async def is_open(self, now: Moment) -> bool:
-        """Whether there is room for more jobs; yes if Redis answers but does not tell.
-
-        Raises:
-            StoreUnavailableError: if Redis does not answer.
-        """
-        if self._read_at is None or now.monotonic - self._read_at >= READ_EVERY_SECONDS:
-            try:
-                self._open = not full(await self._state.memory())
-            except StoreUnavailableError:
-                raise
-            except StoreError as error:
-                # A server that does not tell its memory still refuses writes when it is full.
-                log.warning("Redis does not tell its memory", error=str(error))
-            self._read_at = now.monotonic
-        return self._open

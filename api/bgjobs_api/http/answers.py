@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.why_not import NotRunning
 
 _EMPTY: Final = b"[]"
 
 
-def _shown(record: JobRecord) -> dict[str, Any]:
-    shown = job_view(replace(record, parameters=_EMPTY)).model_dump(mode="json", by_alias=True)
+def _shown(record: JobRecord, why: NotRunning | None) -> dict[str, Any]:
+    shown = job_view(replace(record, parameters=_EMPTY), why).model_dump(mode="json", by_alias=True)
     shown["parameters"] = msgspec.Raw(record.parameters)
     return shown
 
@@ -33,18 +34,21 @@ def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None)
     return Response(content, status, media_type="application/json", headers=headers)
 
 
-def job(record: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with a job (`wire.Job`)."""
-    return _json(msgspec.json.encode(_shown(record)), status, headers)
+def job(
+    record: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None, why: NotRunning | None = None
+) -> Response:
+    """An answer that is one job, as `bgjobs.wire.Job`."""
+    return _json(msgspec.json.encode(_shown(record, why)), status, headers)
 
 
-def job_list(records: Sequence[JobRecord], next_cursor: str | None) -> Response:
-    """Answer with one page of a list of jobs (`wire.JobList`)."""
-    return _json(msgspec.json.encode({"items": [_shown(one) for one in records], "next_cursor": next_cursor}), 200)
+def job_list(records: Sequence[JobRecord], whys: Sequence[NotRunning | None], next_cursor: str | None) -> Response:
+    """An answer that is a page of jobs, each with why it does not run, as `bgjobs.wire.JobList`."""
+    items = [_shown(record, why) for record, why in zip(records, whys, strict=True)]
+    return _json(msgspec.json.encode({"items": items, "next_cursor": next_cursor}), 200)
 
 
 def result(stored: bytes) -> Response:
-    """Answer with what the method of a job returned (`wire.JobResult`); `stored` is its JSON."""
+    """An answer that is what a method returned, as `bgjobs.wire.JobResult`."""
     return _json(msgspec.json.encode({"value": msgspec.Raw(stored)}), 200)
 
 

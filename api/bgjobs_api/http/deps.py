@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from bgjobs_api.health.redis_state import MemoryGate
+from bgjobs_core.redis.memory import MemoryGate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -90,4 +90,4 @@ class Deps:
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gate", MemoryGate(self.redis))
+        object.__setattr__(self, "gate", MemoryGate(self.redis, lambda: self.clock().monotonic))

@@ -11,6 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from bgjobs.wire import FieldProblem, Problem
+from bgjobs_core.actions.errors import (
+    ActionError,
+    AlreadyEndedError,
+    IdTakenError,
+    JobNotFoundError,
+    NoRoomError,
+    NotAdmittedError,
+    NotEndedYetError,
+)
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -24,6 +33,13 @@ log: Any = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
+# What an action's error is in HTTP. The detail is the error's own text, but for the two that `_of_action` words itself.
+_OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
+    JobNotFoundError: (HTTPStatus.NOT_FOUND, "job_not_found"),
+    IdTakenError: (HTTPStatus.CONFLICT, "id_taken"),
+    NotEndedYetError: (HTTPStatus.CONFLICT, "job_not_ended"),
+    AlreadyEndedError: (HTTPStatus.CONFLICT, "job_ended"),
+}
 # The names of RFC 9110, which the standard library has from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
 
@@ -167,6 +183,8 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, RequestValidationError):
         # The first part of each place is `query` or `path`.
         return many_invalid([{**one, "loc": tuple(one["loc"])[1:]} for one in error.errors()])
+    if isinstance(error, ActionError):
+        return _of_action(error)
     if isinstance(error, StoreUnavailableError):
         return unavailable("store_unavailable", "Redis does not answer; ask again in a moment")
     if isinstance(error, StoreFullError):
@@ -177,6 +195,18 @@ def problem_of(error: Exception) -> ProblemError:
     return ProblemError(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the server's log says what"
     )
+
+
+def _of_action(error: ActionError) -> ProblemError:
+    match error:
+        case NotAdmittedError(refusal=refusal):
+            field = FieldProblem(field=refusal.field, message=refusal.message)
+            return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.code, refusal.message, [field])
+        case NoRoomError():
+            return store_full()
+        case _:
+            status, code = _OF_ACTIONS[type(error)]
+            return ProblemError(status, code, str(error))
 
 
 def store_full() -> ProblemError:
@@ -195,11 +225,20 @@ async def _answer(_: Request, error: Exception) -> Response:
     return response(problem_of(error))
 
 
+_ANSWERED: Final = (
+    ProblemError,
+    ActionError,
+    RequestValidationError,
+    StoreUnavailableError,
+    StoreFullError,
+    HTTPException,
+    Exception,
+)
+
+
 def install(app: FastAPI) -> None:
     """Make an application answer all its errors in this shape."""
-    for kind in (
-        ProblemError, RequestValidationError, StoreUnavailableError, StoreFullError, HTTPException, Exception,
-    ):  # fmt: skip
+    for kind in _ANSWERED:
         app.add_exception_handler(kind, _answer)
 
 

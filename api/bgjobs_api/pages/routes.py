@@ -7,12 +7,14 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.problems import invalid
+from bgjobs_api.http.reading import queues_of
 from bgjobs_api.identity import access
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
 from bgjobs_api.pages.jobs.filters import JobsQuery, NamespacesQuery
 from bgjobs_api.pages.shared import assets, errors, reading, rendering, sign_in, words
 from bgjobs_core.actions import listing
+from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.ids import is_stored_id
 
 PAGE_ROWS = 25
@@ -59,7 +61,7 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         facets.read(deps.store, namespaces, sorted(names), chosen),
         deps.store.now_ms(),
     )
-    queues = await reading.queues_of(deps, caller, page.records)
+    queues = await queues_of(deps, caller, page.records)
     return rendering.page(
         request,
         "jobs",
@@ -94,7 +96,7 @@ async def queues_page(
     """Queues with their load."""
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST_QUEUES, query.ns)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
-    found = await asyncio.gather(*(reading.queue_now(deps, key) for key in keys))
+    found = (await queues_now(deps.store, keys)).values()
     return rendering.page(
         request,
         "queues",

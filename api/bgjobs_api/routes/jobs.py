@@ -5,30 +5,31 @@ behind a 404: ids are random UUIDs that cannot be tried out, and whoever has one
 missing. An id that no job has is a 404 for everybody.
 """
 
-import asyncio
-import contextlib
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bgjobs import strict_json
 from bgjobs.job_spec import LabelName
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import State
 from bgjobs.wire import AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, RerunRequest
-from bgjobs_api.actions.enqueue import asked_by, enqueue, rerun
-from bgjobs_api.actions.reading import load, load_for
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import documented, json_body
 from bgjobs_api.http.callers import Caller, DepsDep, identify, readable, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
+from bgjobs_api.http.reading import load_for, whys
 from bgjobs_api.identity import access
+from bgjobs_api.identity.service_accounts import Identity
 from bgjobs_core.actions import listing
-from bgjobs_core.jobs import log_text
-from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.actions.cancel import cancel
+from bgjobs_core.actions.enqueue import enqueue
+from bgjobs_core.actions.read_log import read_log
+from bgjobs_core.actions.rerun import rerun
+from bgjobs_core.jobs.record import AskedJob, AttemptRecord, JobRecord
 from bgjobs_core.jobs.views import attempt_view
-from bgjobs_core.redis.errors import StoreFullError
 
 LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
@@ -112,12 +113,23 @@ async def enqueue_job(
 
     The caller makes the id, so that sending the request again is asking once.
     """
-    asked = asked_by(body, caller)
+    asked = _asked(body, caller)
     await require(deps, caller, access.ENQUEUE, asked.namespace)
-    record, created = await enqueue(deps, asked)
-    return answers.job(
-        record, HTTPStatus.CREATED if created else HTTPStatus.OK, {"Location": f"/api/v1/jobs/{record.id}"}
-    )
+    found = await enqueue(deps.store, asked, gate=deps.gate)
+    status = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK
+    return answers.job(found.record, status, {"Location": f"/api/v1/jobs/{found.record.id}"})
+
+
+def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
+    """The job that a body asks for, in the namespace that it names, else in the caller's own."""
+    namespace = body.namespace or caller.namespace
+    if not namespace:
+        raise invalid("namespace", "is needed: you belong to none")
+    try:
+        parameters = strict_json.dumps(body.parameters, "parameters")
+    except strict_json.NotJSONError as error:
+        raise invalid("parameters", str(error)) from error
+    return AskedJob(id=body.id, namespace=namespace, spec=body, parameters=parameters, created_by=caller.user)
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")
@@ -137,13 +149,15 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
     page = await listing.page(
         deps.store, listing.Filter(namespaces, query.state, query.queue, query.cls), query.limit, cursor
     )
-    return answers.job_list(page.records, page.next_cursor)
+    return answers.job_list(page.records, await whys(deps, caller, page.records), page.next_cursor)
 
 
 @router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))
 async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The job as it is now."""
-    return answers.job(await load_for(deps, caller, access.GET, job_id))
+    record = await load_for(deps, caller, access.GET, job_id)
+    (why,) = await whys(deps, caller, [record])
+    return answers.job(record, why=why)
 
 
 @router.post(
@@ -161,13 +175,8 @@ async def cancel_job(
     body: Annotated[CancelRequest, Depends(json_body(CancelRequest, empty=CancelRequest))],
 ) -> Response:
     """Stop it for good: no code of it starts from now on; what runs is deleted with its pods."""
-    record = await load_for(deps, caller, access.CANCEL, job_id)
-    reply = await deps.store.stop(job_id, "cancelled", caller.user, body.note or "")
-    record = await load(deps, job_id)
-    # Sent again after a lost answer, the first one's success is told.
-    again = record.state == State.CANCELLED and record.stopped_by == caller.user
-    if reply.did == "ended" and not again:
-        raise ProblemError(HTTPStatus.CONFLICT, "job_ended", f"the job has ended already: it is {record.state}")
+    await load_for(deps, caller, access.CANCEL, job_id)
+    record = await cancel(deps.store, job_id, by=caller.user, note=body.note or "")
     return answers.job(record, HTTPStatus.ACCEPTED)
 
 
@@ -187,8 +196,8 @@ async def rerun_job(
     """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
     record = await load_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
-    made = await rerun(deps, caller, record, body.id)
-    return answers.job(made, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.id}"})
+    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate)
+    return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
 
 
 @router.get("/jobs/{job_id}/attempts", summary="List a job's attempts", responses=responses(HTTPStatus.NOT_FOUND))
@@ -229,19 +238,8 @@ async def latest_log(deps: DepsDep, caller: Caller, job_id: str, query: Annotate
 
 
 async def _log(deps: Deps, record: JobRecord, attempt: AttemptRecord | None, query: LogQuery) -> Response:
-    # The attempt was read before its chunks: one that had ended then gets no more of them.
-    complete = record.state in TERMINAL or (attempt is not None and attempt.ended_at is not None)
-    if not complete:
-        # A full Redis only makes the log come in larger pieces.
-        with contextlib.suppress(StoreFullError):
-            await deps.store.watch_log(record.id)
-    piece = log_text.Piece(b"", query.offset)
-    if attempt is not None:
-        chunks = await deps.store.log_chunks(record.id, attempt.number)
-        piece = await asyncio.to_thread(
-            log_text.piece, chunks, query.offset, attempt.log_next, timestamps=query.timestamps
-        )
-    headers = {LOG_COMPLETE_HEADER: str(complete).lower(), LOG_NEXT_HEADER: str(piece.next_offset)}
+    piece = await read_log(deps.store, record, attempt, query.offset, timestamps=query.timestamps)
+    headers = {LOG_COMPLETE_HEADER: str(piece.is_complete).lower(), LOG_NEXT_HEADER: str(piece.next_offset)}
     # It is written by job code: a browser must not take it for a page.
     headers |= {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
     return Response(piece.data, media_type="text/plain; charset=utf-8", headers=headers)

@@ -1,6 +1,5 @@
 """`/api/v1/queues`: queues with their load."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,7 +11,8 @@ from bgjobs.wire import QueueList, QueueView
 from bgjobs_api.http.callers import Caller, DepsDep, identify, readable
 from bgjobs_api.http.problems import responses
 from bgjobs_api.identity import access
-from bgjobs_core.store.store import Store
+from bgjobs_core.actions.queues import queues_now
+from bgjobs_core.jobs.queue import QueueNow
 
 router = APIRouter(
     prefix="/api/v1",
@@ -42,15 +42,15 @@ async def list_queues(deps: DepsDep, caller: Caller, query: Annotated[QueuesQuer
     """By namespace and name."""
     namespaces = await readable(deps, caller, access.LIST_QUEUES, query.namespace)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
-    found = await asyncio.gather(*(_view(deps.store, key) for key in keys))
-    return QueueList(items=[view for view in found if view is not None])
+    found = (await queues_now(deps.store, keys)).values()
+    return QueueList(items=[view for view in map(_view, found) if view is not None])
 
 
-async def _view(store: Store, key: str) -> QueueView | None:
-    queue = await store.queue(key)
+def _view(now: QueueNow) -> QueueView | None:
+    """A queue as the API shows it; None if it was deleted while we asked."""
+    queue, load = now.record, now.load
     if queue is None:
         return None
-    load = await store.queue_load(key)
     return QueueView(
         namespace=queue.namespace,
         name=queue.name,

@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.protocol import LOG_HEAD_BYTES
+from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.jobs import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
 
 # Offsets from here on are places in the stream of records: no text is as long.
 FAR: Final = 2**40
@@ -28,6 +31,11 @@ class Piece:
 
     data: bytes
     next_offset: int
+
+
+def is_complete(record: JobRecord, attempt: AttemptRecord | None) -> bool:
+    """Whether nothing more will be written to the log of this attempt; None is the first one before it has started."""
+    return record.state in TERMINAL or (attempt is not None and attempt.ended_at is not None)
 
 
 def piece(chunks: Sequence[bytes], offset: int, arrived: int, *, timestamps: bool = False) -> Piece:

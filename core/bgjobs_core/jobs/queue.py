@@ -33,7 +33,25 @@ class QueueRecord:
 
 @dataclass(frozen=True)
 class QueueLoad:
-    """How much a queue holds."""
+    """How much a queue holds.
+
+    Attributes:
+        owned: how many of its jobs hold a slot.
+        queued: how many are due and wait for one.
+    """
 
     owned: int
     queued: int
+
+
+@dataclass(frozen=True)
+class QueueNow:
+    """A job's queue as it is now.
+
+    Attributes:
+        record: its settings; None if there is no such queue.
+        load: how much it holds.
+    """
+
+    record: QueueRecord | None
+    load: QueueLoad

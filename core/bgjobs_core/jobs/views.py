@@ -1,4 +1,4 @@
-"""Records as the API shows them."""
+"""Records of jobs and attempts, turned into what the API shows: aware times, and None where nothing is known."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import Outcome
-from bgjobs.wire import Attempt, Failure, Job, Progress
+from bgjobs.wire import Attempt, Failure, Job, Progress, Why
 from bgjobs_core.jobs.record import JobRecord
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import AttemptRecord
+    from bgjobs_core.jobs.why_not import NotRunning
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -32,13 +33,32 @@ def _failure(raw: bytes) -> Failure | None:
 _ALIKE: Final = tuple(one.name for one in fields(JobRecord) if one.name in Job.model_fields)
 
 
-def job_view(record: JobRecord) -> Job:
-    """A job for the API and the pages; what is empty in the record is None."""
+def why_view(found: NotRunning | None) -> Why | None:
+    """Why a job does not run, for the API."""
+    if found is None:
+        return None
+    return Why(
+        gate=found.gate,
+        code=found.code,
+        message=found.message,
+        since=moment(found.since),
+        next_try_at=moment(found.next_try_at),
+    )
+
+
+def job_view(record: JobRecord, why: NotRunning | None = None) -> Job:
+    """A job for the API; what is empty in the record is None.
+
+    Args:
+        record: the job.
+        why: why it does not run, if that was asked.
+    """
     shown: dict[str, Any] = {name: getattr(record, name) or None for name in _ALIKE}
     shown |= {name: moment(shown[name]) for name in _ALIKE if name.endswith("_at") or name == "not_before"}
     return Job.model_validate({
         **record.spec.model_dump(by_alias=True),
         **shown,
+        "why": why_view(why),
         "attempt": record.attempt,
         "parameters": json.loads(record.parameters),
         "error": _failure(record.error),
@@ -50,7 +70,7 @@ def job_view(record: JobRecord) -> Job:
 
 
 def attempt_view(record: AttemptRecord) -> Attempt:
-    """An attempt for the API and the pages."""
+    """An attempt of a job, for the API."""
     return Attempt(
         number=record.number,
         pod_name=record.pod_name,

@@ -5,6 +5,7 @@ kopf, and the reconcile once a minute, only say which object to look at; what it
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,17 +15,25 @@ import structlog
 from pydantic import ValidationError
 
 from bgjobs import strict_json
+from bgjobs_core.actions.cancel import cancel
+from bgjobs_core.actions.enqueue import enqueue
+from bgjobs_core.actions.errors import (
+    AlreadyEndedError,
+    IdTakenError,
+    JobNotFoundError,
+    NoRoomError,
+    NotAdmittedError,
+)
 from bgjobs_core.jobs import ids
-from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
-from bgjobs_core.redis.errors import StoreError, StoreFullError
+from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
 from bgjobs_operator.loops import request_status
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.resources import ResourcesApi
@@ -99,7 +108,9 @@ async def cancel_with_request(store: Store, api: ResourcesApi, job: JobRecord) -
 
 
 async def _cancel(store: Store, job_id: str, request: str) -> None:
-    await store.stop(job_id, "cancelled", f"request:{request}", "its request was deleted")
+    # A request that was refused has no job, and one whose job has ended has nothing left to cancel.
+    with contextlib.suppress(JobNotFoundError, AlreadyEndedError):
+        await cancel(store, job_id, by=f"request:{request}", note="its request was deleted")
 
 
 @dataclass
@@ -149,24 +160,25 @@ class Admit:
         asked = asked_by(obj, spec, now)
         if isinstance(asked, NotAdmitted):
             return await self._refuse(obj, asked, now)
-        queue: QueueRecord | None = await self.store.queue(asked.queue_key)
-        decided = decide(asked, queue.spec if queue else None)
-        if isinstance(decided, NotAdmitted):
-            if decided.code == "queue_not_found":  # it may be applied a moment later, in the same file
-                await self._say(obj, request_status.waiting(decided.message, obj["metadata"]["generation"]))
-                return False
-            return await self._refuse(obj, decided, now)
         try:
-            reply = await self.store.enqueue(decided)
-        except StoreFullError as error:
-            await self._say(obj, request_status.waiting(str(error), obj["metadata"]["generation"]))
-            return False
-        if reply.did == "conflict":
+            # Without a gate: a request is an object that waits anyway, until Redis itself takes its job.
+            await enqueue(self.store, asked, gate=None)
+        except NotAdmittedError as error:
+            if error.refusal.code == "queue_not_found":  # it may be applied a moment later, in the same file
+                return await self._wait(obj, str(error))
+            return await self._refuse(obj, error.refusal, now)
+        except NoRoomError as error:
+            return await self._wait(obj, str(error))
+        except IdTakenError:
             changed = NotAdmitted(
                 "spec", "spec_changed", "the spec was changed after its job was made; make a new request"
             )
             return await self._refuse(obj, changed, now)
         return True  # settle writes the status from the record
+
+    async def _wait(self, obj: dict[str, Any], message: str) -> bool:
+        await self._say(obj, request_status.waiting(message, obj["metadata"]["generation"]))
+        return False
 
     async def _refuse(self, obj: dict[str, Any], refusal: NotAdmitted, now: int) -> bool:
         await self._say(obj, request_status.refused(refusal.code, refusal.message, obj["metadata"]["generation"], now))

@@ -6,8 +6,9 @@ import zlib
 
 import pytest
 
+from bgjobs.vocabulary import REACHABLE
 from bgjobs_api.pages.job import log_view
-from bgjobs_api.pages.shared import assets, json_text, words
+from bgjobs_api.pages.shared import assets, json_text, states, words
 from tests.api.world import lines
 
 NOW = 1_795_000_000_000
@@ -129,3 +130,8 @@ def test_json_is_coloured_without_losing_a_character() -> None:
 def test_assets_have_the_hash_of_their_content_in_their_url() -> None:
     assert {"bgjobs.css", "bgjobs.js", "icons.svg", "favicon.svg"} <= set(assets.assets())
     assert assets.url("bgjobs.css") == f"/static/{assets.assets()['bgjobs.css'].digest}/bgjobs.css"
+
+
+def test_the_list_offers_each_state_once_that_a_job_can_come_into() -> None:
+    offered = [state for _, members in states.GROUPS for state in members]
+    assert sorted(offered) == sorted(REACHABLE)

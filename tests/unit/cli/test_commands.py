@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.unit.cli.fakes import FakeApi, Terminal
 
 ONE = f"{JOBS}/{JOB_ID}"
+FULL = {"gate": "slot", "code": "queue_full", "message": "The queue default is full."}
 ERROR = {"type": "ValueError", "message": "no such month", "traceback": "Traceback:\n  File x\nValueError: no\x1b[2J"}
 
 
@@ -422,7 +423,7 @@ def test_wait_for_several(terminal: Terminal, api: FakeApi) -> None:
 
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        f"{JOB_ID} launched [##########----------] 50% 1/2",
+        f"{JOB_ID} pending [##########----------] 50% 1/2",
         f"{OTHER_ID} cancelled – by ann",
         f"{JOB_ID} succeeded",
         f"job {JOB_ID} succeeded",
@@ -465,9 +466,11 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
         ({"state": "launched", "phase": "retrying", "reason": "error", "error": ERROR}, "ValueError: no such month"),
         ({"state": "launched", "phase": "running", "reason": "", "error": ERROR}, ""),
         ({"state": "queued", "reason": "the queue is full"}, "the queue is full"),
+        ({"state": "queued", "reason": "old", "why": FULL}, "The queue default is full."),
+        ({"state": "launched", "phase": "retrying", "reason": "error", "error": ERROR, "why": FULL}, FULL["message"]),
         ({"state": "failed", "reason": "its KubeJob was deleted"}, "its KubeJob was deleted"),
     ],
-    ids=["failed", "retrying", "running again", "waiting", "lost"],
+    ids=["failed", "retrying", "running again", "waiting", "waiting and told", "retrying and told", "lost"],
 )
 def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any], words: str) -> None:
     assert printing.why(Job.model_validate(job(**changes))) == words

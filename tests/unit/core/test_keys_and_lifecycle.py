@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lupa.lua51 import LuaRuntime  # the one of fakeredis: two Luas in one process crash it
 
-from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Phase, State
+from bgjobs.vocabulary import OWNED, REACHABLE, TERMINAL, WAITING, Phase, State
 from bgjobs_core.jobs import lifecycle
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS, allowed
 from bgjobs_core.store import keys
@@ -138,3 +138,7 @@ def test_lua_knows_the_same_arrows_and_groups(lua: Any) -> None:
 def test_phases_are_no_states() -> None:
     """A phase is shown, and never guarded on."""
     assert not {phase.value for phase in Phase} & {state.value for state in State}
+
+
+def test_the_states_that_people_are_offered_are_those_that_a_transition_leads_into() -> None:
+    assert set(REACHABLE) == {transition.target for transition in TRANSITIONS}

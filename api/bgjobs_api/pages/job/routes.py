@@ -1,7 +1,6 @@
 """Routes of one job's page: it, its logs, and what can be done with it."""
 
 import asyncio
-import contextlib
 import re
 from http import HTTPStatus
 from typing import Annotated
@@ -12,22 +11,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.vocabulary import State
-from bgjobs_api.actions.enqueue import rerun
-from bgjobs_api.actions.reading import load, load_for
 from bgjobs_api.http import bodies
 from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import ProblemError, invalid, not_found
+from bgjobs_api.http.problems import invalid, not_found, problem_of
+from bgjobs_api.http.reading import load_for
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import log_view, view
 from bgjobs_api.pages.job.log_view import LogTail
 from bgjobs_api.pages.job.view import Rights
-from bgjobs_api.pages.shared import reading, rendering, states
-from bgjobs_core.jobs import log_text
+from bgjobs_api.pages.shared import rendering, states
+from bgjobs_core.actions import read_log
+from bgjobs_core.actions.cancel import cancel
+from bgjobs_core.actions.errors import ActionError, AlreadyEndedError
+from bgjobs_core.actions.queues import queue_now
+from bgjobs_core.actions.rerun import rerun
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import AttemptRecord, JobRecord
-from bgjobs_core.redis.errors import StoreFullError
 
 _MAX_FORM_BYTES = 16 * 1024
 _MAX_NOTE = 500
@@ -75,7 +76,7 @@ async def _show(
     rights = await _rights(deps, caller, record.namespace)
     queue = None
     if not states.has_ended(record) and await is_allowed(deps, caller, access.LIST_QUEUES, record.namespace):
-        queue = await reading.queue_now(deps, record.queue_key)
+        queue = await queue_now(deps.store, record.queue_key)
     tail = await _tail(deps, record, attempt) if attempt is not None and rights.log else None
     now = await deps.store.now_ms()
     return rendering.page(
@@ -106,11 +107,7 @@ async def _rights(deps: Deps, caller: Identity, namespace: str) -> Rights:
 
 
 async def _tail(deps: Deps, record: JobRecord, attempt: AttemptRecord) -> LogTail:
-    if not states.has_ended(record) and attempt.ended_at is None:
-        # A full Redis only makes the log come in larger pieces.
-        with contextlib.suppress(StoreFullError):
-            await deps.store.watch_log(record.id)
-    chunks = await deps.store.log_chunks(record.id, attempt.number)
+    chunks = await read_log.chunks(deps.store, record, attempt, follows=True)
     return await asyncio.to_thread(log_view.tail, chunks)
 
 
@@ -121,10 +118,7 @@ async def whole_log(
     """All that is kept of the log of an attempt, as text."""
     record = await load_for(deps, caller, access.READ_LOG, job_id)
     attempt = _chosen(record, await deps.store.attempts(record), number)
-    text = b""
-    if attempt is not None:
-        chunks = await deps.store.log_chunks(record.id, number)
-        text = (await asyncio.to_thread(log_text.piece, chunks, 0, attempt.log_next)).data
+    text = (await read_log.read_log(deps.store, record, attempt, follows=False)).data
     headers = dict(rendering.HEADERS)
     if query.download:
         name = re.sub(
@@ -145,21 +139,19 @@ async def confirm_cancel(request: Request, deps: DepsDep, caller: Caller, job_id
 
 
 @router.post("/jobs/{job_id}/cancel")
-async def cancel(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Stop it for good, and back to it."""
     form = await _form(request, "note")
     note = form.get("note", "").strip()
     if len(note) > _MAX_NOTE:
         raise invalid("note", f"may have {_MAX_NOTE} characters")
-    record = await load_for(deps, caller, access.CANCEL, job_id)
-    reply = await deps.store.stop(job_id, "cancelled", caller.user, note)
-    record = await load(deps, job_id)
-    # Sent again after a lost answer, the first one's success is told.
-    again = record.state == State.CANCELLED and record.stopped_by == caller.user
-    if reply.did == "ended" and not again:
-        await require(deps, caller, access.GET, record.namespace)
-        ended = f"It was too late to cancel this job: it had ended already, as {record.state}."
-        return await _show(request, deps, caller, record, sentence=ended, status=HTTPStatus.CONFLICT)
+    await load_for(deps, caller, access.CANCEL, job_id)
+    try:
+        record = await cancel(deps.store, job_id, by=caller.user, note=note)
+    except AlreadyEndedError as error:
+        await require(deps, caller, access.GET, error.record.namespace)
+        ended = f"It was too late to cancel this job: it had ended already, as {error.record.state}."
+        return await _show(request, deps, caller, error.record, sentence=ended, status=HTTPStatus.CONFLICT)
     return rendering.redirect(f"/jobs/{record.id}")
 
 
@@ -173,11 +165,12 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     record = await load_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
     try:
-        made = await rerun(deps, caller, record, new_id)
-    except ProblemError as problem:
-        sentence = f"It was not run again: {problem}."
+        made = await rerun(deps.store, record, new_id=new_id, by=caller.user, gate=deps.gate)
+    except ActionError as error:
+        problem = problem_of(error)
+        sentence = f"It was not run again: {problem.detail}."
         return await _show(request, deps, caller, record, sentence=sentence, status=problem.status)
-    return rendering.redirect(f"/jobs/{made.id}")
+    return rendering.redirect(f"/jobs/{made.record.id}")
 
 
 @router.get("/jobs/{job_id}/rerun")

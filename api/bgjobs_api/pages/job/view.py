@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bgjobs.wire import Failure
     from bgjobs_api.pages.job.log_view import LogTail
-    from bgjobs_api.pages.shared.reasons import QueueNow
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
 
 # Where code lies that nobody who reads a traceback wrote.
@@ -94,7 +94,7 @@ class JobView:
     live: bool
     cancel: Action
     rerun: Action
-    not_running: gates.NotRunning | None
+    not_running: gates.WhyCard | None
     error: ErrorCard | None
     tabs: tuple[AttemptTab, ...]
     attempt: AttemptRecord | None
@@ -286,7 +286,7 @@ def view(
         live=not states.has_ended(record),
         cancel=cancel_action(record, rights.cancel),
         rerun=rerun_action(record, rights.rerun),
-        not_running=gates.of(record, now, queue),
+        not_running=gates.card(record, now, queue),
         error=error_card(record, attempt, now),
         tabs=tuple(tab(one, record, now, attempt) for one in attempts),
         attempt=attempt,

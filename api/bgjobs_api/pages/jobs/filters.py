@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs.job_spec import LabelName
-from bgjobs.vocabulary import Phase, State
+from bgjobs.vocabulary import Phase, State, shown_state, state_and_phase
 from bgjobs_api.pages.shared import states
 from bgjobs_core.actions import listing
 
@@ -88,15 +88,13 @@ class Choice:
 
     @property
     def record_state(self) -> State | None:
-        """The state in the store: that of a phase is launched."""
-        if self.state is None:
-            return None
-        return State(self.state) if self.state in set(State) else State.LAUNCHED
+        """The state in the store that is looked for; that of a phase is launched."""
+        return None if self.state is None else state_and_phase(self.state)[0]
 
     @property
-    def phase(self) -> str | None:
-        """The phase that is looked for, if it is one."""
-        return self.state if self.state in set(Phase) else None
+    def phase(self) -> Phase | None:
+        """The phase of launched jobs that is looked for, if it is one."""
+        return None if self.state is None else state_and_phase(self.state)[1]
 
     def looked_for(self, namespaces: tuple[str, ...]) -> listing.Filter:
         """For `listing.page`."""
@@ -112,8 +110,8 @@ def choice(query: JobsQuery) -> Choice:
 class PhaseFilter(listing.Filter):
     """As Filter, and by the phase of launched jobs, which no index knows."""
 
-    phase: str | None = None
+    phase: Phase | None = None
 
     def fits(self, record: JobRecord) -> bool:
         """Whether a record is meant."""
-        return super().fits(record) and (self.phase is None or (record.phase or Phase.PENDING) == self.phase)
+        return super().fits(record) and self.phase in {None, shown_state(record.state, record.phase)}

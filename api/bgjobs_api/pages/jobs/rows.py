@@ -11,7 +11,8 @@ from bgjobs_api.pages.shared import job_facts, json_text, reasons, states, words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bgjobs_api.pages.shared.reasons import QueueNow, Why
+    from bgjobs_api.pages.shared.reasons import RowWords
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
 
 NOTHING = "–"
@@ -30,7 +31,7 @@ class Row:
     id: str
     namespace: str
     state: states.Shown
-    why: Why
+    why: RowWords
     module: str
     call: str
     arguments: str

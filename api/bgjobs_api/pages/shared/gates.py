@@ -1,17 +1,34 @@
-"""Why a job is not running: the gates in the order in which the operator passes them; one of them is shut. Pure."""
+"""How a job's page says why the job is not running: a title, what follows, and all gates with the one that is shut.
+
+What holds a job is decided in `bgjobs_core.jobs.why_not`; here its codes get their words and tones. Pure.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.vocabulary import TERMINAL, Phase, State
-from bgjobs_api.pages.shared import job_facts, reasons, words
+from bgjobs.vocabulary import Gate, WhyNot
+from bgjobs_api.pages.shared import job_facts, words
+from bgjobs_core.jobs.why_not import why_not
 
 if TYPE_CHECKING:
-    from bgjobs_api.pages.shared.reasons import QueueNow
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.why_not import NotRunning
+
+_NAMES: Final = {
+    Gate.PARENTS: "Waits for no job",
+    Gate.PAUSE: "Not paused",
+    Gate.DUE_TIME: "Due",
+    Gate.QUEUE: "Queue open",
+    Gate.SLOT: "Room in the queue",
+    Gate.KUBE_JOB: "KubeJob created",
+    Gate.POD: "Pod can start",
+    Gate.NEXT_ATTEMPT: "Next attempt",
+    Gate.RUNNER: "Runner called in",
+}
 
 
 class Pass(StrEnum):
@@ -23,8 +40,8 @@ class Pass(StrEnum):
 
 
 @dataclass(frozen=True)
-class Gate:
-    """One gate.
+class GateLine:
+    """One gate as a line of the page.
 
     Attributes:
         name: as `Room in the queue`.
@@ -40,7 +57,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class NotRunning:
+class WhyCard:
     """What the page says of a job that is not running.
 
     Attributes:
@@ -53,25 +70,34 @@ class NotRunning:
     title: str
     text: str
     tone: str
-    gates: tuple[Gate, ...]
+    gates: tuple[GateLine, ...]
 
 
-def of(record: JobRecord, now: int, queue: QueueNow | None) -> NotRunning | None:
-    """Of a job; None if it runs or has ended.
+class _Words(NamedTuple):
+    """The words for one cause; the last two stand beside the gate that is shut."""
+
+    title: str
+    text: str
+    tone: str
+    at_gate: str
+    said: str = ""
+
+
+def card(record: JobRecord, now: int, queue: QueueNow | None) -> WhyCard | None:
+    """What the page says of a job; None if it runs or has ended.
 
     Args:
-        record: of the job.
+        record: the job.
         now: Unix milliseconds.
-        queue: None if the reader may not see it.
+        queue: the job's queue as it is now; None if the reader may not list queues.
     """
-    if record.state in TERMINAL:
+    why = why_not(record, now, queue)
+    if why is None:
         return None
-    if record.state == State.STOPPING:
-        return NotRunning(*_stopping(record), gates=())
-    if record.state == State.LAUNCHED and record.phase not in {"", Phase.PENDING, Phase.RETRYING}:
-        return None
-    title, text, tone, shut = _shut(record, now, queue)
-    return NotRunning(title, text, tone, _all(record, queue, shut))
+    if why.code == WhyNot.STOPPING:
+        return WhyCard(*_stopping(record), gates=())
+    found = _words(why, record, now, queue)
+    return WhyCard(found.title, found.text, found.tone, _lines(why, found, record, queue))
 
 
 def _stopping(record: JobRecord) -> tuple[str, str, str]:
@@ -82,139 +108,91 @@ def _stopping(record: JobRecord) -> tuple[str, str, str]:
     return by + (f": {record.note}" if record.note else ""), text, ""
 
 
-_Shut = tuple[str, str, str, Gate]  # title, text, tone, the gate
-
-
-def _shut(record: JobRecord, now: int, queue: QueueNow | None) -> _Shut:
-    match record.state:
-        case State.BLOCKED:
-            why = record.reason or "It waits for other jobs"
-            return "Not running: waits for other jobs", f"{why}.", "", Gate("Waits for no job", Pass.SHUT, why)
-        case State.SCHEDULED:
-            return _scheduled(record, now)
-        case State.PAUSED:
-            why = record.reason or "held"
-            return "Not running: paused", "It waits until it is resumed.", "warn", Gate("Not paused", Pass.SHUT, why)
-        case State.QUEUED:
-            return _queued(record, queue)
-        case State.LAUNCHING:
-            return (
-                "Starting: its KubeJob is being created", "This takes a moment.", "",
-                Gate("KubeJob created", Pass.SHUT, "the operator is asking Kubernetes for it"),
-            )  # fmt: skip
-        case _:
-            return _launched(record)
-
-
-def _scheduled(record: JobRecord, now: int) -> _Shut:
+def due(record: JobRecord, now: int) -> str:
+    """When a job becomes due, as seen from now: `due in 5 m`, `due now`."""
     left = max((record.not_before or now) - now, 0)
-    when = f"due in {words.span(left)}" if left else "due now"
-    if record.refusals:
-        times = words.plural(record.refusals, "time")
-        return (
-            "Not running: Kubernetes refused its KubeJob",
-            f"Refused {times}; it is tried again, {when}.",
-            "warn",
-            Gate("Due", Pass.SHUT, f"{when}, after a refusal", record.reason),
-        )
-    return f"Not running: {when}", "Nothing is wrong with this job.", "", Gate("Due", Pass.SHUT, when, record.reason)
+    return f"due in {words.span(left)}" if left else "due now"
 
 
-def _queued(record: JobRecord, queue: QueueNow | None) -> _Shut:
-    name = record.spec.queue
-    if queue is None:
-        return (
-            "Not running: waits in its queue", f"A slot of {name} is given to it in its turn.", "",
-            Gate("Room in the queue", Pass.SHUT, "you may not list queues here"),
-        )  # fmt: skip
-    if queue.record is None:
-        return (
-            f"Not running: there is no queue {name}",
-            "It starts once an administrator creates the queue; until then nothing launches it.",
-            "bad",
-            Gate("Queue open", Pass.SHUT, f"no BackgroundJobQueue {name} in {record.namespace}"),
-        )
-    spec = queue.record.spec
-    if spec.paused:
-        return (
-            f"Not running: the queue {name} is paused", "It starts after somebody resumes the queue.", "warn",
-            Gate("Queue open", Pass.SHUT, f"{name} is paused"),
-        )  # fmt: skip
-    slots = f"{queue.load.owned:,} of {spec.max_concurrent:,} slots are taken, {queue.load.queued:,} jobs wait"
-    if queue.load.owned >= spec.max_concurrent:
-        return (
-            f"Not running: the queue {name} is full",
-            "It starts in its turn: high priority first, then the oldest. Nothing is wrong with this job.",
-            "",
-            Gate("Room in the queue", Pass.SHUT, slots),
-        )
-    return (
-        "Not running: waits for the operator",
-        f"The queue {name} has room. If this lasts, see whether the operator is running.",
-        "",
-        Gate("Room in the queue", Pass.SHUT, f"not claimed yet; {slots}"),
-    )
-
-
-def _launched(record: JobRecord) -> _Shut:
-    if record.phase == Phase.RETRYING and not reasons.next_pod_waits(record):
-        after = reasons.error_text(record.reason, record.error)
-        return (
-            "Waits for its next attempt",
-            f"Attempt {record.attempt} of at most {record.spec.max_retries + 1} ended: {after}. "
-            "Kubernetes starts the next pod with a growing delay.",
-            "warn",
-            Gate("Next attempt", Pass.SHUT, "back-off of Kubernetes"),
-        )
-    if record.reason:
-        cause = record.reason.partition(":")[0]
-        return (
-            f"Not running: {cause}",
-            "Kubernetes tries again by itself. "
-            + (f"Attempt {record.attempt} has ended." if record.attempt else "Nothing of the job's code has run yet."),
-            "bad",
-            Gate("Pod can start", Pass.SHUT, f"bgjob-{record.id}", record.reason),
-        )
-    return (
-        "Starting: its pod is pending", "Its image is pulled, its container started.", "",
-        Gate("Pod can start", Pass.SHUT, "nothing is said against it"),
-    )  # fmt: skip
-
-
-def _all(record: JobRecord, queue: QueueNow | None, shut: Gate) -> tuple[Gate, ...]:
-    """The shut gate in its place; what is before it is open, what is behind comes later."""
-    names = [
-        "Waits for no job",
-        "Not paused",
-        "Due",
-        "Queue open",
-        "Room in the queue",
-        "KubeJob created",
-        "Pod can start",
-    ]
-    names.append("Next attempt" if shut.name == "Next attempt" else "Runner called in")
-    at = names.index(shut.name)
-    return tuple(
-        shut
-        if index == at
-        else Gate(name, Pass.OPEN if index < at else Pass.LATER, _passed(name, record, queue) if index < at else "")
-        for index, name in enumerate(names)
-    )
-
-
-def _passed(name: str, record: JobRecord, queue: QueueNow | None) -> str:
-    match name:
-        case "Due":
-            return "" if job_facts.is_delayed(record) else "no delay asked for"
-        case "Queue open" if queue is not None and queue.record is not None:
-            return (
-                f"{record.spec.queue} is not paused"
-                if not queue.record.spec.paused
-                else f"{record.spec.queue} was open then"
+def _words(why: NotRunning, record: JobRecord, now: int, queue: QueueNow | None) -> _Words:
+    match why.code:
+        case WhyNot.BLOCKED:
+            return _Words("Not running: waits for other jobs", why.message, "", why.message)
+        case WhyNot.PAUSED:
+            return _Words("Not running: paused", "It waits until it is resumed.", "warn", why.message)
+        case WhyNot.SCHEDULED:
+            when = due(record, now)
+            return _Words(f"Not running: {when}", "Nothing is wrong with this job.", "", when, record.reason)
+        case WhyNot.LAUNCH_REFUSED:
+            when = due(record, now)
+            text = f"Refused {words.plural(record.refusals, 'time')}; it is tried again, {when}."
+            title = "Not running: Kubernetes refused its KubeJob"
+            return _Words(title, text, "warn", f"{when}, after a refusal", why.message)
+        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_FULL | WhyNot.WAITS_ITS_TURN:
+            return _queued(why, record.spec.queue, sees_queue=queue is not None)
+        case WhyNot.LAUNCHING:
+            return _Words("Starting: its KubeJob is being created", "This takes a moment.", "", why.message)
+        case WhyNot.POD_CANNOT_START:
+            next_up = (
+                f"Attempt {record.attempt} has ended." if record.attempt else "Nothing of the job's code has run yet."
             )
-        case "Room in the queue" if record.claimed_at is not None:
+            cause = why.message.partition(":")[0]
+            text = f"Kubernetes tries again by itself. {next_up}"
+            return _Words(f"Not running: {cause}", text, "bad", record.kube_job, why.message)
+        case WhyNot.BACK_OFF:
+            return _Words("Waits for its next attempt", why.message, "warn", "back-off of Kubernetes")
+        case WhyNot.SUSPENDED:
+            return _Words("Not running: suspended", why.message, "warn", record.kube_job)
+        case WhyNot.UNREACHABLE:
+            text = "Whether its code still runs there is unknown."
+            return _Words("Its node does not answer", text, "bad", record.kube_job, why.message)
+        case _:
+            text = "Its image is pulled, its container started."
+            return _Words("Starting: its pod is pending", text, "", "nothing is said against it")
+
+
+def _queued(why: NotRunning, name: str, *, sees_queue: bool) -> _Words:
+    match why.code:
+        case WhyNot.QUEUE_MISSING:
+            text = "It starts once an administrator creates the queue; until then nothing launches it."
+            return _Words(f"Not running: there is no queue {name}", text, "bad", why.message)
+        case WhyNot.QUEUE_PAUSED:
+            text = "It starts after somebody resumes the queue."
+            return _Words(f"Not running: the queue {name} is paused", text, "warn", why.message)
+        case WhyNot.QUEUE_FULL:
+            text = "It starts in its turn: high priority first, then the oldest. Nothing is wrong with this job."
+            return _Words(f"Not running: the queue {name} is full", text, "", why.message)
+        case _ if not sees_queue:
+            text = f"A slot of {name} is given to it in its turn."
+            return _Words("Not running: waits in its queue", text, "", "you may not list queues here")
+        case _:
+            text = f"The queue {name} has room. If this lasts, see whether the operator is running."
+            return _Words("Not running: waits for the operator", text, "", why.message)
+
+
+def _lines(why: NotRunning, found: _Words, record: JobRecord, queue: QueueNow | None) -> tuple[GateLine, ...]:
+    """The shut gate in its place; what is before it is open, what is behind comes later."""
+    # Behind the pod stands either its runner, or the back-off before the next one.
+    unseen = Gate.RUNNER if why.gate == Gate.NEXT_ATTEMPT else Gate.NEXT_ATTEMPT
+    gates = [gate for gate in Gate if gate != unseen]
+    at = gates.index(why.gate)
+    return (
+        *(GateLine(_NAMES[gate], Pass.OPEN, _passed(gate, record, queue)) for gate in gates[:at]),
+        GateLine(_NAMES[why.gate], Pass.SHUT, found.at_gate, found.said),
+        *(GateLine(_NAMES[gate], Pass.LATER) for gate in gates[at + 1 :]),
+    )
+
+
+def _passed(gate: Gate, record: JobRecord, queue: QueueNow | None) -> str:
+    match gate:
+        case Gate.DUE_TIME:
+            return "" if job_facts.is_delayed(record) else "no delay asked for"
+        case Gate.QUEUE if queue is not None and queue.record is not None:
+            name = record.spec.queue
+            return f"{name} was open then" if queue.record.spec.paused else f"{name} is not paused"
+        case Gate.SLOT if record.claimed_at is not None:
             return f"got a slot after {words.span(record.claimed_at - (record.queued_at or record.created_at))}"
-        case "KubeJob created" if record.launched_at is not None and record.claimed_at is not None:
+        case Gate.KUBE_JOB if record.launched_at is not None and record.claimed_at is not None:
             return f"in {words.span(record.launched_at - record.claimed_at)}"
         case _:
             return ""

@@ -1,39 +1,36 @@
-"""Why a job is where it is, in a few words for a row of the list. Pure."""
+"""Why a job is where it is, in a few words for a row of the list.
+
+Why one does not run is decided in `bgjobs_core.jobs.why_not`; here its codes get few words and a tone. Pure.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.vocabulary import Outcome, State, WhyNot
 from bgjobs.wire import Failure, Progress
 from bgjobs_api.pages.shared import words
+from bgjobs_core.jobs.why_not import last_outcome, why_not
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
+    from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.why_not import NotRunning
 
 _MOST: Final = 200
 
 
 @dataclass(frozen=True)
-class Why:
-    """A few words, and a tone: "", `warn` or `bad`."""
+class RowWords:
+    """A few words for a row, and their tone: "", `warn` or `bad`."""
 
     text: str = ""
     tone: str = ""
 
 
-@dataclass(frozen=True)
-class QueueNow:
-    """A job's queue as it is now; `record` is None if there is no such queue."""
-
-    record: QueueRecord | None
-    load: QueueLoad
-
-
 def failure(raw: bytes) -> Failure | None:
-    """An error as it is stored."""
+    """An error as it is stored; None if there is none."""
     return Failure.model_validate_json(raw) if raw else None
 
 
@@ -48,7 +45,7 @@ def progress(raw: bytes) -> Progress | None:
 
 
 def percent(found: Progress | None) -> int | None:
-    """How far, if the total is known."""
+    """How far a job is, in per cent, if its total is known."""
     if found is None or not found.total or found.total < 0:
         return None
     return max(0, min(100, int(100 * found.done / found.total)))
@@ -71,53 +68,58 @@ def error_text(outcome: str, raw: bytes) -> str:
     return f"{outcome}: {error.type}" if outcome else error.type
 
 
-def next_pod_waits(record: JobRecord) -> bool:
-    """Whether the next attempt's pod is there and cannot start: the reason says why, not how the last one ended."""
-    return record.phase == Phase.RETRYING and record.reason not in {"", *Outcome}
+def of(record: JobRecord, now: int, queue: QueueNow | None = None) -> RowWords:
+    """The words for one job; the queue is needed only for one that is queued, and None if it may not be seen."""
+    why = why_not(record, now, queue)
+    found = _of_others(record) if why is None else _of_waiting(why, record, now, queue)
+    return RowWords(found.text[:_MOST], found.tone)
 
 
-def of(record: JobRecord, now: int, queue: QueueNow | None = None) -> Why:
-    """Of one job; the queue is needed only for one that is queued."""
-    found = _of_launched(record) if record.state == State.LAUNCHED else _of_others(record, now, queue)
-    return Why(found.text[:_MOST], found.tone)
+def _of_waiting(why: NotRunning, record: JobRecord, now: int, queue: QueueNow | None) -> RowWords:
+    match why.code:
+        case WhyNot.BLOCKED:
+            return RowWords(record.reason or "waits for other jobs")
+        case WhyNot.SCHEDULED | WhyNot.LAUNCH_REFUSED:
+            left = (why.next_try_at or now) - now
+            when = f"in {words.span(left)}" if left > 0 else "now"
+            return RowWords(f"{when}: {record.reason}", "warn") if record.reason else RowWords(when)
+        case WhyNot.QUEUE_MISSING:
+            return RowWords(f"there is no queue {record.spec.queue}", "bad")
+        case WhyNot.QUEUE_PAUSED:
+            return RowWords("the queue is paused", "warn")
+        case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
+            return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
+        case WhyNot.POD_CANNOT_START:
+            return RowWords(why.message, "bad")
+        case WhyNot.BACK_OFF:
+            ended = error_text(last_outcome(record), record.error)
+            return RowWords(f"after {ended}" if ended else "", "warn")
+        case WhyNot.SUSPENDED | WhyNot.UNREACHABLE:
+            return RowWords(record.reason, "warn")
+        case WhyNot.STOPPING if record.stopped_by:
+            return _stopped(record)
+        case _:
+            return RowWords(record.reason)
 
 
-def _of_launched(record: JobRecord) -> Why:
-    match Phase(record.phase or Phase.PENDING):
-        case Phase.RUNNING:
+def _of_others(record: JobRecord) -> RowWords:
+    """For a job that runs or has ended."""
+    match record.state:
+        case State.SUCCEEDED:
+            return RowWords()
+        case State.FAILED:
+            return RowWords(failed(record), "bad")
+        case State.CANCELLED:
+            return _stopped(record) if record.stopped_by else RowWords(record.reason)
+        case _:
             said = progress(record.progress)
             if said is not None:
-                return Why(progress_text(said))
-            return Why(f"attempt {record.attempt}" if record.attempt > 1 else "")
-        case Phase.RETRYING:
-            if next_pod_waits(record):
-                return Why(record.reason, "bad")
-            return Why(f"after {error_text(record.reason, record.error)}" if record.reason else "", "warn")
-        case Phase.PENDING:
-            return Why(record.reason, "bad" if record.reason else "")
-        case _:
-            return Why(record.reason, "warn")
+                return RowWords(progress_text(said))
+            return RowWords(f"attempt {record.attempt}" if record.attempt > 1 else "")
 
 
-def _of_others(record: JobRecord, now: int, queue: QueueNow | None) -> Why:
-    match record.state:
-        case State.QUEUED:
-            return _of_queued(record, queue)
-        case State.SCHEDULED:
-            when = (
-                f"in {words.span(record.not_before - now)}" if record.not_before and record.not_before > now else "now"
-            )
-            return Why(f"{when}: {record.reason}", "warn") if record.reason else Why(when)
-        case State.BLOCKED:
-            return Why(record.reason or "waits for other jobs")
-        case State.FAILED:
-            return Why(failed(record), "bad")
-        case State.CANCELLED | State.STOPPING if record.stopped_by:
-            return Why(f"by {words.who(record.stopped_by)}" + (f": {record.note}" if record.note else ""))
-        case State.SUCCEEDED:
-            return Why()
-        case _:
-            return Why(record.reason)
+def _stopped(record: JobRecord) -> RowWords:
+    return RowWords(f"by {words.who(record.stopped_by)}" + (f": {record.note}" if record.note else ""))
 
 
 def failed(record: JobRecord) -> str:
@@ -129,16 +131,3 @@ def failed(record: JobRecord) -> str:
     if record.reason and record.reason != record.outcome:
         return f"{record.outcome}: {record.reason}" if record.outcome else record.reason
     return record.outcome
-
-
-def _of_queued(record: JobRecord, queue: QueueNow | None) -> Why:
-    if queue is None:
-        return Why(record.reason)
-    if queue.record is None:
-        return Why(f"there is no queue {record.spec.queue}", "bad")
-    spec = queue.record.spec
-    if spec.paused:
-        return Why("the queue is paused", "warn")
-    if queue.load.owned >= spec.max_concurrent:
-        return Why(f"the queue is full: {queue.load.owned:,} of {spec.max_concurrent:,}")
-    return Why(record.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import TERMINAL, Phase, State
+from bgjobs.vocabulary import TERMINAL, Phase, State, shown_state, state_and_phase
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
@@ -49,9 +49,10 @@ _OF_PHASES: Final = {
 }
 
 NAMES: Final = frozenset({*_OF_STATES, *_OF_PHASES})
+# The states that the list offers as filters: those of `vocabulary.REACHABLE`.
 GROUPS: Final[tuple[tuple[str, tuple[State, ...]], ...]] = (
     ("Active", (State.LAUNCHING, State.LAUNCHED, State.STOPPING)),
-    ("Waiting", (State.QUEUED, State.SCHEDULED, State.BLOCKED, State.PAUSED)),
+    ("Waiting", (State.QUEUED, State.SCHEDULED)),
     ("Ended", (State.SUCCEEDED, State.FAILED, State.CANCELLED)),
 )
 # What people look for among launched jobs; no index knows a phase, so these have no counts.
@@ -60,17 +61,16 @@ PHASES: Final = (Phase.RUNNING, Phase.PENDING, Phase.RETRYING)
 
 def named(name: str) -> Shown:
     """By a value of the filter `state`."""
-    return _OF_STATES[State(name)] if name in _OF_STATES else _OF_PHASES[Phase(name)]
+    state, phase = state_and_phase(name)
+    return _OF_STATES[state] if phase is None else _OF_PHASES[phase]
 
 
 def of(record: JobRecord) -> Shown:
     """The state of a job."""
-    if record.state == State.LAUNCHED:
-        return _OF_PHASES[Phase(record.phase or Phase.PENDING)]
     if record.state == State.STOPPING and record.verdict not in {"", "cancelled"}:
         # It ends as failed; nobody cancelled it.
         return Shown(State.STOPPING, "Stopping", "cancelling", "cancelling")
-    return _OF_STATES[record.state]
+    return named(shown_state(record.state, record.phase))
 
 
 def of_outcome(outcome: str) -> Shown:

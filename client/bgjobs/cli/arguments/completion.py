@@ -23,9 +23,9 @@ _PATIENCE_SECONDS: Final = 1.0
 
 def states(incomplete: str) -> list[str]:
     """The states and phases of jobs that begin like this."""
-    from bgjobs.vocabulary import Phase, State  # noqa: PLC0415 - models are slow to load
+    from bgjobs.vocabulary import REACHABLE, Phase  # noqa: PLC0415 - models are slow to load
 
-    return [one.value for one in (*State, *Phase) if one.value.startswith(incomplete)]
+    return [one.value for one in (*REACHABLE, *Phase) if one.value.startswith(incomplete)]
 
 
 def job_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -50,13 +50,13 @@ def list_jobs(
       bgjobs list -n shop --all -o json | jq '.[] | select(.attempt > 1) | .id'
     """
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
-    from bgjobs.vocabulary import Phase, State  # noqa: PLC0415 - as above
+    from bgjobs.vocabulary import REACHABLE, Phase, shown_state, state_and_phase  # noqa: PLC0415 - as above
 
-    asked, phase = state, None
-    if state is not None and state in list(Phase):
-        asked, phase = State.LAUNCHED, state
-    elif state is not None and state not in list(State):
-        raise UsageError(f"there is no state {state!r}; there are {', '.join([*State, *Phase])}")
+    try:
+        asked, phase = (None, None) if state is None else state_and_phase(state)
+    except ValueError as error:
+        there = ", ".join([*REACHABLE, *Phase])
+        raise UsageError(f"there is no state {state!r}; there are {there}") from error
     client = session.client()
     found: list[Job] = []
     cursor = None
@@ -64,7 +64,7 @@ def list_jobs(
         # A page may be short, or empty, and not the last one.
         size = _PAGE if everything or phase else min(_PAGE, limit - len(found))
         page = client.list(state=asked, queue=queue, class_=class_name, limit=size, cursor=cursor)
-        found.extend(job for job in page.items if phase is None or job.phase == phase)
+        found.extend(job for job in page.items if phase in {None, shown_state(job.state, job.phase)})
         cursor = page.next_cursor
         if cursor is None:
             break

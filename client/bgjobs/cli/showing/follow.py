@@ -39,7 +39,7 @@ class Watcher:
             self._rewrite()
             return
         step = int(10 * job.progress.done / job.progress.total) if job.progress and job.progress.total else None
-        seen = (job.state, job.phase, job.attempt, job.reason, step)
+        seen = (job.state, job.phase, job.attempt, job.reason, job.why and job.why.code, step)
         if self._said.get(job.id) != seen:
             self._said[job.id] = seen
             self._session.say(f"{job.id} {_line(job)}" if self._several else _line(job))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli.arguments.shared_options import Format
 from bgjobs.cli.showing import durations, text
-from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.vocabulary import Outcome, Phase, State, shown_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,12 +69,17 @@ def document(value: Any, form: Format) -> str:
 
 
 def state_label(job: Job) -> str:
-    """The state of a job; for a launched job its phase, which says more."""
-    return str(job.phase or job.state) if job.state == State.LAUNCHED else str(job.state)
+    """The one word for where a job is: its state, or the phase of a launched one."""
+    return str(shown_state(job.state, job.phase))
 
 
 def why(job: Job) -> str:
-    """Why a job has failed or is not running, in a few words: the error of its code, else the reason; else ""."""
+    """Why a job failed or is not running; "" if there is nothing to say.
+
+    A server of an earlier version does not say why a job is not running; the error of its code, or the reason, does.
+    """
+    if job.why is not None:
+        return text.clean(job.why.message)
     if job.phase == Phase.RUNNING or job.state == State.SUCCEEDED:
         return ""  # an error or a reason is that of an earlier attempt
     # Between two attempts the reason is how the last one ended, or why the pod of the next one does not start.

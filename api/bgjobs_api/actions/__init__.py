@@ -1,1 +1,0 @@
-"""What people and programs can do with jobs, each once. Routes and pages call these and only translate."""

@@ -1,0 +1,79 @@
+"""Why an action on a job was not done.
+
+`ActionError` is the base, and everything that the actions raise of their own is one; its text says to whoever asked
+what to do about it:
+
+    ActionError                 the action was not done, and nothing was written
+    ├── NotAdmittedError        the rules of the job's queue refuse it
+    ├── IdTakenError            the id belongs to a job that was asked for with other words
+    ├── NoRoomError             Redis is too full for another job
+    ├── JobNotFoundError        there is no such job, or no longer
+    ├── NotEndedYetError        only a job that has ended can be run again
+    └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
+
+What Redis itself raises (`bgjobs_core.redis.errors.StoreError`) passes through them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bgjobs import refusals
+
+if TYPE_CHECKING:
+    from bgjobs.vocabulary import State
+    from bgjobs_core.jobs.admission import NotAdmitted
+    from bgjobs_core.jobs.record import JobRecord
+
+
+class ActionError(Exception):
+    """An action was not done, and nothing was written."""
+
+
+class NotAdmittedError(ActionError):
+    """The rules of the job's queue refuse it.
+
+    Attributes:
+        refusal: the field that is refused, a stable word for programs, and what to do about it.
+    """
+
+    def __init__(self, refusal: NotAdmitted) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class IdTakenError(ActionError):
+    """The id belongs to a job that was asked for with other words."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(refusals.id_taken(job_id))
+
+
+class NoRoomError(ActionError):
+    """Redis is too full for another job; the jobs that it has go on."""
+
+
+class JobNotFoundError(ActionError):
+    """There is no job with this id, or its record was dropped after its retention."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id}, or it was dropped after its retention")
+
+
+class NotEndedYetError(ActionError):
+    """The job has not ended, so it cannot be run again yet."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(refusals.not_ended_yet(state))
+
+
+class AlreadyEndedError(ActionError):
+    """The job had ended before it could be cancelled.
+
+    Attributes:
+        record: the job as it ended.
+    """
+
+    def __init__(self, record: JobRecord) -> None:
+        super().__init__(refusals.already_ended(record.state))
+        self.record = record

@@ -1,0 +1,153 @@
+"""Why a job does not run at the moment: decided here alone, for the API, the pages and the command.
+
+A job passes the gates of `bgjobs.vocabulary.Gate` one after the other; the one at which it stands is the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bgjobs.vocabulary import TERMINAL, Gate, Outcome, Phase, State, WhyNot
+from bgjobs.wire import Failure
+
+if TYPE_CHECKING:
+    from bgjobs_core.jobs.queue import QueueNow
+    from bgjobs_core.jobs.record import JobRecord
+
+
+@dataclass(frozen=True)
+class NotRunning:
+    """Why a job does not run.
+
+    Attributes:
+        gate: where it stands.
+        code: the cause, as a stable word.
+        message: the cause for people: a full sentence, or the words of Kubernetes as they are.
+        since: when it came to stand there, in Unix ms, if that is known.
+        next_try_at: when it goes on by itself, in Unix ms, if that is known.
+    """
+
+    gate: Gate
+    code: WhyNot
+    message: str
+    since: int | None = None
+    next_try_at: int | None = None
+
+
+def why_not(record: JobRecord, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
+    """Why a job does not run; None if its code runs, or if it has ended.
+
+    Args:
+        record: the job.
+        now_ms: Redis TIME.
+        queue: the job's queue as it is now; None if the one who asks may not list queues.
+    """
+    if record.state in TERMINAL:
+        return None
+    match record.state:
+        case State.BLOCKED:
+            message = record.reason or "It waits for other jobs to end."
+            return NotRunning(Gate.PARENTS, WhyNot.BLOCKED, message, record.changed_at)
+        case State.PAUSED:
+            message = record.reason or "It is paused, and waits until somebody resumes it."
+            return NotRunning(Gate.PAUSE, WhyNot.PAUSED, message, record.changed_at)
+        case State.SCHEDULED:
+            return _not_due(record, now_ms)
+        case State.QUEUED:
+            return _queued(record, queue)
+        case State.LAUNCHING:
+            message = "It has its slot, and the operator is asking Kubernetes for its KubeJob."
+            return NotRunning(Gate.KUBE_JOB, WhyNot.LAUNCHING, message, record.claimed_at)
+        case State.STOPPING:
+            # The gate at which its runner would be sent away.
+            return NotRunning(Gate.RUNNER, WhyNot.STOPPING, _stopping(record), record.stopped_at)
+        case _:
+            return _launched(record)
+
+
+def last_outcome(record: JobRecord) -> str:
+    """How the latest attempt of a job ended that waits for its next one; "" if nobody knows."""
+    return record.reason if record.reason in set(Outcome) else ""
+
+
+def kubernetes_says(record: JobRecord) -> str:
+    """Why the pod of a launched job cannot start, in the words of Kubernetes; "" if it says nothing against it."""
+    return "" if last_outcome(record) else record.reason
+
+
+def how_it_ended(record: JobRecord) -> str:
+    """How the latest attempt ended, as `error: ValueError: no such month`, or the outcome alone if that says all."""
+    outcome = last_outcome(record)
+    if not record.error or outcome in {Outcome.TIMED_OUT, Outcome.OOM_KILLED}:
+        return outcome
+    error = Failure.model_validate_json(record.error)
+    first_line = error.message.partition("\n")[0]
+    return ": ".join(part for part in (outcome, error.type, first_line) if part)
+
+
+def _not_due(record: JobRecord, now_ms: int) -> NotRunning:
+    due = record.not_before
+    if record.refusals:
+        message = record.reason or "Kubernetes refused its KubeJob, and it is tried again."
+        return NotRunning(Gate.DUE_TIME, WhyNot.LAUNCH_REFUSED, message, record.changed_at, due)
+    if due is None or due <= now_ms:
+        message = "It is due now, and is put into its queue in a moment."
+    else:
+        message = f"It becomes due at {datetime.fromtimestamp(due / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC."
+    return NotRunning(Gate.DUE_TIME, WhyNot.SCHEDULED, record.reason or message, record.changed_at, due)
+
+
+def _queued(record: JobRecord, queue: QueueNow | None) -> NotRunning:
+    name, since = record.spec.queue, record.queued_at or record.created_at
+    if queue is None:
+        message = f"It waits for its turn in the queue {name}."
+        return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
+    if queue.record is None:
+        message = f"There is no queue {name} in namespace {record.namespace}; an administrator can create it."
+        return NotRunning(Gate.QUEUE, WhyNot.QUEUE_MISSING, message, since)
+    if queue.record.spec.paused:
+        return NotRunning(Gate.QUEUE, WhyNot.QUEUE_PAUSED, f"The queue {name} is paused.", since)
+    load, most = queue.load, queue.record.spec.max_concurrent
+    waiting = "1 job waits" if load.queued == 1 else f"{load.queued:,} jobs wait"
+    slots = f"{load.owned:,} of {most:,} slots are taken, {waiting}"
+    if load.owned >= most:
+        return NotRunning(Gate.SLOT, WhyNot.QUEUE_FULL, f"The queue {name} is full: {slots}.", since)
+    message = f"The queue {name} has room, and the operator has not taken the job yet: {slots}."
+    return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
+
+
+def _launched(record: JobRecord) -> NotRunning | None:
+    since = record.changed_at if record.attempt else record.launched_at
+    words = kubernetes_says(record)
+    match Phase(record.phase or Phase.PENDING):
+        case Phase.PENDING | Phase.RETRYING if words:
+            return NotRunning(Gate.POD, WhyNot.POD_CANNOT_START, words, since)
+        case Phase.PENDING:
+            message = "Its pod is pending: the image is pulled, and the container is started."
+            return NotRunning(Gate.POD, WhyNot.POD_PENDING, message, since)
+        case Phase.RETRYING:
+            return NotRunning(Gate.NEXT_ATTEMPT, WhyNot.BACK_OFF, _back_off(record), since)
+        case Phase.SUSPENDED:
+            message = record.reason or "Its KubeJob is suspended, and waits until somebody resumes it."
+            return NotRunning(Gate.POD, WhyNot.SUSPENDED, message, since)
+        case Phase.UNREACHABLE:
+            message = record.reason or "The node of its pod does not answer."
+            return NotRunning(Gate.RUNNER, WhyNot.UNREACHABLE, message, since)
+        case _:
+            return None
+
+
+def _back_off(record: JobRecord) -> str:
+    ended = how_it_ended(record)
+    attempt = f"Attempt {record.attempt} of at most {record.spec.max_retries + 1} ended"
+    return f"{attempt}{f': {ended}' if ended else ''}. Kubernetes starts the next pod with a growing delay."
+
+
+def _stopping(record: JobRecord) -> str:
+    if record.verdict in {"", Outcome.CANCELLED}:
+        what = f"It is being cancelled by {record.stopped_by}" if record.stopped_by else "It is being cancelled"
+    else:
+        what = f"It is being stopped as {record.verdict}"
+    return f"{what}{f': {record.note}' if record.note else ''}. No code of it starts any more."

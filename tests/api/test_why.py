@@ -1,0 +1,98 @@
+"""`why` of a job: why it does not run, as far as the caller may know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bgjobs.vocabulary import Gate, WhyNot
+from bgjobs.wire import Job, Why
+from bgjobs_api.identity.access import AccessUnavailableError
+from tests.api.world import EPOCH
+
+if TYPE_CHECKING:
+    import pytest
+
+    from bgjobs_api.clock import Moment
+    from bgjobs_api.identity.access import Action
+    from bgjobs_api.identity.service_accounts import Identity
+    from tests.api.world import World
+
+
+async def got(world: World, job_id: str, **more: Any) -> Job:
+    response = await world.call("GET", f"/api/v1/jobs/{job_id}", **more)
+    assert response.status_code == 200, response.text
+    return Job.model_validate_json(response.content)
+
+
+async def why(world: World, job_id: str) -> Why:
+    found = (await got(world, job_id)).why
+    assert found is not None
+    return found
+
+
+async def test_a_job_and_the_list_say_the_same(world: World) -> None:
+    job_id = await world.enqueued()
+    await world.put_queue(max_concurrent=0)
+    found = await why(world, job_id)
+    assert (found.gate, found.code) == (Gate.SLOT, WhyNot.QUEUE_FULL)
+    assert found.message == "The queue default is full: 0 of 0 slots are taken, 1 job waits."
+    assert found.since == (await got(world, job_id)).queued_at
+    (listed,) = (await world.get("/api/v1/jobs")).json()["items"]
+    assert Job.model_validate(listed).why == found
+
+
+async def test_a_refused_launch_says_when_it_is_tried_again(world: World) -> None:
+    job_id = await world.enqueued()
+    await world.store.lead(EPOCH)
+    await world.store.claim(EPOCH, "shop/default", 1)
+    await world.store.decline(EPOCH, job_id, "scheduled", 60_000, "exceeded quota: cpu")
+    job = await got(world, job_id)
+    assert job.why is not None
+    assert (job.why.code, job.why.message) == (WhyNot.LAUNCH_REFUSED, "exceeded quota: cpu")
+    assert job.why.next_try_at == job.not_before
+
+
+async def test_what_runs_or_has_ended_has_none(world: World) -> None:
+    pod = await world.running()
+    assert (await got(world, pod.job_id)).why is None
+    await pod.call("finish", attempt=1, outcome="succeeded", exit_code=0)
+    assert (await got(world, pod.job_id)).why is None
+
+
+async def test_the_queue_is_looked_at_only_for_who_may_list_queues(world: World) -> None:
+    job_id = await world.enqueued()
+    await world.put_queue(paused=True)
+    assert (await why(world, job_id)).code == WhyNot.QUEUE_PAUSED
+    world.access.deny("list", "backgroundjobqueues", "shop")
+    found = await why(world, job_id)
+    assert (found.code, found.message) == (WhyNot.WAITS_ITS_TURN, "It waits for its turn in the queue default.")
+
+
+async def test_a_job_is_told_while_nobody_says_whether_queues_may_be_listed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await world.enqueued()
+    allowed = world.access.allowed
+
+    async def known_of_requests(caller: Identity, action: Action, namespace: str, now: Moment) -> bool:
+        if action.target == "backgroundjobqueues":
+            raise AccessUnavailableError("no answer")
+        return await allowed(caller, action, namespace, now)
+
+    monkeypatch.setattr(world.access, "allowed", known_of_requests)
+    assert (await why(world, job_id)).code == WhyNot.WAITS_ITS_TURN
+
+
+async def test_a_page_of_jobs_reads_each_queue_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        await world.enqueued()
+    read: list[str] = []
+    queue = world.store.queue
+
+    async def counted(key: str) -> Any:
+        read.append(key)
+        return await queue(key)
+
+    monkeypatch.setattr(world.store, "queue", counted)
+    assert len((await world.get("/api/v1/jobs")).json()["items"]) == 5
+    assert read == ["shop/default"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bgjobs_api.clock import Moment
     from bgjobs_api.identity.access import Action
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from tests.api.world import World
 
 

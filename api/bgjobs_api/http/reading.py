@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bgjobs_api.http.deps import Deps
     from bgjobs_api.identity.access import Action
-    from bgjobs_api.identity.service_accounts import Identity
+    from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.jobs.why_not import NotRunning

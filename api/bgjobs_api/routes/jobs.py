@@ -22,7 +22,7 @@ from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
 from bgjobs_api.http.reading import load_for, whys
 from bgjobs_api.identity import access
-from bgjobs_api.identity.service_accounts import Identity
+from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.enqueue import enqueue

@@ -27,7 +27,7 @@ def ctr(*arguments: object, check: bool = True) -> str:
 
 
 def full_name(image: str) -> str:
-    """The name that containerd and the kubelet know an image by."""
+    """The full name by which containerd and the kubelet know an image."""
     first, slash, _ = image.partition("/")
     if not slash:
         image = f"docker.io/library/{image}"
@@ -104,7 +104,7 @@ def python(root: Path) -> None:
 
 
 def static(root: Path, name: str) -> None:
-    """One static program and the CA certificates, nothing else."""
+    """Fill a folder for an image with one static program and the CA certificates."""
     for source, target in ((tool(name), root / "bin" / name), (Path(CERTIFICATES), root / CERTIFICATES[1:])):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
@@ -129,7 +129,7 @@ IMAGES: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
 
 def make_image(kind: str, name: str | None = None) -> None:
     if kind not in IMAGES:
-        fail(f"no image {kind!r}; there are: {', '.join(IMAGES)}")
+        fail(f"there is no image {kind!r}; there are: {', '.join(IMAGES)}")
     default, fill_root, configuration = IMAGES[kind]
     container = run("buildah", "from", "scratch").split()[-1]
     try:

@@ -1,4 +1,4 @@
-"""Where the cluster lives on this machine, and how the scripts here run and ask things."""
+"""The paths of the cluster on this machine, and functions by which the scripts of this folder run commands."""
 
 from __future__ import annotations
 
@@ -50,18 +50,21 @@ def run(*command: object, check: bool = True, **options: Any) -> str:
 
 
 def require_debian_and_root() -> None:
-    """End with one line where this machine cannot be the node."""
+    """Exit with a message if this machine cannot be the node of a cluster."""
     otherwise = "elsewhere install docker and kind, then run `make cluster-up`"
     if sys.platform != "linux":
-        fail(f"runs on Debian Linux only; {otherwise}")
+        fail(f"the cluster without Docker runs on Debian Linux only; {otherwise}")
     try:
         release = platform.freedesktop_os_release()
     except OSError:
         release = {}
     if release.get("ID") != "debian":
-        fail(f"runs on Debian only, and this is {release.get('NAME', 'something else')}; {otherwise}")
+        fail(
+            f"the cluster without Docker runs on Debian only, and this is {release.get('NAME', 'something else')}; "
+            f"{otherwise}"
+        )
     if os.geteuid() != 0:
-        fail(f"needs root, because it runs containers: run it as root; {otherwise}")
+        fail(f"the cluster without Docker needs root, because it runs containers: run this as root; {otherwise}")
 
 
 def install_packages(*names: str) -> None:
@@ -75,12 +78,12 @@ def install_packages(*names: str) -> None:
 
 
 def fill(template: str) -> str:
-    """Put this script's constants where the files under conf/ say $NAME."""
+    """Replace each $NAME in a file of conf/ by the constant of this name."""
     return string.Template(template).substitute(globals())
 
 
 def get(url: str, token: str = "") -> tuple[int, bytes]:
-    """GET an address of this machine: status and body; (0, b"") if nobody answers."""
+    """GET a URL of this machine; return status and body, or (0, b"") if nothing answers."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     tls = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())  # loopback only
     try:

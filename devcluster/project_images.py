@@ -1,4 +1,4 @@
-"""The project's own images: built when what goes into them has changed, and loaded into the cluster."""
+"""Builds the project's own images, if what goes into them has changed, and loads them into the cluster."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Buildah:
     verb: str
 
     def base(self) -> str:
-        """Which Python image the others stand on; it is made here where there is none."""
+        """The Python image on which the others are built; it is made here if there is none."""
         question = ("buildah", "images", "--format", "{{.ID}}", base_images.full_name(base_images.PYTHON))
         if not run(*question, check=False):
             base_images.make_image("python")
@@ -82,13 +82,13 @@ Builder = Docker | Buildah
 
 
 def builder() -> Builder:
-    """The first that this machine has; buildah comes with `cluster up`."""
+    """The first program for building images that this machine has; `cluster up` installs buildah."""
     if docker_works():
         return Docker()
     if shutil.which("podman"):
         return Buildah("podman", "build")
     if not shutil.which("buildah"):
-        fail("no docker, podman or buildah; `devcluster/dev up` installs buildah on a bare machine")
+        fail("there is no docker, podman or buildah; `devcluster/dev up` installs buildah on a machine without Docker")
     return Buildah("buildah", "bud")
 
 
@@ -99,7 +99,7 @@ def digest_in(listing: str) -> str:
 
 
 class BareNode:
-    """The cluster of the script `cluster`, on this machine."""
+    """The cluster whose node is this machine, which the script `cluster` runs."""
 
     ledger = STATE / "images.json"
 
@@ -116,7 +116,7 @@ class BareNode:
         base_images.ctr("images", "tag", "--force", base_images.full_name(image), base_images.full_name(new))
 
     def add(self, part: str) -> None:
-        """Make it of Debian's packages, or of a program that is built here."""
+        """Make the image from Debian's packages, or from a program that is built here."""
         base_images.make_image(part, PARTS[part])
 
 
@@ -152,7 +152,7 @@ class KindNode:
         run("docker", "exec", self.container, "ctr", "-n", "k8s.io", "images", "tag", "--force", *names)
 
     def add(self, part: str) -> None:
-        """Pull it; the provider for tests is published nowhere, so Docker builds it, with the Go of an image."""
+        """Pull the image; that of the identity provider for tests is not published, so Docker builds it."""
         if part not in UPSTREAM:
             source = builder()
             make(Image(PARTS[part], HERE / part / "Dockerfile", HERE / part), source, build_log(PARTS[part]))
@@ -192,7 +192,7 @@ NAMES = (*IMAGES, *PARTS)
 
 
 def copied(image: Image) -> Iterator[str]:
-    """What the Dockerfile's COPY lines name as their sources in the context."""
+    """The paths in the context that the Dockerfile's COPY lines name as sources."""
     if not image.dockerfile.exists():
         fail(f"{image.dockerfile} is not there")
     for line in image.dockerfile.read_text().replace("\\\n", " ").splitlines():
@@ -212,7 +212,7 @@ def files(image: Image) -> Iterator[Path]:
 
 
 def inputs(image: Image, beneath: str) -> str:
-    """A digest of everything that the image is made of; beneath is what FROM stands for."""
+    """A digest of everything that the image is made of; `beneath` is the digest of the image that FROM names."""
     total = hashlib.sha256(json.dumps([beneath, image.arguments]).encode())
     ignore = image.context / ".dockerignore"
     for path in (image.dockerfile, *([ignore] if ignore.exists() else []), *files(image)):
@@ -225,7 +225,7 @@ def inputs(image: Image, beneath: str) -> str:
 
 # --------------------------------------------------------------------------- images
 def read(ledger: Path) -> dict[str, list[str]]:
-    """What was loaded under each name: the digest of its inputs, and the cluster's own of the image."""
+    """What was loaded, by name: the digest of its inputs, and the digest that the cluster has for the image."""
     try:
         found: dict[str, list[str]] = json.loads(ledger.read_text())
     except (OSError, ValueError):
@@ -239,7 +239,7 @@ def write(ledger: Path, image: str, stamp: str, present: str) -> None:
 
 
 def build_log(image: str) -> Path:
-    """Where the output of its build goes."""
+    """The file for the output of the image's build."""
     return CACHE / "logs" / f"build-{image.partition(':')[0].replace('/', '-')}.log"
 
 
@@ -258,7 +258,7 @@ def make_and_load(node: Node, names: Iterable[str]) -> None:
     """Bring the named images (all, if none is named) into the cluster, unless they are there unchanged."""
     wanted = set(names) or set(NAMES)
     if unknown := wanted - set(NAMES):
-        fail(f"no image {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}")
+        fail(f"there is no image {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}")
     if not node.ready():
         fail("the cluster does not run; start it with `devcluster/dev up`")
     source = builder()
@@ -291,12 +291,12 @@ def bring(image: Image, stamp: str, source: Builder, node: Node) -> str:
 
 
 def bring_part(node: Node, part: str) -> None:
-    """Add one of `PARTS` unless it is there; what is built from a folder of ours, unless it is there unchanged."""
+    """Add one of `PARTS`, if it is not there; if it is built from a folder of ours, also if that has changed."""
     name, folder = PARTS[part], HERE / part
     stamp = digest(folder) if folder.is_dir() else ""
     present = node.present(name)
     if present and (not stamp or read(node.ledger).get(name) == [stamp, present]):
-        say(f"{name}: there")
+        say(f"{name}: is loaded already")
         return
     began = time.monotonic()
     say(f"{name}: fetching or making it")

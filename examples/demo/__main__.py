@@ -1,4 +1,4 @@
-"""`make demo`: installs bgjobs on the development cluster and plays the four cases in two ways."""
+"""Runs `make demo`: installs bgjobs on the development cluster, and plays four cases, each in two ways."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from ways import ByHelper, ByKubectl
 
 
 def main() -> int:
-    """Returns the exit code."""
+    """Install bgjobs, play the cases, print a table of them, and return the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--no-install", action="store_true", help="bgjobs is on the cluster already")
+    parser.add_argument(
+        "--no-install", action="store_true", help="do not install bgjobs, because it is on the cluster already"
+    )
     arguments = parser.parse_args()
     began = time.monotonic()
 
@@ -26,10 +28,10 @@ def main() -> int:
     try:
         installation.dev("status")
     except installation.CommandError:
-        print("there is no cluster: run `make cluster-up` first", file=sys.stderr)
+        print("the cluster does not run: start it by `make cluster-up`, then try again", file=sys.stderr)
         return 1
     if not arguments.no_install:
-        say("images (built once, then from the cache)")
+        say("making the images (they are built once, and then taken from the cache)")
         installation.dev("images", *installation.PARTS)
         installation.install(say)
     rows: list[Row] = []
@@ -40,7 +42,7 @@ def main() -> int:
             site = Site(client, audit.created_at, say)
             for case in CASES:
                 for way in (ByKubectl(), ByHelper()):
-                    say(f"case {case.__doc__}" if isinstance(way, ByKubectl) else "the same by run_background_job")
+                    say(f"case {case.__doc__}" if isinstance(way, ByKubectl) else "the same case by run_background_job")
                     rows.append(play(case, way, site))
     print(table(rows))
     print(installation.kubectl("get", "backgroundjobrequests", "-n", installation.SHOP))
@@ -48,7 +50,7 @@ def main() -> int:
 
 
 def table(rows: list[Row]) -> str:
-    """What was expected and what was seen, a line each."""
+    """The table to print: one line for each case and way, with what was expected and what was seen."""
     lines = ["", f"{'':3}{'case':5}{'by':20}{'expected':60}{'seen':60}{'s':>6}"]
     for row in rows:
         mark = "ok" if row.passed else "NO"
@@ -57,7 +59,7 @@ def table(rows: list[Row]) -> str:
 
 
 def exit_code(rows: list[Row]) -> int:
-    """0 if all eight are there and as expected."""
+    """0 if every case was played in both ways and ended as expected, else 1."""
     return 0 if len(rows) == 2 * len(CASES) and all(row.passed for row in rows) else 1
 
 

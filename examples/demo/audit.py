@@ -1,4 +1,4 @@
-"""The API server's audit log: a witness that is not ours."""
+"""Reads the API server's audit log, which shows independently of bgjobs what was written to Kubernetes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CREATED = 201
 
 
 def entries() -> Iterator[Entry]:
-    """All writes, the first one first; rotated files too."""
+    """Yield all entries of the log and of its rotated files, the oldest first."""
     log = Path(dev("audit").strip())
     files = sorted(log.parent.glob(f"{log.stem}-*{log.suffix}"))
     for file in [*files, log]:
@@ -26,15 +26,15 @@ def entries() -> Iterator[Entry]:
             for line in lines:
                 try:
                     yield json.loads(line)
-                except ValueError:  # the line that is being written
+                except ValueError:  # a line that is just being written
                     continue
 
 
 def creations() -> Counter[str]:
     """How many KubeJobs the API server has made for each job, by the job's id.
 
-    A POST that is broken off while it is under way (its operator ends) is logged as a timeout, although it was obeyed:
-    whoever asks again is told that the KubeJob is there.
+    A POST whose operator ends while it is under way is logged as a timeout, although the KubeJob was made. That is seen
+    when the POST is sent again: the answer is that the KubeJob exists already.
     """
     made, there = Counter[str](), set[str]()
     for entry in entries():
@@ -49,7 +49,7 @@ def creations() -> Counter[str]:
 
 
 def kube_jobs_created(job_id: str) -> list[Entry]:
-    """Creations of the job's KubeJob that the API server accepted."""
+    """Return the entries of the job's KubeJobs that the API server has created."""
     return [
         entry
         for entry in entries()
@@ -61,10 +61,10 @@ def kube_jobs_created(job_id: str) -> list[Entry]:
 
 
 def received_at(entry: Entry) -> datetime:
-    """When the request reached the API server."""
+    """Return when the request of this entry reached the API server."""
     return datetime.fromisoformat(entry["requestReceivedTimestamp"])
 
 
 def created_at(job_id: str) -> list[datetime]:
-    """When the API server took the job's KubeJobs, one if all is well."""
+    """Return when the requests to create the job's KubeJobs reached the API server; there should be exactly one."""
     return [received_at(entry) for entry in kube_jobs_created(job_id)]

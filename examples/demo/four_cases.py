@@ -1,4 +1,4 @@
-"""The four cases of the system that bgjobs replaces, each played in one of several ways of asking for a job."""
+"""Four cases: a job that runs, priorities, a delay and retries. Each can be played in every way to ask for a job."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Site:
-    """Where the cases are played.
+    """The installation on which the cases are played.
 
     Attributes:
-        created: when KubeJobs of a job were created, by a witness that is not the job's record.
+        client: asks the API.
+        created: returns when the KubeJobs of a job (by its id) were created, from another source than the job's record.
+        say: prints a line.
     """
 
     client: JobClient
@@ -34,7 +36,16 @@ class Site:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One line of the table: a case, played in one way.
+
+    Attributes:
+        case: its letter, `a` to `d`.
+        way: how the jobs were asked for.
+        expected: how the case should end.
+        seen: how it ended.
+        passed: whether that is as expected.
+        seconds: how long it took.
+    """
 
     case: str
     way: str
@@ -45,7 +56,11 @@ class Row:
 
 
 def ended(site: Site, job_id: str, seconds: float = 120) -> Job:
-    """Wait for a job's end and say what it does meanwhile."""
+    """Wait until a job has ended, and print its states meanwhile.
+
+    Raises:
+        TimeoutError: if it has not ended after so many seconds.
+    """
     last = ""
     deadline = time.monotonic() + seconds
     while True:
@@ -89,7 +104,7 @@ def priority(way: Way, site: Site) -> Row:
 
 
 def began_at(job: Job) -> datetime:
-    """When its code started, else when it changed."""
+    """Return when the job's code started; if that is not known, when its record changed last."""
     return job.started_at or job.changed_at
 
 
@@ -129,7 +144,7 @@ CASES: tuple[Case, ...] = (runs, priority, delayed, retried)
 
 
 def play(case: Case, way: Way, site: Site) -> Row:
-    """Play a case; what breaks off is a row that is not as expected, so that the others are still played."""
+    """Play a case in one way. An error becomes a row that has not passed, so that the other cases are still played."""
     began = time.monotonic()
     try:
         return case(way, site)

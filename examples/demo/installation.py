@@ -1,4 +1,4 @@
-"""bgjobs on the development cluster: installed by its chart, with a namespace `shop` for the example's jobs."""
+"""Installs bgjobs on the development cluster by its chart, with a namespace `shop` for the example's jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SYSTEM = "bgjobs"  # the namespace of the release
 SHOP = "shop"  # the namespace of the jobs
 CALLER = "shop-web"  # the ServiceAccount that calls the API, as a web application would
 IMAGE = "bgjobs/example-shop:dev"
-PARTS = ("server", "example-shop", "redis")  # the images that it takes, as `devcluster/dev images` names them
+PARTS = ("server", "example-shop", "redis")  # the images that it needs, as `devcluster/dev images` names them
 
 _OBJECTS = f"""
 apiVersion: v1
@@ -46,11 +46,15 @@ subjects: [{{kind: ServiceAccount, name: {CALLER}, namespace: {SHOP}}}]
 
 
 class CommandError(Exception):
-    """A command failed; the message is what it said."""
+    """A command failed; the message has the command and what it printed."""
 
 
 def dev(*arguments: str, stdin: str | None = None) -> str:
-    """Run `devcluster/dev`, which picks the cluster of this machine."""
+    """Run `devcluster/dev`, which knows the cluster of this machine, and return what it prints.
+
+    Raises:
+        CommandError: if it fails.
+    """
     done = subprocess.run(
         [sys.executable, ROOT / "devcluster/dev", *arguments], input=stdin, capture_output=True, text=True, check=False
     )
@@ -60,20 +64,29 @@ def dev(*arguments: str, stdin: str | None = None) -> str:
 
 
 def kubectl(*arguments: str, stdin: str | None = None) -> str:
-    """Run kubectl as the administrator."""
+    """Run kubectl as the cluster's administrator, and return what it prints.
+
+    Raises:
+        CommandError: if it fails.
+    """
     return dev("kubectl", *arguments, stdin=stdin)
 
 
 def objects(*arguments: str) -> list[dict[str, Any]]:
-    """`kubectl get` as JSON."""
+    """Return the objects that `kubectl get` finds with these arguments."""
     return json.loads(kubectl("get", *arguments, "-o", "json"))["items"]
 
 
 def wait_until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Ask four times a second.
+    """Wait until a condition holds, which is checked four times a second.
+
+    Args:
+        what: the condition in words, for the message of the error.
+        holds: whether it holds.
+        seconds: how long to wait.
 
     Raises:
-        TimeoutError: it was not so in time.
+        TimeoutError: if it does not hold in time.
     """
     deadline = time.monotonic() + seconds
     while not holds():
@@ -83,7 +96,12 @@ def wait_until(what: str, holds: Callable[[], bool], seconds: float = 60) -> Non
 
 
 def install(say: Callable[[str], None], *values: str) -> None:
-    """`helm upgrade --install` with the development values, then wait until everything is ready."""
+    """Install or upgrade bgjobs with the development values, and wait until everything is ready.
+
+    Args:
+        say: prints a line.
+        values: more arguments for helm, such as `--set`.
+    """
     kubectl("apply", "-f", "-", stdin=_OBJECTS)
     say("helm upgrade --install")
     there = bool(json.loads(dev("helm", "list", "-n", SYSTEM, "-o", "json")))
@@ -97,7 +115,7 @@ def install(say: Callable[[str], None], *values: str) -> None:
 
 
 def upgrade(*values: str) -> None:
-    """`helm upgrade --install` of the chart as it is now, with the development values, then these; waits for all."""
+    """Run `helm upgrade --install` with the chart as it is now, the development values and these, and wait for all."""
     chart = ROOT / "charts/bgjobs"
     dev(
         "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
@@ -106,7 +124,7 @@ def upgrade(*values: str) -> None:
 
 
 def job_namespaces() -> list[str]:
-    """The shop's, and those with queues that tests have left: the operator has still jobs there to tidy up."""
+    """The shop's namespace, and those with queues that tests have left, in which the operator still has to clean up."""
     if not kubectl("get", "crd", "backgroundjobqueues.bgjobs.dev", "--ignore-not-found", "-o", "name"):
         return [SHOP]
     with_queues = kubectl("get", "backgroundjobqueues", "-A", "-o", "jsonpath={.items[*].metadata.namespace}").split()
@@ -135,7 +153,7 @@ def token(account: str = CALLER, namespace: str = SHOP, audience: str = "bgjobs"
 
 @contextmanager
 def api(service: str = f"{RELEASE}-api") -> Generator[str]:
-    """The address of the API for this machine: its ClusterIP where that can be reached, else a forwarded port."""
+    """Yield the URL by which this machine reaches the API: its ClusterIP if possible, else a forwarded port."""
     address = kubectl("get", "service", service, "-n", SYSTEM, "-o", "jsonpath={.spec.clusterIP}")
     try:
         wait_until("this machine reaches the ClusterIP", lambda: _answers(f"http://{address}"), seconds=3)
@@ -169,6 +187,6 @@ def _answers(url: str) -> bool:
 
 
 def use(url: str) -> None:
-    """What a pod of the shop's web application finds in its environment."""
+    """Set the variables that a pod of the shop's web application has, so that clients in this process find the API."""
     os.environ["BGJOBS_URL"] = url
     os.environ["BGJOBS_TOKEN"] = token()

@@ -1,4 +1,4 @@
-"""The ways of asking for a job."""
+"""The ways to ask for a job: by a program, by kubectl and by the command `bgjobs`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Options(TypedDict, total=False):
-    """What may be said beside the call."""
+    """What may be said about a job besides the call itself."""
 
     queue: str
     priority: int
@@ -25,17 +25,17 @@ class Options(TypedDict, total=False):
 
 
 class Way(Protocol):
-    """A way of asking for a job."""
+    """A way to ask for a job."""
 
     name: str
 
     def ask(self, cls: str, method: str, parameters: list[Any], **options: Unpack[Options]) -> str:
-        """Ask; returns the job's id."""
+        """Ask for a job, and return its id."""
         ...
 
 
 class ByHelper:
-    """`run_background_job`, as in the replaced system."""
+    """Asks for a job by `run_background_job`."""
 
     name = "run_background_job"
 
@@ -49,7 +49,7 @@ class ByHelper:
 
 
 class ByKubectl:
-    """`kubectl apply` of a BackgroundJobRequest."""
+    """Asks for a job by `kubectl apply` of a BackgroundJobRequest."""
 
     name = "kubectl apply"
 
@@ -69,7 +69,7 @@ class ByKubectl:
 
 
 class ByCommand:
-    """`bgjobs run`."""
+    """Asks for a job by the command `bgjobs run`."""
 
     name = "bgjobs run"
 
@@ -88,7 +88,7 @@ class ByCommand:
 
 
 def request_job_id(name: str) -> str:
-    """The job that a request was made into; waits for it."""
+    """Wait until the operator has made a job of this request, and return the job's id."""
     found = ""
 
     def there() -> bool:

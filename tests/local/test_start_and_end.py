@@ -74,7 +74,7 @@ def test_a_second_ctrl_c_does_not_wait(project: Path) -> None:
     handle = dev.client.enqueue("nasty.jobs.Nasty", "deaf", [600])
     assert next(handle.logs(follow=True)) == "deaf\n"
     dev.process.send_signal(signal.SIGINT)
-    wait_until("it says so", lambda: "Ctrl-C again: at once" in dev.output)
+    wait_until("it says so", lambda: "press Ctrl-C again to kill them at once" in dev.output)
     assert dev.stop() == 0
 
 

@@ -1,9 +1,9 @@
-{{/* Whether an address of Redis has a password in it; values are no place for one. */}}
+{{/* Whether an address of Redis has a password in it, which must be in a Secret and not in the values. */}}
 {{- define "bgjobs.hasPassword" -}}
 {{- if regexMatch "^[a-z]+://.*:.*@|[?&]password=" . -}}true{{- end -}}
 {{- end }}
 
-{{/* What the schema cannot say: values that do not go together. */}}
+{{/* Checks of values that do not go together, which the schema cannot express. */}}
 {{- define "bgjobs.checks" -}}
 {{- $dashboard := .Values.dashboard -}}
 {{- $oidc := $dashboard.oidc -}}
@@ -19,7 +19,7 @@
 {{- fail "set redis.external.ca.secret or redis.external.ca.configMap, not both" -}}
 {{- end -}}
 {{- if and $external.existingSecret (or $external.url $external.username $external.passwordSecret.name) -}}
-{{- fail "redis.external.existingSecret has the whole address: leave redis.external.url, username and passwordSecret empty" -}}
+{{- fail "redis.external.existingSecret has the whole address: leave redis.external.url, redis.external.username and redis.external.passwordSecret empty" -}}
 {{- end -}}
 {{- if include "bgjobs.hasPassword" $external.url -}}
 {{- fail "redis.external.url has a password: put it into a Secret as it is, and name that in redis.external.passwordSecret" -}}
@@ -33,13 +33,13 @@
 {{- end -}}
 
 {{- if and $dashboard.ingress.enabled (ne (include "bgjobs.auth" $) "oidc") -}}
-{{- fail (printf "dashboard.auth is %s: an Ingress is made for oidc only, because nobody else is asked who they are; use kubectl port-forward, or set dashboard.ingress.enabled=false" (include "bgjobs.auth" $)) -}}
+{{- fail (printf "dashboard.auth is %s: an Ingress is made for oidc only, because otherwise nobody has to sign in; use kubectl port-forward and set dashboard.ingress.enabled=false, or set dashboard.auth=oidc" (include "bgjobs.auth" $)) -}}
 {{- end -}}
 {{- if and (eq (include "bgjobs.auth" $) "none") (not .Values.rbac.create) -}}
-{{- fail "dashboard.auth is none: it needs the roles that rbac.create makes" -}}
+{{- fail "dashboard.auth is none: it needs the roles that the chart makes, so set rbac.create=true" -}}
 {{- end -}}
 {{- if and (ne (include "bgjobs.auth" $) "oidc") (ne .Values.dashboard.service.type "ClusterIP") -}}
-{{- fail "dashboard.service.type is not ClusterIP: that takes dashboard.auth=oidc, as without a sign-in the dashboard must stay inside the cluster" -}}
+{{- fail "dashboard.service.type is not ClusterIP: this needs dashboard.auth=oidc, because without a sign-in the dashboard must stay inside the cluster" -}}
 {{- end -}}
 {{- if and .Values.dashboard.service.nodePort (ne .Values.dashboard.service.type "NodePort") -}}
 {{- fail "dashboard.service.nodePort is given: set dashboard.service.type to NodePort as well" -}}
@@ -58,10 +58,10 @@
 {{- fail "set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret, not both" -}}
 {{- end -}}
 {{- if and (hasPrefix "http://" $oidc.issuerUrl) (not $oidc.allowHttp) -}}
-{{- fail "dashboard.oidc.issuerUrl is not https: whoever is in between could sign in as anybody; for a test cluster, set dashboard.oidc.allowHttp=true" -}}
+{{- fail "dashboard.oidc.issuerUrl does not begin with https://: others on the network could sign in as anybody; only for a test cluster, set dashboard.oidc.allowHttp=true" -}}
 {{- end -}}
 {{- if not (has "openid" $oidc.scopes) -}}
-{{- fail "dashboard.oidc.scopes must have openid, or there is no ID token" -}}
+{{- fail "dashboard.oidc.scopes must contain openid: without it the provider sends no ID token" -}}
 {{- end -}}
 {{- if and (eq $dashboard.sessions.store "redis") (not $redis.enabled) (not (or $sessions.url $sessions.existingSecret)) -}}
 {{- fail "redis.enabled is false: say where sign-in sessions are kept by dashboard.sessions.url, or set dashboard.sessions.store=cookie" -}}
@@ -79,7 +79,7 @@
 {{- end -}}
 {{- range $name, $value := dict "username" $sessions.username "passwordSecret" $sessions.passwordSecret.name -}}
 {{- if and $value (not $sessions.url) -}}
-{{- fail (printf "dashboard.sessions.%s goes with dashboard.sessions.url" $name) -}}
+{{- fail (printf "dashboard.sessions.%s is set: it needs dashboard.sessions.url as well" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,6 +1,6 @@
-"""The shop's jobs: plain classes without a base, a decorator or a registry.
+"""The shop's jobs: plain classes, which need no base class, no decorator and no registration.
 
-A queue approves them by name (`shop.jobs.Invoices`) or all at once (`shop.jobs.*`).
+A queue approves them one by one (`shop.jobs.Invoices`) or all together (`shop.jobs.*`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KUBERNETES_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 class Invoices:
     def render(self, year: int, month: int, country: str = "de") -> dict[str, object]:
-        """Pretends to render the invoices of a month."""
+        """Pretend to render the invoices of a month, and report progress."""
         if month not in range(1, 13):
             raise Abort(f"there is no month {month}: trying again will not help")
         count = 5
@@ -33,13 +33,13 @@ class Invoices:
 
 class Orders:
     def hold(self, seconds: float) -> str:
-        """Waits; SIGTERM ends it at once, as it does every program that says nothing about it."""
+        """Wait. SIGTERM ends it at once, as it ends every program that does not handle the signal."""
         print(f"holding the order for {seconds:g} s", flush=True)
         threading.Event().wait(seconds)
         return "released"
 
     def stubborn(self, seconds: float) -> str:
-        """Waits, prints a line a second, and does not hear SIGTERM: only the end of its grace ends it."""
+        """Wait, print a line each second, and ignore SIGTERM: it is killed when its grace period is over."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for second in range(int(seconds)):
             print(f"still here after {second} s", flush=True)
@@ -47,9 +47,9 @@ class Orders:
         return "released"
 
     def careful(self, seconds: float) -> str:
-        """Waits, and puts things in order when it is told to stop."""
+        """Wait, and put things in order when the job is told to stop."""
         job = current_job()
-        job.is_stopping()  # from the first question on, SIGTERM no longer ends the process by itself
+        job.is_stopping()  # from the first call on, SIGTERM no longer ends the process by itself
         print("ready", flush=True)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -66,21 +66,21 @@ class PaymentRefused(Exception):  # noqa: N818 - what the page of a failed job s
 
 class Payments:
     def charge(self, amount: float) -> None:
-        """Never works: for the pages that show a failure."""
+        """Raise in each attempt, to show what a failed job looks like."""
         print(f"charging {amount:.2f} EUR")
         raise PaymentRefused(f"the bank refused {amount:.2f} EUR: no cover")
 
 
 class Mail:
     async def send(self, to: str, subject: str) -> dict[str, str]:
-        """An async method is awaited."""
+        """Pretend to send a mail; a method of a job may be async."""
         print(f"to {to}: {subject}")
         return {"message_id": f"<{uuid.uuid4()}@shop.example>"}
 
 
 class Ledger:
     def append(self, token: str) -> int:
-        """Writes down that it ran, for tests that count how often code runs.
+        """Append a line to a file, for tests that count how often the code runs.
 
         A line is `<job id> <attempt> <pid>-<random>-<token> <unix time>`; O_APPEND keeps lines of many pods whole.
         """
@@ -95,7 +95,7 @@ class Ledger:
         return job.attempt
 
     def until(self, name: str) -> int:
-        """Prints a numbered line four times a second until this file is beside the ledger, for tests that end it."""
+        """Print a numbered line four times a second, until a test makes a file of this name beside the ledger."""
         path = Path(os.environ.get("SHOP_LEDGER", "/ledger/ledger.txt")).with_name(name)
         number = 0
         while not path.exists():
@@ -107,7 +107,7 @@ class Ledger:
 
 class Flaky:
     def until_attempt(self, n: int) -> int:
-        """Fails until the n-th attempt."""
+        """Raise in the attempts before the n-th one, and succeed in that."""
         attempt = current_job().attempt
         if attempt < n:
             raise ConnectionError(f"attempt {attempt}: the warehouse does not answer")
@@ -116,7 +116,7 @@ class Flaky:
 
 class Reports:
     def slow(self, seconds: float) -> dict[str, float]:
-        """Takes its time and says how far it is."""
+        """Take so many seconds, and report progress four times a second."""
         steps = max(1, round(seconds * 4))
         for step in range(1, steps + 1):
             time.sleep(seconds / steps)
@@ -127,7 +127,7 @@ class Reports:
 
 class Env:
     def dump(self) -> dict[str, object]:
-        """What a job finds around it; the values of variables are nobody's business."""
+        """Return what the job's process finds around it: of its environment only the names, as values may be secret."""
         return {
             "environment": sorted(os.environ),
             "uid": os.getuid(),

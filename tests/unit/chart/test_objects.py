@@ -297,9 +297,9 @@ def test_names_follow_the_release(chart: Chart, render: Render) -> None:
 
 
 def test_notes_say_what_is_missing(render_files: Callable[..., dict[str, str]]) -> None:
-    assert "can't run anything yet" in render_files()["NOTES.txt"]
+    assert "cannot run anything yet" in render_files()["NOTES.txt"]
     ready = {"queues": {"default": {"image": "shop:1", "approvedClasses": ["shop.jobs.*"]}}}
-    assert 'Queue "default" runs shop.jobs.* from shop:1' in render_files(ready)["NOTES.txt"]
+    assert 'The queue "default" runs shop.jobs.* from shop:1' in render_files(ready)["NOTES.txt"]
     assert "port-forward service/bgjobs-api 8080:80" in render_files(ready)["NOTES.txt"]
 
 
@@ -310,7 +310,7 @@ def test_notes_say_what_is_missing(render_files: Callable[..., dict[str, str]]) 
         (TRIAL, "port-forward service/bgjobs-dashboard 8090:80"),
         (TRIAL, "everybody is a viewer: this is for a trial"),
         (OIDC, "https://jobs.example.com"),
-        (OIDC, "Register https://jobs.example.com/oauth2/callback"),
+        (OIDC, "Register the redirect address https://jobs.example.com/oauth2/callback"),
         (OIDC, "lead that address to service/bgjobs-dashboard, port 80"),
         (OIDC, '--group "oidc:developers"'),
     ],

@@ -199,7 +199,7 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ),
     (
         external(existingSecret="theirs", username="app"),
-        "redis.external.existingSecret has the whole address: leave redis.external.url, username and passwordSecret",
+        "redis.external.existingSecret has the whole address: leave redis.external.url, redis.external.username and",
     ),
     (
         external(url="redis://r", clientCertificate={"secret": "a"}),
@@ -212,11 +212,11 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ),
     (
         merged(TRIAL, at("dashboard.ingress.enabled", True)),
-        "dashboard.auth is none: an Ingress is made for oidc only, because nobody else is asked who they are",
+        "dashboard.auth is none: an Ingress is made for oidc only, because otherwise nobody has to sign in",
     ),
     (
         merged(TRIAL, at("rbac.create", False)),
-        "dashboard.auth is none: it needs the roles that rbac.create makes",
+        "dashboard.auth is none: it needs the roles that the chart makes, so set rbac.create=true",
     ),
     *(
         (merged(OIDC, at(f"dashboard.{name}", "")), f"dashboard.auth is oidc: set dashboard.{name}")
@@ -230,16 +230,19 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         merged(OIDC, at("dashboard.oidc.existingSecret", "mine")),
         "set dashboard.oidc.existingSecret or dashboard.oidc.clientSecret, not both",
     ),
-    (merged(OIDC, at("dashboard.oidc.issuerUrl", "http://id")), "dashboard.oidc.issuerUrl is not https"),
+    (
+        merged(OIDC, at("dashboard.oidc.issuerUrl", "http://id")),
+        "dashboard.oidc.issuerUrl does not begin with https://",
+    ),
     (
         {"dashboard": {"auth": "none", "service": {"type": "NodePort"}}},
-        "dashboard.service.type is not ClusterIP: that takes dashboard.auth=oidc",
+        "dashboard.service.type is not ClusterIP: this needs dashboard.auth=oidc",
     ),
     (
         merged(OIDC, at("dashboard.service.nodePort", 30000)),
         "dashboard.service.nodePort is given: set dashboard.service.type to NodePort",
     ),
-    (merged(OIDC, at("dashboard.oidc.scopes", ["email"])), "dashboard.oidc.scopes must have openid"),
+    (merged(OIDC, at("dashboard.oidc.scopes", ["email"])), "dashboard.oidc.scopes must contain openid"),
     (
         merged(OIDC, external(url="rediss://r")),
         "say where sign-in sessions are kept by dashboard.sessions.url, or set",
@@ -260,7 +263,7 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         "dashboard.sessions.url has a password: put it into a Secret as it is, and name that in",
     ),
     *(
-        (merged(OIDC, at(f"dashboard.sessions.{name}", value)), f"dashboard.sessions.{name} goes with")
+        (merged(OIDC, at(f"dashboard.sessions.{name}", value)), f"dashboard.sessions.{name} is set: it needs")
         for name, value in (("username", "a"), ("passwordSecret", {"name": "a"}))
     ),
 ]

@@ -126,6 +126,6 @@ def test_the_kube_job(made: Path) -> None:
 
 def test_the_values_of_the_chart(made: Path) -> None:
     page = (made / "docs/values.md").read_text()
-    assert '| `image.pullPolicy` | `"IfNotPresent"` | When nodes pull it. |' in page
+    assert '| `image.pullPolicy` | `"IfNotPresent"` | When nodes pull the image. |' in page
     assert "| `redis` |  | Where jobs are kept" in page
     assert '| `operator.resources.requests` | `{"cpu": "50m", "memory": "128Mi"}` |' in page

@@ -173,7 +173,7 @@ def test_a_line_that_changes(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("wait", JOB_ID, OTHER_ID)
 
     assert ran.code == 0
-    assert "\r\x1b[K1 of 2 ended; 001122334455 launched [#####---------------] 25% 1/4" in ran.err
+    assert "\r\x1b[K1 of 2 ended; 001122334455 pending [#####---------------] 25% 1/4" in ran.err
     assert ran.err.endswith(f"\r\x1b[Kjob {JOB_ID} succeeded\njob {OTHER_ID} succeeded\n")
 
 

@@ -90,7 +90,7 @@ def test_a_question_about_all_namespaces_names_none() -> None:
     ids=str,
 )
 def test_only_a_clear_yes_is_one(answer: dict[str, Any], allowed: bool) -> None:
-    assert access.verdict(answer) is allowed
+    assert access.allows(answer) is allowed
 
 
 async def test_it_is_asked_by_post() -> None:

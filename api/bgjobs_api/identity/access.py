@@ -73,7 +73,7 @@ def review(caller: Identity, action: Action, namespace: str) -> Object:
     }
 
 
-def verdict(answer: Object) -> bool:
+def allows(answer: Object) -> bool:
     """What the API server says to a review."""
     status = part(answer, "status")
     return status.get("allowed") is True and status.get("denied") is not True
@@ -135,7 +135,7 @@ def _cure(caller: Identity, action: Action, namespace: str, roles: str) -> str:
 
 async def ask_kube(kube: Kube, question: Object) -> bool:
     """Ask the API server. Raises KubeError."""
-    return verdict(await kube.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", question))
+    return allows(await kube.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", question))
 
 
 _Question = tuple["Identity", Action, str]

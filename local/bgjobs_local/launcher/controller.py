@@ -126,19 +126,15 @@ class KubeJob(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def view(self) -> KubeJobView:
         """As the loops see it."""
-        active = int(self.running is not None)
         return KubeJobView(
             namespace=self.namespace,
             name=self.name,
             uid=self.uid,
             job_id=self.job_id,
-            active=active,
-            ready=active,
             # The refused one too: Kubernetes counts it, and its attempt is to be looked at.
             failed=sum(
                 pod.ended_at is not None and pod.exit_code not in {EXIT_SUCCESS, EXIT_WAIT} for pod in self.pods
             ),
-            succeeded=int(self.complete),
             complete=self.complete,
             failure=self.failure,
             message=self.message,

@@ -23,13 +23,13 @@ _MOST_PRETENDED_SECONDS: Final = 3600.0
 
 
 def handle_on(memory: Memory, job: RecordedJob) -> JobHandle:
-    """As `run_background_job` returns it."""
+    """A handle on a job in memory, as `run_background_job` returns it."""
     answers = _Answers(memory, job)
     return JobHandle(answers, job.id, job.shown(), clock=answers.clock)
 
 
 def async_handle_on(memory: Memory, job: RecordedJob) -> AsyncJobHandle:
-    """As `run_background_job_async` returns it."""
+    """A handle on a job in memory, as `run_background_job_async` returns it."""
     answers = _AsyncAnswers(memory, job)
     return AsyncJobHandle(answers, job.id, job.shown(), clock=answers.clock)
 

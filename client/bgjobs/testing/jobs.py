@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bgjobs import strict_json
 from bgjobs.client import helper
 from bgjobs.client.request import dotted_class
+from bgjobs.testing.enqueuer import InMemoryEnqueuer
 from bgjobs.testing.memory import Memory
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def eager(*, run: bool = True, raise_errors: bool = True) -> Generator[RecordedJ
             on a server, after its retries, which come without a pause.
     """
     memory = Memory(run=run, raise_errors=raise_errors)
-    with helper.use(memory):
+    with helper.use(InMemoryEnqueuer(memory)):
         yield RecordedJobs(memory)
 
 
@@ -54,12 +55,12 @@ class RecordedJobs:
 
     @property
     def all(self) -> Sequence[RecordedJob]:
-        """All of them."""
+        """All jobs, as a list of their own that does not grow."""
         return list(self._memory.jobs)
 
     @property
     def last(self) -> RecordedJob:
-        """The one that was asked for last.
+        """The job that was asked for last.
 
         Raises:
             AssertionError: if none was.
@@ -70,7 +71,7 @@ class RecordedJobs:
         return self._memory.jobs[-1]
 
     def of(self, cls: type | str, method: str | None = None) -> Sequence[RecordedJob]:
-        """Those of a class, or of one method of it."""
+        """The jobs of a class, or of one method of it."""
         name = dotted_class(cls)
         return [job for job in self.all if job.cls == name and method in (None, job.method)]
 
@@ -84,7 +85,7 @@ class RecordedJobs:
         delay: float | None = None,
         queue: str | None = None,
     ) -> RecordedJob:
-        """That such a job was asked for; what is None may be anything.
+        """Assert that such a job was asked for; what is None may be anything.
 
         Returns:
             The first one.

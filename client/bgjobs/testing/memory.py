@@ -1,4 +1,4 @@
-"""The jobs of a test, in memory: takes requests as a server does, and runs them in place."""
+"""The jobs of a test, in memory: requests are taken by the rules of a server, and their jobs run in place."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from bgjobs import refusals
 from bgjobs.client import polling
 from bgjobs.errors import ConflictError, NotFoundError
 from bgjobs.ids import new_job_id
-from bgjobs.testing.handles import async_handle_on, handle_on
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
 from bgjobs.vocabulary import TERMINAL, WAITING, State
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import datetime
 
-    from bgjobs.client.async_job_handle import AsyncJobHandle
-    from bgjobs.client.job_handle import JobHandle
     from bgjobs.wire import EnqueueRequest
 
 # A job that enqueues itself would go on until Python gives up, with a message that helps nobody.
@@ -30,8 +28,12 @@ _MOST_NESTED: Final = 50
 _ERRORS: Final = (Exception, SystemExit, asyncio.CancelledError)
 
 
+def _conflict(message: str) -> ConflictError:
+    return ConflictError(message, HTTPStatus.CONFLICT)
+
+
 class Memory:
-    """Takes the place of a server.
+    """Keeps the jobs of a test, by the rules of a server.
 
     Args:
         run: whether a job runs when it is asked for.
@@ -45,15 +47,30 @@ class Memory:
         self._lock = threading.Lock()
         self._nested = 0
 
-    def send(self, request: EnqueueRequest) -> JobHandle:
-        """Record a request, and run it if that is wanted."""
-        __tracebackhide__ = True
-        return handle_on(self, self._take(request))
+    def take(self, request: EnqueueRequest, rerun_of: str | None = None) -> RecordedJob:
+        """Record a request, and run its job if that is wanted; the same request again is the same job.
 
-    def send_async(self, request: EnqueueRequest) -> AsyncJobHandle:
-        """As `send`: the job has run when this returns."""
+        Args:
+            request: what would be sent to a server.
+            rerun_of: id of the job that is run again with this one.
+
+        Raises:
+            ConflictError: if the id belongs to another job.
+        """
         __tracebackhide__ = True
-        return async_handle_on(self, self._take(request))
+        with self._lock:
+            before = next((job for job in self.jobs if job.id == request.id), None)
+            if before is not None:
+                if (before.request, before.rerun_of) != (request, rerun_of):
+                    raise _conflict(refusals.id_taken(request.id))
+                return before
+            job = RecordedJob(request, rerun_of)
+            self.jobs.append(job)
+            if self._runs:
+                job.state = State.LAUNCHING
+        if self._runs:
+            self._run(job)
+        return job
 
     def find(self, job_id: str) -> RecordedJob:
         """The job with this id.
@@ -92,7 +109,7 @@ class Memory:
         job = self.find(job_id)
         with self._lock:
             if job.state in TERMINAL:
-                raise ConflictError(f"the job has ended already: it is {job.state}", HTTPStatus.CONFLICT)
+                raise _conflict(refusals.already_ended(job.state))
             if job.state in WAITING:
                 job.cancelled(note)
             else:
@@ -100,7 +117,7 @@ class Memory:
         return job
 
     def rerun(self, job_id: str, new_id: str | None) -> RecordedJob:
-        """The same call as a new job, without delay.
+        """Ask for what a job called once more, as a new job, without its delay.
 
         Raises:
             ConflictError: if the job has not ended.
@@ -108,25 +125,8 @@ class Memory:
         __tracebackhide__ = True
         job = self.find(job_id)
         if job.state not in TERMINAL:
-            raise ConflictError(f"the job has not ended: it is {job.state}; cancel it first", HTTPStatus.CONFLICT)
-        changes = {"id": new_id or new_job_id(), "delay_seconds": 0.0}
-        return self._take(job.request.model_copy(update=changes), rerun_of=job.id)
-
-    def _take(self, request: EnqueueRequest, rerun_of: str | None = None) -> RecordedJob:
-        __tracebackhide__ = True
-        with self._lock:
-            before = next((job for job in self.jobs if job.id == request.id), None)
-            if before is not None:
-                if (before.request, before.rerun_of) != (request, rerun_of):
-                    raise ConflictError(f"the id {request.id} belongs to another job", HTTPStatus.CONFLICT)
-                return before
-            job = RecordedJob(request, rerun_of)
-            self.jobs.append(job)
-            if self._runs:
-                job.state = State.LAUNCHING
-        if self._runs:
-            self._run(job)
-        return job
+            raise _conflict(refusals.not_ended_yet(job.state))
+        return self.take(job.request.again().model_copy(update={"id": new_id or new_job_id()}), rerun_of=job.id)
 
     def _run(self, job: RecordedJob) -> None:
         """Run a job to its end."""

@@ -18,7 +18,7 @@ DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
 
 
 class RecordedJob:
-    """A job that was asked for in a test.
+    """A job that was asked for in a test, and what has become of it.
 
     Attributes:
         request: what would have been sent to a server.
@@ -62,37 +62,37 @@ class RecordedJob:
 
     @property
     def cls(self) -> str:
-        """Dotted name of the class."""
+        """Dotted name of the class that is called."""
         return self.request.cls
 
     @property
     def method(self) -> str:
-        """Its method."""
+        """Name of the method that is called."""
         return self.request.method
 
     @property
     def parameters(self) -> list[Any] | dict[str, Any]:
-        """As they come out of JSON: a tuple is a list."""
+        """What the method is called with, as it comes out of JSON: a tuple is a list."""
         return self.request.parameters
 
     @property
     def priority(self) -> int:
-        """0 low, 1 high."""
+        """The priority that was asked for: 0 is low, 1 is high."""
         return self.request.priority
 
     @property
     def delay(self) -> float:
-        """In seconds."""
+        """For how long the job was to wait before it becomes due, in seconds."""
         return self.request.delay_seconds
 
     @property
     def queue(self) -> str:
-        """Name of the queue."""
+        """Name of the queue that was asked for."""
         return self.request.queue
 
     @property
     def max_retries(self) -> int:
-        """As asked for, else what queues have by default."""
+        """How many more attempts may follow a failed one: as asked for, else what queues have by default."""
         return DEFAULT_MAX_RETRIES if self.request.max_retries is None else self.request.max_retries
 
     @property
@@ -150,18 +150,13 @@ class RecordedJob:
         self._change(State.CANCELLED)
 
     def shown(self) -> Job:
-        """As the API shows it."""
+        """The job as the API of a server would show it."""
         first, last = (self.attempts[0], self.attempts[-1]) if self.attempts else (None, None)
         running = last is not None and self.state not in TERMINAL and self.state not in WAITING
         return Job.model_validate(
             {
-                "id": self.id,
+                **self.request.model_dump(by_alias=True),
                 "namespace": self.request.namespace or "default",
-                "queue": self.queue,
-                "class": self.cls,
-                "method": self.method,
-                "parameters": self.parameters,
-                "priority": self.priority,
                 "state": self.state,
                 "phase": Phase.RUNNING if running else None,
                 "outcome": self.outcome,
@@ -171,7 +166,6 @@ class RecordedJob:
                 "attempt": len(self.attempts),
                 "max_retries": self.max_retries,
                 "timeout_seconds": self.request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
-                "image": self.request.image,
                 "created_at": self.created_at,
                 "not_before": self.due_at if self.delay else None,
                 "started_at": first.started_at if first else None,

@@ -146,19 +146,15 @@ class KubeJob(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def view(self) -> KubeJobView:
         """The KubeJob in the form in which the operator's loops see it."""
-        active = int(self.running is not None)
         return KubeJobView(
             namespace=self.namespace,
             name=self.name,
             uid=self.uid,
             job_id=self.job_id,
-            active=active,
-            ready=active,
             # Also a pod with the exit code EXIT_REFUSED: Kubernetes counts it, and the operator looks at its attempt.
             failed=sum(
                 pod.ended_at is not None and pod.exit_code not in {EXIT_SUCCESS, EXIT_WAIT} for pod in self.pods
             ),
-            succeeded=int(self.complete),
             complete=self.complete,
             failure=self.failure,
             message=self.message,

@@ -48,20 +48,12 @@ class _Condition(msgspec.Struct):
 
 
 class _Status(msgspec.Struct):
-    active: int = 0
-    ready: int = 0
     failed: int = 0
-    succeeded: int = 0
     conditions: list[_Condition] = []
-
-
-class _Spec(msgspec.Struct):
-    suspend: bool | None = None
 
 
 class _KubeJob(msgspec.Struct):
     metadata: Metadata
-    spec: _Spec = msgspec.field(default_factory=_Spec)
     status: _Status = msgspec.field(default_factory=_Status)
 
 
@@ -78,11 +70,7 @@ def view_of(raw: bytes) -> KubeJobView:
         name=found.metadata.name,
         uid=found.metadata.uid,
         job_id=found.metadata.labels.get(LABEL_JOB, ""),
-        active=found.status.active,
-        ready=found.status.ready,
         failed=found.status.failed,
-        succeeded=found.status.succeeded,
-        suspended=bool(found.spec.suspend),
         complete="Complete" in true,
         failure=(failed.reason or "Failed") if failed else "",
         message=failed.message if failed else "",

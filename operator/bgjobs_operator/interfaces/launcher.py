@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Refusal(StrEnum):
-    """Why a KubeJob was not created; what follows from each is decided in `launch.plan`."""
+    """Why a KubeJob was not created; what follows from each is decided in `launch.plan_after_refusal`."""
 
     QUOTA = "quota"  # for now; try again later
     FORBIDDEN = "forbidden"  # we lack a permission: an administrator must act
@@ -72,11 +72,7 @@ class KubeJobView:
     name: str
     uid: str
     job_id: str
-    active: int = 0
-    ready: int = 0
     failed: int = 0
-    succeeded: int = 0
-    suspended: bool = False
     complete: bool = False
     failure: str = ""
     message: str = ""

@@ -33,7 +33,7 @@ SYSTEM: Final = "bgjobs"
 log: Any = structlog.get_logger(__name__)
 
 
-class Step(Enum):
+class AfterRefusal(Enum):
     """What follows from a refusal."""
 
     BACK_TO_QUEUE = "back to the queue"
@@ -43,14 +43,16 @@ class Step(Enum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class RefusalPlan:
     """The step, and how long to wait before or after it, in seconds."""
 
-    step: Step
+    step: AfterRefusal
     seconds: float
 
 
-def plan(refusal: Refusal, *, first: bool, refusals: int, retry_after: float | None = None) -> Plan:
+def plan_after_refusal(
+    refusal: Refusal, *, first: bool, refusals: int, retry_after: float | None = None
+) -> RefusalPlan:
     """What to do after a refusal.
 
     Args:
@@ -61,14 +63,14 @@ def plan(refusal: Refusal, *, first: bool, refusals: int, retry_after: float | N
     """
     back_off = retry_after or min(60.0, 1.0 * 2 ** min(refusals, 6))
     if refusal is Refusal.TERMINATING:
-        return Plan(Step.CANCEL, 0)
+        return RefusalPlan(AfterRefusal.CANCEL, 0)
     if refusal is Refusal.BUSY or not first:
-        return Plan(Step.POST_AGAIN, retry_after or min(30.0, 0.5 * 2 ** min(refusals, 6)))
+        return RefusalPlan(AfterRefusal.POST_AGAIN, retry_after or min(30.0, 0.5 * 2 ** min(refusals, 6)))
     if refusal is Refusal.INVALID:
-        return Plan(Step.FAIL, 0)
+        return RefusalPlan(AfterRefusal.FAIL, 0)
     if refusal is Refusal.FORBIDDEN:
-        return Plan(Step.BACK_TO_QUEUE, 30.0)
-    return Plan(Step.BACK_TO_QUEUE, back_off)
+        return RefusalPlan(AfterRefusal.BACK_TO_QUEUE, 30.0)
+    return RefusalPlan(AfterRefusal.BACK_TO_QUEUE, back_off)
 
 
 @dataclass
@@ -141,7 +143,9 @@ class Launch:
             except LaunchRefusedError as error:
                 if first and error.refusal is not Refusal.BUSY:
                     self._unsure.discard(job_id)
-                decided = plan(error.refusal, first=first, refusals=job.refusals + tries, retry_after=error.retry_after)
+                decided = plan_after_refusal(
+                    error.refusal, first=first, refusals=job.refusals + tries, retry_after=error.retry_after
+                )
                 log.warning(
                     "launch refused", job=job_id, refusal=error.refusal, step=decided.step.value, message=error.message
                 )
@@ -154,15 +158,15 @@ class Launch:
             tries += 1
         self._unsure.discard(job_id)
 
-    async def _settle_refusal(self, job: JobRecord, decided: Plan, message: str) -> bool:
+    async def _settle_refusal(self, job: JobRecord, decided: RefusalPlan, message: str) -> bool:
         match decided.step:
-            case Step.BACK_TO_QUEUE:
+            case AfterRefusal.BACK_TO_QUEUE:
                 await self.store.decline(self.epoch, job.id, "scheduled", round(decided.seconds * 1000), message)
-            case Step.FAIL:
+            case AfterRefusal.FAIL:
                 await self.store.decline(self.epoch, job.id, "failed", 0, message)
-            case Step.CANCEL:
+            case AfterRefusal.CANCEL:
                 await self.store.stop(job.id, "cancelled", SYSTEM, message)
-            case Step.POST_AGAIN:
+            case AfterRefusal.POST_AGAIN:
                 return False
         return True
 

@@ -31,7 +31,7 @@ _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 log: Any = structlog.get_logger(__name__)
 
 
-class Do(Enum):
+class ObserveStep(Enum):
     """What an event calls for."""
 
     BIND = "bind"
@@ -43,7 +43,7 @@ class Do(Enum):
     CHECK_ABSENT = "check absent"
 
 
-def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> list[Do]:
+def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> list[ObserveStep]:
     """For a KubeJob that is there.
 
     Args:
@@ -56,39 +56,39 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
         # the world is not ours to destroy here; Kubernetes' own TTL ends what has finished.
         return []
     if not job.kube_uid and job.state in _UNBOUND:
-        return [Do.BIND, *plan_launched(view, job, failures_known)]
+        return [ObserveStep.BIND, *plan_launched(view, job, failures_known)]
     if job.kube_uid and job.kube_uid != view.uid:
-        return [] if view.deleting else [Do.DELETE_STRAY]
+        return [] if view.deleting else [ObserveStep.DELETE_STRAY]
     if job.state is State.STOPPING:
-        return [Do.POKE_STOP]
+        return [ObserveStep.POKE_STOP]
     if job.state in TERMINAL:
         # What succeeded or failed ends by itself and is retired later; after a cancel nothing may run. A job that
         # ended without a KubeJob has a stray: its POST arrived late, and nobody else would delete it.
         wrong = job.state is State.CANCELLED or not job.kube_uid
-        return [Do.DELETE_STRAY] if wrong and not view.deleting else []
+        return [ObserveStep.DELETE_STRAY] if wrong and not view.deleting else []
     if not job.kube_uid:
-        return [] if view.deleting else [Do.DELETE_STRAY]  # paused or blocked: it waits, and nothing may run
+        return [] if view.deleting else [ObserveStep.DELETE_STRAY]  # paused or blocked: it waits, and nothing may run
     return plan_launched(view, job, failures_known)
 
 
-def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> list[Do]:
+def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> list[ObserveStep]:
     """For the KubeJob that a job is bound to."""
     if view.complete:
-        return [Do.COMPLETE]
+        return [ObserveStep.COMPLETE]
     if view.failure:
-        return [Do.READ_PODS, Do.FAILED]
+        return [ObserveStep.READ_PODS, ObserveStep.FAILED]
     if view.failed > failures_known and job.state is State.LAUNCHED:
-        return [Do.READ_PODS]
+        return [ObserveStep.READ_PODS]
     return []
 
 
-def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[Do]:
+def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
     """For a KubeJob that is not there any more."""
     if job is None or job.kube_uid != view.uid:
         return []
     if job.state is State.STOPPING:
-        return [Do.POKE_STOP]
-    return [Do.CHECK_ABSENT] if job.state is State.LAUNCHED else []
+        return [ObserveStep.POKE_STOP]
+    return [ObserveStep.CHECK_ABSENT] if job.state is State.LAUNCHED else []
 
 
 @dataclass
@@ -127,28 +127,28 @@ class Observer:
         await self._apply(plan_seen(view, job, self._failures.get(view.uid, 0)), view)
         self._failures[view.uid] = view.failed
 
-    async def _apply(self, steps: list[Do], view: KubeJobView) -> None:
+    async def _apply(self, steps: list[ObserveStep], view: KubeJobView) -> None:
         for step in steps:
             await self._do(step, view)
 
-    async def _do(self, step: Do, view: KubeJobView) -> None:
+    async def _do(self, step: ObserveStep, view: KubeJobView) -> None:
         match step:
-            case Do.BIND:
+            case ObserveStep.BIND:
                 await self.store.bind(view.job_id, view.uid)
-            case Do.DELETE_STRAY:
+            case ObserveStep.DELETE_STRAY:
                 log.warning("deleting a stray KubeJob", job=view.job_id, kube_uid=view.uid)
                 await self.launcher.delete(view.namespace, view.name, view.uid)
-            case Do.POKE_STOP:
+            case ObserveStep.POKE_STOP:
                 self.poke_stop()
-            case Do.READ_PODS:
+            case ObserveStep.READ_PODS:
                 for pod in await self.launcher.pods(view.namespace, view.uid):
                     await self._pod_ended(view, pod)
-            case Do.COMPLETE:
+            case ObserveStep.COMPLETE:
                 await self.store.observe_end(view.job_id, view.uid, "complete", "succeeded", "")
-            case Do.FAILED:
+            case ObserveStep.FAILED:
                 outcome = outcomes.of_kube_job(view)
                 await self.store.observe_end(view.job_id, view.uid, "failed", outcome, _words(view))
-            case Do.CHECK_ABSENT:
+            case ObserveStep.CHECK_ABSENT:
                 job = await self.store.job(view.job_id)
                 if job is not None and job.kube_uid == view.uid:
                     await self.check_absent(job)

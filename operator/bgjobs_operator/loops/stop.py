@@ -24,7 +24,7 @@ LOOK_AGAIN_SECONDS: Final = 1.0
 log: Any = structlog.get_logger(__name__)
 
 
-class Step(Enum):
+class StopStep(Enum):
     """What to do for one job."""
 
     NOTHING = "it is not stopping any more"
@@ -34,7 +34,7 @@ class Step(Enum):
     CHECK_PODS = "record the verdict if no pod is left"
 
 
-def plan(job: JobRecord | None, view: KubeJobView | None, *, posting: bool) -> Step:
+def plan_stop(job: JobRecord | None, view: KubeJobView | None, *, posting: bool) -> StopStep:
     """The next step.
 
     Args:
@@ -43,12 +43,12 @@ def plan(job: JobRecord | None, view: KubeJobView | None, *, posting: bool) -> S
         posting: this process is creating its KubeJob at the moment.
     """
     if job is None or job.state != "stopping":
-        return Step.NOTHING
+        return StopStep.NOTHING
     if posting:
-        return Step.WAIT_FOR_POST
+        return StopStep.WAIT_FOR_POST
     if view is None or (job.kube_uid and view.uid != job.kube_uid):
-        return Step.CHECK_PODS
-    return Step.WAIT if view.deleting else Step.DELETE
+        return StopStep.CHECK_PODS
+    return StopStep.WAIT if view.deleting else StopStep.DELETE
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class Stop:
             return True
         posting = job_id in self.posting
         view = None if posting else await self.launcher.find(job.namespace, job.kube_job)
-        step = plan(job, view, posting=posting)
-        if view is not None and step in {Step.DELETE, Step.WAIT}:
+        step = plan_stop(job, view, posting=posting)
+        if view is not None and step in {StopStep.DELETE, StopStep.WAIT}:
             await self.store.bind(job_id, view.uid)  # so that its pods are known, should they outlive it
-            if step is Step.DELETE:
+            if step is StopStep.DELETE:
                 await self.launcher.delete(view.namespace, view.name, view.uid)
-        if step is not Step.CHECK_PODS:
-            return step is Step.NOTHING
+        if step is not StopStep.CHECK_PODS:
+            return step is StopStep.NOTHING
         if job.kube_uid and await self.launcher.pods(job.namespace, job.kube_uid):
             return False
         reply = await self.store.observe_end(job_id, job.kube_uid, "absent", job.verdict, job.note)

@@ -90,7 +90,7 @@ class KubeJobBuilder:
         return self.but(failed=pods)
 
     def complete(self) -> Self:
-        return self.but(complete=True, succeeded=1)
+        return self.but(complete=True)
 
     def failed(self, reason: str = "BackoffLimitExceeded", message: str = "") -> Self:
         return self.but(failure=reason, message=message, failed=1)

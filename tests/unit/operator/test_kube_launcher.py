@@ -54,8 +54,8 @@ SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
     ("fields", "expected"),
     [
         ({}, {}),
-        ({"status": {"active": 1, "ready": 1, "failed": 2}}, {"active": 1, "ready": 1, "failed": 2}),
-        ({"status": {"succeeded": 1, "conditions": [condition("Complete")]}}, {"succeeded": 1, "complete": True}),
+        ({"status": {"active": 1, "ready": 1, "failed": 2}}, {"failed": 2}),
+        ({"status": {"succeeded": 1, "conditions": [condition("Complete")]}}, {"complete": True}),
         ({"status": {"conditions": [condition("Complete", "False")]}}, {}),
         (
             {"status": {"failed": 1, "conditions": [condition("FailureTarget", reason="BackoffLimitExceeded")]}},
@@ -66,7 +66,7 @@ SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
             {"failure": "BackoffLimitExceeded", "message": "limit"},
         ),
         ({"status": {"conditions": [condition("Failed")]}}, {"failure": "Failed"}),
-        ({"spec": {"suspend": True}}, {"suspended": True}),
+        ({"spec": {"suspend": True}}, {}),
         ({"spec": {}}, {}),
         ({"metadata": {"deletionTimestamp": "2026-11-24T17:58:43Z"}}, {"deleting": True}),
         ({"metadata": {"labels": {}}}, {"job_id": ""}),

@@ -9,7 +9,7 @@ import pytest
 
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Refusal
-from bgjobs_operator.loops.launch import IN_FLIGHT, Plan, Step, plan
+from bgjobs_operator.loops.launch import IN_FLIGHT, AfterRefusal, RefusalPlan, plan_after_refusal
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import a_request
 from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable
@@ -18,36 +18,36 @@ from tests.unit.operator.world import until
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
 
-AGAIN, BACK, FAIL, CANCEL = Step.POST_AGAIN, Step.BACK_TO_QUEUE, Step.FAIL, Step.CANCEL
+AGAIN, BACK, FAIL, CANCEL = AfterRefusal.POST_AGAIN, AfterRefusal.BACK_TO_QUEUE, AfterRefusal.FAIL, AfterRefusal.CANCEL
 
 
 @pytest.mark.parametrize(
     ("refusal", "first", "refusals", "retry_after", "expected"),
     [
         # A definite no to the first POST: no KubeJob can exist.
-        (Refusal.QUOTA, True, 0, None, Plan(BACK, 1)),
-        (Refusal.QUOTA, True, 3, None, Plan(BACK, 8)),
-        (Refusal.QUOTA, True, 99, None, Plan(BACK, 60)),
-        (Refusal.QUOTA, True, 3, 5.0, Plan(BACK, 5)),
-        (Refusal.FORBIDDEN, True, 0, None, Plan(BACK, 30)),
-        (Refusal.INVALID, True, 0, None, Plan(FAIL, 0)),
+        (Refusal.QUOTA, True, 0, None, RefusalPlan(BACK, 1)),
+        (Refusal.QUOTA, True, 3, None, RefusalPlan(BACK, 8)),
+        (Refusal.QUOTA, True, 99, None, RefusalPlan(BACK, 60)),
+        (Refusal.QUOTA, True, 3, 5.0, RefusalPlan(BACK, 5)),
+        (Refusal.FORBIDDEN, True, 0, None, RefusalPlan(BACK, 30)),
+        (Refusal.INVALID, True, 0, None, RefusalPlan(FAIL, 0)),
         # Trouble of the server: it may have been done all the same.
-        (Refusal.BUSY, True, 0, None, Plan(AGAIN, 0.5)),
-        (Refusal.BUSY, True, 4, None, Plan(AGAIN, 8)),
-        (Refusal.BUSY, True, 99, None, Plan(AGAIN, 30)),
-        (Refusal.BUSY, True, 0, 7.0, Plan(AGAIN, 7)),
+        (Refusal.BUSY, True, 0, None, RefusalPlan(AGAIN, 0.5)),
+        (Refusal.BUSY, True, 4, None, RefusalPlan(AGAIN, 8)),
+        (Refusal.BUSY, True, 99, None, RefusalPlan(AGAIN, 30)),
+        (Refusal.BUSY, True, 0, 7.0, RefusalPlan(AGAIN, 7)),
         # After an unknown result nothing is definite: a quota is asked before the name is.
-        (Refusal.QUOTA, False, 0, None, Plan(AGAIN, 0.5)),
-        (Refusal.FORBIDDEN, False, 1, None, Plan(AGAIN, 1)),
-        (Refusal.INVALID, False, 2, None, Plan(AGAIN, 2)),
-        (Refusal.BUSY, False, 0, None, Plan(AGAIN, 0.5)),
+        (Refusal.QUOTA, False, 0, None, RefusalPlan(AGAIN, 0.5)),
+        (Refusal.FORBIDDEN, False, 1, None, RefusalPlan(AGAIN, 1)),
+        (Refusal.INVALID, False, 2, None, RefusalPlan(AGAIN, 2)),
+        (Refusal.BUSY, False, 0, None, RefusalPlan(AGAIN, 0.5)),
         # Nothing of the namespace will be left.
-        (Refusal.TERMINATING, True, 0, None, Plan(CANCEL, 0)),
-        (Refusal.TERMINATING, False, 0, None, Plan(CANCEL, 0)),
+        (Refusal.TERMINATING, True, 0, None, RefusalPlan(CANCEL, 0)),
+        (Refusal.TERMINATING, False, 0, None, RefusalPlan(CANCEL, 0)),
     ],
 )
-def test_plan(refusal: Refusal, first: bool, refusals: int, retry_after: float | None, expected: Plan) -> None:
-    assert plan(refusal, first=first, refusals=refusals, retry_after=retry_after) == expected
+def test_plan(refusal: Refusal, first: bool, refusals: int, retry_after: float | None, expected: RefusalPlan) -> None:
+    assert plan_after_refusal(refusal, first=first, refusals=refusals, retry_after=retry_after) == expected
 
 
 async def test_a_claimed_job_gets_its_kube_job(world: World) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bgjobs.vocabulary import State
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Gone
-from bgjobs_operator.loops.observe import Do, plan_gone, plan_seen
+from bgjobs_operator.loops.observe import ObserveStep as Do
+from bgjobs_operator.loops.observe import plan_gone, plan_seen
 from tests.store.builders import QUEUE_KEY, a_job
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record, a_request
 from tests.unit.operator.world import until
@@ -169,7 +170,7 @@ class TestEndings:
         await until(lambda: world.observer.views)
         world.launcher.tell(Gone(view))
         await until(lambda: not world.observer.views)
-        world.launcher.change(job, active=1)
+        world.launcher.change(job, failed=0)
         await until(lambda: world.observer.views)
         watch.cancel()
         await asyncio.wait({watch})

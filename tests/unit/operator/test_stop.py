@@ -8,7 +8,8 @@ import pytest
 
 from bgjobs.vocabulary import State
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
-from bgjobs_operator.loops.stop import LOOK_AGAIN_SECONDS, Step, Stop, plan
+from bgjobs_operator.loops.stop import LOOK_AGAIN_SECONDS, Stop, plan_stop
+from bgjobs_operator.loops.stop import StopStep as Step
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record
 
@@ -41,7 +42,7 @@ UNBOUND = a_record().stopping().build()
     ],
 )
 def test_plan(job: JobRecord | None, view: KubeJobView | None, posting: bool, expected: Step) -> None:
-    assert plan(job, view, posting=posting) is expected
+    assert plan_stop(job, view, posting=posting) is expected
 
 
 async def test_a_running_job_is_cancelled_when_its_pods_are_gone(world: World) -> None:

@@ -109,8 +109,9 @@ class Job(BaseModel):
     priority: int
     state: State
     phase: Phase | None = None
-    reason: str | None = Field(default=None, description="why it is not running, or why it ended, in a few words")
-    outcome: Outcome | None = None
+    reason: str | None = Field(default=None, description="why it is not running, or why it ended, in words")
+    outcome: Outcome | None = Field(default=None, description="why the job ended")
+    last_outcome: Outcome | None = Field(default=None, description="why the attempt ended after which the job goes on")
     error: Failure | None = None
     progress: Progress | None = None
     has_result: bool = False

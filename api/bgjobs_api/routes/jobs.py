@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, Outcome, State
 from bgjobs.wire import AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, LabelName, RerunRequest
 from bgjobs_api.actions.enqueue import enqueue, rerun, wanted
 from bgjobs_api.actions.reading import load, load_for
@@ -161,7 +161,7 @@ async def cancel_job(
 ) -> Response:
     """Stop it for good: no code of it starts from now on; what runs is deleted with its pods."""
     record = await load_for(deps, caller, access.CANCEL, job_id)
-    reply = await deps.store.stop(job_id, "cancelled", caller.user, body.note or "")
+    reply = await deps.store.stop(job_id=job_id, verdict=Outcome.CANCELLED, by=caller.user, note=body.note or "")
     record = await load(deps, job_id)
     # Sent again after a lost answer, the first one's success is told.
     again = record.state == State.CANCELLED and record.stopped_by == caller.user

@@ -90,6 +90,7 @@ class JobRecord:
     phase: str = ""
     reason: str = ""
     outcome: str = ""
+    last_outcome: str = ""
     verdict: str = ""
     epoch: str = ""
     kube_uid: str = ""
@@ -138,7 +139,8 @@ class JobRecord:
             created_at=int(text["created_at"]), changed_at=int(text["changed_at"]),
             logs_seconds=int(text["logs_seconds"]), request_name=string("request_name"),
             request_uid=string("request_uid"), rerun_of=string("rerun_of"), phase=string("phase"),
-            reason=string("reason"), outcome=string("outcome"), verdict=string("verdict"), epoch=string("epoch"),
+            reason=string("reason"), outcome=string("outcome"),
+            last_outcome=string("last_outcome"), verdict=string("verdict"), epoch=string("epoch"),
             kube_uid=string("kube_uid"), fence=string("fence"), not_before=number("not_before"),
             queued_at=number("queued_at"), claimed_at=number("claimed_at"), launched_at=number("launched_at"),
             started_at=number("started_at"), stopped_at=number("stopped_at"), finished_at=number("finished_at"),

@@ -33,6 +33,7 @@ def job_view(record: JobRecord) -> Job:
         "method": record.method, "parameters": json.loads(record.parameters), "priority": record.priority,
         "state": record.state, "phase": Phase(record.phase) if record.phase else None,
         "reason": record.reason or None, "outcome": Outcome(record.outcome) if record.outcome else None,
+        "last_outcome": Outcome(record.last_outcome) if record.last_outcome else None,
         "error": _failure(record.error),
         "progress": Progress.model_validate_json(record.progress) if record.progress else None,
         "has_result": bool(record.result), "attempt": record.attempt, "max_retries": record.max_retries,

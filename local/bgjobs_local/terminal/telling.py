@@ -56,7 +56,7 @@ def news(before: Known | None, job: JobRecord) -> News | None:
         return News("told to stop")
     if job.phase == Phase.RETRYING:
         # A disruption is not charged; whether another attempt follows is otherwise told by its number.
-        again = job.attempt <= job.max_retries or job.reason == Outcome.DISRUPTED
+        again = job.attempt <= job.max_retries or job.last_outcome == Outcome.DISRUPTED
         return News(f"{_attempt(job)}: {_why(job)}{'; it is tried again' if again else ''}", good=False)
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
         return News(_attempt(job) if job.attempt > 1 else "started")
@@ -84,9 +84,9 @@ def _attempt(job: JobRecord) -> str:
 
 
 def _why(job: JobRecord) -> str:
-    outcome = job.outcome or job.reason
+    outcome = job.outcome or job.last_outcome
     if not job.error:
-        return f"{outcome}: {job.reason}" if job.reason and job.reason != outcome else outcome
+        return f"{outcome}: {job.reason}" if job.reason else outcome
     error = Failure.model_validate_json(job.error)
     words = f"{error.type}: {error.message}".splitlines()[0]
     return words if outcome == "error" else f"{outcome}, {words}"

@@ -60,6 +60,6 @@ class Reporter:
         """This process ends: what it has said holds no longer."""
         try:
             for role in ("leading", "waiting"):
-                await self._store.withdraw_report(role, self._pod)
+                await self._store.withdraw_report(role=role, pod=self._pod)
         except StoreError as error:
             log.warning("what we have said is not withdrawn", error=str(error))

@@ -14,6 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from bgjobs import strict_json
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.admission import Refused, Wanted, decide
 from bgjobs_core.kube.errors import KubeError
@@ -105,7 +106,7 @@ async def cancel_with_request(store: Store, api: ResourcesApi, job: JobRecord) -
 
 
 async def _cancel(store: Store, job_id: str, request: str) -> None:
-    await store.stop(job_id, "cancelled", f"request:{request}", "its request was deleted")
+    await store.stop(job_id=job_id, verdict=Outcome.CANCELLED, by=f"request:{request}", note="its request was deleted")
 
 
 @dataclass
@@ -186,7 +187,7 @@ class Admit:
         obj = await self.api.get(QUEUES, poke.namespace, poke.name)
         key = f"{poke.namespace}/{poke.name}"
         if obj is None:
-            await self.store.drop_queue(key)
+            await self.store.drop_queue(queue=key)
             return True
         generation = obj["metadata"]["generation"]
         try:

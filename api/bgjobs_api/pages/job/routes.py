@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.ids import is_job_id, new_job_id
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_api.actions.enqueue import rerun
 from bgjobs_api.actions.reading import load, load_for
 from bgjobs_api.http import bodies
@@ -150,7 +150,7 @@ async def cancel(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
     if len(note) > _MAX_NOTE:
         raise invalid("note", f"may have {_MAX_NOTE} characters")
     record = await load_for(deps, caller, access.CANCEL, job_id)
-    reply = await deps.store.stop(job_id, "cancelled", caller.user, note)
+    reply = await deps.store.stop(job_id=job_id, verdict=Outcome.CANCELLED, by=caller.user, note=note)
     record = await load(deps, job_id)
     # Sent again after a lost answer, the first one's success is told.
     again = record.state == State.CANCELLED and record.stopped_by == caller.user

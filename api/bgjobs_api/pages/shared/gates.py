@@ -158,7 +158,7 @@ def _queued(record: JobRecord, queue: QueueNow | None) -> _Shut:
 
 def _launched(record: JobRecord) -> _Shut:
     if record.phase == Phase.RETRYING and not reasons.next_pod_waits(record):
-        after = reasons.error_text(record.reason, record.error)
+        after = reasons.error_text(record.last_outcome, record.error)
         return (
             "Waits for its next attempt",
             f"Attempt {record.attempt} of at most {record.max_retries + 1} ended: {after}. "

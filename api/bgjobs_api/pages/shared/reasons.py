@@ -72,8 +72,8 @@ def error_text(outcome: str, raw: bytes) -> str:
 
 
 def next_pod_waits(record: JobRecord) -> bool:
-    """Whether the next attempt's pod is there and cannot start: the reason says why, not how the last one ended."""
-    return record.phase == Phase.RETRYING and record.reason not in {"", *Outcome}
+    """Whether the next attempt's pod is there and cannot start; the reason says why."""
+    return record.phase == Phase.RETRYING and record.reason != ""
 
 
 def of(record: JobRecord, now: int, queue: QueueNow | None = None) -> Why:
@@ -92,7 +92,7 @@ def _of_launched(record: JobRecord) -> Why:
         case Phase.RETRYING:
             if next_pod_waits(record):
                 return Why(record.reason, "bad")
-            return Why(f"after {error_text(record.reason, record.error)}" if record.reason else "", "warn")
+            return Why(f"after {error_text(record.last_outcome, record.error)}", "warn")
         case Phase.PENDING:
             return Why(record.reason, "bad" if record.reason else "")
         case _:
@@ -126,7 +126,7 @@ def failed(record: JobRecord) -> str:
         return f"timed_out after {words.span(round(record.timeout_seconds * 1000))}"
     if record.error:
         return error_text(record.outcome, record.error)
-    if record.reason and record.reason != record.outcome:
+    if record.reason:
         return f"{record.outcome}: {record.reason}" if record.outcome else record.reason
     return record.outcome
 

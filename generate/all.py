@@ -1,61 +1,48 @@
 """Write every generated file of the repository; with `--check`, only show which of them are out of date.
 
-A producer is a function that yields pairs: the path of a file, relative to the repository, and the text that belongs
-there.
+A producer is a module of this folder whose `files()` gives pairs of a path, relative to the repository, and the text
+that belongs there.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import client_docs
-import command
-import custom_resources
-import kube_job
-import lifecycle
-import openapi
-import redis_keys
-import resource_docs
-import values
-import values_schema
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PRODUCERS: tuple[Callable[[], Iterable[tuple[str, str]]], ...] = (
-    client_docs.files,
-    command.files,
-    custom_resources.files,
-    kube_job.files,
-    lifecycle.files,
-    openapi.files,
-    resource_docs.files,
-    redis_keys.files,
-    values_schema.files,
-    values.files,
+# Each is loaded when it is its turn: the API, which `openapi` asks, cannot be loaded without what `verbs` writes.
+PRODUCERS = (
+    "verbs",
+    "client_docs",
+    "command",
+    "custom_resources",
+    "kube_job",
+    "lifecycle",
+    "openapi",
+    "resource_docs",
+    "redis_keys",
+    "values_schema",
+    "values",
 )
 
 
-def outdated() -> list[tuple[Path, str, str]]:
-    """Find the files whose text is not what the producers make.
-
-    Returns:
-        For each of them its path, its present text ("" if it does not exist) and its wanted text.
-    """
-    found: list[tuple[Path, str, str]] = []
+def outdated() -> Iterator[tuple[Path, str, str]]:
+    """Find the files whose text is not what the producers make: path, present text ("" without a file), wanted text."""
     for producer in PRODUCERS:
-        for name, wanted in producer():
+        files: Iterable[tuple[str, str]] = importlib.import_module(producer).files()
+        for name, wanted in files:
             path = ROOT / name
             present = path.read_text() if path.exists() else ""
             if present != wanted:
-                found.append((path, present, wanted))
-    return found
+                yield path, present, wanted
 
 
 def main() -> int:
@@ -63,8 +50,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; show what is out of date")
     check: bool = parser.parse_args().check
-    differing = outdated()
-    for path, present, wanted in differing:
+    differing = False
+    for path, present, wanted in outdated():
+        differing = True
         name = str(path.relative_to(ROOT))
         if check:
             lines = difflib.unified_diff(
@@ -77,7 +65,7 @@ def main() -> int:
             print(f"wrote {name}")
     if check and differing:
         print("Generated files are out of date: run make generate", file=sys.stderr)
-    return int(check and bool(differing))
+    return int(check and differing)
 
 
 if __name__ == "__main__":

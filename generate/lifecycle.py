@@ -25,6 +25,9 @@ until it is known to be over. A *terminal* state never changes.
 
 ## States
 
+The last two columns say which key of Redis ([redis.md](redis.md)) lists the jobs of a state, and by which field of the
+record that list is ordered. A job leaves one list and enters the other in the same script that changes its state.
+
 {states}
 ## Transitions
 
@@ -55,7 +58,10 @@ def diagram() -> str:
 
 def files() -> Iterator[tuple[str, str]]:
     """Yield the page docs/lifecycle.md."""
-    states = [(code(row.state.value), group(row.state), row.meaning, row.moved_on_by) for row in STATES]
+    states = [
+        (code(row.state.value), group(row.state), row.meaning, row.moved_on_by, code(row.index), code(row.score))
+        for row in STATES
+    ]
     transitions = [
         (
             code(row.verb),
@@ -69,7 +75,7 @@ def files() -> Iterator[tuple[str, str]]:
     page = PAGE.format(
         header=header("core/bgjobs_core/jobs/lifecycle.py"),
         diagram=diagram(),
-        states=table(["State", "Group", "Meaning", "Who moves a job out of it"], states),
+        states=table(["State", "Group", "Meaning", "Who moves a job out of it", "Listed in", "By"], states),
         transitions=table(["Verb", "From", "To", "By", "Guard"], transitions),
     )
     yield "docs/lifecycle.md", page

@@ -106,12 +106,13 @@ class Job(CompleteSpec, frozen=True):
     parameters: Parameters
     state: State
     phase: Phase | None = None
-    reason: str | None = Field(default=None, description="why it is not running, or why it ended, in a few words")
+    reason: str | None = Field(default=None, description="why it is not running, or why it ended, in words")
     why: Why | None = Field(
         default=None,
         description="why it does not run at the moment; absent while it runs, when it has ended, in answers to POST",
     )
-    outcome: Outcome | None = None
+    outcome: Outcome | None = Field(default=None, description="why the job ended")
+    last_outcome: Outcome | None = Field(default=None, description="why the attempt ended after which the job goes on")
     error: Failure | None = None
     progress: Progress | None = None
     has_result: bool = False

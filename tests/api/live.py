@@ -67,8 +67,8 @@ class LiveApi:
 
         async def work() -> None:
             await self.store.lead("epoch")
-            assert job_id in (await self.store.claim("epoch", "shop/default", 10)).ids
-            assert (await self.store.bind(job_id, kube_uid)).did == "bound"
+            assert job_id in (await self.store.claim(epoch="epoch", queue="shop/default", limit=10)).ids
+            assert (await self.store.bind(job_id=job_id, kube_uid=kube_uid)).did == "bound"
 
         self.run(work())
 

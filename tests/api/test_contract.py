@@ -101,7 +101,11 @@ def test_an_error_closes_the_attempt_with_its_traceback(api: LiveApi, client: Jo
     assert attempt.error is not None
     assert (attempt.error.type, attempt.error.message) == ("ValueError", "no good")
     assert "jobs_of_a_test.py" in (attempt.error.traceback or "")
-    api.run(api.store.observe_end(handle.id, "kube-uid", "failed", "error", "BackoffLimitExceeded"))
+    api.run(
+        api.store.observe_end(
+            job_id=handle.id, kube_uid="kube-uid", what="failed", outcome=Outcome.ERROR, reason="BackoffLimitExceeded"
+        )
+    )
     with pytest.raises(JobFailedError, match="ValueError: no good"):
         handle.result(timeout=60)
 

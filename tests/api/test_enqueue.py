@@ -68,7 +68,7 @@ async def test_a_repeat_finds_its_job_though_the_queue_has_changed(world: World)
     assert (again.status_code, again.json()["image"]) == (200, "shop:1")
     await world.put_queue(approved_classes=["other.*"])
     assert (await world.enqueue(id=job_id, parameters=[1], delay_seconds=0.5)).status_code == 200
-    await world.store.drop_queue("shop/default")
+    await world.store.drop_queue(queue="shop/default")
     assert (await world.enqueue(id=job_id, parameters=[1], delay_seconds=0.5)).status_code == 200
     assert (await world.enqueue(id=job_id, parameters=[2], delay_seconds=0.5)).status_code == 409
 

@@ -53,7 +53,7 @@ async def test_parameters_go_through_unchanged(world: World, parameters: str) ->
     assert wanted in (await world.get(f"/api/v1/jobs/{job_id}")).content
     assert wanted in (await world.get("/api/v1/jobs")).content
     await world.store.lead("e")
-    await world.store.claim("e", "shop/default", 1)
+    await world.store.claim(epoch="e", queue="shop/default", limit=1)
     started = await world.pod(job_id).call("start")
     assert wanted in started.content
     assert started.json()["action"] == "run"

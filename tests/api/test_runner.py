@@ -68,7 +68,7 @@ async def test_a_job_that_is_gone_sends_its_pods_away(world: World) -> None:
 
 async def test_the_jobs_of_a_queue_that_is_gone_wait(world: World) -> None:
     pod = world.pod(await world.launched())
-    await world.store.drop_queue("shop/default")
+    await world.store.drop_queue(queue="shop/default")
     reply = (await pod.call("start")).json()
     assert reply["action"] == "wait"
     assert "no BackgroundJobQueue 'default'" in reply["reason"]
@@ -80,7 +80,7 @@ async def test_the_jobs_of_a_queue_that_is_gone_wait(world: World) -> None:
 async def test_a_cancelled_job_is_sent_away_though_its_queue_is_gone(world: World) -> None:
     pod = world.pod(await world.launched())
     await world.call("POST", f"/api/v1/jobs/{pod.job_id}/cancel")
-    await world.store.drop_queue("shop/default")
+    await world.store.drop_queue(queue="shop/default")
     assert (await pod.call("start")).json()["action"] == "go_away"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bgjobs.vocabulary import Gate, WhyNot
+from bgjobs.vocabulary import Gate, State, WhyNot
 from bgjobs.wire import Job, Why
 from bgjobs_api.identity.access import AccessUnavailableError
 from tests.api.world import EPOCH
@@ -44,8 +44,10 @@ async def test_a_job_and_the_list_say_the_same(world: World) -> None:
 async def test_a_refused_launch_says_when_it_is_tried_again(world: World) -> None:
     job_id = await world.enqueued()
     await world.store.lead(EPOCH)
-    await world.store.claim(EPOCH, "shop/default", 1)
-    await world.store.decline(EPOCH, job_id, "scheduled", 60_000, "exceeded quota: cpu")
+    await world.store.claim(epoch=EPOCH, queue="shop/default", limit=1)
+    await world.store.decline(
+        epoch=EPOCH, job_id=job_id, target=State.SCHEDULED, back_off_ms=60_000, reason="exceeded quota: cpu"
+    )
     job = await got(world, job_id)
     assert job.why is not None
     assert (job.why.code, job.why.message) == (WhyNot.LAUNCH_REFUSED, "exceeded quota: cpu")

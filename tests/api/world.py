@@ -176,8 +176,8 @@ class World:
         job_id = await self.enqueued(**changes)
         record = await self.there(job_id)
         await self.store.lead(EPOCH)
-        assert job_id in (await self.store.claim(EPOCH, record.queue_key, 10)).ids
-        assert (await self.store.bind(job_id, KUBE_UID)).did == "bound"
+        assert job_id in (await self.store.claim(epoch=EPOCH, queue=record.queue_key, limit=10)).ids
+        assert (await self.store.bind(job_id=job_id, kube_uid=KUBE_UID)).did == "bound"
         return job_id
 
     async def running(self, **changes: Any) -> Pod:

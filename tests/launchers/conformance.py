@@ -100,14 +100,14 @@ class Bench:
         asked = AskedJob(new_job_id(), NAMESPACE, spec, json.dumps(parameters), created_by="ada")
         job = NewJob(asked, spec, records_seconds=3600, logs_seconds=3600)
         await self.store.enqueue(job)
-        assert job.id in (await self.store.claim(EPOCH, self.queue.key, 100)).ids
+        assert job.id in (await self.store.claim(epoch=EPOCH, queue=self.queue.key, limit=100)).ids
         return await self.record(job.id)
 
     async def launched(self, call: str, *parameters: Any, max_retries: int = 0) -> tuple[JobRecord, str]:
         """A job with a KubeJob, and its UID."""
         job = await self.claimed(call, *parameters, max_retries=max_retries)
         uid = await self.launcher.create(job, self.queue)
-        assert (await self.store.bind(job.id, uid)).state == State.LAUNCHED
+        assert (await self.store.bind(job_id=job.id, kube_uid=uid)).state == State.LAUNCHED
         return job, uid
 
     async def record(self, job_id: str) -> JobRecord:
@@ -230,7 +230,7 @@ class Conformance:
 
     async def test_the_pod_of_a_kube_job_that_is_not_the_recorded_one_runs_nothing(self, bench: Bench) -> None:
         job = await bench.claimed("Invoices.render", 2026, 11)
-        await bench.store.bind(job.id, "another-kube-job")
+        await bench.store.bind(job_id=job.id, kube_uid="another-kube-job")
         uid = await bench.launcher.create(job, bench.queue)
         await bench.until("it has ended", lambda: bench.has_ended(uid))
         view = bench.last(uid)

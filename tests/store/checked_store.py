@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgjobs_core.store.store import Claimed, Store
+from bgjobs_core.store.store import Store
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.replies import ClaimReply
 
 
 @dataclass
@@ -28,10 +29,10 @@ class Clock:
 class CheckedStore(Store):
     """The store itself; a claim that breaks S5 or S6 fails the test."""
 
-    async def claim(self, epoch: str, queue: str, limit: int) -> Claimed:
+    async def claim(self, *, epoch: str, queue: str, limit: int) -> ClaimReply:
         """As Store.claim."""
         settings = await self.queue(queue)
-        claimed = await super().claim(epoch, queue, limit)
+        claimed = await super().claim(epoch=epoch, queue=queue, limit=limit)
         if claimed.ids:
             load = await self.queue_load(queue)
             assert settings is not None, "S6: claimed from a queue that is not there"

@@ -1,6 +1,6 @@
-"""What holds in Redis after every verb, whatever came before (S1, S7, S8, S9 of the design).
+"""What holds in Redis after every verb, whatever came before (S7, S8, S9 of docs/safety.md).
 
-S5 and S6 are about the moment of a claim: `checked_store.py`.
+S5 and S6 are about the moment of a claim: `checked_store.py`. S1 to S4 span two moments: `safety.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ def broken(contents: Contents) -> list[str]:
         *_indexes_follow_from_records(contents),
         *_records_are_sound(contents),
         *_attempts_are_sound(contents),
-        *_totals_add_up(contents),
     ]
 
 
@@ -171,20 +170,3 @@ def _attempts_are_sound(contents: Contents) -> Iterator[str]:
             yield f"job {job.id} has an attempt that ended without an outcome, or the reverse"
         if len({one.pod_uid for one in attempts}) != len(attempts):
             yield f"job {job.id} has two attempts of one pod"
-
-
-# ------------------------------------------------------------------------- S1: the totals
-def _totals_add_up(contents: Contents) -> Iterator[str]:
-    """Each enqueued job is there or was retired, and whoever is there or was retired ended at most once."""
-    totals: dict[str, dict[str, int]] = defaultdict(dict)
-    for field, value in contents.fields(keys.counters()).items():
-        queue, _, what = field.decode().partition("|")
-        totals[queue][what] = int(value)
-    jobs = contents.jobs().values()
-    for queue in sorted({*totals, *(job.queue_key for job in jobs)}):
-        here = [job for job in jobs if job.queue_key == queue]
-        retired = totals[queue].get("enqueued", 0) - len(here)
-        ends = sum(totals[queue].get(state.value, 0) for state in TERMINAL)
-        ended = sum(job.state in TERMINAL for job in here)
-        if retired < 0 or ends != ended + retired:
-            yield f"S1: {queue} counts {ends} ends; {ended} ended jobs are there and {retired} were retired"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 
@@ -47,31 +47,41 @@ class Life:
         """Claimed by the leader with `EPOCH`; nothing else may be queued."""
         await self.leader()
         job = await self.enqueued(builder)
-        claimed = await self.store.claim(EPOCH, job.queue_key, 1)
+        claimed = await self.store.claim(epoch=EPOCH, queue=job.queue_key, limit=1)
         assert claimed.ids == (job.id,)
         return await self.store.there(job.id)
 
     async def launched(self, builder: JobBuilder | None = None) -> JobRecord:
         """Bound to `KUBE`, no pod has called yet."""
         job = await self.launching(builder)
-        assert (await self.store.bind(job.id, KUBE)).did == "bound"
+        assert (await self.store.bind(job_id=job.id, kube_uid=KUBE)).did == "bound"
         return await self.store.there(job.id)
 
     async def running(self, builder: JobBuilder | None = None) -> JobRecord:
         """`POD` runs the first attempt."""
         job = await self.launched(builder)
-        assert (await self.store.start(job.id, KUBE, POD, POD_NAME)).action == "run"
+        assert (await self.store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME)).action == "run"
         return await self.store.there(job.id)
 
     async def attempt_failed(self, job: JobRecord, pod: str) -> None:
         """The current attempt of a running job ends with an error."""
-        reply = await self.store.finish(job.id, pod, (await self.store.there(job.id)).attempt, "error", "{}", "", 1)
+        reply = await self.store.finish(
+            job_id=job.id,
+            pod_uid=pod,
+            attempt=(await self.store.there(job.id)).attempt,
+            outcome=Outcome.ERROR,
+            failure="{}",
+            result="",
+            exit_code=1,
+        )
         assert reply.did == "recorded"
 
     async def ended(self, builder: JobBuilder | None = None) -> JobRecord:
         """Succeeded."""
         job = await self.running(builder)
-        await self.store.finish(job.id, POD, 1, "succeeded", "", "7", 0)
+        await self.store.finish(
+            job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+        )
         return await self.store.there(job.id)
 
     async def in_state(self, state: str, builder: JobBuilder | None = None) -> JobRecord:
@@ -91,18 +101,34 @@ class Life:
                 return await self.launching(builder)
             case State.CANCELLED:
                 job = await self.enqueued(builder)
-                await self.store.stop(job.id, "cancelled", "ada", "")
+                await self.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
             case _:
                 job = await self.running(builder)
         match state:
             case State.STOPPING:
-                await self.store.stop(job.id, "cancelled", "ada", "no longer wanted")
+                await self.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="no longer wanted")
             case "stopping!":
-                await self.store.stop(job.id, "lost", "bgjobs", "its node is gone")
+                await self.store.stop(job_id=job.id, verdict=Outcome.LOST, by="bgjobs", note="its node is gone")
             case State.SUCCEEDED:
-                await self.store.finish(job.id, POD, 1, "succeeded", "", "7", 0)
+                await self.store.finish(
+                    job_id=job.id,
+                    pod_uid=POD,
+                    attempt=1,
+                    outcome=Outcome.SUCCEEDED,
+                    failure="",
+                    result="7",
+                    exit_code=0,
+                )
             case State.FAILED:
-                await self.store.finish(job.id, POD, 1, "aborted", '{"type":"Abort"}', "", 1)
+                await self.store.finish(
+                    job_id=job.id,
+                    pod_uid=POD,
+                    attempt=1,
+                    outcome=Outcome.ABORTED,
+                    failure='{"type":"Abort"}',
+                    result="",
+                    exit_code=1,
+                )
             case _:
                 pass
         return await self.store.there(job.id)

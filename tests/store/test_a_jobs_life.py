@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Promoted, Reply, Started
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 
 if TYPE_CHECKING:
@@ -19,19 +19,29 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
 
     # The API enqueues; the job is ready at once.
     job = a_job().with_parameters('["Ada", 42]').build()
-    assert await store.enqueue(job) == Reply("created", "queued")
+    assert await store.enqueue(job) == ("created", "queued")
 
     # The leader gives it the queue's slot: an intent is written ahead of the KubeJob.
-    assert (await store.claim("epoch-1", QUEUE_KEY, 10)).ids == (job.id,)
+    assert (await store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=10)).ids == (job.id,)
     assert await store.ids_in(keys.launching) == [job.id]
 
     # The KubeJob is created, its UID recorded: from now on no other KubeJob can run this job.
-    assert await store.bind(job.id, "kube-1") == Reply("bound", "launched")
+    assert await store.bind(job_id=job.id, kube_uid="kube-1") == ("bound", "launched")
 
     # Its pod asks whether it may run, says how far it is, and how it ended.
-    assert await store.start(job.id, "kube-1", "pod-1", "bgjob-1") == Started("run", 1, "")
-    assert await store.beat(job.id, "pod-1", 1, None, '{"done":1,"total":2}', 600) == ("continue", 0)
-    assert await store.finish(job.id, "pod-1", 1, "succeeded", "", '{"rows":2}', 0) == Reply("recorded", "succeeded")
+    assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1") == ("run", 1, "")
+    assert await store.beat(
+        job_id=job.id, pod_uid="pod-1", attempt=1, chunk=None, progress='{"done":1,"total":2}', keep_seconds=600
+    ) == ("continue", 0)
+    assert await store.finish(
+        job_id=job.id,
+        pod_uid="pod-1",
+        attempt=1,
+        outcome=Outcome.SUCCEEDED,
+        failure="",
+        result='{"rows":2}',
+        exit_code=0,
+    ) == ("recorded", "succeeded")
 
     record = await store.there(job.id)
     assert (record.state, record.outcome, record.result) == ("succeeded", "succeeded", b'{"rows":2}')
@@ -51,19 +61,23 @@ async def test_a_job_fails_is_tried_again_and_succeeds(store: CheckedStore) -> N
     await store.put_queue(QUEUE_KEY, a_queue())
     job = a_job().retried(1).build()
     await store.enqueue(job)
-    await store.claim("epoch-1", QUEUE_KEY, 10)
-    await store.bind(job.id, "kube-1")
-    await store.start(job.id, "kube-1", "pod-1", "bgjob-1")
+    await store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=10)
+    await store.bind(job_id=job.id, kube_uid="kube-1")
+    await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1")
 
     # An error closes the attempt, not the job: whether there is another one is Kubernetes' decision.
     error = '{"type":"ValueError"}'
-    assert await store.finish(job.id, "pod-1", 1, "error", error, "", 1) == Reply("recorded", "launched")
+    assert await store.finish(
+        job_id=job.id, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure=error, result="", exit_code=1
+    ) == ("recorded", "launched")
     record = await store.there(job.id)
-    assert (record.phase, record.reason, record.error) == ("retrying", "error", error.encode())
+    assert (record.phase, record.last_outcome, record.error) == ("retrying", "error", error.encode())
 
     # The next pod of the same KubeJob is the second attempt.
-    assert await store.start(job.id, "kube-1", "pod-2", "bgjob-2") == Started("run", 2, "")
-    await store.finish(job.id, "pod-2", 2, "succeeded", "", "", 0)
+    assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="bgjob-2") == ("run", 2, "")
+    await store.finish(
+        job_id=job.id, pod_uid="pod-2", attempt=2, outcome=Outcome.SUCCEEDED, failure="", result="", exit_code=0
+    )
 
     record = await store.there(job.id)
     assert (record.state, record.attempt, record.error) == ("succeeded", 2, b"")
@@ -72,14 +86,14 @@ async def test_a_job_fails_is_tried_again_and_succeeds(store: CheckedStore) -> N
 
 async def test_a_delayed_job_becomes_due(store: CheckedStore, clock: Clock) -> None:
     job = a_job().delayed(seconds=60).build()
-    assert await store.enqueue(job) == Reply("created", "scheduled")
+    assert await store.enqueue(job) == ("created", "scheduled")
 
     waiting = await store.promote()
-    assert (waiting.count, waiting.next_due) == (0, (await store.there(job.id)).not_before)
+    assert (waiting.promoted, waiting.next_due) == (0, (await store.there(job.id)).not_before)
 
     clock.forward(60)
     due = await store.promote()
-    assert due == Promoted(1, None, due.now)
+    assert due == (1, None, due.now)
     assert (await store.there(job.id)).state == "queued"
 
 
@@ -88,18 +102,25 @@ async def test_a_running_job_is_cancelled(store: CheckedStore) -> None:
     await store.put_queue(QUEUE_KEY, a_queue())
     job = a_job().build()
     await store.enqueue(job)
-    await store.claim("epoch-1", QUEUE_KEY, 10)
-    await store.bind(job.id, "kube-1")
-    await store.start(job.id, "kube-1", "pod-1", "bgjob-1")
+    await store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=10)
+    await store.bind(job_id=job.id, kube_uid="kube-1")
+    await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1")
 
     # It holds its slot until nothing of it is left; no code of it starts from now on.
-    assert await store.stop(job.id, "cancelled", "ada", "wrong month") == Reply("stopping", "stopping")
+    assert await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="wrong month") == (
+        "stopping",
+        "stopping",
+    )
     assert (await store.queue_load(QUEUE_KEY)).owned == 1
-    assert (await store.start(job.id, "kube-1", "pod-2", "bgjob-2")).action == "go_away"
-    assert (await store.beat(job.id, "pod-1", 1, None, "", 600))[0] == "stop"
+    assert (
+        await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="bgjob-2")
+    ).action == "go_away"
+    assert (await store.beat(job_id=job.id, pod_uid="pod-1", attempt=1, chunk=None, progress="", keep_seconds=600))[
+        0
+    ] == "stop"
 
     # The operator has deleted the KubeJob and looked whether a pod is left.
-    assert await store.observe_end(job.id, "kube-1", "absent", "cancelled", "") == Reply("moved", "cancelled")
+    assert await store.observe_end(job_id=job.id, kube_uid="kube-1", what="absent", reason="") == ("moved", "cancelled")
 
     record = await store.there(job.id)
     assert (record.outcome, record.stopped_by, record.note) == ("cancelled", "ada", "wrong month")
@@ -110,12 +131,12 @@ async def test_a_running_job_is_cancelled(store: CheckedStore) -> None:
 async def test_an_ended_job_is_retired(store: CheckedStore, clock: Clock) -> None:
     job = a_job().kept(records_seconds=3600).build()
     await store.enqueue(job)
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
     # First its KubeJob (had it one), then, after the retention, the record.
     assert await store.ids_in(keys.ended) == [job.id]
-    assert await store.retire(job.id, "kube_job") == "retired"
-    assert await store.retire(job.id, "record") == "kept"
+    assert await store.retire(job_id=job.id, stage="kube_job") == "retired"
+    assert await store.retire(job_id=job.id, stage="record") == "kept"
     clock.forward(3600)
-    assert await store.retire(job.id, "record") == "retired"
+    assert await store.retire(job_id=job.id, stage="record") == "retired"
     assert await store.job(job.id) is None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import State
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Claimed, Reply
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, KUBE, Life
@@ -42,7 +42,7 @@ async def test_promote_takes_what_is_due_and_says_when_the_next_one_is(store: Ch
     clock.forward(21)
     promoted = await store.promote()
 
-    assert (promoted.count, promoted.next_due) == (2, (await store.there(much_later.id)).not_before)
+    assert (promoted.promoted, promoted.next_due) == (2, (await store.there(much_later.id)).not_before)
     assert promoted.now == pytest.approx(await store.now_ms() + 21_000, abs=2000)
     assert await store.ids_in(keys.due) == [much_later.id]
 
@@ -51,9 +51,9 @@ async def test_promote_takes_at_most_its_limit_the_earliest_first(store: Checked
     ids = await _enqueue_in_order(store, clock, *(a_job().delayed(10 - n) for n in range(4)))
     clock.forward(60)
 
-    assert (await store.promote(limit=3)).count == 3
+    assert (await store.promote(limit=3)).promoted == 3
     assert await store.ids_in(keys.due) == [ids[0]]
-    assert (await store.promote(limit=3)).count == 1
+    assert (await store.promote(limit=3)).promoted == 1
 
 
 async def test_promoted_jobs_queue_by_the_time_they_became_due(store: CheckedStore, clock: Clock) -> None:
@@ -65,14 +65,14 @@ async def test_promoted_jobs_queue_by_the_time_they_became_due(store: CheckedSto
 
     await store.promote()
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 10)).ids == (early, late, fresh)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=10)).ids == (early, late, fresh)
 
 
 async def test_a_clock_set_back_promotes_nothing_early(store: CheckedStore, clock: Clock) -> None:
     await store.enqueue(a_job().delayed(10).build())
     clock.forward(-3600)
 
-    assert (await store.promote()).count == 0
+    assert (await store.promote()).promoted == 0
 
 
 # ----------------------------------------------------------------------------- the order
@@ -81,8 +81,8 @@ async def test_high_priority_goes_first_then_the_oldest(store: CheckedStore, clo
         store, clock, a_job(), a_job().high(), a_job(), a_job().high()
     )
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 3)).ids == (high_1, high_2, low_1)
-    assert (await store.claim(EPOCH, QUEUE_KEY, 3)).ids == (low_2,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=3)).ids == (high_1, high_2, low_1)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=3)).ids == (low_2,)
 
 
 async def test_jobs_of_one_millisecond_go_by_their_ids(store: CheckedStore, client: Client) -> None:
@@ -91,20 +91,20 @@ async def test_jobs_of_one_millisecond_go_by_their_ids(store: CheckedStore, clie
         await store.enqueue(job)
     ready = {job.id: (await store.there(job.id)).queued_at or 0 for job in jobs}
 
-    claimed = await store.claim(EPOCH, QUEUE_KEY, 10)
+    claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=10)
 
     assert list(claimed.ids) == sorted(ready, key=lambda one: (ready[one], one))
 
 
 async def test_a_declined_job_does_not_jump_the_queue(store: CheckedStore, clock: Clock) -> None:
     [first] = await _enqueue_in_order(store, clock, a_job())
-    await store.claim(EPOCH, QUEUE_KEY, 1)
-    await store.decline(EPOCH, first, "scheduled", 5000, "quota")
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
+    await store.decline(epoch=EPOCH, job_id=first, target=State.SCHEDULED, back_off_ms=5000, reason="quota")
     [second] = await _enqueue_in_order(store, clock, a_job())
     clock.forward(6)
     await store.promote()
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 2)).ids == (second, first)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=2)).ids == (second, first)
 
 
 # ----------------------------------------------------------------------------- the slots
@@ -113,10 +113,10 @@ async def test_a_claim_never_takes_more_than_the_free_slots(store: CheckedStore)
     for job in many(a_job(), 5):
         await store.enqueue(job)
 
-    claimed = await store.claim(EPOCH, QUEUE_KEY, 100)
+    claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100)
 
     assert len(claimed.ids) == 2
-    assert await store.claim(EPOCH, QUEUE_KEY, 100) == Claimed("full", ())
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100) == ("full", ())
     load = await store.queue_load(QUEUE_KEY)
     assert (load.owned, load.queued) == (2, 3)
 
@@ -127,7 +127,7 @@ async def test_a_slot_is_held_by_every_job_that_may_have_a_pod(store: CheckedSto
     await life.in_state(state)
     await store.enqueue(a_job().build())
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).did == "full"
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
@@ -137,7 +137,7 @@ async def test_a_slot_is_free_again_when_the_job_has_ended(store: CheckedStore, 
     job = a_job().build()
     await store.enqueue(job)
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).ids == (job.id,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids == (job.id,)
 
 
 async def test_a_lower_maximum_lets_running_jobs_go_on_and_claims_nothing_until_there_is_room(
@@ -149,11 +149,11 @@ async def test_a_lower_maximum_lets_running_jobs_go_on_and_claims_nothing_until_
     waiting = a_job().build()
     await store.enqueue(waiting)
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
-    await store.decline(EPOCH, one.id, "failed", 0, "bad")
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
-    await store.decline(EPOCH, two.id, "failed", 0, "bad")
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).ids == (waiting.id,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).did == "full"
+    await store.decline(epoch=EPOCH, job_id=one.id, target=State.FAILED, back_off_ms=0, reason="bad")
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).did == "full"
+    await store.decline(epoch=EPOCH, job_id=two.id, target=State.FAILED, back_off_ms=0, reason="bad")
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids == (waiting.id,)
 
 
 async def test_a_higher_maximum_counts_at_once(store: CheckedStore, life: Life) -> None:
@@ -163,14 +163,14 @@ async def test_a_higher_maximum_counts_at_once(store: CheckedStore, life: Life) 
     await store.enqueue(job)
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=2))
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).ids == (job.id,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (job.id,)
 
 
 async def test_a_maximum_of_zero_closes_a_queue(store: CheckedStore) -> None:
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=0))
     await store.enqueue(a_job().build())
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).did == "full"
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).did == "full"
 
 
 async def test_queues_do_not_share_slots_or_jobs(store: CheckedStore) -> None:
@@ -180,9 +180,9 @@ async def test_queues_do_not_share_slots_or_jobs(store: CheckedStore) -> None:
     await store.enqueue(mail)
     await store.enqueue(other)
 
-    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).ids == ()
-    assert (await store.claim(EPOCH, "shop/mail", 5)).ids == (mail.id,)
-    assert (await store.claim(EPOCH, "other/default", 5)).ids == (other.id,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == ()
+    assert (await store.claim(epoch=EPOCH, queue="shop/mail", limit=5)).ids == (mail.id,)
+    assert (await store.claim(epoch=EPOCH, queue="other/default", limit=5)).ids == (other.id,)
 
 
 async def test_a_paused_queue_gives_no_slot_until_it_is_open_again(store: CheckedStore) -> None:
@@ -190,18 +190,18 @@ async def test_a_paused_queue_gives_no_slot_until_it_is_open_again(store: Checke
     await store.enqueue(job)
     await store.put_queue(QUEUE_KEY, a_queue(paused=True))
 
-    assert await store.claim(EPOCH, QUEUE_KEY, 1) == Claimed("closed", ())
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1) == ("closed", ())
     await store.put_queue(QUEUE_KEY, a_queue())
-    assert (await store.claim(EPOCH, QUEUE_KEY, 1)).ids == (job.id,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids == (job.id,)
 
 
 async def test_jobs_of_a_queue_without_settings_wait_for_it(store: CheckedStore) -> None:
     job = a_job().on("unheard-of").build()
     await store.enqueue(job)
 
-    assert (await store.claim(EPOCH, "shop/unheard-of", 1)).did == "closed"
+    assert (await store.claim(epoch=EPOCH, queue="shop/unheard-of", limit=1)).did == "closed"
     await store.put_queue("shop/unheard-of", a_queue())
-    assert (await store.claim(EPOCH, "shop/unheard-of", 1)).ids == (job.id,)
+    assert (await store.claim(epoch=EPOCH, queue="shop/unheard-of", limit=1)).ids == (job.id,)
 
 
 async def test_a_claim_is_a_write_ahead_intent(store: CheckedStore, clock: Clock) -> None:
@@ -209,7 +209,7 @@ async def test_a_claim_is_a_write_ahead_intent(store: CheckedStore, clock: Clock
     await store.enqueue(job)
     clock.forward(5)
 
-    await store.claim(EPOCH, QUEUE_KEY, 1)
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
 
     record = await store.there(job.id)
     assert (record.state, record.epoch, record.kube_uid) == ("launching", EPOCH, "")
@@ -227,10 +227,13 @@ async def test_a_new_leader_fences_off_the_one_before(store: CheckedStore, clien
     await store.lead("epoch-2")
     before = await contents.read(client)
 
-    assert await store.claim(EPOCH, QUEUE_KEY, 5) == Claimed("not_leader", ())
-    assert await store.decline(EPOCH, intent.id, "failed", 0, "") == Reply("not_leader", "")
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("not_leader", ())
+    assert await store.decline(epoch=EPOCH, job_id=intent.id, target=State.FAILED, back_off_ms=0, reason="") == (
+        "not_leader",
+        "",
+    )
     assert before.differences(await contents.read(client)) == []
-    assert (await store.claim("epoch-2", QUEUE_KEY, 5)).ids == (job.id,)
+    assert (await store.claim(epoch="epoch-2", queue=QUEUE_KEY, limit=5)).ids == (job.id,)
 
 
 async def test_what_the_old_leader_posted_may_still_be_bound(store: CheckedStore, life: Life) -> None:
@@ -238,7 +241,7 @@ async def test_what_the_old_leader_posted_may_still_be_bound(store: CheckedStore
     intent = await life.launching()
     await store.lead("epoch-2")
 
-    assert await store.bind(intent.id, KUBE) == Reply("bound", "launched")
+    assert await store.bind(job_id=intent.id, kube_uid=KUBE) == ("bound", "launched")
 
 
 async def test_lead_keeps_the_stores_id_and_raises_seq(store: CheckedStore) -> None:
@@ -253,4 +256,4 @@ async def test_nobody_leads_an_empty_redis(store: CheckedStore, client: Client) 
     await client.flushall()
     await store.put_queue(QUEUE_KEY, a_queue())
 
-    assert (await store.claim("", QUEUE_KEY, 1)).did == "not_leader"
+    assert (await store.claim(epoch="", queue=QUEUE_KEY, limit=1)).did == "not_leader"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
+from bgjobs_core.store.assembly import VERBS, script_text
 from bgjobs_core.store.doorbell import LOOPS, MAX_BLOCK_MS, Doorbell
-from bgjobs_core.store.scripts import VERBS, script_text
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, KUBE, POD, Life
 
@@ -37,14 +38,14 @@ async def test_who_is_rung_for_what(store: CheckedStore, clock: Clock, life: Lif
     job = a_job().of_request().build()
     await store.enqueue(job)
     assert await _rung(doorbell) == {"dispatch", "settle"}
-    await store.claim(EPOCH, QUEUE_KEY, 1)
-    await store.bind(job.id, KUBE)
-    await store.start(job.id, KUBE, POD, "")
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
+    await store.bind(job_id=job.id, kube_uid=KUBE)
+    await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name="")
     assert await _rung(doorbell) == set()  # nobody waits for a slot, and the request is dirty already
-    await store.settled(job.id, (await store.there(job.id)).rev)
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.settled(job_id=job.id, rev=(await store.there(job.id)).rev)
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     assert await _rung(doorbell) == {"stop", "settle"}
-    await store.observe_end(job.id, KUBE, "absent", "", "")
+    await store.observe_end(job_id=job.id, kube_uid=KUBE, what="absent", reason="")
     assert await _rung(doorbell) == {"retire"}
     clock.forward(1)
     await store.put_queue(QUEUE_KEY, a_queue())
@@ -56,12 +57,16 @@ async def test_a_freed_slot_rings_only_if_somebody_waits_for_it(
 ) -> None:
     first, second = await life.running(), await life.running()
     await _rung(doorbell)
-    await store.finish(first.id, POD, 1, "succeeded", "", "", 0)
+    await store.finish(
+        job_id=first.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="", exit_code=0
+    )
     assert "dispatch" not in await _rung(doorbell)
 
     await store.enqueue(a_job().build())
     await _rung(doorbell)
-    await store.finish(second.id, POD, 1, "succeeded", "", "", 0)
+    await store.finish(
+        job_id=second.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="", exit_code=0
+    )
     assert "dispatch" in await _rung(doorbell)
 
 
@@ -87,7 +92,7 @@ async def test_rings_between_two_reads_are_not_lost(store: CheckedStore, life: L
     job = await life.running()
     await _rung(doorbell)
 
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     await store.enqueue(a_job().build())
 
     assert await _rung(doorbell) == {"stop", "dispatch"}
@@ -114,7 +119,7 @@ async def test_a_ring_is_not_lost_among_more_than_the_stream_keeps(
     """The stream is short; whoever was away for longer is told that everybody was rung."""
     job = await life.running()
     await _rung(doorbell)
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     for another in many(a_job(), 400):
         await store.enqueue(another)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.redis import connection
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_core.store.store import Store
@@ -84,15 +85,23 @@ async def test_an_acknowledged_cancel_and_a_finish_survive_sigkill(server: Serve
     cancelled, finished = many(a_job(), 2)
     for job in (cancelled, finished):
         await store.enqueue(job)
-    await store.stop(cancelled.id, "cancelled", "ada", "")
-    await store.start(finished.id, "kube-1", "pod-1", "")
-    await store.finish(finished.id, "pod-1", 1, "succeeded", "", '{"rows":1}', 0)
+    await store.stop(job_id=cancelled.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    await store.start(job_id=finished.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")
+    await store.finish(
+        job_id=finished.id,
+        pod_uid="pod-1",
+        attempt=1,
+        outcome=Outcome.SUCCEEDED,
+        failure="",
+        result='{"rows":1}',
+        exit_code=0,
+    )
 
     server.kill()
     server.start()
 
     # The server has no script any more; the client brings each one along again.
-    assert (await store.start(cancelled.id, "kube-1", "pod-1", "")).action == "go_away"
+    assert (await store.start(job_id=cancelled.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")).action == "go_away"
     record = await store.job(finished.id)
     assert record is not None
     assert (record.state, record.result) == ("succeeded", b'{"rows":1}')
@@ -128,4 +137,4 @@ async def test_scripts_that_the_server_forgot_are_sent_again(store: CheckedStore
     await client.script_flush()
 
     assert (await store.enqueue(job)).did == "exists"
-    assert (await store.stop(job.id, "cancelled", "ada", "")).did == "cancelled"
+    assert (await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")).did == "cancelled"

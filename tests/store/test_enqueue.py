@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.strict_json import dumps
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Reply
 from tests.store.builders import QUEUE_KEY, a_job, many
 from tests.store.life import EPOCH, Life
 
@@ -49,7 +49,7 @@ async def test_the_same_id_with_other_content_is_a_conflict(store: CheckedStore,
     builder = a_job()
     await store.enqueue(builder.build())
 
-    assert await store.enqueue(builder.but(**change).build()) == Reply("conflict", "queued")
+    assert await store.enqueue(builder.but(**change).build()) == ("conflict", "queued")
 
     record = await store.there(builder.build().id)
     assert (record.rev, record.parameters, record.queue_key) == (1, b"[42]", QUEUE_KEY)
@@ -64,7 +64,7 @@ async def test_who_asks_and_how_long_it_is_kept_make_no_difference(store: Checke
     builder = a_job()
     await store.enqueue(builder.build())
 
-    assert await store.enqueue(builder.but(**change).build()) == Reply("exists", "queued")
+    assert await store.enqueue(builder.but(**change).build()) == ("exists", "queued")
     assert (await store.there(builder.build().id)).created_by == "ada"
 
 
@@ -114,14 +114,18 @@ async def test_result_error_and_progress_come_back_as_the_very_same_bytes(store:
     job = await life.running()
     odd = '{"empty":[],"big":9007199254740993,"text":"日本"}'
 
-    await store.beat(job.id, job.fence, 1, None, odd, 600)
+    await store.beat(job_id=job.id, pod_uid=job.fence, attempt=1, chunk=None, progress=odd, keep_seconds=600)
     await life.attempt_failed(job, job.fence)
-    await store.start(job.id, job.kube_uid, "pod-2", "")
-    await store.finish(job.id, "pod-2", 2, "succeeded", "", odd, 0)
+    await store.start(job_id=job.id, kube_uid=job.kube_uid, pod_uid="pod-2", pod_name="")
+    await store.finish(
+        job_id=job.id, pod_uid="pod-2", attempt=2, outcome=Outcome.SUCCEEDED, failure="", result=odd, exit_code=0
+    )
 
     assert (await store.there(job.id)).result == odd.encode()
     failed = await life.running()
-    await store.finish(failed.id, failed.fence, 1, "aborted", odd, "", 1)
+    await store.finish(
+        job_id=failed.id, pod_uid=failed.fence, attempt=1, outcome=Outcome.ABORTED, failure=odd, result="", exit_code=1
+    )
     record = await store.there(failed.id)
     assert record.error == odd.encode()
     assert [attempt.error for attempt in await store.attempts(record)] == [odd.encode()]
@@ -130,12 +134,12 @@ async def test_result_error_and_progress_come_back_as_the_very_same_bytes(store:
 async def test_a_retired_id_is_free_again(store: CheckedStore, clock: Clock) -> None:
     job = a_job().build()
     await store.enqueue(job)
-    await store.stop(job.id, "cancelled", "ada", "")
-    await store.retire(job.id, "kube_job")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    await store.retire(job_id=job.id, stage="kube_job")
     clock.forward(3600)
-    await store.retire(job.id, "record")
+    await store.retire(job_id=job.id, stage="record")
 
-    assert await store.enqueue(job) == Reply("created", "queued")
+    assert await store.enqueue(job) == ("created", "queued")
 
 
 async def test_ten_callers_of_one_id_make_one_job(store: CheckedStore) -> None:
@@ -153,7 +157,7 @@ async def test_each_write_raises_seq(store: CheckedStore, client: Client, life: 
     for job in many(a_job(), 3):
         await store.enqueue(job)
         seen.append(int(await client.get(keys.seq())))
-    await store.claim(EPOCH, QUEUE_KEY, 3)
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=3)
     seen.append(int(await client.get(keys.seq())))
 
     assert all(earlier < later for earlier, later in itertools.pairwise(seen))

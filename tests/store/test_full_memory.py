@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.redis.errors import StoreFullError
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Reply
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, POD, Life
@@ -62,59 +62,65 @@ async def test_enqueue_is_refused_and_writes_nothing(store: CheckedStore, client
 
     assert before.differences(await contents.read(client)) == []
     # What was acknowledged is acknowledged again.
-    assert await store.enqueue(known) == Reply("exists", "queued")
+    assert await store.enqueue(known) == ("exists", "queued")
     await memory.free()
     assert (await store.enqueue(a_job().build())).did == "created"
 
 
 async def _finish(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.running()
-    return lambda: store.finish(job.id, POD, 1, "succeeded", "", '{"rows":1}', 0)
+    return lambda: store.finish(
+        job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result='{"rows":1}', exit_code=0
+    )
 
 
 async def _finish_with_error(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.running()
-    return lambda: store.finish(job.id, POD, 1, "error", '{"type":"E"}', "", 1)
+    return lambda: store.finish(
+        job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.ERROR, failure='{"type":"E"}', result="", exit_code=1
+    )
 
 
 async def _stop_waiting(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.enqueued()
-    return lambda: store.stop(job.id, "cancelled", "ada", "note")
+    return lambda: store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="note")
 
 
 async def _stop_running(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.running()
-    return lambda: store.stop(job.id, "cancelled", "ada", "note")
+    return lambda: store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="note")
 
 
 async def _observe_end(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.running()
-    return lambda: store.observe_end(job.id, KUBE, "failed", "error", "words")
+    return lambda: store.observe_end(job_id=job.id, kube_uid=KUBE, what="failed", outcome=Outcome.ERROR, reason="words")
 
 
 async def _observe_absence(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.in_state("stopping")
-    return lambda: store.observe_end(job.id, KUBE, "absent", "", "")
+    return lambda: store.observe_end(job_id=job.id, kube_uid=KUBE, what="absent", reason="")
 
 
 async def _observe_attempt(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.running()
-    return lambda: store.observe_attempt(job.id, KUBE, POD, "oom_killed", 137, '{"type":"E"}')
+    return lambda: store.observe_attempt(
+        job_id=job.id, kube_uid=KUBE, pod_uid=POD, outcome=Outcome.OOM_KILLED, exit_code=137, failure='{"type":"E"}'
+    )
 
 
 async def _observe_phase(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launched()
-    return lambda: store.observe_phase(job.id, KUBE, "pending", "words")
+    return lambda: store.observe_phase(job_id=job.id, kube_uid=KUBE, phase=Phase.PENDING, reason="words")
 
 
 async def _decline_to_scheduled(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launching()
-    return lambda: store.decline(EPOCH, job.id, "scheduled", 1000, "quota")
+    return lambda: store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=1000, reason="quota")
 
 
 async def _decline_to_failed(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launching()
-    return lambda: store.decline(EPOCH, job.id, "failed", 0, "manifest")
+    return lambda: store.decline(epoch=EPOCH, job_id=job.id, target=State.FAILED, back_off_ms=0, reason="manifest")
 
 
 async def _promote(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
@@ -126,27 +132,27 @@ async def _promote(store: CheckedStore, life: Life) -> Callable[[], Awaitable[ob
 async def _claim(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     await life.leader()
     await life.enqueued()
-    return lambda: store.claim(EPOCH, QUEUE_KEY, 1)
+    return lambda: store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
 
 
 async def _bind(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launching()
-    return lambda: store.bind(job.id, KUBE)
+    return lambda: store.bind(job_id=job.id, kube_uid=KUBE)
 
 
 async def _start_first(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launched()
-    return lambda: store.start(job.id, KUBE, POD, "")
+    return lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name="")
 
 
 async def _start_unbound(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launching()
-    return lambda: store.start(job.id, KUBE, POD, "")
+    return lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name="")
 
 
 async def _start_next(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.running(a_job().of_request())
-    return lambda: store.start(job.id, KUBE, "pod-2", "")
+    return lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name="")
 
 
 async def _lead(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
@@ -160,12 +166,12 @@ async def _pause_queue(store: CheckedStore, life: Life) -> Callable[[], Awaitabl
 
 async def _drop_queue(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     await life.leader()
-    return lambda: store.drop_queue(QUEUE_KEY)
+    return lambda: store.drop_queue(queue=QUEUE_KEY)
 
 
 async def _settled(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.ended(a_job().of_request())
-    return lambda: store.settled(job.id, job.rev)
+    return lambda: store.settled(job_id=job.id, rev=job.rev)
 
 
 async def _report(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
@@ -175,14 +181,14 @@ async def _report(store: CheckedStore, life: Life) -> Callable[[], Awaitable[obj
 
 async def _retire_kube_job(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.ended()
-    return lambda: store.retire(job.id, "kube_job")
+    return lambda: store.retire(job_id=job.id, stage="kube_job")
 
 
 async def _retire_record(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.ended()
-    await store.retire(job.id, "kube_job")
+    await store.retire(job_id=job.id, stage="kube_job")
     life.clock.forward(3601)
-    return lambda: store.retire(job.id, "record")
+    return lambda: store.retire(job_id=job.id, stage="record")
 
 
 GOES_ON = {
@@ -237,10 +243,12 @@ async def test_memory_comes_back_by_retiring(
     await memory.fill()
     used = (await client.info("memory"))["used_memory_dataset"]
 
-    await store.finish(job.id, POD, 1, "succeeded", "", "", 0)
-    await store.retire(job.id, "kube_job")
+    await store.finish(
+        job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="", exit_code=0
+    )
+    await store.retire(job_id=job.id, stage="kube_job")
     clock.forward(3601)
-    assert await store.retire(job.id, "record") == "retired"
+    assert await store.retire(job_id=job.id, stage="record") == "retired"
 
     assert (await client.info("memory"))["used_memory_dataset"] < used - 150_000
 
@@ -249,15 +257,18 @@ async def test_a_beat_keeps_no_log_and_no_progress_but_the_order_to_stop_is_hear
     store: CheckedStore, client: Client, life: Life, memory: Memory
 ) -> None:
     job = await life.running()
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     await memory.fill()
     before = await contents.read(client)
 
     with pytest.raises(StoreFullError):
-        await store.beat(job.id, POD, 1, (0, 9, b"packed"), "", 600)
+        await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=(0, 9, b"packed"), progress="", keep_seconds=600)
     with pytest.raises(StoreFullError):
-        await store.beat(job.id, POD, 1, None, '{"done":1}', 600)
-    assert await store.beat(job.id, POD, 1, None, "", 600) == ("stop", 0)
+        await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress='{"done":1}', keep_seconds=600)
+    assert await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress="", keep_seconds=600) == (
+        "stop",
+        0,
+    )
 
     assert before.differences(await contents.read(client)) == []
     assert await store.ids_in(keys.stopping) == [job.id]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Reply
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, Life
 
@@ -21,26 +21,30 @@ async def test_a_declined_job_waits_out_its_back_off_and_gives_its_slot_back(
 ) -> None:
     job = await life.launching()
 
-    assert await store.decline(EPOCH, job.id, "scheduled", 5000, "exceeded quota") == Reply("declined", "scheduled")
+    assert await store.decline(
+        epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=5000, reason="exceeded quota"
+    ) == ("declined", "scheduled")
 
     record = await store.there(job.id)
     assert (record.reason, record.refusals) == ("exceeded quota", 1)
     assert record.not_before == record.changed_at + 5000
     assert (await store.queue_load(QUEUE_KEY)).owned == 0
     clock.forward(4)
-    assert (await store.promote()).count == 0
+    assert (await store.promote()).promoted == 0
     clock.forward(2)
-    assert (await store.promote()).count == 1
+    assert (await store.promote()).promoted == 1
     assert (await store.there(job.id)).reason == ""
 
 
 async def test_refusals_add_up(store: CheckedStore, clock: Clock, life: Life) -> None:
     job = await life.launching()
     for _ in range(3):
-        await store.decline(EPOCH, job.id, "scheduled", 1000, "exceeded quota")
+        await store.decline(
+            epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=1000, reason="exceeded quota"
+        )
         clock.forward(2)
         await store.promote()
-        await store.claim(EPOCH, QUEUE_KEY, 1)
+        await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
 
     assert (await store.there(job.id)).refusals == 3
 
@@ -48,7 +52,9 @@ async def test_refusals_add_up(store: CheckedStore, clock: Clock, life: Life) ->
 async def test_a_refused_manifest_ends_the_job_with_the_servers_words(store: CheckedStore, life: Life) -> None:
     job = await life.launching()
 
-    await store.decline(EPOCH, job.id, "failed", 0, "spec.template: Invalid value")
+    await store.decline(
+        epoch=EPOCH, job_id=job.id, target=State.FAILED, back_off_ms=0, reason="spec.template: Invalid value"
+    )
 
     record = await store.there(job.id)
     assert (record.state, record.outcome, record.reason) == ("failed", "rejected", "spec.template: Invalid value")
@@ -60,19 +66,25 @@ async def test_only_the_leader_whose_intent_it_is_may_decline(store: CheckedStor
     job = await life.launching()
     await store.lead("epoch-2")
 
-    assert await store.decline("epoch-2", job.id, "scheduled", 0, "") == Reply("kept", "launching")
+    assert await store.decline(epoch="epoch-2", job_id=job.id, target=State.SCHEDULED, back_off_ms=0, reason="") == (
+        "kept",
+        "launching",
+    )
 
 
 async def test_a_bound_job_never_goes_back_to_the_queue(store: CheckedStore, life: Life) -> None:
     job = await life.launched()
 
-    assert await store.decline(EPOCH, job.id, "scheduled", 0, "") == Reply("kept", "launched")
+    assert await store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=0, reason="") == (
+        "kept",
+        "launched",
+    )
 
 
 async def test_long_reasons_are_cut(store: CheckedStore, life: Life) -> None:
     job = await life.launching()
 
-    await store.decline(EPOCH, job.id, "scheduled", 0, "x" * 5000)
+    await store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=0, reason="x" * 5000)
 
     assert len((await store.there(job.id)).reason) == 1024
 
@@ -81,9 +93,9 @@ async def test_long_reasons_are_cut(store: CheckedStore, life: Life) -> None:
 async def test_bind_records_the_uid_once_and_for_ever(store: CheckedStore, life: Life) -> None:
     job = await life.launching()
 
-    assert await store.bind(job.id, KUBE) == Reply("bound", "launched")
-    assert await store.bind(job.id, KUBE) == Reply("bound", "launched")
-    assert await store.bind(job.id, "another") == Reply("stray", "launched")
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "launched")
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "launched")
+    assert await store.bind(job_id=job.id, kube_uid="another") == ("stray", "launched")
 
     record = await store.there(job.id)
     assert (record.kube_uid, record.phase) == (KUBE, "pending")
@@ -97,12 +109,12 @@ async def test_a_kubejob_that_appears_after_all_is_taken(
 ) -> None:
     """The refusal was not the last word, or Redis is older than the world: the KubeJob is there, so it counts."""
     job = await life.launching()
-    await store.decline(EPOCH, job.id, "scheduled", 1000, "")
+    await store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=1000, reason="")
     if back == "queued":
         clock.forward(2)
         await store.promote()
 
-    assert await store.bind(job.id, KUBE) == Reply("bound", "launched")
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "launched")
     assert await store.ids_in(keys.due) == []
     load = await store.queue_load(QUEUE_KEY)
     assert (load.owned, load.queued) == (1, 0)
@@ -116,29 +128,29 @@ async def test_taking_a_kubejob_may_exceed_the_slots_but_no_claim_follows(store:
     await store.enqueue(appeared)
     await store.enqueue(waiting)
 
-    await store.bind(appeared.id, KUBE)
+    await store.bind(job_id=appeared.id, kube_uid=KUBE)
 
     assert (await store.queue_load(QUEUE_KEY)).owned == 2
-    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).did == "full"
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).did == "full"
 
 
 async def test_a_kubejob_that_appears_while_stopping_is_recorded_so_that_it_is_deleted(
     store: CheckedStore, life: Life
 ) -> None:
     job = await life.launching()
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
-    assert await store.bind(job.id, KUBE) == Reply("bound", "stopping")
-    assert await store.bind(job.id, "another") == Reply("stray", "stopping")
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "stopping")
+    assert await store.bind(job_id=job.id, kube_uid="another") == ("stray", "stopping")
     assert (await store.there(job.id)).kube_uid == KUBE
     # Absence that was seen before the KubeJob appeared counts no more.
-    assert await store.observe_end(job.id, "", "absent", "cancelled", "") == Reply("stray", "stopping")
-    assert await store.observe_end(job.id, KUBE, "absent", "cancelled", "") == Reply("moved", "cancelled")
+    assert await store.observe_end(job_id=job.id, kube_uid="", what="absent", reason="") == ("stray", "stopping")
+    assert await store.observe_end(job_id=job.id, kube_uid=KUBE, what="absent", reason="") == ("moved", "cancelled")
 
 
 async def test_a_stopping_job_without_a_kubejob_ends_when_none_is_found(store: CheckedStore, life: Life) -> None:
     job = await life.launching()
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
-    assert await store.observe_end(job.id, "", "absent", "cancelled", "") == Reply("moved", "cancelled")
-    assert await store.bind(job.id, KUBE) == Reply("stray", "cancelled")
+    assert await store.observe_end(job_id=job.id, kube_uid="", what="absent", reason="") == ("moved", "cancelled")
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("stray", "cancelled")

@@ -12,11 +12,12 @@ The jobs are those of `Life.in_state`; `stopping!` has the verdict lost, `gone` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import pytest
 
 from bgjobs.protocol import RUN
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.jobs import lifecycle
 from bgjobs_core.jobs.lifecycle import STATES, TRANSITIONS
 from bgjobs_core.redis.errors import StoreError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.redis.connection import Client
-    from bgjobs_core.store.store import Reply
     from tests.store.builders import JobBuilder
     from tests.store.checked_store import CheckedStore, Clock
 
@@ -57,13 +57,13 @@ finish error               | go_away             go_away             go_away    
 finish aborted             | go_away             go_away             go_away             go_away             go_away            recorded>failed  recorded*       recorded*    recorded   recorded  go_away   go_away
 finish rejected            | go_away             go_away             go_away             go_away             go_away            recorded>failed  recorded*       recorded*    recorded   recorded  go_away   go_away
 finish, second pod         | go_away             go_away             go_away             go_away             go_away            go_away          go_away         go_away      go_away    go_away   go_away   go_away
-observe complete           | stray               stray               stray               stray               stray              moved>succeeded  same            same         same       same      stray     missing
-observe failed             | stray               stray               stray               stray               stray              moved>failed     same            same         same       same      stray     missing
-observe absent             | stray               stray               stray               stray               stray              moved>failed     moved>cancelled moved>failed same       same      stray     missing
-observe other KubeJob      | stray               stray               stray               stray               stray              stray            stray           stray        stray      stray     stray     missing
-observe no KubeJob         | same                same                same                same                same               stray            stray           stray        stray      stray     same      missing
-observe end of attempt     | stray               stray               stray               stray               stray              noted*           noted*          noted*       same       same      stray     missing
-observe phase              | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
+observe_end complete       | stray               stray               stray               stray               stray              moved>succeeded  same            same         same       same      stray     missing
+observe_end failed         | stray               stray               stray               stray               stray              moved>failed     same            same         same       same      stray     missing
+observe_end absent         | stray               stray               stray               stray               stray              moved>failed     moved>cancelled moved>failed same       same      stray     missing
+observe_end other KubeJob  | stray               stray               stray               stray               stray              stray            stray           stray        stray      stray     stray     missing
+observe_end no KubeJob     | same                same                same                same                same               stray            stray           stray        stray      stray     same      missing
+observe_attempt            | stray               stray               stray               stray               stray              noted*           noted*          noted*       same       same      stray     missing
+observe_phase              | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
 stop cancelled             | cancelled>cancelled cancelled>cancelled cancelled>cancelled cancelled>cancelled stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
 stop lost                  | kept                kept                kept                kept                stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
 stop disrupted             | kept                kept                kept                kept                stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
@@ -81,8 +81,9 @@ AGAIN: Final = {
     ("promote", "1"): "0",
     ("claim", "1"): "0",  # the launch loop reads `launching`, so nothing hangs on the reply
     ("decline", "declined"): "kept",
-    ("observe", "moved"): "same",
-    ("observe", "noted"): "same",
+    ("observe_end", "moved"): "same",
+    ("observe_attempt", "noted"): "same",
+    ("observe_phase", "noted"): "same",
     ("stop", "cancelled"): "ended",
     ("retire the record", "retired"): "missing",
 }
@@ -109,8 +110,8 @@ class Verbs:
         if row == "claim, queue paused":
             await self.store.put_queue(QUEUE_KEY, a_queue(paused=True))
         if row == "retire the record":
-            await self.store.retire(self.job.id, "kube_job")
-            await self.store.settled(self.job.id, self.job.rev)
+            await self.store.retire(job_id=self.job.id, stage="kube_job")
+            await self.store.settled(job_id=self.job.id, rev=self.job.rev)
         if row.startswith("retire the record"):
             self.clock.forward(3601 if row == "retire the record" else 3500)
 
@@ -123,68 +124,121 @@ class Verbs:
             "claim": lambda: self._claim(EPOCH),
             "claim, not leader": lambda: self._claim("epoch-0"),
             "claim, queue paused": lambda: self._claim(EPOCH),
-            "decline to scheduled": lambda: _did(self.store.decline(EPOCH, self.job.id, "scheduled", 1000, "quota")),
-            "decline to failed": lambda: _did(self.store.decline(EPOCH, self.job.id, "failed", 0, "bad manifest")),
-            "decline, not leader": lambda: _did(self.store.decline("epoch-0", self.job.id, "failed", 0, "late")),
-            "bind": lambda: _did(self.store.bind(self.job.id, KUBE)),
-            "bind other KubeJob": lambda: _did(self.store.bind(self.job.id, "uid-of-another")),
+            "decline to scheduled": lambda: _did(
+                self.store.decline(
+                    epoch=EPOCH, job_id=self.job.id, target=State.SCHEDULED, back_off_ms=1000, reason="quota"
+                )
+            ),
+            "decline to failed": lambda: _did(
+                self.store.decline(
+                    epoch=EPOCH, job_id=self.job.id, target=State.FAILED, back_off_ms=0, reason="bad manifest"
+                )
+            ),
+            "decline, not leader": lambda: _did(
+                self.store.decline(
+                    epoch="epoch-0", job_id=self.job.id, target=State.FAILED, back_off_ms=0, reason="late"
+                )
+            ),
+            "bind": lambda: _did(self.store.bind(job_id=self.job.id, kube_uid=KUBE)),
+            "bind other KubeJob": lambda: _did(self.store.bind(job_id=self.job.id, kube_uid="uid-of-another")),
             "start": lambda: self._start(KUBE, POD),
             "start, second pod": lambda: self._start(KUBE, "second-pod"),
             "start, other KubeJob": lambda: self._start("uid-of-another", "pod-of-another"),
             "beat": lambda: self._beat(POD),
             "beat, second pod": lambda: self._beat("second-pod"),
-            "finish succeeded": lambda: self._finish(POD, "succeeded"),
-            "finish error": lambda: self._finish(POD, "error"),
-            "finish aborted": lambda: self._finish(POD, "aborted"),
-            "finish rejected": lambda: self._finish(POD, "rejected"),
-            "finish, second pod": lambda: self._finish("second-pod", "succeeded"),
-            "observe complete": lambda: self._observe(KUBE, "complete"),
-            "observe failed": lambda: self._observe(KUBE, "failed"),
-            "observe absent": lambda: self._observe(KUBE, "absent"),
-            "observe other KubeJob": lambda: self._observe("uid-of-another", "absent"),
-            "observe no KubeJob": lambda: self._observe("", "absent"),
-            "observe end of attempt": lambda: _did(
-                self.store.observe_attempt(self.job.id, KUBE, POD, "oom_killed", 137, '{"type":"OOMKilled"}')
+            "finish succeeded": lambda: self._finish(POD, Outcome.SUCCEEDED),
+            "finish error": lambda: self._finish(POD, Outcome.ERROR),
+            "finish aborted": lambda: self._finish(POD, Outcome.ABORTED),
+            "finish rejected": lambda: self._finish(POD, Outcome.REJECTED),
+            "finish, second pod": lambda: self._finish("second-pod", Outcome.SUCCEEDED),
+            "observe_end complete": lambda: self._observe(KUBE, "complete"),
+            "observe_end failed": lambda: self._observe(KUBE, "failed"),
+            "observe_end absent": lambda: self._observe(KUBE, "absent"),
+            "observe_end other KubeJob": lambda: self._observe("uid-of-another", "absent"),
+            "observe_end no KubeJob": lambda: self._observe("", "absent"),
+            "observe_attempt": lambda: _did(
+                self.store.observe_attempt(
+                    job_id=self.job.id,
+                    kube_uid=KUBE,
+                    pod_uid=POD,
+                    outcome=Outcome.OOM_KILLED,
+                    exit_code=137,
+                    failure='{"type":"OOMKilled"}',
+                )
             ),
-            "observe phase": lambda: _did(self.store.observe_phase(self.job.id, KUBE, "unreachable", "node is gone")),
-            "stop cancelled": lambda: _did(self.store.stop(self.job.id, "cancelled", "ada", "")),
-            "stop lost": lambda: _did(self.store.stop(self.job.id, "lost", "bgjobs", "")),
-            "stop disrupted": lambda: _did(self.store.stop(self.job.id, "disrupted", "bgjobs", "")),
-            "stop never_started": lambda: _did(self.store.stop(self.job.id, "never_started", "bgjobs", "")),
-            "retire the KubeJob": lambda: self.store.retire(self.job.id, "kube_job"),
-            "retire the record": lambda: self.store.retire(self.job.id, "record"),
-            "retire the record, too soon": lambda: self.store.retire(self.job.id, "record"),
-            "settled": lambda: self.store.settled(self.job.id, self.job.rev),
-            "settled, older rev": lambda: self.store.settled(self.job.id, self.job.rev - 1),
+            "observe_phase": lambda: _did(
+                self.store.observe_phase(
+                    job_id=self.job.id, kube_uid=KUBE, phase=Phase.UNREACHABLE, reason="node is gone"
+                )
+            ),
+            "stop cancelled": lambda: _did(
+                self.store.stop(job_id=self.job.id, verdict=Outcome.CANCELLED, by="ada", note="")
+            ),
+            "stop lost": lambda: _did(self.store.stop(job_id=self.job.id, verdict=Outcome.LOST, by="bgjobs", note="")),
+            "stop disrupted": lambda: _did(
+                self.store.stop(job_id=self.job.id, verdict=Outcome.DISRUPTED, by="bgjobs", note="")
+            ),
+            "stop never_started": lambda: _did(
+                self.store.stop(job_id=self.job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note="")
+            ),
+            "retire the KubeJob": lambda: self.store.retire(job_id=self.job.id, stage="kube_job"),
+            "retire the record": lambda: self.store.retire(job_id=self.job.id, stage="record"),
+            "retire the record, too soon": lambda: self.store.retire(job_id=self.job.id, stage="record"),
+            "settled": lambda: self.store.settled(job_id=self.job.id, rev=self.job.rev),
+            "settled, older rev": lambda: self.store.settled(job_id=self.job.id, rev=self.job.rev - 1),
         }
         return await calls[row]()
 
     async def _promote(self) -> str:
-        return str((await self.store.promote()).count)
+        return str((await self.store.promote()).promoted)
 
     async def _claim(self, epoch: str) -> str:
-        claimed = await self.store.claim(epoch, QUEUE_KEY, 5)
+        claimed = await self.store.claim(epoch=epoch, queue=QUEUE_KEY, limit=5)
         return str(len(claimed.ids)) if claimed.did == "ok" else claimed.did
 
     async def _start(self, kube_uid: str, pod_uid: str) -> str:
-        started = await self.store.start(self.job.id, kube_uid, pod_uid, POD_NAME)
+        started = await self.store.start(job_id=self.job.id, kube_uid=kube_uid, pod_uid=pod_uid, pod_name=POD_NAME)
         assert (started.attempt is not None) == (started.action == RUN)
         assert bool(started.reason) == (started.action != RUN)
         return started.action
 
     async def _beat(self, pod_uid: str) -> str:
-        action, _ = await self.store.beat(self.job.id, pod_uid, 1, (0, 12, b"packed"), '{"done":1}', 600)
+        action, _ = await self.store.beat(
+            job_id=self.job.id,
+            pod_uid=pod_uid,
+            attempt=1,
+            chunk=(0, 12, b"packed"),
+            progress='{"done":1}',
+            keep_seconds=600,
+        )
         return action
 
-    async def _finish(self, pod_uid: str, outcome: str) -> str:
-        return await _did(self.store.finish(self.job.id, pod_uid, 1, outcome, '{"type":"E"}', "7", 1))
+    async def _finish(self, pod_uid: str, outcome: Outcome) -> str:
+        return await _did(
+            self.store.finish(
+                job_id=self.job.id,
+                pod_uid=pod_uid,
+                attempt=1,
+                outcome=outcome,
+                failure='{"type":"E"}',
+                result="7",
+                exit_code=1,
+            )
+        )
 
     async def _observe(self, kube_uid: str, what: Literal["complete", "failed", "absent"]) -> str:
-        outcome = "succeeded" if what == "complete" else "error"
-        return await _did(self.store.observe_end(self.job.id, kube_uid, what, outcome, "seen"))
+        outcome = Outcome.SUCCEEDED if what == "complete" else Outcome.ERROR
+        return await _did(
+            self.store.observe_end(job_id=self.job.id, kube_uid=kube_uid, what=what, outcome=outcome, reason="seen")
+        )
 
 
-async def _did(reply: Awaitable[Reply]) -> str:
+class _Reply(Protocol):
+    @property
+    def did(self) -> str: ...
+
+
+async def _did(reply: Awaitable[_Reply]) -> str:
     return (await reply).did
 
 

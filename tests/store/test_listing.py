@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job, many
 
@@ -32,7 +33,7 @@ async def test_the_latest_changed_job_comes_first(store: CheckedStore, clock: Cl
     for job in (one, two, three):
         await store.enqueue(job)
         clock.forward(1)
-    await store.stop(one.id, "cancelled", "ada", "")
+    await store.stop(job_id=one.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
     assert await _pages(store, limit=2) == [[one.id, three.id], [two.id]]
 
@@ -62,7 +63,7 @@ async def test_a_job_that_changes_between_two_pages_moves_up_and_no_other_is_mis
         await store.enqueue(job)
         clock.forward(1)
     first = await store.newest(INDEX, None, 3)
-    await store.stop(jobs[0].id, "cancelled", "ada", "")
+    await store.stop(job_id=jobs[0].id, verdict=Outcome.CANCELLED, by="ada", note="")
 
     second = await store.newest(INDEX, first[-1], 10)
 

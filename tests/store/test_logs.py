@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import logs
 from bgjobs_core.jobs.logs import Gap, Line
 from bgjobs_core.store import keys
@@ -40,7 +41,9 @@ class Shipper:
     async def ship_at(self, offset: int, records: bytes) -> tuple[str, int]:
         """A chunk at any place."""
         chunk = (offset, len(records), zlib.compress(records))
-        return await self._store.beat(self._job.id, self._pod, self._attempt, chunk, "", KEEP)
+        return await self._store.beat(
+            job_id=self._job.id, pod_uid=self._pod, attempt=self._attempt, chunk=chunk, progress="", keep_seconds=KEEP
+        )
 
     def skip(self, size: int) -> None:
         """So many bytes never arrive."""
@@ -205,7 +208,7 @@ async def test_a_place_far_away_is_a_gap_and_nothing_worse(store: CheckedStore, 
 async def test_each_attempt_has_a_log_of_its_own(store: CheckedStore, life: Life) -> None:
     job = await life.running()
     await Shipper(store, job).ship(b"1700000000000 o first\n")
-    await store.start(job.id, KUBE, "pod-2", "")
+    await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name="")
     await Shipper(store, job, "pod-2", 2).ship(b"1700000000000 o second\n")
 
     assert logs.text(await store.log_chunks(job.id, 1)) == "first\n"
@@ -217,7 +220,7 @@ async def test_only_the_pod_of_the_current_attempt_is_heard(
     store: CheckedStore, client: Client, life: Life, pod: str, attempt: int
 ) -> None:
     job = await life.running()
-    await store.start(job.id, KUBE, "pod-2", "")
+    await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name="")
     before = await contents.read(client)
 
     assert await Shipper(store, job, pod, attempt).ship(b"1700000000000 o x\n") == ("go_away", 0)
@@ -228,12 +231,14 @@ async def test_a_beat_after_the_finish_is_not_heard(store: CheckedStore, life: L
     job = await life.running()
     await life.attempt_failed(job, POD)
 
-    assert await store.beat(job.id, POD, 1, None, '{"done":1}', KEEP) == ("go_away", 0)
+    assert await store.beat(
+        job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress='{"done":1}', keep_seconds=KEEP
+    ) == ("go_away", 0)
 
 
 async def test_a_stopping_job_still_ships_its_last_words_and_is_told_to_stop(store: CheckedStore, life: Life) -> None:
     job = await life.running()
-    await store.stop(job.id, "cancelled", "ada", "")
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
     assert await Shipper(store, job).ship(b"1700000000000 e stopping\n") == ("stop", 25)
     assert logs.text(await store.log_chunks(job.id, 1)) == "stopping\n"
@@ -243,8 +248,10 @@ async def test_progress_is_no_news_for_the_lists(store: CheckedStore, life: Life
     """It may come every second: it raises neither rev nor changed_at, and makes no request dirty."""
     job = await life.running()
 
-    await store.beat(job.id, POD, 1, None, '{"done":5,"total":10}', KEEP)
-    await store.beat(job.id, POD, 1, None, "", KEEP)
+    await store.beat(
+        job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress='{"done":5,"total":10}', keep_seconds=KEEP
+    )
+    await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress="", keep_seconds=KEEP)
 
     record = await store.there(job.id)
     assert (record.progress, record.rev, record.changed_at) == (b'{"done":5,"total":10}', job.rev, job.changed_at)
@@ -254,6 +261,6 @@ async def test_a_chunk_is_bytes_that_nobody_touches(store: CheckedStore, life: L
     job = await life.running()
     odd = bytes(range(256)) + b"\n 1 2\n"
 
-    await store.beat(job.id, POD, 1, (0, 10, odd), "", KEEP)
+    await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=(0, 10, odd), progress="", keep_seconds=KEEP)
 
     assert await store.log_chunks(job.id, 1) == [b"0 10\n" + odd]

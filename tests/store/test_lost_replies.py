@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.redis import connection
-from bgjobs_core.store.store import Claimed, Reply, Started, Store
+from bgjobs_core.store.store import Store
 from tests.store import contents, invariants
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.checked_store import CheckedStore
@@ -122,24 +123,36 @@ async def test_a_whole_life_in_which_every_first_reply_is_lost(losing: Losing, s
 
     assert (await losing(behind.lead("epoch-1")))[1] > 0
     assert await losing(behind.put_queue(QUEUE_KEY, a_queue())) == "same"
-    assert await losing(behind.enqueue(job)) == Reply("exists", "queued")
+    assert await losing(behind.enqueue(job)) == ("exists", "queued")
     # The ids are lost with the reply; the launch loop reads them from `launching`.
-    assert await losing(Store.claim(behind, "epoch-1", QUEUE_KEY, 5)) == Claimed("ok", ())
+    assert await losing(Store.claim(behind, epoch="epoch-1", queue=QUEUE_KEY, limit=5)) == ("ok", ())
     assert (await store.there(job.id)).state == "launching"
-    assert await losing(behind.bind(job.id, "kube-1")) == Reply("bound", "launched")
-    assert await losing(behind.start(job.id, "kube-1", "pod-1", "")) == Started("run", 1, "")
-    assert await losing(behind.beat(job.id, "pod-1", 1, (0, 9, b"packed"), "", 600)) == ("continue", 9)
-    assert await losing(behind.finish(job.id, "pod-1", 1, "error", "", "", 1)) == Reply("recorded", "launched")
-    assert await losing(behind.start(job.id, "kube-1", "pod-2", "")) == Started("run", 2, "")
-    assert await losing(behind.stop(job.id, "cancelled", "ada", "")) == Reply("stopping", "stopping")
-    assert await losing(behind.observe_end(job.id, "kube-1", "absent", "", "")) == Reply("same", "cancelled")
+    assert await losing(behind.bind(job_id=job.id, kube_uid="kube-1")) == ("bound", "launched")
+    assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")) == ("run", 1, "")
+    assert await losing(
+        behind.beat(job_id=job.id, pod_uid="pod-1", attempt=1, chunk=(0, 9, b"packed"), progress="", keep_seconds=600)
+    ) == ("continue", 9)
+    assert await losing(
+        behind.finish(
+            job_id=job.id, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
+        )
+    ) == ("recorded", "launched")
+    assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="")) == ("run", 2, "")
+    assert await losing(behind.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")) == (
+        "stopping",
+        "stopping",
+    )
+    assert await losing(behind.observe_end(job_id=job.id, kube_uid="kube-1", what="absent", reason="")) == (
+        "same",
+        "cancelled",
+    )
 
     record = await store.there(job.id)
     assert (record.state, record.attempt, record.rev) == ("cancelled", 2, 8)
     assert [attempt.outcome for attempt in await store.attempts(record)] == ["error", "cancelled"]
     assert await store.log_chunks(job.id, 1) == [b"0 9\npacked"]
-    assert await losing(behind.settled(job.id, record.rev)) == "settled"
-    assert await losing(behind.retire(job.id, "kube_job")) == "retired"
+    assert await losing(behind.settled(job_id=job.id, rev=record.rev)) == "settled"
+    assert await losing(behind.retire(job_id=job.id, stage="kube_job")) == "retired"
 
 
 async def _teach_scripts(store: CheckedStore) -> None:
@@ -147,12 +160,12 @@ async def _teach_scripts(store: CheckedStore) -> None:
     await store.put_queue("shop/other", a_queue())
     job = a_job().on("other").build()
     await store.enqueue(job)
-    await store.claim("epoch-0", "shop/other", 1)
-    await store.bind(job.id, "k")
-    await store.start(job.id, "k", "p", "")
-    await store.beat(job.id, "p", 1, None, "", 600)
-    await store.finish(job.id, "p", 1, "error", "", "", 1)
-    await store.stop(job.id, "cancelled", "ada", "")
-    await store.observe_end(job.id, "k", "absent", "", "")
-    await store.settled(job.id, 0)
-    await store.retire(job.id, "kube_job")
+    await store.claim(epoch="epoch-0", queue="shop/other", limit=1)
+    await store.bind(job_id=job.id, kube_uid="k")
+    await store.start(job_id=job.id, kube_uid="k", pod_uid="p", pod_name="")
+    await store.beat(job_id=job.id, pod_uid="p", attempt=1, chunk=None, progress="", keep_seconds=600)
+    await store.finish(job_id=job.id, pod_uid="p", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1)
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    await store.observe_end(job_id=job.id, kube_uid="k", what="absent", reason="")
+    await store.settled(job_id=job.id, rev=0)
+    await store.retire(job_id=job.id, stage="kube_job")

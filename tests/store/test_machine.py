@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS
 from bgjobs_core.redis import connection
 from bgjobs_core.redis.errors import StoreFullError
@@ -34,6 +35,7 @@ from tests.store.safety import Step, Witness
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from bgjobs.vocabulary import Verdict
     from bgjobs_core.jobs.record import NewJob
     from bgjobs_core.redis.connection import Client
     from tests.store.contents import Contents
@@ -141,7 +143,7 @@ class Machine(RuleBasedStateMachine):
     def settings(self, queue: str, becomes: int | str, twice: bool) -> None:
         key = f"{NAMESPACE}/{queue}"
         if becomes == "dropped":
-            self._do("drop_queue", "", lambda: self._store.drop_queue(key), str, twice=twice)
+            self._do("drop_queue", "", lambda: self._store.drop_queue(queue=key), str, twice=twice)
             return
         spec = a_queue(paused=True) if isinstance(becomes, str) else a_queue(max_concurrent=becomes)
         self._do("put_queue", "", lambda: self._store.put_queue(key, spec), str, twice=twice)
@@ -199,33 +201,39 @@ class Machine(RuleBasedStateMachine):
                 case _:
                     return
 
-    @rule(job=jobs, how=st.sampled_from(["succeeded", "error", "aborted", "complete", "failed", "oom"]), twice=TWICE)
-    def ends(self, job: NewJob, how: str, twice: bool) -> None:
+    @rule(
+        job=jobs,
+        how=st.sampled_from([Outcome.SUCCEEDED, Outcome.ERROR, Outcome.ABORTED, "complete", "failed", "oom"]),
+        twice=TWICE,
+    )
+    def ends(self, job: NewJob, how: Outcome | str, twice: bool) -> None:
         """The current attempt, or the KubeJob, comes to its end."""
         record = self._now.jobs().get(job.id)
         if record is None or not record.kube_uid:
             return
-        if how in {"complete", "failed"}:
-            self.observe_end(job, record.kube_uid, "complete" if how == "complete" else "failed", twice=twice)
+        if isinstance(how, Outcome):
+            self._finish(job, record.fence, record.attempt, how, twice=twice)
         elif how == "oom":
             self._see_attempt(job, record.kube_uid, record.fence, twice=twice)
         else:
-            self._finish(job, record.fence, record.attempt, how, twice=twice)
+            self.observe_end(job, record.kube_uid, "complete" if how == "complete" else "failed", twice=twice)
 
     # -------------------------------------------------------------------------- dispatch
     @rule(limit=st.sampled_from([1, 200]))
     def promote(self, limit: int) -> None:
         before = self._now
-        promoted = self._do("promote", "", lambda: self._store.promote(limit), lambda _: "", twice=False)
+        promoted = self._do("promote", "", lambda: self._store.promote(limit=limit), lambda _: "", twice=False)
         late = [one for one, due in before.scores(keys.due()).items() if due <= promoted.now]
-        assert promoted.count == min(limit, len(late))
+        assert promoted.promoted == min(limit, len(late))
         still = [one for one in self._now.scores(keys.due()) if one not in late]
         assert len(still) == len(before.scores(keys.due())) - len(late), "S6: promoted before its time"
 
     @rule(led_ago=LED_AGO, queue=queues, limit=st.integers(1, 3))
     def claim(self, led_ago: int, queue: str, limit: int) -> None:
         before, key, epoch = self._now, f"{NAMESPACE}/{queue}", self._epoch(led_ago)
-        claimed = self._do("claim", "", lambda: self._store.claim(epoch, key, limit), lambda _: "", twice=False)
+        claimed = self._do(
+            "claim", "", lambda: self._store.claim(epoch=epoch, queue=key, limit=limit), lambda _: "", twice=False
+        )
 
         assert (claimed.did == "not_leader") == (led_ago > 0)
         spec = before.fields(keys.queue(key))
@@ -237,11 +245,15 @@ class Machine(RuleBasedStateMachine):
         if not claimed.ids:
             assert before.differences(self._now) == []
 
-    @rule(job=jobs, led_ago=LED_AGO, back_to=st.sampled_from(["scheduled", "failed"]), twice=TWICE)
-    def decline(self, job: NewJob, led_ago: int, back_to: Literal["scheduled", "failed"], twice: bool) -> None:
+    @rule(job=jobs, led_ago=LED_AGO, back_to=st.sampled_from([State.SCHEDULED, State.FAILED]), twice=TWICE)
+    def decline(self, job: NewJob, led_ago: int, back_to: Literal[State.SCHEDULED, State.FAILED], twice: bool) -> None:
         before, epoch = self._now, self._epoch(led_ago)
         reply = self._do(
-            "decline", job.id, lambda: self._store.decline(epoch, job.id, back_to, 1000, "quota"), _did, twice=twice
+            "decline",
+            job.id,
+            lambda: self._store.decline(epoch=epoch, job_id=job.id, target=back_to, back_off_ms=1000, reason="quota"),
+            _did,
+            twice=twice,
         )
         assert (reply.did == "not_leader") == (led_ago > 0)
         if reply.did != "declined":
@@ -249,7 +261,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(job=jobs, kube=KUBES, twice=TWICE)
     def bind(self, job: NewJob, kube: str, twice: bool) -> None:
-        reply = self._do("bind", job.id, lambda: self._store.bind(job.id, kube), _did, twice=twice)
+        reply = self._do("bind", job.id, lambda: self._store.bind(job_id=job.id, kube_uid=kube), _did, twice=twice)
         record = self._now.jobs().get(job.id)
         assert (reply.did == "bound") == (record is not None and record.kube_uid == kube)
 
@@ -258,7 +270,11 @@ class Machine(RuleBasedStateMachine):
     def start(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:
         pod = f"{kube}-{pod}"
         started = self._do(
-            "start", job.id, lambda: self._store.start(job.id, kube, pod, pod), lambda one: one.action, twice=twice
+            "start",
+            job.id,
+            lambda: self._store.start(job_id=job.id, kube_uid=kube, pod_uid=pod, pod_name=pod),
+            lambda one: one.action,
+            twice=twice,
         )
         if started.action == "run":
             assert self._witness.started(job.id, kube) == []
@@ -277,7 +293,9 @@ class Machine(RuleBasedStateMachine):
         chunk = (offset, 10, b"packed")
 
         async def send() -> tuple[str, int]:
-            return await self._store.beat(job.id, pod, attempt, chunk, '{"done":1}', 600)
+            return await self._store.beat(
+                job_id=job.id, pod_uid=pod, attempt=attempt, chunk=chunk, progress='{"done":1}', keep_seconds=600
+            )
 
         if self._is_refused(send):
             return
@@ -294,16 +312,31 @@ class Machine(RuleBasedStateMachine):
         job=jobs,
         pod=PODS,
         attempt=st.integers(1, 2),
-        outcome=st.sampled_from(["succeeded", "error", "error", "timed_out", "aborted", "rejected"]),
+        outcome=st.sampled_from(
+            [
+                Outcome.SUCCEEDED,
+                Outcome.ERROR,
+                Outcome.ERROR,
+                Outcome.TIMED_OUT,
+                Outcome.ABORTED,
+                Outcome.REJECTED,
+            ]
+        ),
         twice=TWICE,
     )
-    def finish(self, job: NewJob, pod: str, attempt: int, outcome: str, twice: bool) -> None:
+    def finish(self, job: NewJob, pod: str, attempt: int, outcome: Outcome, twice: bool) -> None:
         self._finish(job, f"kube-1-{pod}", attempt, outcome, twice=twice)
 
-    def _finish(self, job: NewJob, pod: str, attempt: int, outcome: str, *, twice: bool) -> None:
+    def _finish(self, job: NewJob, pod: str, attempt: int, outcome: Outcome, *, twice: bool) -> None:
         before = self._now
         reply = self._do(
-            "finish", job.id, lambda: self._store.finish(job.id, pod, attempt, outcome, "{}", "7", 1), _did, twice=twice
+            "finish",
+            job.id,
+            lambda: self._store.finish(
+                job_id=job.id, pod_uid=pod, attempt=attempt, outcome=outcome, failure="{}", result="7", exit_code=1
+            ),
+            _did,
+            twice=twice,
         )
         record = before.jobs().get(job.id)
         if record is None or record.fence != pod or record.attempt != attempt:
@@ -319,7 +352,13 @@ class Machine(RuleBasedStateMachine):
     def observe_end(self, job: NewJob, kube: str, what: Literal["complete", "failed", "absent"], twice: bool) -> None:
         before = self._now
         reply = self._do(
-            "observe", job.id, lambda: self._store.observe_end(job.id, kube, what, "error", "seen"), _did, twice=twice
+            "observe_end",
+            job.id,
+            lambda: self._store.observe_end(
+                job_id=job.id, kube_uid=kube, what=what, outcome=Outcome.ERROR, reason="seen"
+            ),
+            _did,
+            twice=twice,
         )
         record = before.jobs().get(job.id)
         if record is None or record.kube_uid != kube:
@@ -333,44 +372,70 @@ class Machine(RuleBasedStateMachine):
 
     def _see_attempt(self, job: NewJob, kube: str, pod: str, *, twice: bool) -> None:
         self._do(
-            "observe",
+            "observe_attempt",
             job.id,
-            lambda: self._store.observe_attempt(job.id, kube, pod, "oom_killed", 137, "{}"),
+            lambda: self._store.observe_attempt(
+                job_id=job.id, kube_uid=kube, pod_uid=pod, outcome=Outcome.OOM_KILLED, exit_code=137, failure="{}"
+            ),
             _did,
             twice=twice,
         )
 
-    @rule(job=jobs, kube=KUBES, phase=st.sampled_from(["pending", "unreachable"]), twice=TWICE)
-    def observe_phase(self, job: NewJob, kube: str, phase: str, twice: bool) -> None:
-        self._do("observe", job.id, lambda: self._store.observe_phase(job.id, kube, phase, "words"), _did, twice=twice)
+    @rule(job=jobs, kube=KUBES, phase=st.sampled_from([Phase.PENDING, Phase.UNREACHABLE]), twice=TWICE)
+    def observe_phase(self, job: NewJob, kube: str, phase: Phase, twice: bool) -> None:
+        self._do(
+            "observe_phase",
+            job.id,
+            lambda: self._store.observe_phase(job_id=job.id, kube_uid=kube, phase=phase, reason="words"),
+            _did,
+            twice=twice,
+        )
 
     # ------------------------------------------------------------------- stop and retire
     @rule(
         job=jobs,
-        verdict=st.sampled_from(["cancelled", "cancelled", "lost", "disrupted", "never_started"]),
+        verdict=st.sampled_from(
+            [
+                Outcome.CANCELLED,
+                Outcome.CANCELLED,
+                Outcome.LOST,
+                Outcome.DISRUPTED,
+                Outcome.NEVER_STARTED,
+            ]
+        ),
         twice=TWICE,
     )
-    def stop(
-        self, job: NewJob, verdict: Literal["cancelled", "lost", "disrupted", "never_started"], twice: bool
-    ) -> None:
-        reply = self._do("stop", job.id, lambda: self._store.stop(job.id, verdict, "ada", "why"), _did, twice=twice)
+    def stop(self, job: NewJob, verdict: Verdict, twice: bool) -> None:
+        reply = self._do(
+            "stop",
+            job.id,
+            lambda: self._store.stop(job_id=job.id, verdict=verdict, by="ada", note="why"),
+            _did,
+            twice=twice,
+        )
         if reply.did in {"cancelled", "stopping"}:
             self._witness.cancelled.add(job.id)
-        assert verdict != "cancelled" or reply.did != "kept"
+        assert verdict != Outcome.CANCELLED or reply.did != "kept"
 
     @rule(job=jobs, stage=st.sampled_from(["kube_job", "record"]), twice=TWICE)
     def retire(self, job: NewJob, stage: Literal["kube_job", "record"], twice: bool) -> None:
-        self._do("retire", job.id, lambda: self._store.retire(job.id, stage), str, twice=twice)
+        self._do("retire", job.id, lambda: self._store.retire(job_id=job.id, stage=stage), str, twice=twice)
 
     @precondition(lambda self: bool(self._now.scores(keys.ended())))
     @rule(twice=TWICE)
     def retire_everything_that_is_due(self, twice: bool) -> None:
         self._clock.forward(61)
         for job in self._now.jobs().values():
-            self._do("settled", job.id, lambda job=job: self._store.settled(job.id, job.rev), str, twice=twice)
+            self._do(
+                "settled", job.id, lambda job=job: self._store.settled(job_id=job.id, rev=job.rev), str, twice=twice
+            )
             for stage in ("kube_job", "record"):
                 self._do(
-                    "retire", job.id, lambda job=job, stage=stage: self._store.retire(job.id, stage), str, twice=twice
+                    "retire",
+                    job.id,
+                    lambda job=job, stage=stage: self._store.retire(job_id=job.id, stage=stage),
+                    str,
+                    twice=twice,
                 )
         assert self._now.scores(keys.ended()) == {}
 
@@ -378,7 +443,7 @@ class Machine(RuleBasedStateMachine):
     def settled(self, job: NewJob, behind: int, twice: bool) -> None:
         record = self._now.jobs().get(job.id)
         rev = record.rev - behind if record else 1
-        said = self._do("settled", job.id, lambda: self._store.settled(job.id, rev), str, twice=twice)
+        said = self._do("settled", job.id, lambda: self._store.settled(job_id=job.id, rev=rev), str, twice=twice)
         assert (said == "dirty") == (record is not None and behind == 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.resources.models import QueueSpec
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
@@ -47,17 +48,25 @@ async def test_jobs_of_a_dropped_queue_wait_until_it_comes_back(store: CheckedSt
     job = a_job().build()
     await store.enqueue(job)
 
-    assert await store.drop_queue(QUEUE_KEY) == "dropped"
-    assert await store.drop_queue(QUEUE_KEY) == "missing"
+    assert await store.drop_queue(queue=QUEUE_KEY) == "dropped"
+    assert await store.drop_queue(queue=QUEUE_KEY) == "missing"
     assert await store.queue(QUEUE_KEY) is None
     assert await store.queue_keys() == []
-    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).did == "closed"
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).did == "closed"
 
     # The slots are counted from the jobs that hold them, so the running one still counts.
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
-    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).did == "full"
-    await store.finish(running.id, running.fence, 1, "succeeded", "", "", 0)
-    assert (await store.claim(EPOCH, QUEUE_KEY, 5)).ids == (job.id,)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).did == "full"
+    await store.finish(
+        job_id=running.id,
+        pod_uid=running.fence,
+        attempt=1,
+        outcome=Outcome.SUCCEEDED,
+        failure="",
+        result="",
+        exit_code=0,
+    )
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (job.id,)
 
 
 async def test_a_queue_says_how_much_it_holds(store: CheckedStore, life: Life) -> None:

@@ -412,7 +412,7 @@ async def test_the_charts_redis_takes_any_password(tmp_path: Path) -> None:
     url = f"redis://127.0.0.1:{port}/0"
     with redis_server(port, tmp_path, "--port", str(port), *arguments):
         store = Store(connection.connect(RedisAccess(url, password=PASSWORD)))
-        assert (await store.promote()).count == 0
+        assert (await store.promote()).promoted == 0
         await store.close()
 
         sessions = connection.connect(RedisAccess(url, username="sessions", password=secrets["SESSIONS_PASSWORD"]))

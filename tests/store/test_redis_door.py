@@ -9,13 +9,15 @@ from redis import exceptions as rex
 
 from bgjobs_core.redis.errors import StoreError, StoreFullError, StoreUnavailableError, translate
 from bgjobs_core.store import keys
+from bgjobs_core.store.assembly import VERBS
 from bgjobs_core.store.doorbell import Doorbell
-from bgjobs_core.store.scripts import VERBS, Scripts
+from bgjobs_core.store.scripts import Scripts
 from tests.store.builders import a_job
 from tests.store.servers import REAL
 
 if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
+    from bgjobs_core.store.scripts import Fields, Value
     from tests.store.checked_store import CheckedStore
 
 ERRORS: dict[str, tuple[Exception, type[StoreError]]] = {
@@ -68,15 +70,16 @@ async def test_the_doorbell_translates_too(client: Client) -> None:
 
 async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> None:
     """A global variable is an error on a real server, and on fakeredis it breaks every script after it."""
-    calls = {
-        "enqueue": ["id", "digest", 0, "", "namespace", "n", "queue", "n/q", "priority", 0, "request_name", "r",
-                    "records_ms", 1, "max_retries", 0],
+    calls: dict[str, list[Value | Fields | None]] = {
+        "enqueue": ["id", "digest", 0, None, {"namespace": "n", "queue": "n/q", "priority": 0, "request_name": "r",
+                    "records_ms": 1, "max_retries": 0}],
         "promote": [10], "claim": ["e", "n/q", 1], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
-        "start": ["id", "k", "p", "name", 6], "beat": ["id", "p", 1, "", 0, "", "", 9, 9, 9],
-        "finish": ["id", "p", 1, "error", "", "", ""], "observe": ["id", "k", "absent", "lost", "", "", "", "", ""],
+        "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
+        "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],
+        "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
         "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1], "lead": ["e", "s"],
-        "put_queue": ["n/q", "max_concurrent", 1, "paused", 0], "drop_queue": ["n/q"],
-        "report": ["leading", "pod", 1000, "", "version", "1"],
+        "put_queue": ["n/q", {"max_concurrent": 1, "paused": 0}], "drop_queue": ["n/q"],
+        "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)
     scripts = Scripts(client)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bgjobs_core.health.findings import Finding
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import REPORT_MS
+from bgjobs_core.store.leading import REPORT_MS
 from tests.store.life import EPOCH
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ async def test_it_is_withdrawn_by_the_one_who_said_it(store: CheckedStore) -> No
     await store.lead(EPOCH)
     await store.report(SAID, EPOCH)
 
-    assert await store.withdraw_report("leading", "op-2") == "kept"
+    assert await store.withdraw_report(role="leading", pod="op-2") == "kept"
     assert await store.operator_report("leading") == SAID
-    assert await store.withdraw_report("leading", "op-1") == "withdrawn"
-    assert await store.withdraw_report("leading", "op-1") == "kept"
+    assert await store.withdraw_report(role="leading", pod="op-1") == "withdrawn"
+    assert await store.withdraw_report(role="leading", pod="op-1") == "kept"
     assert await store.operator_report("leading") is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgjobs.vocabulary import Outcome, Phase
 from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job
 from tests.store.life import EPOCH, KUBE, POD, Life
@@ -17,22 +18,26 @@ async def test_each_change_of_a_requests_job_makes_it_dirty(store: CheckedStore,
     job = a_job().of_request("nightly").build()
     steps = [
         lambda: store.enqueue(job),
-        lambda: store.claim(EPOCH, QUEUE_KEY, 1),
-        lambda: store.bind(job.id, KUBE),
-        lambda: store.observe_phase(job.id, KUBE, "pending", "no room"),
-        lambda: store.start(job.id, KUBE, POD, ""),
-        lambda: store.finish(job.id, POD, 1, "error", "", "", 1),
-        lambda: store.start(job.id, KUBE, "pod-2", ""),
-        lambda: store.observe_attempt(job.id, KUBE, "pod-2", "error", 1, ""),
-        lambda: store.stop(job.id, "cancelled", "ada", ""),
-        lambda: store.observe_end(job.id, KUBE, "absent", "", ""),
+        lambda: store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1),
+        lambda: store.bind(job_id=job.id, kube_uid=KUBE),
+        lambda: store.observe_phase(job_id=job.id, kube_uid=KUBE, phase=Phase.PENDING, reason="no room"),
+        lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=""),
+        lambda: store.finish(
+            job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
+        ),
+        lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name=""),
+        lambda: store.observe_attempt(
+            job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", outcome=Outcome.ERROR, exit_code=1, failure=""
+        ),
+        lambda: store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note=""),
+        lambda: store.observe_end(job_id=job.id, kube_uid=KUBE, what="absent", reason=""),
     ]
     revs: list[int] = []
     for step in steps:
         await step()
         assert await store.ids_in(keys.dirty) == [job.id]
         record = await store.there(job.id)
-        assert await store.settled(job.id, record.rev) == "settled"
+        assert await store.settled(job_id=job.id, rev=record.rev) == "settled"
         assert await store.ids_in(keys.dirty) == []
         revs.append(record.rev)
 
@@ -42,14 +47,16 @@ async def test_each_change_of_a_requests_job_makes_it_dirty(store: CheckedStore,
 async def test_news_that_come_while_the_status_is_written_keep_the_job_dirty(store: CheckedStore, life: Life) -> None:
     job = await life.launched(a_job().of_request())
     written = (await store.there(job.id)).rev
-    await store.start(job.id, KUBE, POD, "")  # while the API server is being told of `written`
+    await store.start(
+        job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=""
+    )  # while the API server is being told of `written`
 
-    assert await store.settled(job.id, written) == "dirty"
+    assert await store.settled(job_id=job.id, rev=written) == "dirty"
     assert await store.ids_in(keys.dirty) == [job.id]
-    assert await store.settled(job.id, (await store.there(job.id)).rev) == "settled"
+    assert await store.settled(job_id=job.id, rev=(await store.there(job.id)).rev) == "settled"
     # A reply that was lost, and a belated one, change nothing.
-    assert await store.settled(job.id, (await store.there(job.id)).rev) == "settled"
-    assert await store.settled(job.id, written) == "dirty"
+    assert await store.settled(job_id=job.id, rev=(await store.there(job.id)).rev) == "settled"
+    assert await store.settled(job_id=job.id, rev=written) == "dirty"
     assert await store.ids_in(keys.dirty) == []
 
 
@@ -58,7 +65,9 @@ async def test_who_has_waited_longest_comes_first(store: CheckedStore, clock: Cl
     for job in (first, second):
         await store.enqueue(job)
         clock.forward(1)
-    await store.stop(first.id, "cancelled", "ada", "")  # more news do not send it to the end
+    await store.stop(
+        job_id=first.id, verdict=Outcome.CANCELLED, by="ada", note=""
+    )  # more news do not send it to the end
 
     assert await store.ids_in(keys.dirty) == [first.id, second.id]
 
@@ -70,4 +79,4 @@ async def test_jobs_of_the_api_are_never_dirty(store: CheckedStore, life: Life) 
 
 
 async def test_a_job_that_is_gone_is_settled(store: CheckedStore) -> None:
-    assert await store.settled("no-such-id", 3) == "settled"
+    assert await store.settled(job_id="no-such-id", rev=3) == "settled"

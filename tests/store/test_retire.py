@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tests.store.checked_store import CheckedStore, Clock
 
 STAYS = {
-    keys.seq(), keys.store_id(), keys.epoch(), keys.counters(), keys.wake(), keys.queues(), keys.queue(QUEUE_KEY),
+    keys.seq(), keys.store_id(), keys.epoch(), keys.wake(), keys.queues(), keys.queue(QUEUE_KEY),
 }  # fmt: skip
 
 
@@ -28,25 +29,40 @@ async def test_not_one_key_of_a_retired_job_is_left(
     before = set((await contents.read(client)).entries)
     job = await life.running(a_job().of_request().retried(2))
     for number, pod in enumerate([job.fence, "pod-2", "pod-3"], start=1):
-        await store.start(job.id, KUBE, pod, "")
+        await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=pod, pod_name="")
         for chunk in range(10):
-            await store.beat(job.id, pod, number, (chunk * 250_000, 250_000, b"packed"), '{"done":1}', 600)
+            await store.beat(
+                job_id=job.id,
+                pod_uid=pod,
+                attempt=number,
+                chunk=(chunk * 250_000, 250_000, b"packed"),
+                progress='{"done":1}',
+                keep_seconds=600,
+            )
     match state:
         case "succeeded":
-            await store.finish(job.id, "pod-3", 3, "succeeded", "", "[]", 0)
+            await store.finish(
+                job_id=job.id,
+                pod_uid="pod-3",
+                attempt=3,
+                outcome=Outcome.SUCCEEDED,
+                failure="",
+                result="[]",
+                exit_code=0,
+            )
         case "failed":
-            await store.observe_end(job.id, KUBE, "failed", "error", "")
+            await store.observe_end(job_id=job.id, kube_uid=KUBE, what="failed", outcome=Outcome.ERROR, reason="")
         case _:
-            await store.stop(job.id, "cancelled", "ada", "")
-            await store.observe_end(job.id, KUBE, "absent", "", "")
+            await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
+            await store.observe_end(job_id=job.id, kube_uid=KUBE, what="absent", reason="")
     record = await store.there(job.id)
     assert record.state == state
     assert len((await contents.read(client)).entries) > len(before) + 10
 
-    await store.settled(job.id, record.rev)
-    await store.retire(job.id, "kube_job")
+    await store.settled(job_id=job.id, rev=record.rev)
+    await store.retire(job_id=job.id, stage="kube_job")
     clock.forward(3600)
-    assert await store.retire(job.id, "record") == "retired"
+    assert await store.retire(job_id=job.id, stage="record") == "retired"
 
     left = await contents.read(client)
     assert set(left.entries) - before <= STAYS
@@ -56,11 +72,11 @@ async def test_not_one_key_of_a_retired_job_is_left(
 async def test_other_jobs_are_left_alone(store: CheckedStore, clock: Clock, life: Life) -> None:
     gone, stays = await life.ended(), await life.ended(a_job().kept(records_seconds=7200))
     for job in (gone, stays):
-        await store.retire(job.id, "kube_job")
+        await store.retire(job_id=job.id, stage="kube_job")
     clock.forward(3600)
 
-    assert await store.retire(gone.id, "record") == "retired"
-    assert await store.retire(stays.id, "record") == "kept"
+    assert await store.retire(job_id=gone.id, stage="record") == "retired"
+    assert await store.retire(job_id=stays.id, stage="record") == "kept"
     assert [one for _, one in await store.newest(keys.by_namespace("shop"), None, 10)] == [stays.id]
 
 
@@ -72,18 +88,18 @@ async def test_a_record_stays_until_everything_is_done(
 ) -> None:
     job = await life.ended(a_job().of_request())
     if missing != "the KubeJob is not deleted":
-        await store.retire(job.id, "kube_job")
+        await store.retire(job_id=job.id, stage="kube_job")
     if missing != "the request does not say so":
-        await store.settled(job.id, job.rev)
+        await store.settled(job_id=job.id, rev=job.rev)
     clock.forward(3500 if missing == "its time has not come" else 3601)
 
-    assert await store.retire(job.id, "record") == "kept"
+    assert await store.retire(job_id=job.id, stage="record") == "kept"
 
     # Once that is done, too, it goes.
-    await store.retire(job.id, "kube_job")
-    await store.settled(job.id, job.rev)
+    await store.retire(job_id=job.id, stage="kube_job")
+    await store.settled(job_id=job.id, rev=job.rev)
     clock.forward(200)
-    assert await store.retire(job.id, "record") == "retired"
+    assert await store.retire(job_id=job.id, stage="record") == "retired"
 
 
 async def test_the_work_lists_say_what_is_due(store: CheckedStore, life: Life) -> None:
@@ -101,10 +117,10 @@ async def test_what_is_left_of_a_vanished_record_is_swept_up(
     store: CheckedStore, client: Client, life: Life, stage: Literal["kube_job", "record"]
 ) -> None:
     job = await life.ended(a_job().of_request())
-    await client.delete(keys.job(job.id), keys.attempt(job.id, 1), keys.counters())
+    await client.delete(keys.job(job.id), keys.attempt(job.id, 1))
     for index in (keys.by_namespace("shop"), keys.by_state("shop", "succeeded"), keys.by_queue("shop/default")):
         await client.zrem(index, job.id)
 
-    assert await store.retire(job.id, stage) == "missing"
+    assert await store.retire(job_id=job.id, stage=stage) == "missing"
 
     assert await store.ids_in(keys.ended) == await store.ids_in(keys.expiring) == await store.ids_in(keys.dirty) == []

@@ -74,7 +74,9 @@ async def start(
         # As in the store, the jobs of a queue that is gone wait for one of that name.
         reason = f"there is no BackgroundJobQueue {record.spec.queue!r} any more"
         return answers.with_parameters(StartReply(action=WAIT, reason=reason), b"null")
-    started = await deps.store.start(job_id, body.kube_uid, body.pod_uid, body.pod_name)
+    started = await deps.store.start(
+        job_id=job_id, kube_uid=body.kube_uid, pod_uid=body.pod_uid, pod_name=body.pod_name
+    )
     if started.action != RUN or record is None or queue is None:
         action = GO_AWAY if started.action == RUN else started.action
         return answers.with_parameters(
@@ -106,7 +108,12 @@ async def beat(
     if record is None:
         return BeatReply(action=GO_AWAY, beat_seconds=BEAT_SECONDS, next_offset=0)
     action, next_offset = await deps.store.beat(
-        job_id, body.pod_uid, body.attempt, chunk, progress, record.logs_seconds
+        job_id=job_id,
+        pod_uid=body.pod_uid,
+        attempt=body.attempt,
+        chunk=chunk,
+        progress=progress,
+        keep_seconds=record.logs_seconds,
     )
     return BeatReply.model_validate(
         {
@@ -127,13 +134,13 @@ async def finish(
     """The outcome of the attempt, with its result or error."""
     await _record_for(deps, caller, job_id, body)
     reply = await deps.store.finish(
-        job_id,
-        body.pod_uid,
-        body.attempt,
-        body.outcome,
-        runner_statements.error_of(body),
-        runner_statements.result_of(body),
-        body.exit_code,
+        job_id=job_id,
+        pod_uid=body.pod_uid,
+        attempt=body.attempt,
+        outcome=body.outcome,
+        failure=runner_statements.error_of(body),
+        result=runner_statements.result_of(body),
+        exit_code=body.exit_code,
     )
     return FinishReply.model_validate({"action": reply.did, "state": State(reply.state) if reply.state else None})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.actions.errors import AlreadyEndedError, JobNotFoundError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def cancel(store: Store, job_id: str, *, by: str, note: str = "") -> JobRe
         AlreadyEndedError: it had ended before, and not by a cancel of the same one.
         JobNotFoundError: there is no such job.
     """
-    reply = await store.stop(job_id, "cancelled", by, note)
+    reply = await store.stop(job_id=job_id, verdict=Outcome.CANCELLED, by=by, note=note)
     record = None if reply.did == "missing" else await store.job(job_id)
     if record is None:
         raise JobNotFoundError(job_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bgjobs_core.health.findings import Finding, dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+OperatorRole = Literal["leading", "waiting"]  # of a replica of the operator
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The life of a job, as a table: which transitions exist, who makes each, and its guard.
 
-The store's Lua refuses a transition that is not in this table (`lua_tables` writes it in Lua), and
-docs/lifecycle.md is generated from it. Tools elsewhere must not decide on states by themselves.
+The store's Lua refuses a transition that is not in this table, and finds here in which index the jobs of a state lie
+(`bgjobs_core.store.assembly` writes both in Lua). docs/lifecycle.md is generated from it too. Nothing else decides by
+itself what a job may become.
 """
 
 from __future__ import annotations
@@ -9,18 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, State
+from bgjobs.vocabulary import WAITING, State
 
 NEW: Final = "new"  # where an enqueue starts from
 
 
 @dataclass(frozen=True)
 class StateRow:
-    """What a state means, and who moves a job out of it."""
+    """What a state means, who moves a job out of it, and where the jobs of this state are listed.
+
+    Attributes:
+        state: the state.
+        meaning: in a few words.
+        moved_on_by: the verbs that do so, and when.
+        index: name of the key (`bgjobs_core.store.keys`) that lists the jobs of this state; "" if none does.
+        score: the field of the record by which that index is ordered.
+    """
 
     state: State
     meaning: str
     moved_on_by: str
+    index: str = ""
+    score: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,18 +49,35 @@ def _row(verb: str, sources: str, target: State, by: str, guard: str) -> Transit
     return Transition(verb, frozenset(sources.split()), target, by, guard)
 
 
+_RETIRE: Final = "nobody; retire drops the record"
+
 STATES: Final = (
     StateRow(State.BLOCKED, "waits for other jobs", "unblock, when all parents have ended"),
-    StateRow(State.SCHEDULED, "not due yet: delay, or back-off after a refusal", "promote, when it is due"),
-    StateRow(State.QUEUED, "due, waits for a slot of its queue", "claim, when the queue is open and has room"),
+    StateRow(
+        State.SCHEDULED, "not due yet: delay, or back-off after a refusal", "promote, when it is due",
+        "due", "not_before",
+    ),
+    StateRow(
+        State.QUEUED, "due, waits for a slot of its queue", "claim, when the queue is open and has room",
+        "ready", "queued_at",
+    ),
     StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume"),
-    StateRow(State.LAUNCHING, "has a slot; its KubeJob is being created", "bind, decline, start or stop"),
-    StateRow(State.LAUNCHED, "its KubeJob's UID is recorded", "finish, observe or stop"),
-    StateRow(State.STOPPING, "its KubeJob is being deleted", "observe, when KubeJob and pods are gone"),
-    StateRow(State.SUCCEEDED, "the code returned", "nobody; retire drops the record"),
-    StateRow(State.FAILED, "it will not be tried again", "nobody; retire drops the record"),
-    StateRow(State.CANCELLED, "stopped on request, nothing of it is left running", "nobody; retire drops the record"),
-)
+    StateRow(
+        State.LAUNCHING, "has a slot; its KubeJob is being created", "bind, decline, start or stop",
+        "launching", "claimed_at",
+    ),
+    StateRow(
+        State.LAUNCHED, "its KubeJob's UID is recorded", "finish, observe_end or stop",
+        "launched", "launched_at",
+    ),
+    StateRow(
+        State.STOPPING, "its KubeJob is being deleted", "observe_end, when KubeJob and pods are gone",
+        "stopping", "stopped_at",
+    ),
+    StateRow(State.SUCCEEDED, "the code returned", _RETIRE, "ended", "finished_at"),
+    StateRow(State.FAILED, "it will not be tried again", _RETIRE, "ended", "finished_at"),
+    StateRow(State.CANCELLED, "stopped on request, nothing of it is left running", _RETIRE, "ended", "finished_at"),
+)  # fmt: skip
 
 _WAITING: Final = " ".join(sorted(WAITING))
 
@@ -64,12 +92,16 @@ TRANSITIONS: Final = (
     _row("start", "launching queued scheduled", State.LAUNCHED, "runner", "UID unset or equal (this binds it)"),
     _row("finish", "launched", State.SUCCEEDED, "runner", "fence is the pod's UID; outcome succeeded"),
     _row("finish", "launched", State.FAILED, "runner", "fence is the pod's UID; outcome rejected or aborted"),
-    _row("observe", "launched", State.SUCCEEDED, "observe, reconcile", "UID equal; the KubeJob is Complete"),
+    _row("observe_end", "launched", State.SUCCEEDED, "observe, reconcile", "UID equal; the KubeJob is Complete"),
     _row(
-        "observe", "launched", State.FAILED, "observe, reconcile", "UID equal; the KubeJob is Failed or absent (lost)"
+        "observe_end",
+        "launched",
+        State.FAILED,
+        "observe, reconcile",
+        "UID equal; the KubeJob is Failed or absent (lost)",
     ),
-    _row("observe", "stopping", State.CANCELLED, "stop", "KubeJob and pods absent; verdict cancelled"),
-    _row("observe", "stopping", State.FAILED, "stop", "KubeJob and pods absent; any other verdict"),
+    _row("observe_end", "stopping", State.CANCELLED, "stop", "KubeJob and pods absent; verdict cancelled"),
+    _row("observe_end", "stopping", State.FAILED, "stop", "KubeJob and pods absent; any other verdict"),
     _row("stop", _WAITING, State.CANCELLED, "API, admit", "verdict cancelled"),
     _row("stop", "launching launched", State.STOPPING, "API, admit, reconcile", "not terminal; keeps the verdict"),
 )
@@ -78,15 +110,3 @@ TRANSITIONS: Final = (
 def allowed(verb: str, source: str, target: str) -> bool:
     """Whether the table has this arrow."""
     return any(t.verb == verb and source in t.sources and t.target == target for t in TRANSITIONS)
-
-
-def lua_tables() -> str:
-    """The table and the groups of states, as Lua locals for the prelude of every script."""
-    arrows = sorted(f"{t.verb} {source} {t.target.value}" for t in TRANSITIONS for source in t.sources)
-    groups = {"WAITING": WAITING, "OWNED": OWNED, "TERMINAL": TERMINAL}
-    lines = ["local ARROWS = {" + ",".join(f"['{arrow}']=true" for arrow in arrows) + "}"]
-    lines += [
-        f"local {name} = {{" + ",".join(f"{s.value}=true" for s in sorted(group)) + "}"
-        for name, group in groups.items()
-    ]
-    return "\n".join(lines)

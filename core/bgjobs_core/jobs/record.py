@@ -112,6 +112,7 @@ class JobRecord:
     phase: str = ""
     reason: str = ""
     outcome: str = ""
+    last_outcome: str = ""
     verdict: str = ""
     epoch: str = ""
     kube_uid: str = ""

@@ -67,19 +67,9 @@ def why_not(record: JobRecord, now_ms: int, queue: QueueNow | None) -> NotRunnin
             return _launched(record)
 
 
-def last_outcome(record: JobRecord) -> str:
-    """How the latest attempt of a job ended that waits for its next one; "" if nobody knows."""
-    return record.reason if record.reason in set(Outcome) else ""
-
-
-def kubernetes_says(record: JobRecord) -> str:
-    """Why the pod of a launched job cannot start, in the words of Kubernetes; "" if it says nothing against it."""
-    return "" if last_outcome(record) else record.reason
-
-
 def how_it_ended(record: JobRecord) -> str:
     """How the latest attempt ended, as `error: ValueError: no such month`, or the outcome alone if that says all."""
-    outcome = last_outcome(record)
+    outcome = record.last_outcome
     if not record.error or outcome in {Outcome.TIMED_OUT, Outcome.OOM_KILLED}:
         return outcome
     error = Failure.model_validate_json(record.error)
@@ -120,7 +110,7 @@ def _queued(record: JobRecord, queue: QueueNow | None) -> NotRunning:
 
 def _launched(record: JobRecord) -> NotRunning | None:
     since = record.changed_at if record.attempt else record.launched_at
-    words = kubernetes_says(record)
+    words = record.reason
     match Phase(record.phase or Phase.PENDING):
         case Phase.PENDING | Phase.RETRYING if words:
             return NotRunning(Gate.POD, WhyNot.POD_CANNOT_START, words, since)

@@ -1,38 +1,49 @@
--- beat: a running attempt reports progress and a piece of its log.
--- ARGV: offset, id, pod_uid, attempt, chunk offset ('' without a chunk), chunk length, chunk,
---       progress ('' if none), head bytes, tail bytes, seconds to keep.
--- Returns {continue | stop | go_away, next offset}. A chunk that is already there, or empty, is not kept.
-local id, pod_uid, number = ARGV[2], ARGV[3], ARGV[4]
-local job = load_job(id)
-if not job or (job.state ~= 'launched' and job.state ~= 'stopping') then return {'go_away', 0} end
-local attempt = load_attempt(job)
-if not attempt or job.attempt ~= number or attempt.pod_uid ~= pod_uid or attempt.ended_at then return {'go_away', 0} end
-local next_offset = tonumber(attempt.log_next or '0')
-if ARGV[5] ~= '' and tonumber(ARGV[6]) > 0 and tonumber(ARGV[5]) >= next_offset then
-  local offset, length = tonumber(ARGV[5]), tonumber(ARGV[6])
-  local head, tail = tonumber(attempt.log_head or '0'), tonumber(attempt.log_tail or '0')
-  local chunk = ARGV[5] .. ' ' .. ARGV[6] .. '\n' .. ARGV[7]
-  next_offset = offset + length
+-- beat: A running attempt reports its progress and the next piece of its log.
+-- The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
+-- that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept.
+--! called by Running.beat
+--@ job_id        text    the job
+--@ pod_uid       text    the pod that speaks
+--@ attempt       whole   the attempt that it runs
+--@ chunk_offset  whole?  where the chunk begins in the log, in bytes before compression; nil if there is no chunk
+--@ chunk_length  whole   how many bytes of the log the chunk holds before compression
+--@ chunk         bytes   the compressed chunk
+--@ progress      text    JSON that the job code has set; "" leaves what is there
+--@ keep_seconds  whole   how long the log is kept
+--> action       continue|stop|go_away  stop: the job is being stopped; go_away: this is not the current attempt
+--> next_offset  whole   up to where the log has arrived; 0 with go_away
+local job = load_job(job_id)
+if not job or (job.state ~= STATE.launched and job.state ~= STATE.stopping) then return {'go_away', 0} end
+local current = load_attempt(job)
+if not current or tonumber(job.attempt) ~= attempt or current.pod_uid ~= pod_uid or current.ended_at then
+  return {'go_away', 0}
+end
+local next_offset = tonumber(current.log_next or '0')
+if chunk_offset and chunk_length > 0 and chunk_offset >= next_offset then
+  local log_head, log_tail = key.log_head(job_id, attempt), key.log_tail(job_id, attempt)
+  local head, tail = tonumber(current.log_head or '0'), tonumber(current.log_tail or '0')
+  local entry = text(chunk_offset) .. ' ' .. text(chunk_length) .. '\n' .. chunk
+  next_offset = chunk_offset + chunk_length
   -- What the tail held may have expired while the job was quiet.
-  if tail > 0 and redis.call('EXISTS', key.log_tail(id, number)) == 0 then tail = 0 end
-  if tail == 0 and head + length <= tonumber(ARGV[9]) then
-    head = head + length
-    redis.call('RPUSH', key.log_head(id, number), chunk)
-    redis.call('EXPIRE', key.log_head(id, number), ARGV[11])
+  if tail > 0 and redis.call('EXISTS', log_tail) == 0 then tail = 0 end
+  if tail == 0 and head + chunk_length <= LIMIT.log_head_bytes then
+    head = head + chunk_length
+    redis.call('RPUSH', log_head, entry)
+    redis.call('EXPIRE', log_head, keep_seconds)
   else
-    tail = tail + length
-    redis.call('RPUSH', key.log_tail(id, number), chunk)
-    redis.call('EXPIRE', key.log_tail(id, number), ARGV[11])
-    redis.call('EXPIRE', key.log_head(id, number), ARGV[11])
+    tail = tail + chunk_length
+    redis.call('RPUSH', log_tail, entry)
+    redis.call('EXPIRE', log_tail, keep_seconds)
+    redis.call('EXPIRE', log_head, keep_seconds)
     while true do
-      local oldest = tonumber(string.match(redis.call('LINDEX', key.log_tail(id, number), 0), '^%d+ (%d+)\n'))
-      if tail - oldest < tonumber(ARGV[10]) then break end
-      redis.call('LPOP', key.log_tail(id, number))
+      local oldest = tonumber(string.match(redis.call('LINDEX', log_tail, 0), '^%d+ (%d+)\n'))
+      if tail - oldest < LIMIT.log_tail_bytes then break end
+      redis.call('LPOP', log_tail)
       tail = tail - oldest
     end
   end
-  write_hash(key.attempt(id, number), {log_next = next_offset, log_head = head, log_tail = tail})
+  write_hash(key.attempt(job_id, attempt), {log_next = next_offset, log_head = head, log_tail = tail})
 end
-if ARGV[8] ~= '' then redis.call('HSET', key.job(id), 'progress', ARGV[8]) end
-if job.state == 'stopping' then return {'stop', next_offset} end
+if progress ~= '' then redis.call('HSET', key.job(job_id), 'progress', progress) end
+if job.state == STATE.stopping then return {'stop', next_offset} end
 return {'continue', next_offset}

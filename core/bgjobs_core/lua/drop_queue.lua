@@ -1,6 +1,7 @@
--- drop_queue: its object is gone. Its jobs stay and wait; a queue of that name takes them up again.
--- ARGV: offset, queue. Returns {dropped | missing}.
-local queue = ARGV[2]
+-- drop_queue: Forgets the settings of a queue whose object is gone.
+-- Its jobs stay and wait. A queue of the same name takes them up again.
+--@ queue  text  as namespace/name
+--> did  dropped|missing  missing: there are no settings of such a queue
 if redis.call('DEL', key.queue(queue)) == 0 then return {'missing'} end
 redis.call('SREM', key.queues(), queue)
 redis.call('INCR', key.seq())

@@ -1,31 +1,35 @@
--- finish: the runner says how its attempt ended. An error only closes the attempt: whether there is another
--- is Kubernetes' decision, and the job ends when the KubeJob does.
--- ARGV: offset, id, pod_uid, attempt, outcome, error (JSON or ''), result (JSON or ''), exit code or ''.
--- Returns {recorded | go_away, state}; the same pod gets the same reply.
-local id, pod_uid, number, outcome = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local job = load_job(id)
+-- finish: The runner says how its attempt ended.
+-- A success, an abort or a rejection ends the job. Any other outcome only closes the attempt: Kubernetes decides
+-- whether another one follows, and the job ends when its KubeJob does. The attempt of a job that is being stopped is
+-- closed as well, and the job ends when its pods are gone. The same pod gets the same reply when it asks again.
+--@ job_id     text     the job
+--@ pod_uid    text     the pod that speaks
+--@ attempt    whole    the attempt that it ran
+--@ outcome    OUTCOME  how the attempt ended
+--@ failure    text     JSON of the error; "" if there is none
+--@ result     text     JSON of what the code returned; "" if there is none
+--@ exit_code  whole?   of the code's process, if it has one
+--> did    recorded|go_away  go_away: this pod does not run the current attempt
+--> state  text  the job's state after the verb; "" if there is no such job
+local job = load_job(job_id)
 if not job then return {'go_away', ''} end
-local attempt = load_hash(key.attempt(id, number))
-if not attempt or attempt.pod_uid ~= pod_uid then return {'go_away', job.state} end
-if attempt.ended_at then return {'recorded', job.state} end
-if job.attempt ~= number or (job.state ~= 'launched' and job.state ~= 'stopping') then return {'go_away', job.state} end
+local ending = load_hash(key.attempt(job_id, attempt))
+if not ending or ending.pod_uid ~= pod_uid then return {'go_away', job.state} end
+if ending.ended_at then return {'recorded', job.state} end
+if tonumber(job.attempt) ~= attempt then return {'go_away', job.state} end
+if job.state ~= STATE.launched and job.state ~= STATE.stopping then return {'go_away', job.state} end
 local now = now_ms()
-local more = {}
-if ARGV[6] ~= '' then more.error = ARGV[6] end
-if ARGV[8] ~= '' then more.exit_code = ARGV[8] end
 even_if_full()
-if job.state == 'stopping' then
-  if outcome ~= 'succeeded' and job.verdict == 'cancelled' then outcome = 'cancelled' end
-  close_attempt(job, outcome, now, more)
-  touch(job, {phase = 'ending'}, now)
-elseif outcome == 'succeeded' then
-  close_attempt(job, outcome, now, more)
-  move(job, 'succeeded', 'finish', {outcome = outcome, result = ARGV[7], error = '', phase = '', reason = ''}, now)
-elseif outcome == 'rejected' or outcome == 'aborted' then
-  close_attempt(job, outcome, now, more)
-  move(job, 'failed', 'finish', {outcome = outcome, error = ARGV[6], phase = '', reason = outcome}, now)
+if job.state == STATE.launched and FINAL[outcome] then
+  close_attempt(job, outcome, failure, exit_code, now)
+  local changes = {outcome = outcome, error = failure, phase = '', reason = ''}
+  if outcome == OUTCOME.succeeded then
+    changes.result, changes.error = result, ''
+    move(job, STATE.succeeded, changes, now)
+  else
+    move(job, STATE.failed, changes, now)
+  end
 else
-  close_attempt(job, outcome, now, more)
-  touch(job, {phase = 'retrying', reason = outcome, error = ARGV[6], last_outcome = outcome}, now)
+  attempt_ended(job, outcome, failure, exit_code, now)
 end
 return {'recorded', job.state}

@@ -1,9 +1,22 @@
--- What every verb shares. Before this stand, generated: `key` (keys.py), ARROWS and the groups of states
--- (lifecycle.py). Every script: check all, then remove the old index entries (a script whose first write
--- removes something still runs when Redis is full), then write.
+-- What the verbs share. Every script is put together by bgjobs_core.store.assembly, in this order:
 --
--- ARGV[1] of every verb is an offset in ms that is added to Redis TIME; 0 but in tests.
+--   key         one function for each key of keys.py, for example key.job(id)
+--   ARROWS      the transitions of the life cycle, as 'verb from to'
+--   WAITING, OWNED, TERMINAL   the groups of states; FINAL: the outcomes that end a job at once
+--   NEW         where an enqueue starts from
+--   state_index(job, state)    the index that only jobs of this state are in, and the job's score there
+--   VERB        the name of the verb
+--   this file
+--   the arguments of the verb, as locals named in its header
+--   the verb
+--
+-- STATE.x, PHASE.x, OUTCOME.x (words of bgjobs.vocabulary) and LIMIT.x (numbers of assembly.py) are replaced by their
+-- values when the script is put together, and an unknown one is an error then.
+--
+-- Every script checks everything first. Then it removes the old index entries: a script whose first write removes
+-- something still runs when Redis is full. Then it writes.
 
+-- Added to Redis TIME, in ms; it is 0 except in tests.
 local OFFSET = tonumber(ARGV[1])
 
 local function now_ms()
@@ -21,6 +34,7 @@ end
 
 local function load_job(id) return load_hash(key.job(id)) end
 
+-- The latest attempt of a job; nil if it has none.
 local function load_attempt(job)
   if job.attempt == '0' then return nil end
   return load_hash(key.attempt(job.id, job.attempt))
@@ -44,21 +58,11 @@ local function write_hash(name, fields)
   redis.call('HSET', name, unpack(flat))
 end
 
-local function count(job, what) redis.call('HINCRBY', key.counters(), job.queue .. '|' .. what, 1) end
-
--- A doorbell for one loop of the leader. It carries nothing that is needed: each loop reads the truth.
+-- Rings the doorbell of one loop of the leader. It carries nothing that is needed: each loop reads the truth.
 local function wake(loop) redis.call('XADD', key.wake(), 'MAXLEN', '~', '100', '*', 'loop', loop) end
 
--- The index that only this state has: where it lies, and by what it is ordered.
-local function state_index(job, state)
-  if state == 'queued' then return key.ready(job.queue, job.priority), job.queued_at end
-  if state == 'scheduled' then return key.due(), job.not_before end
-  if state == 'launching' then return key.launching(), job.claimed_at end
-  if state == 'launched' then return key.launched(), job.launched_at end
-  if state == 'stopping' then return key.stopping(), job.stopped_at end
-  if TERMINAL[state] then return key.ended(), job.finished_at end
-  return nil
-end
+-- Whether the life cycle has an arrow of this verb from the job's state to another one.
+local function may_move(job, to) return ARROWS[VERB .. ' ' .. job.state .. ' ' .. to] end
 
 -- Writes fields of a job without changing its state.
 local function touch(job, changes, now)
@@ -76,13 +80,13 @@ local function touch(job, changes, now)
   end
 end
 
--- The one way from a state to another.
-local function move(job, to, verb, changes, now)
+-- Takes a job to another state. There is no other way, and a move that the life cycle does not have is an error.
+local function move(job, to, changes, now)
   local from = job.state
-  if not ARROWS[verb .. ' ' .. from .. ' ' .. to] then
-    return error('bgjobs: ' .. verb .. ' may not move a job from ' .. from .. ' to ' .. to)
+  if not may_move(job, to) then
+    return error('bgjobs: ' .. VERB .. ' may not move a job from ' .. from .. ' to ' .. to)
   end
-  if from ~= 'new' then
+  if from ~= NEW then
     redis.call('ZREM', key.by_state(job.namespace, from), job.id)
     local index = state_index(job, from)
     if index then redis.call('ZREM', index, job.id) end
@@ -99,23 +103,37 @@ local function move(job, to, verb, changes, now)
   local index, score = state_index(job, to)
   if index then redis.call('ZADD', index, score, job.id) end
   if OWNED[to] and not OWNED[from] then redis.call('ZADD', key.owned(job.queue), now, job.id) end
-  if to == 'queued' then wake('dispatch') end
-  if to == 'stopping' then wake('stop') end
-  if to == 'scheduled' and redis.call('ZRANGE', key.due(), 0, 0)[1] == job.id then wake('dispatch') end
+  if to == STATE.queued then wake('dispatch') end
+  if to == STATE.stopping then wake('stop') end
+  if to == STATE.scheduled and redis.call('ZRANGE', key.due(), 0, 0)[1] == job.id then wake('dispatch') end
   if TERMINAL[to] then
     redis.call('ZADD', key.expiring(), now + tonumber(job.records_ms), job.id)
     if redis.call('ZCARD', key.ended()) == 1 then wake('retire') end
   end
-  count(job, to)
 end
 
--- Ends an attempt once; a closed attempt never changes.
-local function close_attempt(job, outcome, now, more)
+-- Writes the end of a job's latest attempt, once: what has ended never changes. Returns whether it was still open.
+local function close_attempt(job, outcome, failure, exit_code, now)
   local attempt = load_attempt(job)
   if not attempt or attempt.ended_at then return false end
-  local fields = more or {}
-  fields.ended_at = now
-  fields.outcome = outcome
+  local fields = {ended_at = now, outcome = outcome, exit_code = exit_code}
+  if failure ~= '' then fields.error = failure end
   write_hash(key.attempt(job.id, job.attempt), fields)
+  return true
+end
+
+-- Closes the latest attempt of a job that does not end with it. Returns whether it was still open; if not, nothing is
+-- written. The pod of a job that is being cancelled dies because of that, whatever it says, unless it has succeeded.
+local function attempt_ended(job, outcome, failure, exit_code, now)
+  local is_stopping = job.state == STATE.stopping
+  if is_stopping and job.verdict == OUTCOME.cancelled and outcome ~= OUTCOME.succeeded then
+    outcome = OUTCOME.cancelled
+  end
+  if not close_attempt(job, outcome, failure, exit_code, now) then return false end
+  if is_stopping then
+    touch(job, {phase = PHASE.ending}, now)
+  else
+    touch(job, {phase = PHASE.retrying, reason = '', error = failure, last_outcome = outcome}, now)
+  end
   return true
 end

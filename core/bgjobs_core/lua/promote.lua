@@ -1,11 +1,15 @@
--- promote: what is due becomes ready.
--- ARGV: offset, limit. Returns {number promoted, not_before of the next one in ms or ''}.
+-- promote: Makes ready the jobs whose time has come.
+--@ limit  whole=200  how many jobs at most
+--> promoted  whole   how many became ready
+--> next_due  whole?  Unix time in ms at which the next job becomes due; None if no job is scheduled
+--> now       whole   Redis TIME in ms
 local now = now_ms()
-local ids = redis.call('ZRANGEBYSCORE', key.due(), '-inf', now, 'LIMIT', 0, ARGV[2])
-for _, id in ipairs(ids) do
-  local job = load_job(id)
+local ids = redis.call('ZRANGEBYSCORE', key.due(), '-inf', now, 'LIMIT', 0, limit)
+for _, job_id in ipairs(ids) do
+  local job = load_job(job_id)
   -- Ordered by when they became due, not by when we came to look.
-  move(job, 'queued', 'promote', {queued_at = job.not_before, reason = ''}, now)
+  move(job, STATE.queued, {queued_at = job.not_before, reason = ''}, now)
 end
 local first = redis.call('ZRANGE', key.due(), 0, 0, 'WITHSCORES')
-return {#ids, first[2] or '', now}
+local next_due = first[2] and tonumber(first[2])
+return {#ids, next_due or '', now}

@@ -1,11 +1,12 @@
--- put_queue: the settings of a BackgroundJobQueue, as last seen.
--- ARGV: offset, queue, then pairs of field and value. Returns {put | same}.
-local queue = ARGV[2]
+-- put_queue: Writes the settings of a queue as they were last seen in its object.
+--! called by Leading.put_queue
+--@ queue   text    as namespace/name
+--@ fields  fields  the settings
+--> did  put|same  same: the store has these settings already, and nothing is written
 local old = load_hash(key.queue(queue)) or {}
-local fields, changed = {}, false
-for i = 3, #ARGV, 2 do
-  fields[ARGV[i]] = ARGV[i + 1]
-  if old[ARGV[i]] ~= ARGV[i + 1] then changed = true end
+local changed = false
+for field, value in pairs(fields) do
+  if old[field] ~= value then changed = true end
 end
 if not changed then return {'same'} end
 even_if_full()

@@ -1,14 +1,17 @@
--- report: what an operator says of itself, until it is forgotten. The leader's word and that of one who waits are apart.
--- ARGV: offset, role, pod, ms to remember it (0: forget it, if it is this pod's), epoch ("" for one who waits), then
--- pairs of field and value. Returns {told | withdrawn | kept | not_leader}.
-local name = key.operator(ARGV[2])
-if ARGV[4] == '0' then
-  if redis.call('HGET', name, 'pod') ~= ARGV[3] then return {'kept'} end
-  redis.call('DEL', name)
-  return {'withdrawn'}
-end
-if ARGV[5] ~= '' and redis.call('GET', key.epoch()) ~= ARGV[5] then return {'not_leader'} end
+-- report: Keeps what an operator says of itself for a while.
+-- It replaces what the operator of the same role said before. What the leader says and what a waiting operator says are
+-- kept apart.
+--! called by Leading.report
+--@ role         text    leading or waiting
+--@ pod          text    name of the operator's pod
+--@ remember_ms  whole   how long it is kept
+--@ epoch        text?   the leader's token; nil for an operator that waits
+--@ fields       fields  what it says
+--> did  told|not_leader  not_leader: another one leads by now, and nothing is written
+if epoch and redis.call('GET', key.epoch()) ~= epoch then return {'not_leader'} end
+local name = key.operator(role)
 redis.call('DEL', name)
-redis.call('HSET', name, 'pod', ARGV[3], unpack(ARGV, 6))
-redis.call('PEXPIRE', name, ARGV[4])
+fields.pod = pod
+write_hash(name, fields)
+redis.call('PEXPIRE', name, remember_ms)
 return {'told'}

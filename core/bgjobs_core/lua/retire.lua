@@ -1,29 +1,32 @@
--- retire: what has ended is dropped, first its KubeJob (by the caller, who then says so), later the record.
--- ARGV: offset, id, stage (kube_job | record). Returns {retired | kept | missing}. A record is kept while its KubeJob
--- is not retired, its time has not come, or its request does not say how it ended.
-local id, stage = ARGV[2], ARGV[3]
-local job = load_job(id)
+-- retire: Drops what is left of a job that has ended, in two stages.
+-- The caller deletes the KubeJob first and says so with the stage kube_job. The stage record drops the record, its
+-- attempts, its logs and its places in the indexes.
+--@ job_id  text  the job
+--@ stage   kube_job|record  what is dropped
+--> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, or its
+--    request does not say yet how it ended; missing: there is no such job
+local job = load_job(job_id)
 if not job then
-  redis.call('ZREM', key.ended(), id)
-  redis.call('ZREM', key.expiring(), id)
-  redis.call('ZREM', key.dirty(), id)
+  redis.call('ZREM', key.ended(), job_id)
+  redis.call('ZREM', key.expiring(), job_id)
+  redis.call('ZREM', key.dirty(), job_id)
   return {'missing'}
 end
 if not TERMINAL[job.state] then return {'kept'} end
 if stage == 'kube_job' then
-  redis.call('ZREM', key.ended(), id)
+  redis.call('ZREM', key.ended(), job_id)
   return {'retired'}
 end
-local due = redis.call('ZSCORE', key.expiring(), id)
+local due = redis.call('ZSCORE', key.expiring(), job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
-if redis.call('ZSCORE', key.ended(), id) or redis.call('ZSCORE', key.dirty(), id) then return {'kept'} end
-redis.call('ZREM', key.expiring(), id)
-redis.call('ZREM', key.by_namespace(job.namespace), id)
-redis.call('ZREM', key.by_state(job.namespace, job.state), id)
-redis.call('ZREM', key.by_queue(job.queue), id)
+if redis.call('ZSCORE', key.ended(), job_id) or redis.call('ZSCORE', key.dirty(), job_id) then return {'kept'} end
+redis.call('ZREM', key.expiring(), job_id)
+redis.call('ZREM', key.by_namespace(job.namespace), job_id)
+redis.call('ZREM', key.by_state(job.namespace, job.state), job_id)
+redis.call('ZREM', key.by_queue(job.queue), job_id)
 for number = 1, tonumber(job.attempt) do
-  redis.call('UNLINK', key.attempt(id, number), key.log_head(id, number), key.log_tail(id, number))
+  redis.call('UNLINK', key.attempt(job_id, number), key.log_head(job_id, number), key.log_tail(job_id, number))
 end
-redis.call('UNLINK', key.job(id))
+redis.call('UNLINK', key.job(job_id))
 redis.call('INCR', key.seq())
 return {'retired'}

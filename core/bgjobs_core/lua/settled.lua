@@ -1,6 +1,8 @@
--- settled: the status of the job's request says what the record said at this rev.
--- ARGV: offset, id, rev. Returns {settled | dirty}.
-local job = load_job(ARGV[2])
-if job and job.rev ~= ARGV[3] then return {'dirty'} end
-redis.call('ZREM', key.dirty(), ARGV[2])
+-- settled: The status of the job's request now says what the record said at this revision.
+--@ job_id  text   the job
+--@ rev     whole  the revision of the record that was written into the status
+--> did  settled|dirty  dirty: the record has changed since, so its status is to be written again
+local job = load_job(job_id)
+if job and tonumber(job.rev) ~= rev then return {'dirty'} end
+redis.call('ZREM', key.dirty(), job_id)
 return {'settled'}

@@ -1,37 +1,47 @@
--- start: the gate in front of job code. Only a pod of the one recorded KubeJob passes.
--- ARGV: offset, id, kube_uid, pod_uid, pod_name, max_disruptions.
--- Returns {run | done | wait | go_away, attempt or reason}; the same pod gets the same reply.
-local id, kube_uid, pod_uid, pod_name = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local job = load_job(id)
-if not job then return {'go_away', 'there is no such job (any more)'} end
-if job.kube_uid and job.kube_uid ~= kube_uid then return {'go_away', 'another KubeJob runs this job'} end
-if job.state == 'succeeded' then return {'done', 'the job has succeeded already'} end
-if job.state == 'paused' or job.state == 'blocked' then return {'wait', 'the job is ' .. job.state} end
-if not (job.state == 'launched' or ARROWS['start ' .. job.state .. ' launched']) then
-  return {'go_away', 'the job is ' .. job.state}
+-- start: Decides whether a pod may run the code of a job.
+-- Only pods of the one recorded KubeJob may. A job without a recorded KubeJob is bound to the one that asks. Each pod
+-- gets one attempt, and the same reply when it asks again.
+--@ job_id    text  the job
+--@ kube_uid  text  UID of the KubeJob that the pod belongs to
+--@ pod_uid   text  UID of the pod; it is the fence of the attempt
+--@ pod_name  text  for people
+--> action   run|done|wait|go_away  run: the code may run; done: the job has succeeded; wait: not now, the pod may be
+--    started again; go_away: never in this pod
+--> attempt  whole?  number of the attempt to run; None unless action is run
+--> reason   text    why not; "" if action is run
+local job = load_job(job_id)
+if not job then return {'go_away', '', 'there is no such job (any more)'} end
+if job.kube_uid and job.kube_uid ~= kube_uid then return {'go_away', '', 'another KubeJob runs this job'} end
+if job.state == STATE.succeeded then return {'done', '', 'the job has succeeded already'} end
+if job.state == STATE.paused or job.state == STATE.blocked then return {'wait', '', 'the job is ' .. job.state} end
+if job.state ~= STATE.launched and not may_move(job, STATE.launched) then
+  return {'go_away', '', 'the job is ' .. job.state}
 end
-local attempt = load_attempt(job)
-if attempt and attempt.pod_uid == pod_uid then
-  if attempt.ended_at then return {'go_away', 'this attempt has ended'} end
-  return {'run', tonumber(job.attempt)}
+local current = load_attempt(job)
+if current and current.pod_uid == pod_uid then
+  if current.ended_at then return {'go_away', '', 'this attempt has ended'} end
+  return {'run', tonumber(job.attempt), ''}
 end
 for earlier = 1, tonumber(job.attempt) - 1 do
-  if redis.call('HGET', key.attempt(id, earlier), 'pod_uid') == pod_uid then return {'go_away', 'this attempt has ended'} end
+  if redis.call('HGET', key.attempt(job_id, earlier), 'pod_uid') == pod_uid then
+    return {'go_away', '', 'this attempt has ended'}
+  end
 end
 local number = tonumber(job.attempt) + 1
-if number > tonumber(job.max_retries) + 1 + tonumber(ARGV[6]) then return {'go_away', 'all attempts are used up'} end
+if number > tonumber(job.max_retries) + 1 + LIMIT.max_disruptions then
+  return {'go_away', '', 'all attempts are used up'}
+end
 local now = now_ms()
 even_if_full()
 -- Kubernetes runs one pod at a time (podReplacementPolicy: Failed), so the one before has ended unseen.
-close_attempt(job, 'lost', now)
-local changes = {attempt = number, fence = pod_uid, phase = 'running', reason = '', progress = ''}
+close_attempt(job, OUTCOME.lost, '', nil, now)
+local changes = {attempt = number, fence = pod_uid, phase = PHASE.running, reason = '', progress = ''}
 if not job.started_at then changes.started_at = now end
-write_hash(key.attempt(id, number), {number = number, pod_uid = pod_uid, pod_name = pod_name, started_at = now})
-if job.state == 'launched' then
+write_hash(key.attempt(job_id, number), {number = number, pod_uid = pod_uid, pod_name = pod_name, started_at = now})
+if job.state == STATE.launched then
   touch(job, changes, now)
 else
   changes.kube_uid, changes.launched_at = kube_uid, now
-  move(job, 'launched', 'start', changes, now)
+  move(job, STATE.launched, changes, now)
 end
-count(job, 'started')
-return {'run', number}
+return {'run', number, ''}

@@ -1,15 +1,20 @@
--- stop: no code of the job starts from now on. What waits ends here; what has a KubeJob, or may get one,
--- goes to `stopping` until it is gone.
--- ARGV: offset, id, verdict (cancelled | never_started | lost | disrupted), by, note.
--- Returns {cancelled | stopping | kept | ended | missing, state}. `kept`: the verdict was reached on an older view:
--- a job that waits (again) can only be cancelled, and one whose code runs is not `never_started`.
-local id, verdict, by, note = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local job = load_job(id)
+-- stop: Sees to it that no code of a job starts from now on.
+-- A job that waits is cancelled at once. A job that has a KubeJob, or may get one, goes to `stopping` with its verdict
+-- until the KubeJob and its pods are gone. A verdict can have been reached on an older view of the job: one that waits
+-- can only be cancelled, and one whose code runs is not `never_started`.
+--@ job_id   text        the job
+--@ verdict  VERDICT     what it is stopped for
+--@ by       text        who stops it
+--@ note     text(1024)  why, in words; "" if nothing is said
+--> did    STATE.cancelled|STATE.stopping|kept|ended|missing  kept: the verdict does not fit (any more); ended: it is
+--    too late; missing: there is no such job
+--> state  text  the job's state after the verb; "" if there is no such job
+local job = load_job(job_id)
 if not job then return {'missing', ''} end
 if TERMINAL[job.state] then return {'ended', job.state} end
-if job.state == 'stopping' then return {'stopping', 'stopping'} end
-if WAITING[job.state] and verdict ~= 'cancelled' then return {'kept', job.state} end
-if verdict == 'never_started' then
+if job.state == STATE.stopping then return {STATE.stopping, job.state} end
+if WAITING[job.state] and verdict ~= OUTCOME.cancelled then return {'kept', job.state} end
+if verdict == OUTCOME.never_started then
   local attempt = load_attempt(job)
   if attempt and not attempt.ended_at then return {'kept', job.state} end
 end
@@ -18,9 +23,9 @@ local changes = {verdict = verdict, stopped_by = by, note = note, stopped_at = n
 if WAITING[job.state] then
   changes.outcome = verdict
   changes.reason = note
-  move(job, 'cancelled', 'stop', changes, now)
-  return {'cancelled', 'cancelled'}
+  move(job, STATE.cancelled, changes, now)
+  return {STATE.cancelled, job.state}
 end
-changes.phase = 'ending'
-move(job, 'stopping', 'stop', changes, now)
-return {'stopping', 'stopping'}
+changes.phase = PHASE.ending
+move(job, STATE.stopping, changes, now)
+return {STATE.stopping, job.state}

@@ -61,7 +61,6 @@ queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "o
 epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
 seq = Key("seq", "seq", "string", "counts the writes", "one")
 store_id = Key("store_id", "store_id", "string", "random, made with the first write", "one")
-counters = Key("counters", "counters", "hash", "totals for metrics, by namespace/queue", "one field per queue and fact")
 wake = Key("wake", "wake", "stream", "says that something became ready", "about 100 entries")
 watched = Key("watched", "watched:{id}", "string", "somebody follows the log of this job", "expires after 15 s")
 operator = Key(
@@ -70,7 +69,7 @@ operator = Key(
 
 KEYS: Final = (
     job, attempt, log_head, log_tail, ready, due, owned, launching, launched, stopping, ended, expiring,
-    by_namespace, by_state, by_queue, dirty, queue, queues, epoch, seq, store_id, counters, wake, watched,
+    by_namespace, by_state, by_queue, dirty, queue, queues, epoch, seq, store_id, wake, watched,
     operator,
 )  # fmt: skip
 

@@ -1,42 +1,28 @@
-"""The verbs as scripts of Redis: generated parts and the files in `lua/` are put together here, and run."""
+"""Runs the verbs' scripts on the server, and turns Python's values into theirs and back, as the headers say."""
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions as rex
 
-from bgjobs_core.jobs import lifecycle
 from bgjobs_core.redis.errors import translate
-from bgjobs_core.store import keys
+from bgjobs_core.store.assembly import VERBS, script_text, verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bgjobs_core.redis.connection import Client
+    from bgjobs_core.store.header import Part
 
-
-def _lua(name: str) -> str:
-    return (resources.files("bgjobs_core") / "lua" / f"{name}.lua").read_text()
-
-
-@cache
-def script_text(verb: str) -> str:
-    """The whole script of a verb: generated keys and tables, the prelude, then the verb's own file."""
-    return "\n".join([keys.lua_functions(), lifecycle.lua_tables(), _lua("prelude"), _lua(verb)])
-
-
-VERBS: Final = (
-    "enqueue", "promote", "claim", "decline", "bind", "start", "beat", "finish", "observe", "stop", "retire",
-    "settled", "lead", "put_queue", "drop_queue", "report",
-)  # fmt: skip
+Value = str | bytes | int | float
+Fields = Mapping[str, Value]  # of a record, for an argument of type `fields`
 
 
 class Scripts:
-    """Runs verbs by their hash, and loads a script when the server does not know it (after a restart).
+    """Runs verbs by the hash of their script, and loads a script that the server does not know, as after a restart.
 
     Args:
         client: of `connect`, or fakeredis.
@@ -46,29 +32,57 @@ class Scripts:
     def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
         self._client = client
         self._offset = clock_offset_ms
-        self._texts = {verb: script_text(verb) for verb in VERBS}
+        self._texts = {name: script_text(name) for name in VERBS}
         self._hashes = {
-            verb: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for verb, text in self._texts.items()
+            name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in self._texts.items()
         }
 
-    async def run(self, verb: str, *arguments: object) -> list[bytes]:
+    async def run(self, name: str, *arguments: Value | Fields | None) -> list[Any]:
         """Run a verb.
 
+        Args:
+            name: of the verb.
+            arguments: in the order of the header.
+
         Returns:
-            The reply's elements; integers come as their digits.
+            The parts of the reply, of the types that the header says.
 
         Raises:
             StoreUnavailableError: no answer after retries.
             StoreFullError: the memory limit is reached.
             StoreError: anything else that Redis says.
         """
-        values = [self._offset(), *arguments]
+        values: list[Value] = [self._offset()]
+        for part, argument in zip(verb(name).arguments, arguments, strict=True):
+            values += _sent(part, argument)
         try:
             try:
-                reply = await self._client.evalsha(self._hashes[verb], 0, *values)
+                reply = await self._client.evalsha(self._hashes[name], 0, *values)
             except rex.NoScriptError:
-                reply = await self._client.eval(self._texts[verb], 0, *values)
+                reply = await self._client.eval(self._texts[name], 0, *values)
         except rex.RedisError as error:
             raise translate(error) from error
-        parts = cast("Sequence[bytes | int]", reply)
-        return [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+        parts = zip(verb(name).reply, cast("Sequence[object]", reply), strict=True)
+        return [_received(part, value) for part, value in parts]
+
+
+def _sent(part: Part, argument: Value | Fields | None) -> list[Value]:
+    if argument is None:
+        return [""]
+    if isinstance(argument, Mapping):
+        return [value for pair in argument.items() for value in pair]
+    if isinstance(argument, str) and part.type.longest is not None:
+        return [argument[: part.type.longest]]
+    return [argument]
+
+
+def _received(part: Part, value: object) -> object:
+    if part.type.many:
+        return tuple(_text(one) for one in cast("Sequence[bytes]", value))
+    if part.type.kind == "whole":
+        return None if value == b"" else int(cast("int", value))
+    return _text(cast("bytes", value))
+
+
+def _text(value: bytes) -> str:
+    return value.decode()

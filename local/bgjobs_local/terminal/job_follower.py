@@ -69,7 +69,7 @@ def notice_of_change(before: Snapshot | None, job: JobRecord) -> Notice | None:
         return Notice("told to stop")
     if job.phase == Phase.RETRYING:
         # After a disruption, which is no failure, another attempt follows; else if the number of this one allows it.
-        again = job.attempt <= job.spec.max_retries or job.reason == Outcome.DISRUPTED
+        again = job.attempt <= job.spec.max_retries or job.last_outcome == Outcome.DISRUPTED
         return Notice(f"{_attempt(job)} ended: {_why(job)}{'; another attempt follows' if again else ''}", good=False)
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
         return Notice(_attempt(job) if job.attempt > 1 else "started")
@@ -97,9 +97,9 @@ def _attempt(job: JobRecord) -> str:
 
 
 def _why(job: JobRecord) -> str:
-    outcome = job.outcome or job.reason
+    outcome = job.outcome or job.last_outcome
     if not job.error:
-        return f"{outcome}: {job.reason}" if job.reason and job.reason != outcome else outcome
+        return f"{outcome}: {job.reason}" if job.reason else outcome
     error = Failure.model_validate_json(job.error)
     words = f"{error.type}: {error.message}".splitlines()[0]
     return words if outcome == "error" else f"{outcome}, {words}"

@@ -67,6 +67,6 @@ class Reporter:
         """Delete the report, because this process ends."""
         try:
             for role in ("leading", "waiting"):
-                await self._store.withdraw_report(role, self._pod)
+                await self._store.withdraw_report(role=role, pod=self._pod)
         except StoreError as error:
             log.warning("the report could not be deleted", error=str(error))

@@ -194,7 +194,7 @@ class Admit:
         obj = await self.api.get(QUEUES, poke.namespace, poke.name)
         key = f"{poke.namespace}/{poke.name}"
         if obj is None:
-            await self.store.drop_queue(key)
+            await self.store.drop_queue(queue=key)
             return True
         generation = obj["metadata"]["generation"]
         try:

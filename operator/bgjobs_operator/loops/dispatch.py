@@ -39,7 +39,7 @@ class Dispatch:
         for queue in await self.store.queue_keys():
             if queue.partition("/")[0] not in self.namespaces:
                 continue
-            claim = await self.store.claim(self.epoch, queue, BATCH)
+            claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=BATCH)
             if claim.did == "not_leader":
                 raise NotLeaderError
             claimed += len(claim.ids)

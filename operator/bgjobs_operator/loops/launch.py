@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis.errors import StoreError
@@ -130,7 +131,9 @@ class Launch:
             if queue is None:
                 if first:
                     reason = f"there is no queue {job.spec.queue}"
-                    await self.store.decline(self.epoch, job_id, "scheduled", 5000, reason)
+                    await self.store.decline(
+                        epoch=self.epoch, job_id=job_id, target=State.SCHEDULED, back_off_ms=5000, reason=reason
+                    )
                 return  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
             if await self.cancel_if_unwanted(job):
                 break
@@ -161,17 +164,25 @@ class Launch:
     async def _settle_refusal(self, job: JobRecord, decided: RefusalPlan, message: str) -> bool:
         match decided.step:
             case AfterRefusal.BACK_TO_QUEUE:
-                await self.store.decline(self.epoch, job.id, "scheduled", round(decided.seconds * 1000), message)
+                await self.store.decline(
+                    epoch=self.epoch,
+                    job_id=job.id,
+                    target=State.SCHEDULED,
+                    back_off_ms=round(decided.seconds * 1000),
+                    reason=message,
+                )
             case AfterRefusal.FAIL:
-                await self.store.decline(self.epoch, job.id, "failed", 0, message)
+                await self.store.decline(
+                    epoch=self.epoch, job_id=job.id, target=State.FAILED, back_off_ms=0, reason=message
+                )
             case AfterRefusal.CANCEL:
-                await self.store.stop(job.id, "cancelled", SYSTEM, message)
+                await self.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by=SYSTEM, note=message)
             case AfterRefusal.POST_AGAIN:
                 return False
         return True
 
     async def _bind(self, job: JobRecord, uid: str) -> None:
-        reply = await self.store.bind(job.id, uid)
+        reply = await self.store.bind(job_id=job.id, kube_uid=uid)
         if reply.did in {"stray", "missing"}:
             log.warning("stray KubeJob", job=job.id, kube_uid=uid, state=reply.state)
             await self.launcher.delete(job.namespace, job.kube_job, uid)

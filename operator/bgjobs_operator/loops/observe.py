@@ -134,7 +134,7 @@ class Observer:
     async def _do(self, step: ObserveStep, view: KubeJobView) -> None:
         match step:
             case ObserveStep.BIND:
-                await self.store.bind(view.job_id, view.uid)
+                await self.store.bind(job_id=view.job_id, kube_uid=view.uid)
             case ObserveStep.DELETE_STRAY:
                 log.warning("deleting a stray KubeJob", job=view.job_id, kube_uid=view.uid)
                 await self.launcher.delete(view.namespace, view.name, view.uid)
@@ -144,10 +144,12 @@ class Observer:
                 for pod in await self.launcher.pods(view.namespace, view.uid):
                     await self._pod_ended(view, pod)
             case ObserveStep.COMPLETE:
-                await self.store.observe_end(view.job_id, view.uid, "complete", "succeeded", "")
+                await self.store.observe_end(job_id=view.job_id, kube_uid=view.uid, what="complete", reason="")
             case ObserveStep.FAILED:
                 outcome = outcomes.of_kube_job(view)
-                await self.store.observe_end(view.job_id, view.uid, "failed", outcome, _words(view))
+                await self.store.observe_end(
+                    job_id=view.job_id, kube_uid=view.uid, what="failed", outcome=outcome, reason=_words(view)
+                )
             case ObserveStep.CHECK_ABSENT:
                 job = await self.store.job(view.job_id)
                 if job is not None and job.kube_uid == view.uid:
@@ -162,13 +164,20 @@ class Observer:
         if await cancel_with_request(self.store, self.api, job):
             self.poke_stop()
         else:
-            await self.store.observe_end(job.id, job.kube_uid, "absent", "lost", "its KubeJob was deleted")
+            await self.store.observe_end(
+                job_id=job.id, kube_uid=job.kube_uid, what="absent", reason="its KubeJob was deleted"
+            )
 
     async def _pod_ended(self, view: KubeJobView, pod: PodView) -> None:
         if pod.ended:
             ending = outcomes.of_pod(pod)
             await self.store.observe_attempt(
-                view.job_id, view.uid, pod.uid, ending.outcome, ending.exit_code, ending.error
+                job_id=view.job_id,
+                kube_uid=view.uid,
+                pod_uid=pod.uid,
+                outcome=ending.outcome,
+                exit_code=ending.exit_code,
+                failure=ending.error,
             )
 
 

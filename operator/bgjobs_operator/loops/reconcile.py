@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.vocabulary import Phase, State
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_core.store import keys
@@ -96,14 +96,12 @@ class Pending:
             if not pods:  # those that quota or admission refuses are nowhere: only an Event of the KubeJob says so
                 words = await self.launcher.complaint(job.namespace, job.kube_uid)
             reason = words[:1024]
-            if job.attempt == 0:
-                await self.store.observe_phase(job.id, job.kube_uid, Phase.PENDING, reason)
-            elif reason:  # else it says how the last attempt ended
-                await self.store.observe_phase(job.id, job.kube_uid, Phase.RETRYING, reason)
+            phase = Phase.RETRYING if job.attempt else Phase.PENDING
+            await self.store.observe_phase(job_id=job.id, kube_uid=job.kube_uid, phase=phase, reason=reason)
         if overdue(waits_since(job, pods), await self.store.queue(job.queue_key), now):
             what = f"attempt {job.attempt + 1}" if job.attempt else "its code"
             note = f"{what} did not start in time{': ' if reason else ''}{reason}"
-            await self.store.stop(job.id, "never_started", "bgjobs", note)
+            await self.store.stop(job_id=job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note=note)
 
 
 @dataclass

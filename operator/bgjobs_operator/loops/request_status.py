@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_core.kube.objects import part, parts
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def of_job(job: JobRecord, generation: int) -> Status:
     }
     if job.phase:
         status["phase"] = job.phase
-    if job.reason:
-        status["reason"] = job.reason
+    if reason := job.reason or _attempt_ended(job):
+        status["reason"] = reason
     if job.kube_uid:
         status["kubeJob"] = job.kube_job
     if job.started_at is not None:
@@ -57,6 +57,11 @@ def of_job(job: JobRecord, generation: int) -> Status:
         outcome = job.outcome or job.state.value
         status["conditions"] = [condition(kind, camel(outcome), job.reason, job.finished_at)]
     return status
+
+
+def _attempt_ended(job: JobRecord) -> str:
+    """What a request says between two attempts, if Kubernetes says nothing."""
+    return f"attempt {job.attempt} ended: {job.last_outcome}" if job.phase == Phase.RETRYING else ""
 
 
 def refused(code: str, message: str, generation: int, at_ms: int) -> Status:

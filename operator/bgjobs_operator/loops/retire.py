@@ -60,7 +60,7 @@ class Retire:
         job = await self.store.job(job_id)
         if job is not None and job.kube_uid and job.namespace in self.namespaces:
             await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
-        return await self.store.retire(job_id, "kube_job") != "kept"
+        return await self.store.retire(job_id=job_id, stage="kube_job") != "kept"
 
     async def _record(self, job_id: str, until: int) -> bool:
         """Whether it is gone; of what has ended after `until` the KubeJob is kept, which may not outlive its record."""
@@ -70,4 +70,4 @@ class Retire:
                 return False
             if job.request_uid and job.namespace in self.namespaces:  # the request goes with its record
                 await self.drop_request(job)
-        return await self.store.retire(job_id, "record") != "kept"
+        return await self.store.retire(job_id=job_id, stage="record") != "kept"

@@ -47,7 +47,7 @@ class Settle:
         for job_id in ids:
             if job_id not in found:
                 self._written.pop(job_id, None)
-                await self.store.settled(job_id, 0)
+                await self.store.settled(job_id=job_id, rev=0)
         due = [job for job in found.values() if ready(job, now)]
         settled = await each(due, self._write)
         left = len(ids) == BATCH or len(due) < len(found) or not all(settled)
@@ -61,4 +61,4 @@ class Settle:
                 self._written[job.id] = said
         if job.state in TERMINAL:
             self._written.pop(job.id, None)
-        return await self.store.settled(job.id, job.rev) == "settled"
+        return await self.store.settled(job_id=job.id, rev=job.rev) == "settled"

@@ -74,13 +74,14 @@ class Stop:
         view = None if posting else await self.launcher.find(job.namespace, job.kube_job)
         step = plan_stop(job, view, posting=posting)
         if view is not None and step in {StopStep.DELETE, StopStep.WAIT}:
-            await self.store.bind(job_id, view.uid)  # so that its pods are known, should they outlive it
+            # So that its pods are known, should they outlive it.
+            await self.store.bind(job_id=job_id, kube_uid=view.uid)
             if step is StopStep.DELETE:
                 await self.launcher.delete(view.namespace, view.name, view.uid)
         if step is not StopStep.CHECK_PODS:
             return step is StopStep.NOTHING
         if job.kube_uid and await self.launcher.pods(job.namespace, job.kube_uid):
             return False
-        reply = await self.store.observe_end(job_id, job.kube_uid, "absent", job.verdict, job.note)
+        reply = await self.store.observe_end(job_id=job_id, kube_uid=job.kube_uid, what="absent", reason=job.note)
         log.info("stopped", job=job_id, state=reply.state)
         return reply.did == "moved"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs.vocabulary import Phase, State
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_api.pages.shared.rendering import CSP
 from bgjobs_core.redis.errors import StoreFullError
 from tests.api.pages.site import Document
@@ -110,7 +110,13 @@ async def test_attempts_have_their_own_error_and_log(site: Site) -> None:
 
 async def test_a_job_that_failed_without_a_word_says_its_outcome(site: Site) -> None:
     job_id = await site.world.launched()
-    await site.world.store.observe_end(job_id, KUBE_UID, "failed", "never_started", "ImagePullBackOff: not found")
+    await site.world.store.observe_end(
+        job_id=job_id,
+        kube_uid=KUBE_UID,
+        what="failed",
+        outcome=Outcome.NEVER_STARTED,
+        reason="ImagePullBackOff: not found",
+    )
     page = await site.page(f"/jobs/{job_id}")
     assert "never_started: " in page.text
     assert "ImagePullBackOff: not found" in page.text
@@ -120,7 +126,9 @@ async def test_a_job_that_failed_without_a_word_says_its_outcome(site: Site) -> 
 
 async def test_a_pending_job_says_what_kubernetes_says(site: Site) -> None:
     job_id = await site.world.launched()
-    await site.world.store.observe_phase(job_id, KUBE_UID, "pending", 'ImagePullBackOff: no "x:1"')
+    await site.world.store.observe_phase(
+        job_id=job_id, kube_uid=KUBE_UID, phase=Phase.PENDING, reason='ImagePullBackOff: no "x:1"'
+    )
     page = await site.page(f"/jobs/{job_id}")
     assert "Not running: ImagePullBackOff" in page.text
     assert "Pod can start, here it waits" in page.text
@@ -130,9 +138,13 @@ async def test_a_pending_job_says_what_kubernetes_says(site: Site) -> None:
 
 async def test_a_next_attempt_that_cannot_start_says_why(site: Site) -> None:
     pod = await site.world.running()
-    await site.world.store.observe_attempt(pod.job_id, KUBE_UID, pod.uid, "error", 1, "")
+    await site.world.store.observe_attempt(
+        job_id=pod.job_id, kube_uid=KUBE_UID, pod_uid=pod.uid, outcome=Outcome.ERROR, exit_code=1, failure=""
+    )
     assert "Waits for its next attempt" in (await site.page(f"/jobs/{pod.job_id}")).text
-    await site.world.store.observe_phase(pod.job_id, KUBE_UID, "retrying", "Unschedulable: no memory")
+    await site.world.store.observe_phase(
+        job_id=pod.job_id, kube_uid=KUBE_UID, phase=Phase.RETRYING, reason="Unschedulable: no memory"
+    )
     page = await site.page(f"/jobs/{pod.job_id}")
     assert "Not running: Unschedulable" in page.text
     assert "Attempt 1 has ended" in page.text
@@ -151,7 +163,7 @@ async def test_a_queued_job_says_what_holds_it(site: Site, spec: dict[str, Any],
     job_id = await site.world.enqueued()
     await site.world.put_queue(**spec)
     assert f"Not running: {words}" in (await site.page(f"/jobs/{job_id}")).text
-    await site.world.store.drop_queue("shop/default")
+    await site.world.store.drop_queue(queue="shop/default")
     assert "Not running: there is no queue default" in (await site.page(f"/jobs/{job_id}")).text
     site.world.access.deny("list", "backgroundjobqueues", "shop")
     assert "you may not list queues here" in (await site.page(f"/jobs/{job_id}")).text
@@ -160,8 +172,10 @@ async def test_a_queued_job_says_what_holds_it(site: Site, spec: dict[str, Any],
 async def test_a_refused_launch_says_so(site: Site) -> None:
     job_id = await site.world.enqueued()
     await site.world.store.lead(EPOCH)
-    await site.world.store.claim(EPOCH, "shop/default", 1)
-    await site.world.store.decline(EPOCH, job_id, "scheduled", 60_000, "exceeded quota: cpu")
+    await site.world.store.claim(epoch=EPOCH, queue="shop/default", limit=1)
+    await site.world.store.decline(
+        epoch=EPOCH, job_id=job_id, target=State.SCHEDULED, back_off_ms=60_000, reason="exceeded quota: cpu"
+    )
     page = await site.page(f"/jobs/{job_id}")
     assert "Kubernetes refused its KubeJob" in page.text
     assert "exceeded quota: cpu" in page.text

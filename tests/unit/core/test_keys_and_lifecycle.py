@@ -9,9 +9,8 @@ import pytest
 from lupa.lua51 import LuaRuntime  # the one of fakeredis: two Luas in one process crash it
 
 from bgjobs.vocabulary import OWNED, REACHABLE, TERMINAL, WAITING, Phase, State
-from bgjobs_core.jobs import lifecycle
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS, allowed
-from bgjobs_core.store import keys
+from bgjobs_core.store import assembly, keys
 
 
 # ----------------------------------------------------------------------------------- keys
@@ -20,7 +19,7 @@ def lua() -> Any:
     """Lua with the generated locals as globals."""
     runtime: Any = LuaRuntime(unpack_returned_tuples=True)
     runtime.execute(keys.lua_functions().replace("local key", "key"))
-    runtime.execute(lifecycle.lua_tables().replace("local ", ""))
+    runtime.execute(assembly.tables().replace("local ", ""))
     return runtime
 
 

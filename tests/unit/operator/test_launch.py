@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Refusal
 from bgjobs_operator.loops.launch import IN_FLIGHT, AfterRefusal, RefusalPlan, plan_after_refusal
@@ -16,6 +17,7 @@ from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
+    from bgjobs.vocabulary import Verdict
     from tests.unit.operator.world import World
 
 AGAIN, BACK, FAIL, CANCEL = AfterRefusal.POST_AGAIN, AfterRefusal.BACK_TO_QUEUE, AfterRefusal.FAIL, AfterRefusal.CANCEL
@@ -132,7 +134,7 @@ class TestUnknownResult:
         world.launcher.script(Unreachable(late=True))
 
         async def queue_goes_away() -> None:
-            await world.store.drop_queue(QUEUE_KEY)
+            await world.store.drop_queue(queue=QUEUE_KEY)
 
         world.on_sleep = queue_goes_away
         await world.launch()
@@ -208,7 +210,7 @@ class TestRefusal:
 
     async def test_a_queue_that_is_gone_gives_its_jobs_back(self, world: World) -> None:
         job = await world.claimed()
-        await world.store.drop_queue(QUEUE_KEY)
+        await world.store.drop_queue(queue=QUEUE_KEY)
         await world.launch()
         record = await world.job(job)
         assert (record.state, record.reason) == ("scheduled", "there is no queue default")
@@ -221,7 +223,7 @@ class TestCancel:
         world.launcher.script(post)
         turn = asyncio.create_task(world.launch())
         await post.arrived.wait()
-        await world.store.stop(job, "cancelled", "ada", "no")
+        await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="no")
         await world.stop()
         assert await world.state(job) == "stopping", "what the POST makes is not known yet"
         post.gate.set()
@@ -237,7 +239,7 @@ class TestCancel:
         world.launcher.script(Unreachable())
 
         async def cancel() -> None:
-            await world.store.stop(job, "cancelled", "ada", "no")
+            await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="no")
 
         world.on_sleep = cancel
         await world.launch()
@@ -245,13 +247,13 @@ class TestCancel:
         await world.stop()
         assert await world.state(job) == "cancelled"
 
-    @pytest.mark.parametrize(("verdict", "ends"), [("cancelled", "cancelled"), ("never_started", "failed")])
-    async def test_and_the_post_arrives_after_all_is_over(self, world: World, verdict: str, ends: str) -> None:
+    @pytest.mark.parametrize(("verdict", "ends"), [(Outcome.CANCELLED, "cancelled"), (Outcome.NEVER_STARTED, "failed")])
+    async def test_and_the_post_arrives_after_all_is_over(self, world: World, verdict: Verdict, ends: str) -> None:
         job = await world.claimed()
         world.launcher.script(Unreachable(late=True))
 
         async def stop() -> None:
-            await world.store.stop(job, "cancelled" if verdict == "cancelled" else "never_started", "ada", "no")
+            await world.store.stop(job_id=job, verdict=verdict, by="ada", note="no")
 
         world.on_sleep = stop
         await world.launch()
@@ -286,7 +288,7 @@ class TestNewLeader:
     async def test_leaves_an_intent_without_a_queue(self, world: World) -> None:
         job = await world.claimed()
         await world.lead("epoch-2")
-        await world.store.drop_queue(QUEUE_KEY)
+        await world.store.drop_queue(queue=QUEUE_KEY)
         await world.launch()
         assert await world.state(job) == "launching"
         await world.store.put_queue(QUEUE_KEY, a_queue())
@@ -300,7 +302,9 @@ class TestNewLeader:
         turn = asyncio.create_task(world.launch())
         await post.arrived.wait()
         await world.store.lead("epoch-2")
-        assert (await world.store.decline("epoch-1", job, "scheduled", 0, "")).did == "not_leader"
+        assert (
+            await world.store.decline(epoch="epoch-1", job_id=job, target=State.SCHEDULED, back_off_ms=0, reason="")
+        ).did == "not_leader"
         post.gate.set()
         await turn
         assert await world.state(job) == "launched", "but a bind is a bind"
@@ -314,7 +318,7 @@ class TestStray:
         world.launcher.script(post)
         turn = asyncio.create_task(world.launch())
         await post.arrived.wait()
-        await world.store.bind(job, "another")
+        await world.store.bind(job_id=job, kube_uid="another")
         post.gate.set()
         await turn
         assert world.launcher.view(job) is None
@@ -326,7 +330,7 @@ class TestStray:
         world.launcher.script(post)
         turn = asyncio.create_task(world.launch())
         await post.arrived.wait()
-        await world.store.bind(job, "another")
+        await world.store.bind(job_id=job, kube_uid="another")
         world.launcher.away = True
         post.gate.set()
         await turn

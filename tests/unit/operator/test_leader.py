@@ -10,6 +10,7 @@ import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from structlog.testing import capture_logs
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_core.store.doorbell import Doorbell
@@ -84,7 +85,9 @@ async def test_a_job_from_its_enqueue_to_its_end(world: World, leader: Leader) -
         job = await world.queued()
         await becomes(world, job, "launched")
         await world.pod_starts(job)
-        await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+        await world.store.finish(
+            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+        )
         await becomes(world, job, "succeeded")
 
 
@@ -111,7 +114,7 @@ async def test_a_cancel_stops_what_runs(world: World, leader: Leader) -> None:
         job = await world.queued()
         await becomes(world, job, "launched")
         await world.pod_starts(job)
-        await world.store.stop(job, "cancelled", "ada", "")
+        await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
         await becomes(world, job, "cancelled")
         assert world.launcher.view(job) is None
 

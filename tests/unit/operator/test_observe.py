@@ -105,7 +105,7 @@ class TestEndings:
         world.launcher.change(job, failed=1)
         await world.observe()
         record = await world.job(job)
-        assert (record.state, record.phase, record.reason) == ("launched", "retrying", "oom_killed")
+        assert (record.state, record.phase, record.last_outcome) == ("launched", "retrying", "oom_killed")
         assert [(one.outcome, one.exit_code) for one in await world.attempts(job)] == [("oom_killed", 137)]
         assert (await world.pod_starts(job, "pod-2")).attempt == 2
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
@@ -182,7 +183,7 @@ class TestPending:
         job = await self._failed_once(world)
         world.forward(6)
         await world.pending.turn()
-        assert await self._phase(world, job) == ("retrying", "error"), "the back-off: there is no pod yet"
+        assert await self._phase(world, job) == ("retrying", ""), "the back-off: there is no pod yet"
         world.launcher.pod(job, a_pod("pod-2").waiting("Unschedulable", "no memory").build())
         await world.pending.turn()
         assert await self._phase(world, job) == ("retrying", "Unschedulable: no memory")
@@ -215,8 +216,10 @@ class TestPending:
         await world.pod_starts(job)
         world.launcher.pod(job, a_pod().created(await world.store.now_ms()).build())
         world.forward(9999)
-        await world.store.finish(job, "pod-1", 1, "error", "", "", 1)
-        assert await self._phase(world, job) == ("retrying", "error")
+        await world.store.finish(
+            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
+        )
+        assert await self._phase(world, job) == ("retrying", "")
         await world.pending.turn()
         assert await world.state(job) == "launched"
 
@@ -225,7 +228,9 @@ class TestPending:
         await world.pod_starts(job)
         uid = (await world.job(job)).kube_uid
         world.launcher.pod(job, a_pod().exited(1).created(await world.store.now_ms()).build())
-        await world.store.observe_attempt(job, uid, "pod-1", "error", 1, "")
+        await world.store.observe_attempt(
+            job_id=job, kube_uid=uid, pod_uid="pod-1", outcome=Outcome.ERROR, exit_code=1, failure=""
+        )
         return job
 
     async def _phase(self, world: World, job: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.retire import BATCH
@@ -22,7 +23,9 @@ async def succeeded(world: World, builder: JobBuilder | None = None) -> str:
     """A job that has ended."""
     job = await world.launched(builder)
     await world.pod_starts(job)
-    await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    await world.store.finish(
+        job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+    )
     return job
 
 
@@ -82,7 +85,7 @@ async def test_a_kube_job_does_not_outlive_its_record(world: World) -> None:
 
 async def test_a_job_without_a_kube_job_has_nothing_to_delete(world: World) -> None:
     job = await world.queued()
-    await world.store.stop(job, "cancelled", "ada", "")
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     world.forward(3601)
     await world.retire().turn()
     await world.retire().turn()
@@ -93,7 +96,7 @@ async def test_a_job_without_a_kube_job_has_nothing_to_delete(world: World) -> N
 async def test_what_is_left_is_taken_up_at_once(world: World) -> None:
     for job in many(a_job(), BATCH + 1):
         await world.store.enqueue(job)
-        await world.store.stop(job.id, "cancelled", "ada", "")
+        await world.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     retire = world.retire()
     for index, seconds in ((keys.ended, 601), (keys.expiring, 3000)):
         world.forward(seconds)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.vocabulary import Outcome, Phase
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.settle import COALESCE_SECONDS
@@ -28,7 +29,9 @@ async def test_a_job_that_is_over_at_once_is_written_once(world: World) -> None:
     assert await world.settle.turn() == COALESCE_SECONDS / 3
     await world.pod_starts(job)
     await world.settle.turn()
-    await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    await world.store.finish(
+        job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+    )
     assert await world.settle.turn() is None
     assert [said["state"] for said in world.resources.statuses("nightly")] == ["succeeded"]
     assert await dirty(world) == []
@@ -44,13 +47,15 @@ async def test_a_normal_job_takes_three_writes(world: World) -> None:
     await world.settle.turn()
     await world.launch()
     await world.settle.turn()
-    await world.store.observe_phase(job, world.launcher.uid(job), "pending", "")
+    await world.store.observe_phase(job_id=job, kube_uid=world.launcher.uid(job), phase=Phase.PENDING, reason="")
     world.forward(1)
     await world.pod_starts(job)
     for _ in range(20):  # it runs
         world.forward(0.5)
         await world.settle.turn()
-    await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+    await world.store.finish(
+        job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+    )
     for _ in range(8):
         world.forward(0.5)
         await world.settle.turn()
@@ -82,8 +87,8 @@ async def test_what_a_request_says_already_is_not_written_again(world: World) ->
     job = await world.launched(OF_NIGHTLY)
     world.forward(2)
     await world.settle.turn()
-    await world.store.observe_phase(job, world.launcher.uid(job), "suspended", "")
-    await world.store.observe_phase(job, world.launcher.uid(job), "pending", "")
+    await world.store.observe_phase(job_id=job, kube_uid=world.launcher.uid(job), phase=Phase.SUSPENDED, reason="")
+    await world.store.observe_phase(job_id=job, kube_uid=world.launcher.uid(job), phase=Phase.PENDING, reason="")
     world.forward(2)
     await world.settle.turn()
     assert len(world.resources.written) == 1
@@ -97,7 +102,9 @@ async def test_a_request_that_is_gone_is_done_with(world: World, ended: bool) ->
     world.resources.remove(request)
     if ended:
         await world.pod_starts(job)
-        await world.store.finish(job, "pod-1", 1, "succeeded", "", "7", 0)
+        await world.store.finish(
+            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+        )
     world.forward(2)
     assert await world.settle.turn() is None
     assert await dirty(world) == []

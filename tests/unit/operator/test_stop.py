@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State, Verdict
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.stop import LOOK_AGAIN_SECONDS, Stop, plan_stop
 from bgjobs_operator.loops.stop import StopStep as Step
@@ -49,7 +49,7 @@ async def test_a_running_job_is_cancelled_when_its_pods_are_gone(world: World) -
     world.launcher.instant = False
     job = await world.launched()
     await world.pod_starts(job)
-    await world.store.stop(job, "cancelled", "ada", "no longer wanted")
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="no longer wanted")
     assert await world.stop() == LOOK_AGAIN_SECONDS
     assert world.launcher.deletes == [(f"bgjob-{job}", world.launcher.uid(job))]
     assert await world.stop() == LOOK_AGAIN_SECONDS
@@ -74,7 +74,7 @@ async def test_pods_that_outlive_their_kube_job_are_waited_for(world: World) -> 
     job = await world.launched()
     uid = world.launcher.uid(job)
     world.launcher.pod(job, a_pod().build())
-    await world.store.stop(job, "cancelled", "ada", "")
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     world.launcher.vanish(job, pods_stay=True)
     assert await world.stop() == LOOK_AGAIN_SECONDS
     assert await world.state(job) == "stopping"
@@ -88,7 +88,7 @@ async def test_also_those_of_a_kube_job_that_was_never_bound(world: World) -> No
     uid = world.launcher.stray(job, await world.job(job))
     world.launcher.pod(job, a_pod().build())
     world.launcher.change(job, deleting=True)
-    await world.store.stop(job, "cancelled", "ada", "")
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     await world.stop()
     world.launcher.vanish(job, pods_stay=True)
     await world.stop()
@@ -101,15 +101,15 @@ async def test_also_those_of_a_kube_job_that_was_never_bound(world: World) -> No
 @pytest.mark.parametrize(
     ("verdict", "state", "outcome"),
     [
-        ("cancelled", "cancelled", "cancelled"),
-        ("never_started", "failed", "never_started"),
-        ("lost", "failed", "lost"),
-        ("disrupted", "failed", "disrupted"),
+        (Outcome.CANCELLED, "cancelled", "cancelled"),
+        (Outcome.NEVER_STARTED, "failed", "never_started"),
+        (Outcome.LOST, "failed", "lost"),
+        (Outcome.DISRUPTED, "failed", "disrupted"),
     ],
 )
-async def test_the_verdict_decides_how_it_ends(world: World, verdict: str, state: str, outcome: str) -> None:
+async def test_the_verdict_decides_how_it_ends(world: World, verdict: Verdict, state: str, outcome: str) -> None:
     job = await world.launched()
-    await world.store.stop(job, verdict, "bgjobs", "")  # pyright: ignore[reportArgumentType] - one of Verdict
+    await world.store.stop(job_id=job, verdict=verdict, by="bgjobs", note="")
     await world.stop()
     await world.stop()
     record = await world.job(job)
@@ -122,7 +122,7 @@ async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: 
     other = await world.launched()
     world.launcher.refused_namespaces.add("closed")
     for job in (refused, other):
-        await world.store.stop(job, "cancelled", "ada", "")
+        await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     for _ in range(2):
         with pytest.raises(LauncherUnreachableError, match="namespace closed"):
             await world.stop()
@@ -135,7 +135,7 @@ async def test_nothing_to_stop(world: World) -> None:
 
 async def test_in_a_namespace_that_is_no_longer_ours_nobody_is_asked(world: World) -> None:
     job = await world.launched()
-    await world.store.stop(job, "cancelled", "ada", "")
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     world.launcher.refused_namespaces.add("shop")
     assert await Stop(world.store, world.launcher, {"elsewhere"}, {}).turn() is None
     assert await world.state(job) == "stopping", "it goes on when the namespace is one of jobs again"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
     from bgjobs_core.redis.connection import Client
     from bgjobs_core.resources.models import QueueSpec
-    from bgjobs_core.store.store import Started
+    from bgjobs_core.store.replies import StartReply
     from tests.store.builders import JobBuilder
     from tests.unit.operator.fake_launcher import FakeLauncher
     from tests.unit.operator.fake_resources import FakeResources
@@ -204,9 +204,11 @@ class World:
         """Its attempts."""
         return await self.store.attempts(await self.job(job_id))
 
-    async def pod_starts(self, job_id: str, pod: str = "pod-1") -> Started:
+    async def pod_starts(self, job_id: str, pod: str = "pod-1") -> StartReply:
         """A pod of the job's KubeJob asks to run its code."""
-        return await self.store.start(job_id, self.launcher.uid(job_id), pod, f"bgjob-{pod}")
+        return await self.store.start(
+            job_id=job_id, kube_uid=self.launcher.uid(job_id), pod_uid=pod, pod_name=f"bgjob-{pod}"
+        )
 
     def poke(self, plural: str, obj: dict[str, dict[str, str]]) -> None:
         """kopf tells of an object."""

@@ -211,7 +211,7 @@ def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tup
 
 def _unsaid(record: JobRecord | None, outcome: str) -> Failure:
     """For an end without an error of its own: the job's reason, if that says more."""
-    reason = record.reason if record is not None and record.reason != outcome else ""
+    reason = record.reason if record is not None else ""
     return reasons.named_failure(outcome or "failed", reason)
 
 

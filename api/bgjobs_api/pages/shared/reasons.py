@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import Outcome, State, WhyNot
 from bgjobs.wire import Failure, Progress
 from bgjobs_api.pages.shared import words
-from bgjobs_core.jobs.why_not import last_outcome, why_not
+from bgjobs_core.jobs.why_not import why_not
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
@@ -92,7 +92,7 @@ def _of_waiting(why: NotRunning, record: JobRecord, now: int, queue: QueueNow | 
         case WhyNot.POD_CANNOT_START:
             return RowWords(why.message, "bad")
         case WhyNot.BACK_OFF:
-            ended = error_text(last_outcome(record), record.error)
+            ended = error_text(record.last_outcome, record.error)
             return RowWords(f"after {ended}" if ended else "", "warn")
         case WhyNot.SUSPENDED | WhyNot.UNREACHABLE:
             return RowWords(record.reason, "warn")
@@ -128,6 +128,6 @@ def failed(record: JobRecord) -> str:
         return f"timed_out after {words.span(round(record.spec.timeout_seconds * 1000))}"
     if record.error:
         return error_text(record.outcome, record.error)
-    if record.reason and record.reason != record.outcome:
+    if record.reason:
         return f"{record.outcome}: {record.reason}" if record.outcome else record.reason
     return record.outcome

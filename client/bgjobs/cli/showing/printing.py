@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli.arguments.shared_options import Format
 from bgjobs.cli.showing import durations, text
-from bgjobs.vocabulary import Outcome, Phase, State, shown_state
+from bgjobs.vocabulary import Phase, State, shown_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,11 +82,13 @@ def why(job: Job) -> str:
         return text.clean(job.why.message)
     if job.phase == Phase.RUNNING or job.state == State.SUCCEEDED:
         return ""  # an error or a reason is that of an earlier attempt
-    # Between two attempts the reason is how the last one ended, or why the pod of the next one does not start.
-    waits = job.phase == Phase.RETRYING and job.reason not in {None, "", *Outcome}
-    if job.error and not waits and (job.state == State.FAILED or job.phase == Phase.RETRYING):
+    if job.phase == Phase.RETRYING and job.reason:
+        return text.clean(job.reason)  # why the pod of the next attempt does not start
+    if job.error and (job.state == State.FAILED or job.phase == Phase.RETRYING):
         return text.clean(f"{job.error.type}: {job.error.message}")
-    return text.clean(job.reason or "")
+    if job.phase == Phase.RETRYING:
+        return str(job.last_outcome or "")
+    return text.clean(job.reason or (str(job.outcome or "") if job.state == State.FAILED else ""))
 
 
 def attempts_label(job: Job) -> str:

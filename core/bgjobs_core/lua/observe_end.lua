@@ -1,0 +1,45 @@
+-- observe_end: Records that the KubeJob of a job has ended, or that it and its pods are gone.
+-- A launched job ends with its KubeJob. A job that is being stopped ends with its verdict, and only when nothing of it
+-- is left. A job in any other state is not changed.
+--@ job_id    text        the job
+--@ kube_uid  text        UID of the KubeJob that was looked at, which must be the recorded one; "" where none was bound
+--@ what      complete|failed|absent  the condition of the KubeJob; absent: it and its pods do not exist
+--@ outcome   OUTCOME?    why a failed KubeJob failed
+--@ reason    text(1024)  the words of Kubernetes, or ours
+--> did    moved|same|stray|missing  moved: the job has ended; same: there is nothing to do; stray: the UID is not the
+--    recorded one; missing: there is no such job
+--> state  text  the job's state after the verb; "" if there is no such job
+local job = load_job(job_id)
+if not job then return {'missing', ''} end
+if (job.kube_uid or '') ~= kube_uid then return {'stray', job.state} end
+local now = now_ms()
+
+if job.state == STATE.stopping then
+  if what ~= 'absent' then return {'same', job.state} end
+  redis.call('ZREM', key.stopping(), job_id)
+  local changes = {outcome = job.verdict, phase = '', reason = job.note or ''}
+  if job.verdict == OUTCOME.cancelled then
+    close_attempt(job, OUTCOME.cancelled, '', nil, now)
+    move(job, STATE.cancelled, changes, now)
+  else
+    close_attempt(job, OUTCOME.lost, '', nil, now)
+    move(job, STATE.failed, changes, now)
+  end
+  return {'moved', job.state}
+end
+if job.state ~= STATE.launched then return {'same', job.state} end
+
+redis.call('ZREM', key.launched(), job_id)
+if what == 'complete' then
+  close_attempt(job, OUTCOME.succeeded, '', nil, now)
+  move(job, STATE.succeeded, {outcome = OUTCOME.succeeded, error = '', phase = '', reason = ''}, now)
+elseif what == 'absent' then
+  close_attempt(job, OUTCOME.lost, '', nil, now)
+  move(job, STATE.failed, {outcome = OUTCOME.lost, phase = '', reason = reason}, now)
+else
+  local unsaid = close_attempt(job, outcome, '', nil, now)
+  -- The last attempt's own word, if it said one, is more exact than the KubeJob's condition.
+  if outcome == OUTCOME.error and job.last_outcome and not unsaid then outcome = job.last_outcome end
+  move(job, STATE.failed, {outcome = outcome, phase = '', reason = reason}, now)
+end
+return {'moved', job.state}

@@ -1,0 +1,49 @@
+"""What all parts of the store have: a connection, the scripts, and one way to ask for something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis import exceptions as rex
+
+from bgjobs_core.redis.errors import translate
+from bgjobs_core.store.scripts import Scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bgjobs_core.redis.connection import Client
+
+
+class Connected:
+    """A part of the store: it runs verbs and sends commands over one client.
+
+    Args:
+        client: from `bgjobs_core.redis.connection.connect`, or fakeredis.
+        clock_offset_ms: for tests: added to Redis TIME by every verb.
+    """
+
+    def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
+        self._client = client
+        self._scripts = Scripts(client, clock_offset_ms)
+
+    async def _ask(self, command: str, *arguments: object) -> object:
+        try:
+            return await self._client.execute_command(command, *arguments)
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def _hash(self, name: str) -> dict[bytes, bytes]:
+        try:
+            return await self._client.hgetall(name)
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def _hashes(self, names: Iterable[str]) -> list[dict[bytes, bytes]]:
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for name in names:
+                pipe.hgetall(name)
+            return await pipe.execute()
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error

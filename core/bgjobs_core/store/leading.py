@@ -1,0 +1,62 @@
+"""What the leader writes: that it leads, the settings of queues, and what it says of itself."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final, Literal
+
+from bgjobs_core.store.verbs import Verbs
+
+if TYPE_CHECKING:
+    from bgjobs_core.health.operator_report import OperatorReport, OperatorRole
+    from bgjobs_core.resources.models import QueueSpec
+    from bgjobs_core.store.replies import LeadReply
+
+REPORT_MS: Final = 60_000  # what an operator says is forgotten after this time
+
+
+class Leading(Verbs):
+    """The part of the store that the operator writes to besides the jobs."""
+
+    async def lead(self, epoch: str) -> LeadReply:
+        """Become the leader, whose claims count from now on.
+
+        Args:
+            epoch: a random token of this leader.
+
+        Returns:
+            The store's id, and how many writes it has seen.
+        """
+        return await self._lead(epoch=epoch, store_id=secrets.token_hex(8))
+
+    async def put_queue(self, key: str, spec: QueueSpec) -> Literal["put", "same"]:
+        """Write the settings of a queue.
+
+        Args:
+            key: of the queue, as `namespace/name`.
+            spec: as its object says.
+
+        Returns:
+            `put`, or `same` if the store has these settings already.
+        """
+        fields = {
+            "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
+            "max_concurrent": spec.max_concurrent,
+            "paused": int(spec.paused),
+        }
+        return await self._put_queue(queue=key, fields=fields)
+
+    async def report(self, said: OperatorReport, epoch: str = "") -> Literal["told", "not_leader"]:
+        """Keep what an operator says of itself for a minute.
+
+        Args:
+            said: it replaces what was said before.
+            epoch: the leader's token; "" for an operator that waits.
+
+        Returns:
+            `told`, or `not_leader` if another one leads by now.
+        """
+        role: OperatorRole = "leading" if epoch else "waiting"
+        return await self._report(
+            role=role, pod=said.pod, remember_ms=REPORT_MS, epoch=epoch or None, fields=said.fields()
+        )

@@ -72,7 +72,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """None."""
+        """Leave the signals of the process to `_Stop`."""
         yield
 
 

@@ -24,7 +24,7 @@ _bearer = HTTPBearer(
 
 
 def deps_of(request: Request) -> Deps:
-    """What the application is built on."""
+    """The dependencies that the application was made with."""
     return cast("Deps", request.app.state.deps)
 
 
@@ -78,7 +78,7 @@ async def is_allowed(deps: Deps, caller: Identity, action: Action, namespace: st
 
 
 async def require(deps: Deps, caller: Identity, action: Action, namespace: str) -> None:
-    """403 unless Kubernetes allows it, naming what is missing."""
+    """Let the caller go on only if Kubernetes allows it; the answer is else 403, and names what is missing."""
     if not await is_allowed(deps, caller, action, namespace):
         raise _forbidden(access.refusal(caller, action, namespace, deps.roles))
 

@@ -32,7 +32,7 @@ class Authenticator(Protocol):
         ...
 
     async def identify(self, token: str, now: Moment) -> Identity:
-        """Raises UnauthenticatedError or KeysUnavailableError."""
+        """Whom a token belongs to. Raises UnauthenticatedError or KeysUnavailableError."""
         ...
 
 
@@ -40,7 +40,7 @@ class Access(Protocol):
     """Says what a caller may do; see `access.ReviewedAccess`."""
 
     async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:
-        """Raises AccessUnavailableError."""
+        """Whether the caller may do this there. Raises AccessUnavailableError."""
         ...
 
 

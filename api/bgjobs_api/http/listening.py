@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """None."""
+        """Leave the signals of the process to whoever runs the server."""
         yield
 
 

@@ -37,7 +37,7 @@ class OnlyInside:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI says."""
+        """Answer one request as ASGI says, if it was meant for this host."""
         if scope["type"] == "http":
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or not is_inside(hosts[0]):

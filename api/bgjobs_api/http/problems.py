@@ -70,7 +70,7 @@ class ProblemError(Exception):
 
 
 def phrase(status: int) -> str:
-    """The status in words."""
+    """The name of a status, as RFC 9110 has it."""
     return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
@@ -130,7 +130,7 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 def many_invalid(errors: Sequence[Any]) -> ProblemError:
-    """422 for what pydantic found."""
+    """The answer 422 for all that pydantic found wrong."""
     fields = field_problems(errors)
     detail = "; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in fields)
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, fields)

@@ -23,7 +23,7 @@ class RequestLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answer one request as ASGI says, and log it when it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -49,7 +49,7 @@ class SameOrigin:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI says."""
+        """Answer one request as ASGI says, unless there is an objection."""
         if scope["type"] == "http" and (why := objection(scope["method"], Headers(scope=scope))):
             detail = f"writes are taken from pages of this server alone: {why}"
             await response(ProblemError(HTTPStatus.FORBIDDEN, "cross_site", detail))(scope, receive, send)

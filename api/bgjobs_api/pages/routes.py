@@ -34,7 +34,7 @@ def install(app: FastAPI) -> None:
 
 @router.get("/")
 async def home() -> Response:
-    """To the jobs."""
+    """Lead from the root to the list of jobs."""
     return rendering.redirect("/jobs")
 
 
@@ -46,7 +46,7 @@ async def signed_out_page(request: Request, deps: DepsDep) -> Response:
 
 @router.get("/jobs")
 async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Annotated[JobsQuery, Query()]) -> Response:
-    """The list, the latest changed first."""
+    """The list of jobs, the latest changed first, with the filters beside it."""
     chosen = filters.choice(query)
     if chosen.cls is not None and is_stored_id(chosen.cls):
         return rendering.redirect(f"/jobs/{chosen.cls}")
@@ -93,7 +93,7 @@ def _cursor(text: str | None) -> listing.Row | None:
 async def queues_page(
     request: Request, deps: DepsDep, caller: Caller, query: Annotated[NamespacesQuery, Query()]
 ) -> Response:
-    """Queues with their load."""
+    """The page of queues, with how many jobs each of them runs and holds."""
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST_QUEUES, query.ns)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
     found = (await queues_now(deps.store, keys)).values()

@@ -41,7 +41,7 @@ class Readiness:
 
 
 async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness:
-    """Ask everything that requests need."""
+    """Ask every part that a request would need whether it answers."""
     problems: dict[str, str] = {}
     warnings: list[Finding] = []
     try:
@@ -61,12 +61,12 @@ async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness
 
 @router.get("/healthz", summary="Does the process live?")
 async def healthz() -> JSONResponse:
-    """Always 200."""
+    """Say that the process lives: the answer is always 200."""
     return JSONResponse({"status": "ok"})
 
 
 @router.get("/readyz", summary="Can it serve requests?", responses={503: {"description": "It cannot, and why"}})
 async def readyz(deps: DepsDep) -> JSONResponse:
-    """200 or 503, with the reasons."""
+    """Say whether requests can be served: the answer is 200 or 503, with the reasons."""
     found = await readiness(deps)
     return JSONResponse(asdict(found), HTTPStatus.SERVICE_UNAVAILABLE if found.problems else HTTPStatus.OK)

@@ -134,7 +134,7 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")
 async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Query()]) -> Response:
-    """The latest changed first.
+    """List the jobs of one or several namespaces, the latest changed first.
 
     A page may have less than `limit` jobs, even none, and still a `next_cursor`: there is a limit to how many rows
     it looks at, and to how many bytes it has.
@@ -154,7 +154,7 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
 
 @router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))
 async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """The job as it is now."""
+    """The job as it is now, with the reason why it does not run, if it does not."""
     record = await load_for(deps, caller, access.GET, job_id)
     (why,) = await whys(deps, caller, [record])
     return answers.job(record, why=why)
@@ -202,7 +202,7 @@ async def rerun_job(
 
 @router.get("/jobs/{job_id}/attempts", summary="List a job's attempts", responses=responses(HTTPStatus.NOT_FOUND))
 async def list_attempts(deps: DepsDep, caller: Caller, job_id: str) -> AttemptList:
-    """The first one first."""
+    """Every attempt of the job with how it ended, the first attempt first."""
     record = await load_for(deps, caller, access.GET, job_id)
     return AttemptList(items=[attempt_view(one) for one in await deps.store.attempts(record)])
 
@@ -231,7 +231,7 @@ async def attempt_log(
     responses={200: _TEXT, **responses(HTTPStatus.NOT_FOUND)},
 )
 async def latest_log(deps: DepsDep, caller: Caller, job_id: str, query: Annotated[LogQuery, Query()]) -> Response:
-    """As that of an attempt; empty before the first one."""
+    """What the latest attempt printed, as text; it is empty before the first attempt has started."""
     record = await load_for(deps, caller, access.READ_LOG, job_id)
     attempts = await deps.store.attempts(record)
     return await _log(deps, record, attempts[-1] if attempts else None, query)

@@ -39,7 +39,7 @@ class QueuesQuery(BaseModel):
 
 @router.get("/queues", summary="List queues")
 async def list_queues(deps: DepsDep, caller: Caller, query: Annotated[QueuesQuery, Query()]) -> QueueList:
-    """By namespace and name."""
+    """The queues of one or several namespaces with their load, ordered by namespace and name."""
     namespaces = await readable(deps, caller, access.LIST_QUEUES, query.namespace)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
     found = (await queues_now(deps.store, keys)).values()

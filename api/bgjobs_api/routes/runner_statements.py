@@ -67,7 +67,7 @@ def chunk_of(chunk: LogChunk | None) -> tuple[int, int, bytes] | None:
 
 
 def progress_of(progress: Progress | None) -> str:
-    """As it is stored."""
+    """The progress that a runner reports, as JSON to be stored, its message cut to the allowed length; "" for none."""
     if progress is None:
         return ""
     message = None if progress.message is None else progress.message[:MAX_MESSAGE_CHARACTERS]

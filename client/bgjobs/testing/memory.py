@@ -129,7 +129,7 @@ class Memory:
         return self.take(job.request.again().model_copy(update={"id": new_id or new_job_id()}), rerun_of=job.id)
 
     def _run(self, job: RecordedJob) -> None:
-        """Run a job to its end."""
+        """Run attempts of a job until it has ended."""
         __tracebackhide__ = True
         with self._nesting(job):
             while True:

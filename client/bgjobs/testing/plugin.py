@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker `background_jobs` known to pytest."""
     config.addinivalue_line(
         "markers",
         "background_jobs(run=True, raise_errors=True): how the fixture background_jobs treats jobs; "

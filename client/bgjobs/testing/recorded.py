@@ -110,7 +110,7 @@ class RecordedJob:
         self._logs[-1].append(text)
 
     def begin(self) -> None:
-        """Begin the next attempt."""
+        """Begin the next attempt; the job runs from now on."""
         self._change(State.LAUNCHED)
         number = len(self.attempts) + 1
         self._logs.append([])

@@ -56,7 +56,7 @@ class Page:
 
 
 def write_cursor(row: Row) -> str:
-    """Opaque, for a URL."""
+    """A row as the cursor that is given out: callers hand it back as it is, in a URL."""
     return urlsafe_b64encode(f"{row[0]}.{row[1]}".encode()).decode().rstrip("=")
 
 
@@ -77,7 +77,7 @@ def read_cursor(cursor: str) -> Row:
 
 
 async def page(store: Store, looked_for: Filter, limit: int, cursor: Row | None) -> Page:
-    """The next jobs behind the cursor."""
+    """One page of jobs: those that the filter means, from behind the cursor on, the latest changed first."""
     indexes = await asyncio.gather(*(_index(store, looked_for, one) for one in looked_for.namespaces))
     found: list[JobRecord] = []
     before, looked_at, size_bytes = cursor, 0, 0

@@ -36,7 +36,7 @@ class StateRow:
 
 @dataclass(frozen=True)
 class Transition:
-    """One arrow of the diagram."""
+    """One way from a state to another: the verb that goes it, who calls that, and what it checks first."""
 
     verb: str
     sources: frozenset[str]
@@ -108,5 +108,5 @@ TRANSITIONS: Final = (
 
 
 def allowed(verb: str, source: str, target: str) -> bool:
-    """Whether the table has this arrow."""
+    """Whether the table lets this verb move a job from this state to that one."""
     return any(t.verb == verb and source in t.sources and t.target == target for t in TRANSITIONS)

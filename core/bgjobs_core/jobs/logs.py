@@ -99,12 +99,12 @@ def _line(record: bytes) -> Line | None:
 
 
 def gap_text(gap: Gap) -> str:
-    """A gap as it is shown."""
+    """The sentence that stands in a shown log where a piece is missing."""
     return f"\n... {gap.size:,} bytes left out: the first and the last MiB of a log are kept ...\n"
 
 
 def text(chunks: Iterable[bytes]) -> str:
-    """The log as plain text."""
+    """All that is kept of a log as plain text, with a sentence where a piece is missing."""
     parts: list[str] = []
     for entry in read(chunks):
         if isinstance(entry, Gap):

@@ -21,12 +21,12 @@ class QueueRecord:
 
     @property
     def key(self) -> str:
-        """`namespace/name`."""
+        """The full name of the queue, as `namespace/name`."""
         return f"{self.namespace}/{self.name}"
 
     @classmethod
     def read(cls, key: str, fields: Mapping[bytes, bytes]) -> QueueRecord:
-        """From the fields of its hash."""
+        """The queue of this full name, from the fields of its hash in Redis."""
         namespace, _, name = key.partition("/")
         return cls(namespace, name, QueueSpec.model_validate_json(fields[b"spec"]))
 

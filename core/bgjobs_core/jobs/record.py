@@ -138,12 +138,12 @@ class JobRecord:
 
     @property
     def kube_job(self) -> str:
-        """Name of its KubeJob."""
+        """The name that the job's KubeJob has, or will have."""
         return kube_job_name(self.id)
 
     @classmethod
     def read(cls, hash_fields: Mapping[bytes, bytes]) -> JobRecord:
-        """From the fields of its hash, in which the queue has its full name."""
+        """A job, from the fields of its hash in Redis, in which the queue has its full name."""
         queue = hash_fields[b"queue"].partition(b"/")[2]
         return cls(**_READ_JOB(hash_fields), spec=specs.from_hash({**hash_fields, b"queue": queue}))
 
@@ -169,7 +169,7 @@ class AttemptRecord:
 
     @classmethod
     def read(cls, hash_fields: Mapping[bytes, bytes]) -> AttemptRecord:
-        """From the fields of its hash."""
+        """An attempt, from the fields of its hash in Redis."""
         return cls(**_READ_ATTEMPT(hash_fields))
 
 

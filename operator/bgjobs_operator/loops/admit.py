@@ -86,7 +86,7 @@ def parse(obj: dict[str, Any]) -> RequestSpec | NotAdmitted:
 
 
 def queue_problem(spec: QueueSpec) -> tuple[str, str] | None:
-    """Why a queue cannot launch anything."""
+    """Why no job of a queue can be launched, as a condition's reason and message; None if they can be."""
     if not spec.image:
         return "NoImage", "set spec.image: jobs that name no image are refused until then"
     if not spec.approved_classes:

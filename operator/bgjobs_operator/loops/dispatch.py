@@ -25,7 +25,7 @@ def sleep_seconds(next_due: int | None, now: int) -> float:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """One turn promotes and claims."""
+    """The loop that gives slots to jobs: one turn makes due jobs ready and claims the free slots of every queue."""
 
     store: Store
     epoch: str

@@ -35,7 +35,7 @@ log: Any = structlog.get_logger(__name__)
 
 
 class AfterRefusal(Enum):
-    """What follows from a refusal."""
+    """What is done with a job whose KubeJob Kubernetes has refused."""
 
     BACK_TO_QUEUE = "back to the queue"
     FAIL = "fail the job"
@@ -45,7 +45,7 @@ class AfterRefusal(Enum):
 
 @dataclass(frozen=True)
 class RefusalPlan:
-    """The step, and how long to wait before or after it, in seconds."""
+    """What is done after a refusal, and how many seconds pass before the next try."""
 
     step: AfterRefusal
     seconds: float

@@ -101,11 +101,11 @@ class Loop:
     _poked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def poke(self) -> None:
-        """There may be something to do."""
+        """Wake the loop: there may be something to do."""
         self._poked.set()
 
     async def run(self) -> None:
-        """Turn for ever."""
+        """Turn again and again until this is cancelled."""
         failures = 0
         while True:
             self._poked.clear()

@@ -32,7 +32,7 @@ log: Any = structlog.get_logger(__name__)
 
 
 class ObserveStep(Enum):
-    """What an event calls for."""
+    """One thing that is done because something was seen of a KubeJob."""
 
     BIND = "bind"
     DELETE_STRAY = "delete stray"
@@ -44,7 +44,7 @@ class ObserveStep(Enum):
 
 
 def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> list[ObserveStep]:
-    """For a KubeJob that is there.
+    """What is done about a KubeJob that is there.
 
     Args:
         view: what is seen.
@@ -72,7 +72,7 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
 
 
 def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> list[ObserveStep]:
-    """For the KubeJob that a job is bound to."""
+    """What is done about the KubeJob that a job is bound to."""
     if view.complete:
         return [ObserveStep.COMPLETE]
     if view.failure:
@@ -83,7 +83,7 @@ def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> lis
 
 
 def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
-    """For a KubeJob that is not there any more."""
+    """What is done about a KubeJob that is not there any more."""
     if job is None or job.kube_uid != view.uid:
         return []
     if job.state is State.STOPPING:

@@ -115,7 +115,7 @@ class Reconcile:
     poke_all: Callable[[], None]
 
     async def turn(self) -> float | None:
-        """Everything once."""
+        """Compare everything once, in all namespaces, and wake the other loops."""
         launched = await self._launched()
         try:
             await each(self.observers, partial(self._namespace, launched))

@@ -19,7 +19,7 @@ def _time(milliseconds: int) -> str:
 
 
 def condition(kind: str, reason: str, message: str, at_ms: int, status: str = "True") -> dict[str, str]:
-    """A condition as in Kubernetes."""
+    """One condition of a status, in the form that Kubernetes has for it."""
     return {
         "type": kind,
         "status": status,

@@ -33,7 +33,7 @@ def sleep_seconds(oldest: int | None, keep_seconds: float, now: int) -> float:
 
 @dataclass(frozen=True)
 class Retire:
-    """One turn drops what is due."""
+    """The loop that drops what has ended: one turn drops all KubeJobs and records whose time is over."""
 
     store: Store
     launcher: Launcher
@@ -42,7 +42,7 @@ class Retire:
     drop_request: Callable[[JobRecord], Awaitable[None]]
 
     async def turn(self) -> float | None:
-        """Until the next one is due."""
+        """Drop what is due, and sleep until the next one is."""
         now = await self.store.now_ms()
         until = round(now - self.keep_seconds * 1000)
         kube_jobs = await self.store.ids_in(keys.ended, until, BATCH)

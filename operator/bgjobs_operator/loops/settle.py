@@ -32,7 +32,7 @@ def ready(job: JobRecord, now: int) -> bool:
 
 @dataclass
 class Settle:
-    """One turn writes what is due."""
+    """The loop that tells requests of their jobs: one turn writes every status that is due."""
 
     store: Store
     api: ResourcesApi
@@ -40,7 +40,7 @@ class Settle:
     _written: dict[str, request_status.Status] = field(default_factory=dict[str, request_status.Status])
 
     async def turn(self) -> float | None:
-        """Look again soon while anything is left."""
+        """Write what is due; look again soon while anything is left."""
         now = await self.store.now_ms()
         ids = await self.store.ids_in(keys.dirty, limit=BATCH)
         found = {job.id: job for job in await self.store.jobs(ids)}

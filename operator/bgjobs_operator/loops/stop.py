@@ -25,7 +25,7 @@ log: Any = structlog.get_logger(__name__)
 
 
 class StopStep(Enum):
-    """What to do for one job."""
+    """What is done next with one job that is to be stopped."""
 
     NOTHING = "it is not stopping any more"
     WAIT_FOR_POST = "its POST is under way"
@@ -35,7 +35,7 @@ class StopStep(Enum):
 
 
 def plan_stop(job: JobRecord | None, view: KubeJobView | None, *, posting: bool) -> StopStep:
-    """The next step.
+    """What is done next with a job that is to be stopped.
 
     Args:
         job: the record.

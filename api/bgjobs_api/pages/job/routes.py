@@ -56,7 +56,7 @@ class LogQuery(BaseModel):
 async def job_page(
     request: Request, deps: DepsDep, caller: Caller, job_id: str, query: Annotated[JobQuery, Query()]
 ) -> Response:
-    """One job with the newest part of a log."""
+    """The page of one job, with the newest part of the log of one attempt."""
     record = await load_for(deps, caller, access.GET, job_id)
     return await _show(request, deps, caller, record, number=query.attempt)
 
@@ -130,7 +130,7 @@ async def whole_log(
 
 @router.get("/jobs/{job_id}/cancel")
 async def confirm_cancel(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """Ask before a job is stopped."""
+    """A page that asks whether the job is really to be cancelled."""
     record = await load_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.CANCEL, record.namespace)
     if states.has_ended(record) or record.state == State.STOPPING:
@@ -140,7 +140,7 @@ async def confirm_cancel(request: Request, deps: DepsDep, caller: Caller, job_id
 
 @router.post("/jobs/{job_id}/cancel")
 async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """Stop it for good, and back to it."""
+    """Cancel the job for good, and lead back to its page."""
     form = await _form(request, "note")
     note = form.get("note", "").strip()
     if len(note) > _MAX_NOTE:
@@ -157,7 +157,7 @@ async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: st
 
 @router.post("/jobs/{job_id}/rerun")
 async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """The same call as a new job, and to that. The form brings its id, so that sending it twice is asking once."""
+    """Run the same call as a new job, and lead to its page. The form brings the new id: sent twice, it is one job."""
     form = await _form(request, "id")
     new_id = form.get("id") or new_job_id()
     if not is_job_id(new_id):

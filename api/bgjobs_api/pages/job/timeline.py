@@ -109,7 +109,7 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
 
 
 def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]:
-    """Newest first."""
+    """What has happened to a job, as lines for its page, the newest first."""
     first = states.named("scheduled" if job_facts.is_delayed(record) else "queued")
     found: list[tuple[int, states.Shown, str, str, str]] = [
         (record.created_at, first, "Enqueued", record.created_by, "")

@@ -31,7 +31,7 @@ class Action:
 
 @dataclass(frozen=True)
 class AttemptTab:
-    """A link to an attempt."""
+    """A tab of the page, which leads to one attempt."""
 
     number: int
     state: states.Shown
@@ -49,7 +49,7 @@ class TraceLine:
 
 @dataclass(frozen=True)
 class ErrorCard:
-    """An error with its traceback."""
+    """The error that the page shows, with its traceback."""
 
     title: str
     text: str
@@ -82,7 +82,7 @@ class LogCard:
 
 @dataclass(frozen=True)
 class JobView:
-    """All that the template needs."""
+    """All that the template of a job's page shows."""
 
     record: JobRecord
     module: str
@@ -125,7 +125,7 @@ def needs(verb: str, target: str, namespace: str) -> str:
 
 
 def state_text(record: JobRecord, now: int) -> str:
-    """`Running for 0:41`, `Failed after 1:12`."""
+    """The state with how long it has lasted: `Running for 0:41`, `Failed after 1:12`."""
     word = states.of(record).word
     run = job_facts.ran(record, now)
     if states.has_ended(record):
@@ -136,7 +136,7 @@ def state_text(record: JobRecord, now: int) -> str:
 
 
 def cancel_action(record: JobRecord, allowed: bool) -> Action:
-    """Whether it can be cancelled."""
+    """Whether the reader can cancel the job, and why not."""
     if states.has_ended(record):
         return Action(False, "The job has ended")
     if record.state == State.STOPPING:
@@ -145,14 +145,14 @@ def cancel_action(record: JobRecord, allowed: bool) -> Action:
 
 
 def rerun_action(record: JobRecord, allowed: bool) -> Action:
-    """Whether it can be run again."""
+    """Whether the reader can run the job again, and why not."""
     if not states.has_ended(record):
         return Action(False, "Run again makes a new job once this one has ended")
     return Action(allowed, "" if allowed else needs("create", "backgroundjobrequests", record.namespace))
 
 
 def tab(one: AttemptRecord, record: JobRecord, now: int, chosen: AttemptRecord | None) -> AttemptTab:
-    """Of an attempt."""
+    """The tab that leads to an attempt."""
     length = words.ran((one.ended_at or record.finished_at or now) - one.started_at)
     unknown = not one.outcome and states.has_ended(record)
     shown = states.of(record) if unknown else states.of_outcome(one.outcome)
@@ -162,7 +162,7 @@ def tab(one: AttemptRecord, record: JobRecord, now: int, chosen: AttemptRecord |
 
 
 def trace(text: str) -> tuple[TraceLine, ...]:
-    """Of a traceback: library frames dimmed, the last of one's own marked."""
+    """The lines of a traceback: frames of libraries are dimmed, and the last frame of one's own code is marked."""
     lines = text.rstrip("\n").split("\n")
     kinds = [""] * len(lines)
     frames: list[tuple[int, bool]] = []
@@ -183,7 +183,7 @@ def trace(text: str) -> tuple[TraceLine, ...]:
 
 
 def error_card(record: JobRecord, attempt: AttemptRecord | None, now: int) -> ErrorCard | None:
-    """Of the chosen attempt, else of the job itself if it failed without one."""
+    """The error of the chosen attempt, else that of the job itself if it failed without one."""
     found, about = _error_of(record, attempt, now)
     if found is None:
         return None
@@ -216,7 +216,7 @@ def _unsaid(record: JobRecord | None, outcome: str) -> Failure:
 
 
 def progress(record: JobRecord) -> Progress | None:
-    """What it last said."""
+    """How far the job last said that it is; None if it said nothing."""
     said = reasons.progress(record.progress)
     if said is None:
         return None
@@ -224,7 +224,7 @@ def progress(record: JobRecord) -> Progress | None:
 
 
 def log_card(record: JobRecord, attempt: AttemptRecord | None, rights: Rights, tail: LogTail | None) -> LogCard:
-    """Of the chosen attempt."""
+    """The card with the log of the chosen attempt, or with the reason why there is nothing to see."""
     goes_on = not states.has_ended(record) and (attempt is None or attempt.ended_at is None)
     if attempt is None:
         empty = (
@@ -262,7 +262,7 @@ def view(
     queue: QueueNow | None,
     now: int,
 ) -> JobView:
-    """The page.
+    """Everything that a job's page shows.
 
     Args:
         record: of the job.

@@ -60,7 +60,7 @@ class Counter:
         self._namespaces = namespaces
 
     async def jobs(self, state: State | None, queue: str | None) -> int:
-        """Exact up to `words.MOST_COUNTED`."""
+        """How many jobs have this state and queue (None: any); the count is exact up to `words.MOST_COUNTED`."""
         limit = words.MOST_COUNTED + 1
         counts = await asyncio.gather(
             *(self._store.count(_indexes(one, state, queue), limit) for one in self._namespaces)
@@ -76,7 +76,7 @@ def _indexes(namespace: str, state: State | None, queue: str | None) -> list[str
 
 
 async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], chosen: Choice) -> Facets:
-    """Count.
+    """Count the jobs behind every filter beside the list.
 
     Args:
         store: with the indexes.

@@ -57,16 +57,16 @@ class Choice:
 
     @property
     def url(self) -> str:
-        """Of the list with this choice."""
+        """The address of the list with these filters."""
         return self.page_url(None)
 
     @property
     def cleared(self) -> str:
-        """URL of the list of the same namespaces without any filter."""
+        """The address of the list of the same namespaces without any filter."""
         return Choice(self.ns).url
 
     def page_url(self, cursor: str | None) -> str:
-        """Of the page of it behind a cursor."""
+        """The address of the page of the list that begins behind a cursor."""
         pairs = [("ns", one) for one in self.ns]
         pairs += [(name, value) for name, value in self._named() if value is not None]
         if cursor is not None:
@@ -97,12 +97,12 @@ class Choice:
         return None if self.state is None else state_and_phase(self.state)[1]
 
     def looked_for(self, namespaces: tuple[str, ...]) -> listing.Filter:
-        """For `listing.page`."""
+        """The same filters for `listing.page`, in these namespaces."""
         return PhaseFilter(namespaces, self.record_state, self.queue, self.cls, self.phase)
 
 
 def choice(query: JobsQuery) -> Choice:
-    """Of a query."""
+    """The filters that a query string asks for."""
     return Choice(tuple(dict.fromkeys(query.ns)), query.state, query.queue, query.cls)
 
 

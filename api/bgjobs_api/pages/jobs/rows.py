@@ -20,7 +20,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Row:
-    """One job.
+    """One job as a row of the list.
 
     Attributes:
         module: of its class, with the dot, to be dimmed.
@@ -46,7 +46,7 @@ class Row:
 
 
 def row(record: JobRecord, now: int, queue: QueueNow | None = None) -> Row:
-    """One job."""
+    """The row of the list for one job, as it is seen at this time."""
     module, call = job_facts.name_of(record)
     wait, run = job_facts.waited(record, now), job_facts.ran(record, now)
     running = record.state == State.LAUNCHED and record.phase == "running"
@@ -70,5 +70,5 @@ def row(record: JobRecord, now: int, queue: QueueNow | None = None) -> Row:
 
 
 def rows(records: Sequence[JobRecord], now: int, queues: Mapping[str, QueueNow]) -> list[Row]:
-    """A page of them; queues by `namespace/name`."""
+    """The rows for a page of jobs; the queues are found by their full names."""
     return [row(one, now, queues.get(one.queue_key)) for one in records]

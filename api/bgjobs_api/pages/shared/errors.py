@@ -38,7 +38,7 @@ def is_page(path: str) -> bool:
 
 
 def response(request: Request, problem: problems.ProblemError) -> Response:
-    """A problem as a page."""
+    """The page that tells somebody of a problem."""
     deps = cast("Deps | None", getattr(request.app.state, "deps", None))
     signed_out = problem.status == HTTPStatus.UNAUTHORIZED and deps is not None and deps.sign_in
     unusable = "invalid_token" in problem.headers.get("WWW-Authenticate", "")

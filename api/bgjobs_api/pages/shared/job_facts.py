@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def name_of(record: JobRecord) -> tuple[str, str]:
-    """`shop.jobs.` and `Mail.send`."""
+    """What a job calls, in two parts: `shop.jobs.` and `Mail.send`."""
     module, dot, cls = record.spec.cls.rpartition(".")
     return module + dot, f"{cls}.{record.spec.method}"
 

@@ -123,7 +123,7 @@ def _stopped(record: JobRecord) -> RowWords:
 
 
 def failed(record: JobRecord) -> str:
-    """Why a job failed."""
+    """Why a job failed, in a few words: its outcome and the kind of its error."""
     if record.outcome == Outcome.TIMED_OUT:
         return f"timed_out after {words.span(round(record.spec.timeout_seconds * 1000))}"
     if record.error:

@@ -106,5 +106,5 @@ def _fragment(name: str, values: dict[str, Any]) -> str:
 
 
 def redirect(to: str) -> Response:
-    """See there, with GET."""
+    """The answer 303, by which a browser goes to another page with GET."""
     return Response(status_code=303, headers={**HEADERS, "Location": to})

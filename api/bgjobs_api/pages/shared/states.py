@@ -60,13 +60,13 @@ PHASES: Final = (Phase.RUNNING, Phase.PENDING, Phase.RETRYING)
 
 
 def named(name: str) -> Shown:
-    """By a value of the filter `state`."""
+    """How a state or a phase is shown, by its value in the filter `state`."""
     state, phase = state_and_phase(name)
     return _OF_STATES[state] if phase is None else _OF_PHASES[phase]
 
 
 def of(record: JobRecord) -> Shown:
-    """The state of a job."""
+    """How the state of a job is shown: that of a launched job is its phase."""
     if record.state == State.STOPPING and record.verdict not in {"", "cancelled"}:
         # It ends as failed; nobody cancelled it.
         return Shown(State.STOPPING, "Stopping", "cancelling", "cancelling")

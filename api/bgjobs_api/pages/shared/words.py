@@ -124,7 +124,7 @@ def size(number: int) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 job`, `25 jobs`."""
+    """A number with its noun: `1 job`, `25 jobs`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -136,6 +136,6 @@ def who(user: str) -> str:
 
 
 def initials(user: str) -> str:
-    """Two letters for a user."""
+    """Two letters that stand for a user on the page."""
     name = who(user).rpartition("/")[2].rpartition(":")[2]
     return name[:_LETTERS_OF_A_NAME].lower() or "?"

@@ -64,16 +64,16 @@ def state_and_phase(word: str) -> tuple[State, Phase | None]:
 class Outcome(StrEnum):
     """Why an attempt or a job ended."""
 
-    SUCCEEDED = "succeeded"
-    ERROR = "error"
-    ABORTED = "aborted"
-    REJECTED = "rejected"
-    TIMED_OUT = "timed_out"
-    OOM_KILLED = "oom_killed"
-    DISRUPTED = "disrupted"
-    NEVER_STARTED = "never_started"
-    LOST = "lost"
-    CANCELLED = "cancelled"
+    SUCCEEDED = "succeeded"  # the method returned
+    ERROR = "error"  # the method raised, or its process ended by itself
+    ABORTED = "aborted"  # the method raised Abort: no further attempt
+    REJECTED = "rejected"  # there is no such class or method, or the parameters do not fit: no further attempt
+    TIMED_OUT = "timed_out"  # it took longer than its timeout
+    OOM_KILLED = "oom_killed"  # it reached its memory limit
+    DISRUPTED = "disrupted"  # its pod was told to stop, as when a node is drained; this is not counted as a failure
+    NEVER_STARTED = "never_started"  # its code had not started when the queue's pending deadline was over
+    LOST = "lost"  # its pod or KubeJob is gone, and nobody has reported how it ended
+    CANCELLED = "cancelled"  # somebody cancelled the job
 
 
 # The outcomes that a runner can report of its own attempt; the others are seen from outside.

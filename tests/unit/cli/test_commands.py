@@ -463,11 +463,17 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
     ("changes", "words"),
     [
         ({"state": "failed", "reason": "BackoffLimitExceeded: reached", "error": ERROR}, "ValueError: no such month"),
-        ({"state": "launched", "phase": "retrying", "reason": "error", "error": ERROR}, "ValueError: no such month"),
+        (
+            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR},
+            "ValueError: no such month",
+        ),
         ({"state": "launched", "phase": "running", "reason": "", "error": ERROR}, ""),
         ({"state": "queued", "reason": "the queue is full"}, "the queue is full"),
         ({"state": "queued", "reason": "old", "why": FULL}, "The queue default is full."),
-        ({"state": "launched", "phase": "retrying", "reason": "error", "error": ERROR, "why": FULL}, FULL["message"]),
+        (
+            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR, "why": FULL},
+            FULL["message"],
+        ),
         ({"state": "failed", "reason": "its KubeJob was deleted"}, "its KubeJob was deleted"),
     ],
     ids=["failed", "retrying", "running again", "waiting", "waiting and told", "retrying and told", "lost"],

@@ -17,7 +17,8 @@ PAGE = """\
 Every key begins with `{prefix}`. The braces are a hash tag: in a Redis Cluster all keys lie on one node, so that a
 script may touch any of them. In the table braces stand for what differs.
 
-No key grows without an end (S9): each has an owner that removes it, a time to live or a bound.
+No key grows without an end: each has an owner that removes it, a time to live or a bound (S9 of
+[safety.md](safety.md)).
 
 {keys}"""
 

@@ -29,6 +29,7 @@ def job(**changes: Any) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": JOB_ID, "namespace": "shop", "queue": "default", "class": "shop.jobs.Mail", "method": "send",
         "parameters": [], "priority": 0, "state": "queued", "phase": None, "reason": None, "outcome": None,
+        "last_outcome": None,
         "error": None, "progress": None, "has_result": False, "attempt": 0, "max_retries": 3, "timeout_seconds": 3600.0,
         "image": None, "created_at": "2026-11-24T09:57:00Z", "not_before": None, "queued_at": None,
         "launched_at": None, "started_at": None, "finished_at": None, "changed_at": "2026-11-24T09:57:00Z",

@@ -448,12 +448,21 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
     ("changes", "words"),
     [
         ({"state": "failed", "reason": "BackoffLimitExceeded: reached", "error": ERROR}, "ValueError: no such month"),
-        ({"state": "launched", "phase": "retrying", "reason": "error", "error": ERROR}, "ValueError: no such month"),
+        (
+            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR},
+            "ValueError: no such month",
+        ),
+        ({"state": "launched", "phase": "retrying", "last_outcome": "oom_killed"}, "oom_killed"),
+        (
+            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR, "reason": "no memory"},
+            "no memory",
+        ),
         ({"state": "launched", "phase": "running", "reason": "", "error": ERROR}, ""),
         ({"state": "queued", "reason": "the queue is full"}, "the queue is full"),
         ({"state": "failed", "reason": "its KubeJob was deleted"}, "its KubeJob was deleted"),
+        ({"state": "failed", "outcome": "rejected"}, "rejected"),
     ],
-    ids=["failed", "retrying", "running again", "waiting", "lost"],
+    ids=["failed", "retrying", "retrying, no error", "next pod waits", "running again", "waiting", "lost", "no words"],
 )
 def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any], words: str) -> None:
     assert printing.why(Job.model_validate(job(**changes))) == words

@@ -35,12 +35,12 @@ def job(state: State, **more: Any) -> JobRecord:
         (job(State.LAUNCHED, phase="running", attempt=1), "started", None),
         (job(State.LAUNCHED, phase="running", attempt=2), "attempt 2 of 3", None),
         (
-            job(State.LAUNCHED, phase="retrying", attempt=1, reason="error", error=ERROR),
+            job(State.LAUNCHED, phase="retrying", attempt=1, last_outcome="error", error=ERROR),
             "attempt 1 of 3: ValueError: no; it is tried again",
             False,
         ),
         (
-            job(State.LAUNCHED, phase="retrying", attempt=1, reason="lost"),
+            job(State.LAUNCHED, phase="retrying", attempt=1, last_outcome="lost"),
             "attempt 1 of 3: lost; it is tried again",
             False,
         ),

@@ -47,7 +47,11 @@ def ended(kind: str, reason: str, message: str = "") -> dict[str, Any]:
             id="running",
         ),
         pytest.param(
-            a_record().launched().attempted(1).but(started_at=CREATED_MS, phase="retrying", last_outcome="oom_killed").build(),
+            a_record()
+            .launched()
+            .attempted(1)
+            .but(started_at=CREATED_MS, phase="retrying", last_outcome="oom_killed")
+            .build(),
             {
                 **BASE,
                 "state": "launched",

@@ -17,7 +17,8 @@ PAGE = """\
 Every key begins with `{prefix}`. The braces in it are a hash tag: in a Redis Cluster all keys lie on one node, so that
 a script may use any of them. In the table, braces stand for the part that differs from key to key.
 
-No key grows without an end: each one is removed by somebody, expires, or has a greatest size.
+No key grows without an end: each one is removed by somebody, expires, or has a greatest size (S9 of
+[safety.md](safety.md)).
 
 {keys}"""
 

@@ -65,7 +65,8 @@ def ended(site: Site, job_id: str, seconds: float = 120) -> Job:
     deadline = time.monotonic() + seconds
     while True:
         job = site.client.get(job_id)
-        now = " ".join(part for part in (job.state, job.phase, job.reason) if part)
+        how = job.reason or (job.last_outcome if job.phase == "retrying" else None)
+        now = " ".join(part for part in (job.state, job.phase, how) if part)
         if now != last:
             site.say(f"{job.cls.rpartition('.')[2]}.{job.method} {job_id[-6:]}: {now}")
             last = now

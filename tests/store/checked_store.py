@@ -1,4 +1,4 @@
-"""A store that watches each of its claims (S5, S6), and the clock that tests move."""
+"""A store that watches each of its claims (S5, S6 of docs/safety.md), and the clock that tests move."""
 
 from __future__ import annotations
 

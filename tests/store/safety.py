@@ -1,4 +1,5 @@
-"""What one step may change, and what it may not: the safety properties that span two moments (S1 to S7).
+"""What one step may change, and what it may not: the safety properties that span two moments (S1 to S7
+of docs/safety.md).
 
 `Witness` remembers what was promised and judges each step by what Redis held before and after it.
 """

@@ -121,7 +121,7 @@ async def test_a_kubejob_that_appears_after_all_is_taken(
 
 
 async def test_taking_a_kubejob_may_exceed_the_slots_but_no_claim_follows(store: CheckedStore, life: Life) -> None:
-    """It runs whether or not there is a slot; S5 binds the claims."""
+    """It runs whether or not there is a slot; S5 of docs/safety.md binds the claims."""
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
     await life.launching()
     appeared, waiting = a_job().build(), a_job().build()

@@ -1,7 +1,7 @@
 """All verbs in any order, by two leaders and several pods, each perhaps sent twice, the clock jumping, memory full.
 
-Hypothesis looks for an order after which a safety property of the design does not hold (`safety.py`,
-`invariants.py`). `pytest --hypothesis-profile=explore` looks elsewhere each time.
+Hypothesis looks for an order after which a promise of docs/safety.md does not hold (`safety.py`, `invariants.py`).
+`pytest --hypothesis-profile=explore` looks elsewhere each time.
 """
 
 from __future__ import annotations

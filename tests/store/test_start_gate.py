@@ -157,7 +157,7 @@ async def test_a_belated_call_of_an_earlier_pod_takes_nothing_from_the_current_o
 async def test_attempts_are_capped_by_retries_and_disruptions(
     store: CheckedStore, life: Life, max_retries: int
 ) -> None:
-    """Kubernetes counts the retries; the disruptions it does not count are capped here (S7)."""
+    """Kubernetes counts the retries; the disruptions it does not count are capped here (S7 of docs/safety.md)."""
     job = await life.launched(a_job().retried(max_retries))
     cap = max_retries + 1 + MAX_DISRUPTIONS
 

@@ -1,7 +1,7 @@
 """Every key in Redis, spelled once: Python calls these, and the Lua prelude is generated from them.
 
-All keys share one hash tag, so that a script may touch any of them. Each has an owner that removes it
-or a bound (S9 in docs/redis.md, which is generated from this table).
+All keys share one hash tag, so that a script may touch any of them. Each has an owner that removes it, a time to live
+or a bound (S9 of docs/safety.md). docs/redis.md is generated from this table.
 """
 
 from __future__ import annotations

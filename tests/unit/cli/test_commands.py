@@ -467,6 +467,11 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
             {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR},
             "ValueError: no such month",
         ),
+        ({"state": "launched", "phase": "retrying", "last_outcome": "oom_killed"}, "oom_killed"),
+        (
+            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR, "reason": "no memory"},
+            "no memory",
+        ),
         ({"state": "launched", "phase": "running", "reason": "", "error": ERROR}, ""),
         ({"state": "queued", "reason": "the queue is full"}, "the queue is full"),
         ({"state": "queued", "reason": "old", "why": FULL}, "The queue default is full."),
@@ -475,8 +480,20 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
             FULL["message"],
         ),
         ({"state": "failed", "reason": "its KubeJob was deleted"}, "its KubeJob was deleted"),
+        ({"state": "failed", "outcome": "rejected"}, "rejected"),
     ],
-    ids=["failed", "retrying", "running again", "waiting", "waiting and told", "retrying and told", "lost"],
+    ids=[
+        "failed",
+        "retrying",
+        "retrying, no error",
+        "next pod waits",
+        "running again",
+        "waiting",
+        "waiting and told",
+        "retrying and told",
+        "lost",
+        "no words",
+    ],
 )
 def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any], words: str) -> None:
     assert printing.why(Job.model_validate(job(**changes))) == words

@@ -47,6 +47,29 @@ def ended(kind: str, reason: str, message: str = "") -> dict[str, Any]:
             id="running",
         ),
         pytest.param(
+            a_record()
+            .launched()
+            .attempted(1)
+            .but(started_at=CREATED_MS, phase="retrying", last_outcome="oom_killed")
+            .build(),
+            {
+                **BASE,
+                "state": "launched",
+                "phase": "retrying",
+                "reason": "attempt 1 ended: oom_killed",
+                "attempt": 1,
+                "attempts": "1/4",
+                "kubeJob": f"bgjob-{JOB_ID}",
+                "startedAt": CREATED,
+            },
+            id="between two attempts",
+        ),
+        pytest.param(
+            a_record().ended(State.FAILED, "kube-1", "aborted", CREATED_MS).build(),
+            {**BASE, "state": "failed", "kubeJob": f"bgjob-{JOB_ID}", **ended("Failed", "Aborted")},
+            id="failed without words",
+        ),
+        pytest.param(
             a_record().ended(State.SUCCEEDED, "kube-1", "succeeded", CREATED_MS).build(),
             {**BASE, "state": "succeeded", "kubeJob": f"bgjob-{JOB_ID}", **ended("Complete", "Succeeded")},
             id="succeeded",

@@ -28,7 +28,8 @@ def job(**changes: Any) -> dict[str, Any]:
     """A job as the API shows it, with every field."""
     shown: dict[str, Any] = {
         "id": JOB_ID, "namespace": "shop", "queue": "default", "class": "shop.jobs.Mail", "method": "send",
-        "parameters": [], "priority": 0, "state": "queued", "phase": None, "reason": None, "why": None, "last_outcome": None, "outcome": None,
+        "parameters": [], "priority": 0, "state": "queued", "phase": None, "reason": None, "why": None,
+        "last_outcome": None, "outcome": None,
         "error": None, "progress": None, "has_result": False, "attempt": 0, "max_retries": 3, "timeout_seconds": 3600.0,
         "delay_seconds": 0.0,
         "image": None, "created_at": "2026-11-24T09:57:00Z", "not_before": None, "queued_at": None,

@@ -9,15 +9,12 @@ import httpx2
 import pytest
 import yaml
 
-from bgjobs.cli.showing import printing
-from bgjobs.wire import Job
 from tests.unit.cli.fakes import JOB_ID, JOBS, OTHER_ID, URL, job, log_part, problem, queue
 
 if TYPE_CHECKING:
     from tests.unit.cli.fakes import FakeApi, Terminal
 
 ONE = f"{JOBS}/{JOB_ID}"
-FULL = {"gate": "slot", "code": "queue_full", "message": "The queue default is full."}
 ERROR = {"type": "ValueError", "message": "no such month", "traceback": "Traceback:\n  File x\nValueError: no\x1b[2J"}
 
 
@@ -457,48 +454,3 @@ def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: 
     api.on("GET", ONE, job(state="succeeded", attempt=1))
     ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "-o", "json")
     assert json.loads(ran.out)["state"] == "succeeded"
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"state": "failed", "reason": "BackoffLimitExceeded: reached", "error": ERROR}, "ValueError: no such month"),
-        (
-            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR},
-            "ValueError: no such month",
-        ),
-        ({"state": "launched", "phase": "retrying", "last_outcome": "oom_killed"}, "oom_killed"),
-        (
-            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR, "reason": "no memory"},
-            "no memory",
-        ),
-        ({"state": "launched", "phase": "running", "reason": "", "error": ERROR}, ""),
-        ({"state": "queued", "reason": "the queue is full"}, "the queue is full"),
-        ({"state": "queued", "reason": "old", "why": FULL}, "The queue default is full."),
-        (
-            {"state": "launched", "phase": "retrying", "last_outcome": "error", "error": ERROR, "why": FULL},
-            FULL["message"],
-        ),
-        ({"state": "failed", "reason": "its KubeJob was deleted"}, "its KubeJob was deleted"),
-        ({"state": "failed", "outcome": "rejected"}, "rejected"),
-    ],
-    ids=[
-        "failed",
-        "retrying",
-        "retrying, no error",
-        "next pod waits",
-        "running again",
-        "waiting",
-        "waiting and told",
-        "retrying and told",
-        "lost",
-        "no words",
-    ],
-)
-def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any], words: str) -> None:
-    assert printing.why(Job.model_validate(job(**changes))) == words
-
-
-def test_disruptions_make_more_attempts_than_retries_allow() -> None:
-    assert printing.attempts_label(Job.model_validate(job(attempt=2, max_retries=3))) == "2/4"
-    assert printing.attempts_label(Job.model_validate(job(attempt=5, max_retries=0))) == "5"

@@ -48,7 +48,8 @@ class LogPart(NamedTuple):
 
 def enqueue(request: EnqueueRequest) -> Call[Job]:
     """`POST /api/v1/jobs`."""
-    body = request.model_dump_json(by_alias=True, exclude_none=True).encode()
+    # What was not said is left out, so that a server that does not know a field yet can be asked without it.
+    body = request.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True).encode()
     return Call("POST", _JOBS, reader(Job), body=body, unanswered=_ask_again(request.id))
 
 

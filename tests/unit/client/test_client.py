@@ -40,7 +40,6 @@ def test_enqueue_sends_what_was_said_and_no_more(server: FakeServer, client: Job
         "class": "shop.jobs.Mail",
         "method": "send",
         "parameters": ["a@example.com"],
-        "queue": "default",
         "priority": 0,
         "delay_seconds": 0.0,
     }

@@ -7,19 +7,46 @@ once, and the form in Redis follow from them.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 _DOTTED: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DAY: Final = 86400
+_MAX_LABELS: Final = 16
+_LABEL_VALUE: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+# The key of a label in the syntax of Kubernetes: a name, which may follow a domain and a slash, as `team` or
+# `example.com/team`. It is a little shorter than Kubernetes allows, so that there is room for a domain of ours in it.
+MAX_LABEL_KEY: Final = 236
+LABEL_KEY: Final = (
+    r"^(([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a-z0-9])?/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
 
 ClassName = Annotated[str, StringConstraints(pattern=_DOTTED, max_length=253)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Parameters = list[Any] | dict[str, Any]
+
+
+def _label_keys(labels: dict[str, str]) -> dict[str, str]:
+    for key in labels:
+        if len(key) > MAX_LABEL_KEY or not re.fullmatch(LABEL_KEY, key):
+            raise ValueError(
+                f"{key[:MAX_LABEL_KEY]!r} is no key of a label: it must be a name of at most 63 letters, digits, '-', "
+                "'_' and '.', which may follow a domain and a slash, such as team or example.com/team"
+            )
+    return labels
+
+
+Labels = Annotated[
+    dict[str, Annotated[str, StringConstraints(pattern=_LABEL_VALUE, max_length=63)]],
+    Field(max_length=_MAX_LABELS),
+    AfterValidator(_label_keys),
+]
 
 
 class EnqueueOptions(TypedDict, total=False):
@@ -31,6 +58,7 @@ class EnqueueOptions(TypedDict, total=False):
         max_retries: how many more attempts may follow a failed one; default: what the queue says.
         timeout_seconds: how long one attempt may take; default: what the queue says.
         image: an image that the queue's `images` allow; default: the queue's own image.
+        labels: at most 16 of them, in the syntax of labels of Kubernetes, such as `{"team": "billing"}`.
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
     """
 
@@ -39,6 +67,7 @@ class EnqueueOptions(TypedDict, total=False):
     max_retries: int | None
     timeout_seconds: float | None
     image: str | None
+    labels: dict[str, str] | None
     id: str | None
 
 
@@ -81,6 +110,11 @@ class JobSpec(BaseModel, frozen=True):
     )
     image: Image | None = Field(
         default=None, description="An image that the queue's images allow; if absent, the queue's own image."
+    )
+    labels: Labels = Field(
+        default_factory=dict[str, str],
+        description="At most 16, in the syntax of labels of Kubernetes. The KubeJob and its pods get them too, with "
+        "`label.bgjobs.dev` in their keys.",
     )
 
     def again(self) -> Self:

@@ -52,6 +52,7 @@ async def test_asking_twice_is_asking_once(world: World) -> None:
         pytest.param({"delay_seconds": 5}, id="delay"),
         pytest.param({"max_retries": 4}, id="max-retries"),
         pytest.param({"image": "shop:2"}, id="image"),
+        pytest.param({"labels": {"team": "billing"}}, id="labels"),
     ],
 )
 async def test_the_same_id_with_other_content_is_a_conflict(world: World, changes: dict[str, Any]) -> None:
@@ -116,6 +117,7 @@ REFUSED = [
     pytest.param({"class": None}, "class", "invalid", id="no-class"),
     pytest.param({"class": "Report"}, "class", "invalid", id="class-without-module"),
     pytest.param({"method": "_private"}, "method", "invalid", id="private-method"),
+    pytest.param({"labels": {"my team": "billing"}}, "labels", "invalid", id="label"),
     pytest.param({"priority": 2}, "priority", "invalid", id="priority"),
     pytest.param({"priority": True}, "priority", "invalid", id="boolean-priority"),
     pytest.param({"delay_seconds": -1}, "delay_seconds", "invalid", id="negative-delay"),

@@ -26,6 +26,30 @@ def test_kubectl_shows_state_attempts_and_age_and_can_wait(client: JobClient, re
     assert client.handle(job_id).result() == {"invoices": 5, "folder": "invoices/de/2026/07"}
 
 
+def test_labels_go_from_a_request_to_the_job_and_its_pod(client: JobClient, request_of: RequestOf) -> None:
+    name, job_id = request_of("Invoices", "render", [2026, 6], labels={"team": "billing", "example.com/run": "june"})
+    kubectl("wait", "--for=condition=Complete", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=180s")
+
+    assert client.get(job_id).labels == {"team": "billing", "example.com/run": "june"}
+    chosen = "label.bgjobs.dev/team=billing,example.com.label.bgjobs.dev/run=june"
+    for kind in ("jobs", "pods"):
+        assert f"bgjob-{job_id}" in kubectl("get", kind, "-n", SHOP, "-l", chosen, "-o", "name")
+
+
+@pytest.mark.parametrize(
+    "labels", [{"my team": "x"}, {"a..b/team": "x"}, {"k": "v" * 64}], ids=["key", "domain", "value"]
+)
+def test_a_bad_label_is_refused_by_the_cluster(labels: dict[str, str]) -> None:
+    body = {
+        "apiVersion": "bgjobs.dev/v1alpha1",
+        "kind": "BackgroundJobRequest",
+        "metadata": {"generateName": "label-", "namespace": SHOP},
+        "spec": {"class": "shop.jobs.Invoices", "method": "render", "labels": labels},
+    }
+    with pytest.raises(CommandError, match="label"):
+        kubectl("create", "-f", "-", stdin=json.dumps(body))
+
+
 def test_a_failed_job_fails_its_request(client: JobClient, request_of: RequestOf) -> None:
     name, job_id = request_of("Payments", "charge", [1], maxRetries=0)
     kubectl("wait", "--for=condition=Failed", f"backgroundjobrequest/{name}", "-n", SHOP, "--timeout=180s")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from bgjobs.job_spec import LABEL_KEY, MAX_LABEL_KEY
 from bgjobs_core.resources.models import (
     GROUP,
     QUEUES,
@@ -245,7 +246,13 @@ DEFINITIONS: Final = (
         # Equality of the whole spec is the one thing that CEL can say about `parameters`: it has no name for the field,
         # but compares what is in it. With `type: object` a renamed key would pass. To CEL a field that is null differs
         # from itself; the API server asks no rule about what did not change, by default since Kubernetes 1.30.
-        spec_rules=(Rule("self == oldSelf", "a request can't be changed: delete it and create another"),),
+        spec_rules=(
+            Rule("self == oldSelf", "a request can't be changed: delete it and create another"),
+            Rule(
+                f"self.labels.all(key, size(key) <= {MAX_LABEL_KEY} && key.matches(r'{LABEL_KEY}'))",
+                "the key of a label must be a name as `team`, which may follow a domain as in `example.com/team`",
+            ),
+        ),
     ),
     Definition(
         kind="BackgroundJobQueue",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LABEL_INSTALL: Final = "bgjobs.dev/install"
 LABEL_JOB: Final = "bgjobs.dev/job-id"
 LABEL_QUEUE: Final = "bgjobs.dev/queue"
+# Put into the key of every label that a caller gives. So none of them can be one that Kubernetes, a service mesh or a
+# Service's selector goes by: those are the queue's to set.
+LABEL_DOMAIN: Final = "label.bgjobs.dev"
 CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
 CONTAINER: Final = "job"
 JOB_SERVICE_ACCOUNT: Final = "bgjobs-job"
@@ -35,6 +38,7 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
     """
     spec, pod = queue.spec, queue.spec.pod
     labels = {
+        **{label_key(key): value for key, value in job.spec.labels.items()},
         "app.kubernetes.io/managed-by": "bgjobs",
         LABEL_INSTALL: install,
         LABEL_JOB: job.id,
@@ -110,6 +114,15 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
             "template": template,
         },
     }
+
+
+def label_key(key: str) -> str:
+    """The key that a job's label has on its KubeJob and pods.
+
+    `team` becomes `label.bgjobs.dev/team`, and `example.com/team` becomes `example.com.label.bgjobs.dev/team`.
+    """
+    domain, slash, name = key.rpartition("/")
+    return f"{domain}.{LABEL_DOMAIN}/{name}" if slash else f"{LABEL_DOMAIN}/{name}"
 
 
 def _exit_code_rule(action: str, code: int) -> dict[str, Any]:

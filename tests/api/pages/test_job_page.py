@@ -76,6 +76,12 @@ async def test_a_job_from_the_queue_to_its_result(site: Site) -> None:
     assert not page.all("main", hx_trigger="every 2s")
 
 
+async def test_labels_are_shown_where_there_are_some(site: Site) -> None:
+    job_id = await site.world.enqueued(labels={"team": "billing", "example.com/run": "june"})
+    assert "Labels team=billing, example.com/run=june" in (await site.page(f"/jobs/{job_id}")).text
+    assert "Labels" not in (await site.page(f"/jobs/{await site.world.enqueued()}")).text
+
+
 async def test_attempts_have_their_own_error_and_log(site: Site) -> None:
     pod = await site.world.running()
     await pod.call("beat", attempt=1, chunk=chunk(0, lines("of the first")))

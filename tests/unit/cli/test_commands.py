@@ -35,6 +35,18 @@ def test_run_prints_the_id(terminal: Terminal, api: FakeApi) -> None:
     ]  # fmt: skip
 
 
+def test_run_with_labels(terminal: Terminal, api: FakeApi) -> None:
+    labels = {"team": "billing", "example.com/run": "june"}
+    api.on("POST", JOBS, job(labels=labels))
+    api.on("GET", ONE, job(labels=labels))
+    api.on("GET", f"{ONE}/attempts", {"items": []})
+
+    terminal.run("run", "shop.jobs.Mail.send", "--label", "team=billing", "-l", "example.com/run=june")
+
+    assert api.bodies()[0]["labels"] == labels
+    assert "team=billing, example.com/run=june" in terminal.run("show", JOB_ID).text
+
+
 def test_run_in_one_word_and_quietly(terminal: Terminal, api: FakeApi) -> None:
     api.on("POST", JOBS, job())
 
@@ -112,6 +124,9 @@ def test_a_wait_that_takes_too_long(terminal: Terminal, api: FakeApi) -> None:
         ("show", "abc"),
         ("run", "shop.jobs.Mail.send", "--id", "5"),
         ("run", "shop.jobs.Mail.send", "--delay", "soon"),
+        ("run", "shop.jobs.Mail.send", "--label", "team"),
+        ("run", "shop.jobs.Mail.send", "--label", "team=a", "--label", "team=b"),
+        ("run", "shop.jobs.Mail.send", "--label", "my team=a"),
     ],
 )
 def test_wrong_usage(terminal: Terminal, arguments: tuple[str, ...]) -> None:

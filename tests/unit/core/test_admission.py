@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pytest
+from pydantic import ValidationError
 
 from bgjobs.job_spec import CompleteSpec, JobSpec
 from bgjobs_core.jobs.admission import NotAdmitted, approved, decide, image_allowed
@@ -122,7 +123,7 @@ def test_patterns_are_no_regular_expressions() -> None:
 DIGESTED: dict[str, Any] = {
     "namespace": "other", "queue": "other", "cls": "shop.jobs.Other", "method": "other", "parameters": "[2]",
     "priority": 0, "delay_seconds": 1.0, "max_retries": 2, "timeout_seconds": 90.0, "image": "registry/shop:1",
-    "request_uid": "u", "rerun_of": "01",
+    "request_uid": "u", "rerun_of": "01", "labels": {"team": "billing"},
 }  # fmt: skip
 
 
@@ -148,7 +149,7 @@ def test_fields_do_not_run_into_each_other() -> None:
 def test_a_spec_comes_back_from_redis_as_it_was() -> None:
     full = CompleteSpec(
         queue="mail", cls="shop.jobs.Mail", method="send", priority=1, delay_seconds=0.5, max_retries=0,
-        timeout_seconds=1.5, image="registry/shop:1",
+        timeout_seconds=1.5, image="registry/shop:1", labels={"example.com/team": "billing", "empty": ""},
     )  # fmt: skip
     least = CompleteSpec(cls="shop.jobs.Mail", method="send", max_retries=3, timeout_seconds=60)
 
@@ -161,3 +162,51 @@ def test_what_is_as_by_default_takes_no_room_in_redis() -> None:
     least = CompleteSpec(cls="shop.jobs.Mail", method="send", max_retries=3, timeout_seconds=60)
 
     assert to_hash(least).keys() == {"queue", "class", "method", "priority", "max_retries", "timeout_seconds"}
+
+
+# -------------------------------------------------------------------------------------------- labels
+GOOD_LABELS: dict[str, dict[str, str]] = {
+    "a name": {"team": "billing"},
+    "a domain": {"example.com/team": "billing"},
+    "all that a name may hold": {"A1-_.z": "B2-_.y"},
+    "longest": {f"{'d' * 172}/{'n' * 63}": "v" * 63},
+    "no value": {"team": ""},
+    "sixteen": {f"k{number}": "v" for number in range(16)},
+}
+BAD_LABELS: dict[str, dict[str, Any]] = {
+    "empty key": {"": "v"},
+    "space": {"my team": "v"},
+    "ends with a dash": {"team-": "v"},
+    "empty domain": {"/team": "v"},
+    "domain with two dots": {"a..b/team": "v"},
+    "domain with capitals": {"Example.com/team": "v"},
+    "two slashes": {"a/b/c": "v"},
+    "name too long": {"n" * 64: "v"},
+    "key too long": {f"{'d' * 173}/{'n' * 63}": "v"},
+    "value too long": {"team": "v" * 64},
+    "value with a space": {"team": "a b"},
+    "value is a number": {"team": 1},
+    "line end": {"team\n": "v"},
+    "seventeen": {f"k{number}": "v" for number in range(17)},
+}
+
+
+def a_call(labels: dict[str, Any]) -> dict[str, Any]:
+    return {"class": "shop.jobs.Mail", "method": "send", "labels": labels}
+
+
+@pytest.mark.parametrize("labels", GOOD_LABELS.values(), ids=GOOD_LABELS)
+def test_good_labels(labels: dict[str, str]) -> None:
+    assert JobSpec.model_validate(a_call(labels)).labels == labels
+
+
+@pytest.mark.parametrize("labels", BAD_LABELS.values(), ids=BAD_LABELS)
+def test_bad_labels(labels: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        JobSpec.model_validate(a_call(labels))
+    assert {error["loc"][0] for error in refused.value.errors()} == {"labels"}
+
+
+def test_the_order_of_labels_makes_no_other_job() -> None:
+    one, other = {"a": "1", "b": "2"}, {"b": "2", "a": "1"}
+    assert asked(labels=one).digest == asked(labels=other).digest

@@ -152,6 +152,21 @@ def test_the_runner_is_told_by_nobody_else(name: str) -> None:
     assert container(of)["envFrom"] == [{"configMapRef": {"name": "shop"}}], "what stands in env goes before it"
 
 
+def test_labels_of_the_job_have_a_domain_of_their_own() -> None:
+    """They can be none that a Service, a mesh or Kubernetes itself goes by."""
+    given = {"team": "billing", "app": "web", "batch.kubernetes.io/controller-uid": "x", "bgjobs.dev/job-id": "y"}
+    body = made(a_record().launching().but(labels=given))
+    for labels in (body["metadata"]["labels"], body["spec"]["template"]["metadata"]["labels"]):
+        assert {key: value for key, value in labels.items() if "label.bgjobs.dev" in key} == {
+            "label.bgjobs.dev/team": "billing",
+            "label.bgjobs.dev/app": "web",
+            "batch.kubernetes.io.label.bgjobs.dev/controller-uid": "x",
+            "bgjobs.dev.label.bgjobs.dev/job-id": "y",
+        }
+        assert labels["bgjobs.dev/job-id"] == JOB_ID
+        assert "app" not in labels
+
+
 def test_labels_are_not_overridden_by_the_queue() -> None:
     of = made(pod={"labels": {"bgjobs.dev/job-id": "another", "team": "shop"}})
     labels = of["spec"]["template"]["metadata"]["labels"]

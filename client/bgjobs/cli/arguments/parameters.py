@@ -103,6 +103,21 @@ def priority(text: str) -> int:
         raise UsageError(f"--priority must be low or 0, or high or 1, and not {text!r}") from None
 
 
+def labels(pairs: Sequence[str]) -> dict[str, str]:
+    """The labels that were typed as `--label key=value`, one each.
+
+    Raises:
+        UsageError: if one has no `=`, or if two have the same key.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key in found:
+            raise UsageError(f"--label must look like team=billing, with each key once, and not {pair!r}")
+        found[key] = value
+    return found
+
+
 def _content(text: str | None, file: str | None, stdin: Callable[[], str]) -> str:
     if file is None:
         return text or ""

@@ -85,6 +85,10 @@ def run(
         str | None,
         typer.Option("--image", metavar="IMAGE", help="One of the images that the queue allows; else the queue's own."),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label for the job, may be repeated: team=billing."),
+    ] = None,
     job_id: Annotated[
         str | None,
         typer.Option("--id", metavar="UUID", help="A UUIDv7 for the job; asking twice with one id makes one job."),
@@ -124,6 +128,7 @@ def run(
         max_retries=max_retries,
         timeout_seconds=timeout_seconds,
         image=image,
+        labels=parameters.labels(label or ()) or None,
         id=job_id,
     )
     return _asked(session, [handle.job], output, wait, logs, limit)

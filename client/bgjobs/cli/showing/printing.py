@@ -175,6 +175,7 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
         ("namespace", job.namespace),
         ("queue", f"{job.queue} (priority {'high' if job.priority else 'low'})"),
         ("image", text.clean(job.image or "")),
+        ("labels", text.clean(", ".join(f"{key}={value}" for key, value in job.labels.items()))),
         ("attempt", f"{attempts_label(job)}, each of at most {job.timeout_seconds:g} s"),
         ("progress", progress_bar(job.progress) if job.progress else ""),
         ("created", f"{_moment(job.created_at)} by {text.clean(job.created_by)}"),

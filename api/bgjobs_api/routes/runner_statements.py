@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from bgjobs import strict_json
 from bgjobs.protocol import MAX_ERROR_BYTES
+from bgjobs.vocabulary import Outcome
 from bgjobs.wire import Failure
 from bgjobs_api.http.problems import invalid
 from bgjobs_core.jobs import logs
@@ -99,7 +100,7 @@ def result_of(said: FinishRequest) -> str:
     Raises:
         ProblemError: 422 if it takes more than 256 KiB.
     """
-    if not said.has_result or said.outcome != "succeeded":
+    if not said.has_result or said.outcome != Outcome.SUCCEEDED:
         return ""
     try:
         return strict_json.dumps(said.result, "result")

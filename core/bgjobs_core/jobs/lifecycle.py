@@ -8,9 +8,12 @@ itself what a job may become.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import WAITING, State
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 NEW: Final = "new"  # where an enqueue starts from
 
@@ -45,8 +48,8 @@ class Transition:
     guard: str
 
 
-def _row(verb: str, sources: str, target: State, by: str, guard: str) -> Transition:
-    return Transition(verb, frozenset(sources.split()), target, by, guard)
+def _row(verb: str, sources: AbstractSet[str], target: State, by: str, guard: str) -> Transition:
+    return Transition(verb, frozenset(map(str, sources)), target, by, guard)
 
 
 _RETIRE: Final = "nobody; retire drops the record"
@@ -79,31 +82,65 @@ STATES: Final = (
     StateRow(State.CANCELLED, "stopped on request, nothing of it is left running", _RETIRE, "ended", "finished_at"),
 )  # fmt: skip
 
-_WAITING: Final = " ".join(sorted(WAITING))
-
 TRANSITIONS: Final = (
-    _row("enqueue", NEW, State.QUEUED, "API, admit", "id unused (same id and digest: the same job)"),
-    _row("enqueue", NEW, State.SCHEDULED, "API, admit", "the same, and not due yet"),
-    _row("promote", "scheduled", State.QUEUED, "dispatch", "due by Redis TIME"),
-    _row("claim", "queued", State.LAUNCHING, "dispatch", "epoch is the leader's; queue open; owned < max_concurrent"),
-    _row("decline", "launching", State.SCHEDULED, "launch", "same epoch; no UID bound; first POST definitely refused"),
-    _row("decline", "launching", State.FAILED, "launch", "same epoch; no UID bound; the manifest itself was refused"),
-    _row("bind", "launching queued scheduled", State.LAUNCHED, "launch, observe", "UID unset or equal"),
-    _row("start", "launching queued scheduled", State.LAUNCHED, "runner", "UID unset or equal (this binds it)"),
-    _row("finish", "launched", State.SUCCEEDED, "runner", "fence is the pod's UID; outcome succeeded"),
-    _row("finish", "launched", State.FAILED, "runner", "fence is the pod's UID; outcome rejected or aborted"),
-    _row("observe_end", "launched", State.SUCCEEDED, "observe, reconcile", "UID equal; the KubeJob is Complete"),
+    _row("enqueue", {NEW}, State.QUEUED, "API, admit", "id unused (same id and digest: the same job)"),
+    _row("enqueue", {NEW}, State.SCHEDULED, "API, admit", "the same, and not due yet"),
+    _row("promote", {State.SCHEDULED}, State.QUEUED, "dispatch", "due by Redis TIME"),
+    _row(
+        "claim",
+        {State.QUEUED},
+        State.LAUNCHING,
+        "dispatch",
+        "epoch is the leader's; queue open; owned < max_concurrent",
+    ),
+    _row(
+        "decline",
+        {State.LAUNCHING},
+        State.SCHEDULED,
+        "launch",
+        "same epoch; no UID bound; first POST definitely refused",
+    ),
+    _row(
+        "decline",
+        {State.LAUNCHING},
+        State.FAILED,
+        "launch",
+        "same epoch; no UID bound; the manifest itself was refused",
+    ),
+    _row(
+        "bind",
+        {State.LAUNCHING, State.QUEUED, State.SCHEDULED},
+        State.LAUNCHED,
+        "launch, observe",
+        "UID unset or equal",
+    ),
+    _row(
+        "start",
+        {State.LAUNCHING, State.QUEUED, State.SCHEDULED},
+        State.LAUNCHED,
+        "runner",
+        "UID unset or equal (this binds it)",
+    ),
+    _row("finish", {State.LAUNCHED}, State.SUCCEEDED, "runner", "fence is the pod's UID; outcome succeeded"),
+    _row("finish", {State.LAUNCHED}, State.FAILED, "runner", "fence is the pod's UID; outcome rejected or aborted"),
+    _row("observe_end", {State.LAUNCHED}, State.SUCCEEDED, "observe, reconcile", "UID equal; the KubeJob is Complete"),
     _row(
         "observe_end",
-        "launched",
+        {State.LAUNCHED},
         State.FAILED,
         "observe, reconcile",
         "UID equal; the KubeJob is Failed or absent (lost)",
     ),
-    _row("observe_end", "stopping", State.CANCELLED, "stop", "KubeJob and pods absent; verdict cancelled"),
-    _row("observe_end", "stopping", State.FAILED, "stop", "KubeJob and pods absent; any other verdict"),
-    _row("stop", _WAITING, State.CANCELLED, "API, admit", "verdict cancelled"),
-    _row("stop", "launching launched", State.STOPPING, "API, admit, reconcile", "not terminal; keeps the verdict"),
+    _row("observe_end", {State.STOPPING}, State.CANCELLED, "stop", "KubeJob and pods absent; verdict cancelled"),
+    _row("observe_end", {State.STOPPING}, State.FAILED, "stop", "KubeJob and pods absent; any other verdict"),
+    _row("stop", WAITING, State.CANCELLED, "API, admit", "verdict cancelled"),
+    _row(
+        "stop",
+        {State.LAUNCHING, State.LAUNCHED},
+        State.STOPPING,
+        "API, admit, reconcile",
+        "not terminal; keeps the verdict",
+    ),
 )
 
 

@@ -74,7 +74,7 @@ def notice_of_change(before: Snapshot | None, job: JobRecord) -> Notice | None:
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
         return Notice(_attempt(job) if job.attempt > 1 else "started")
     if before is None and job.state is State.QUEUED:
-        return Notice("queued")
+        return Notice(State.QUEUED)
     return None
 
 
@@ -86,7 +86,7 @@ def _end(job: JobRecord) -> Notice:
             result = f"{result[:_RESULT_CHARACTERS]} ..."
         return Notice(f"succeeded in {took:.1f} s{f': {result}' if result else ''}", good=True)
     if job.state is State.CANCELLED:
-        return Notice(f"cancelled{f' by {job.stopped_by}' if job.stopped_by else ''}")
+        return Notice(f"{State.CANCELLED}{f' by {job.stopped_by}' if job.stopped_by else ''}")
     return Notice(f"failed: {_why(job)}", good=False)
 
 
@@ -102,7 +102,7 @@ def _why(job: JobRecord) -> str:
         return f"{outcome}: {job.reason}" if job.reason else outcome
     error = Failure.model_validate_json(job.error)
     words = f"{error.type}: {error.message}".splitlines()[0]
-    return words if outcome == "error" else f"{outcome}, {words}"
+    return words if outcome == Outcome.ERROR else f"{outcome}, {words}"
 
 
 @dataclass

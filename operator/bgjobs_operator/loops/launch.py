@@ -121,7 +121,7 @@ class Launch:
     async def _launch(self, job_id: str) -> None:
         tries = 0
         # Read anew at each try: it may be cancelled, or bound by the observer, and its KubeJob gone since.
-        while (job := await self.store.job(job_id)) is not None and job.state == "launching":
+        while (job := await self.store.job(job_id)) is not None and job.state is State.LAUNCHING:
             end_if_cancelled()
             if job.namespace not in self.namespaces:
                 return
@@ -186,7 +186,7 @@ class Launch:
         if reply.did in {"stray", "missing"}:
             log.warning("stray KubeJob", job=job.id, kube_uid=uid, state=reply.state)
             await self.launcher.delete(job.namespace, job.kube_job, uid)
-        elif reply.state == "stopping":
+        elif reply.state == State.STOPPING:
             self.poke_stop()
 
     async def _pause(self, seconds: float) -> None:

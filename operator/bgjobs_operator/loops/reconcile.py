@@ -157,7 +157,7 @@ class Reconcile:
             log.warning("a request's job is not in Redis", request=metadata["name"], job=job_id)
             # Whether its code ran is known only if its KubeJob is still there; it is not run twice in silence.
             now = await self.store.now_ms()
-            lost = request_status.refused("lost", "its record is gone from Redis", metadata["generation"], now)
+            lost = request_status.refused(Outcome.LOST, "its record is gone from Redis", metadata["generation"], now)
             await self.api.apply_status(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"], lost)
         else:
             self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs.vocabulary import State
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.loop import each
 
@@ -42,7 +43,7 @@ def plan_stop(job: JobRecord | None, view: KubeJobView | None, *, posting: bool)
         view: its KubeJob, by a read that is no older than this turn.
         posting: this process is creating its KubeJob at the moment.
     """
-    if job is None or job.state != "stopping":
+    if job is None or job.state is not State.STOPPING:
         return StopStep.NOTHING
     if posting:
         return StopStep.WAIT_FOR_POST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_api.pages.shared import job_facts, states, words
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 1000.0
 _GAP: Final = 2.0
 _NARROWEST: Final = 6.0
+_ENDED: Final = "ended"  # of an attempt whose outcome nobody knows
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ def segments(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> 
 def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> Iterator[_Part]:
     end = record.finished_at or now
     ended = states.has_ended(record)
-    marks = [(record.state if record.state == State.BLOCKED else "scheduled", record.created_at)]
+    marks = [(record.state if record.state == State.BLOCKED else State.SCHEDULED, record.created_at)]
     marks += [
         (name, at)
         for name, at in (
-            ("queued", record.queued_at),
-            ("launching", record.claimed_at),
-            ("pending", record.launched_at),
+            (State.QUEUED, record.queued_at),
+            (State.LAUNCHING, record.claimed_at),
+            (Phase.PENDING, record.launched_at),
         )
         # A refused launch leaves times of its first try behind.
         if at is not None and at >= marks[-1][1]
@@ -91,10 +92,10 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
     for index, one in enumerate(attempts):
         following = attempts[index + 1].started_at if index + 1 < len(attempts) else end
         until = one.ended_at or following
-        outcome = one.outcome or ("running" if not ended else "ended")
+        outcome = one.outcome or (_ENDED if ended else Phase.RUNNING)
         running = not one.outcome and not ended
-        bad = outcome not in {"running", "ended", "succeeded", "cancelled"}
-        tone = "running" if running else states.of_outcome(one.outcome or "cancelled").tone
+        bad = outcome not in {Phase.RUNNING, _ENDED, Outcome.SUCCEEDED, Outcome.CANCELLED}
+        tone = states.of_outcome("" if running else one.outcome or Outcome.CANCELLED).tone
         yield (
             f"attempt {one.number}: {outcome}",
             tone,
@@ -105,31 +106,31 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
         is_last = index + 1 == len(attempts)
         # Kubernetes needs a moment to say that nothing follows; that is no phase.
         if one.ended_at is not None and following - one.ended_at > (words.SECOND if is_last and ended else 0):
-            yield "ending" if is_last and ended else "back-off", "retrying", "idle", one.ended_at, following
+            yield Phase.ENDING if is_last and ended else "back-off", Phase.RETRYING, "idle", one.ended_at, following
 
 
 def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]:
     """What has happened to a job, as lines for its page, the newest first."""
-    first = states.named("scheduled" if job_facts.is_delayed(record) else "queued")
+    first = states.named(State.SCHEDULED if job_facts.is_delayed(record) else State.QUEUED)
     found: list[tuple[int, states.Shown, str, str, str]] = [
         (record.created_at, first, "Enqueued", record.created_by, "")
     ]
     for at, name, text in (
-        (record.queued_at, "queued", "Due, waits for a slot"),
-        (record.claimed_at, "launching", f"Got a slot of {record.spec.queue}"),
-        (record.launched_at, "pending", "KubeJob created"),
+        (record.queued_at, State.QUEUED, "Due, waits for a slot"),
+        (record.claimed_at, State.LAUNCHING, f"Got a slot of {record.spec.queue}"),
+        (record.launched_at, Phase.PENDING, "KubeJob created"),
     ):
-        if at is not None and (name != "queued" or job_facts.is_delayed(record)):
+        if at is not None and (name != State.QUEUED or job_facts.is_delayed(record)):
             found.append((at, states.named(name), text, "", ""))
     for one in attempts:
-        found.append((one.started_at, states.named("running"), f"Attempt {one.number} started", "", ""))
+        found.append((one.started_at, states.named(Phase.RUNNING), f"Attempt {one.number} started", "", ""))
         if one.ended_at is not None and one.outcome:
             code = "" if one.exit_code is None else f", exit code {one.exit_code}"
             text = f"Attempt {one.number}: {one.outcome}{code}"
             found.append((one.ended_at, states.of_outcome(one.outcome), text, "", ""))
     if record.stopped_at is not None:
-        stop = "Cancel asked for" if record.verdict in {"", "cancelled"} else f"To be stopped: {record.verdict}"
-        found.append((record.stopped_at, states.named("stopping"), stop, record.stopped_by, record.note))
+        stop = "Cancel asked for" if record.verdict in {"", Outcome.CANCELLED} else f"To be stopped: {record.verdict}"
+        found.append((record.stopped_at, states.named(State.STOPPING), stop, record.stopped_by, record.note))
     if record.finished_at is not None:
         found.append((record.finished_at, states.of(record), states.of(record).word, "", ""))
     # Sorted by time alone, and what came later in the list is the later one of a pair in one millisecond.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_api.pages.job import timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
 
@@ -130,7 +130,7 @@ def state_text(record: JobRecord, now: int) -> str:
     run = job_facts.ran(record, now)
     if states.has_ended(record):
         return word if run is None else f"{word} after {words.ran(run)}"
-    if record.state == State.LAUNCHED and record.phase == "running":
+    if record.state == State.LAUNCHED and record.phase == Phase.RUNNING:
         return word if run is None else f"{word} for {words.ran(run)}"
     return f"{word} for {words.span(now - record.changed_at)}"
 
@@ -157,7 +157,7 @@ def tab(one: AttemptRecord, record: JobRecord, now: int, chosen: AttemptRecord |
     unknown = not one.outcome and states.has_ended(record)
     shown = states.of(record) if unknown else states.of_outcome(one.outcome)
     return AttemptTab(
-        one.number, shown, f"{one.outcome or ('' if unknown else 'running')} {length}".strip(), one == chosen
+        one.number, shown, f"{one.outcome or ('' if unknown else Phase.RUNNING)} {length}".strip(), one == chosen
     )
 
 
@@ -193,7 +193,7 @@ def error_card(record: JobRecord, attempt: AttemptRecord | None, now: int) -> Er
 
 
 def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tuple[Failure | None, str]:
-    if attempt is not None and (attempt.error or attempt.outcome not in {"", "succeeded", "cancelled"}):
+    if attempt is not None and (attempt.error or attempt.outcome not in {"", Outcome.SUCCEEDED, Outcome.CANCELLED}):
         when = "" if attempt.ended_at is None else f", {words.ago(attempt.ended_at, now).text}"
         code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
         latest = attempt.number == record.attempt
@@ -212,7 +212,7 @@ def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tup
 def _unsaid(record: JobRecord | None, outcome: str) -> Failure:
     """For an end without an error of its own: the job's reason, if that says more."""
     reason = record.reason if record is not None else ""
-    return reasons.named_failure(outcome or "failed", reason)
+    return reasons.named_failure(outcome or State.FAILED, reason)
 
 
 def progress(record: JobRecord) -> Progress | None:

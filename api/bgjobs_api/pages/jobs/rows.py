@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Phase, State
 from bgjobs_api.pages.shared import job_facts, json_text, reasons, states, words
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def row(record: JobRecord, now: int, queue: QueueNow | None = None) -> Row:
     """The row of the list for one job, as it is seen at this time."""
     module, call = job_facts.name_of(record)
     wait, run = job_facts.waited(record, now), job_facts.ran(record, now)
-    running = record.state == State.LAUNCHED and record.phase == "running"
+    running = record.state == State.LAUNCHED and record.phase == Phase.RUNNING
     return Row(
         id=record.id,
         namespace=record.namespace,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.vocabulary import Gate, WhyNot
+from bgjobs.vocabulary import Gate, Outcome, WhyNot
 from bgjobs_api.pages.shared import job_facts, words
 from bgjobs_core.jobs.why_not import why_not
 
@@ -102,7 +102,7 @@ def card(record: JobRecord, now: int, queue: QueueNow | None) -> WhyCard | None:
 
 def _stopping(record: JobRecord) -> tuple[str, str, str]:
     text = "Its pod got SIGTERM and is deleted after the queue's grace period. No code of it starts any more."
-    if record.verdict not in {"", "cancelled"}:
+    if record.verdict not in {"", Outcome.CANCELLED}:
         return f"Being stopped: {record.verdict}", " ".join(filter(None, (record.note, text))), "warn"
     by = f"Being cancelled by {words.who(record.stopped_by)}"
     return by + (f": {record.note}" if record.note else ""), text, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import TERMINAL, Phase, State, shown_state, state_and_phase
+from bgjobs.vocabulary import TERMINAL, Outcome, Phase, State, shown_state, state_and_phase
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
@@ -67,7 +67,7 @@ def named(name: str) -> Shown:
 
 def of(record: JobRecord) -> Shown:
     """How the state of a job is shown: that of a launched job is its phase."""
-    if record.state == State.STOPPING and record.verdict not in {"", "cancelled"}:
+    if record.state == State.STOPPING and record.verdict not in {"", Outcome.CANCELLED}:
         # It ends as failed; nobody cancelled it.
         return Shown(State.STOPPING, "Stopping", "cancelling", "cancelling")
     return named(shown_state(record.state, record.phase))
@@ -78,9 +78,9 @@ def of_outcome(outcome: str) -> Shown:
     match outcome:
         case "":
             return _OF_PHASES[Phase.RUNNING]
-        case "succeeded":
+        case Outcome.SUCCEEDED:
             return _OF_STATES[State.SUCCEEDED]
-        case "cancelled":
+        case Outcome.CANCELLED:
             return _OF_STATES[State.CANCELLED]
         case _:
             return _OF_STATES[State.FAILED]

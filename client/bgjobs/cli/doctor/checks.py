@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from bgjobs.errors import ForbiddenError, RefusedError
+from bgjobs.vocabulary import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -329,7 +330,7 @@ def check_starts(facts: Facts) -> Iterable[Finding]:
     said: Mapping[str, Any] = facts.listing.said if facts.listing is not None else {}
     stuck: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for job in cast("list[Mapping[str, Any]]", said.get("items") or []):
-        if job.get("phase") == "pending" and job.get("reason"):
+        if job.get("phase") == Phase.PENDING and job.get("reason"):
             cause = str(job["reason"]).partition(":")[0]
             stuck.setdefault((f"{job['namespace']}/{job['queue']}", cause), []).append(job)
     for (queue, _), jobs in stuck.items():

@@ -18,6 +18,7 @@ from bgjobs.connection.server import parse_url
 from bgjobs.connection.transport import Transport
 from bgjobs.errors import BgjobsError
 from bgjobs.ids import new_job_id
+from bgjobs.vocabulary import State
 from bgjobs.wire import QueueList, QueueView
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def gather(session: Session) -> Facts:
         except BgjobsError as error:
             return replace(known, no_token=error)
         where = {} if connection.namespace is None else {"namespace": connection.namespace}
-        listing, _ = _ask(client, "GET", "/api/v1/jobs", token, query={**where, "state": "launched", "limit": "100"})
+        listing, _ = _ask(
+            client, "GET", "/api/v1/jobs", token, query={**where, "state": State.LAUNCHED, "limit": "100"}
+        )
         creating = queue_listing = None
         found: tuple[QueueView, ...] = ()
         if listing.status != HTTPStatus.UNAUTHORIZED:

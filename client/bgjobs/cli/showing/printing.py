@@ -201,7 +201,7 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
 
 
 def _attempt(attempt: Attempt) -> list[str]:
-    ended = str(attempt.outcome) if attempt.outcome else "running"
+    ended = str(attempt.outcome) if attempt.outcome else str(Phase.RUNNING)
     code = f", exit code {attempt.exit_code}" if attempt.exit_code is not None else ""
     lines = [
         f"attempt {attempt.number}: {ended}{_took(attempt.started_at, attempt.ended_at)}{code}, "

@@ -231,7 +231,7 @@ async def test_a_refused_connection_is_closed_at_once(tls: Tls) -> None:
     server = await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=tls.server())
     port = server.sockets[0].getsockname()[1]
     store = Store(connection.connect(replace(tls.access, url=f"rediss://127.0.0.1:{port}/0")))
-    with pytest.raises(StoreUnavailableError, match="refuses user or password"):
+    with pytest.raises(StoreUnavailableError, match="does not accept user or password"):
         await store.promote()
     await asyncio.sleep(0)  # asyncio closes a socket in its next turn
     assert (len(sent), own_sockets(port)) == (4, 0)

@@ -53,9 +53,6 @@ LOG_TAIL_BYTES: Final = 1024 * 1024
 MAX_LINE_BYTES: Final = 8 * 1024  # a longer line is stored in pieces
 MAX_TERMINATION_MESSAGE_BYTES: Final = 4096
 
-BEAT_SECONDS: Final = 10.0  # between two beats of a runner
-BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody watches the job's log
-
 # A record of a stored log is `<unix ms> <stream> <text>\n`. The stream is one of these letters; in upper case it means
 # that the line continues in the next record of the stream.
 STDOUT: Final = "o"

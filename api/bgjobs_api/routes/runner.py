@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Response
 
-from bgjobs.protocol import BEAT_SECONDS, BEAT_SECONDS_WATCHED, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.protocol import GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
 from bgjobs_api.http import answers
@@ -18,6 +18,9 @@ from bgjobs_api.routes import runner_statements
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import JobRecord
 
+# How long a runner waits before its next beat; each reply says it anew.
+BEAT_SECONDS: Final = 10.0
+BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody follows the job's log
 ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
 # A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
 MAX_REPORT_BYTES: Final = 1024 * 1024

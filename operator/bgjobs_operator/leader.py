@@ -20,7 +20,9 @@ from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.loops.launch import Launch
 from bgjobs_operator.loops.loop import Loop
 from bgjobs_operator.loops.observe import Observer
-from bgjobs_operator.loops.reconcile import PENDING_PERIOD, PERIOD, Pending, Reconcile
+from bgjobs_operator.loops.pending import PERIOD as PENDING_PERIOD
+from bgjobs_operator.loops.pending import Pending
+from bgjobs_operator.loops.reconcile import PERIOD, Reconcile
 from bgjobs_operator.loops.retire import LONGEST_SLEEP as RETIRE_SLEEP
 from bgjobs_operator.loops.retire import Retire
 from bgjobs_operator.loops.settle import Settle

@@ -10,7 +10,7 @@ from bgjobs.vocabulary import State
 from bgjobs_operator.cluster.lease import Seen, may_take
 from bgjobs_operator.loops import dispatch, retire
 from bgjobs_operator.loops.admit import due_ms
-from bgjobs_operator.loops.reconcile import overdue, pending_reason, waits_since
+from bgjobs_operator.loops.pending import overdue, pending_reason, waits_since
 from bgjobs_operator.loops.settle import ready
 from tests.unit.operator.builders import CREATED, CREATED_MS, a_pod, a_queue_record, a_record
 

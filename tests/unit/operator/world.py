@@ -13,7 +13,8 @@ from bgjobs_operator.loops.admit import Admit, cancel_with_request
 from bgjobs_operator.loops.dispatch import Dispatch
 from bgjobs_operator.loops.launch import Launch
 from bgjobs_operator.loops.observe import Observer
-from bgjobs_operator.loops.reconcile import Pending, Reconcile
+from bgjobs_operator.loops.pending import Pending
+from bgjobs_operator.loops.reconcile import Reconcile
 from bgjobs_operator.loops.retire import Retire
 from bgjobs_operator.loops.settle import Settle
 from bgjobs_operator.loops.stop import Stop

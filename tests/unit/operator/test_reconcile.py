@@ -12,7 +12,7 @@ from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
-from bgjobs_operator.loops import reconcile as module
+from bgjobs_operator.loops import pending as module
 from bgjobs_operator.loops.observe import Observer
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
 
 from bgjobs.job_spec import CompleteSpec, JobSpec
 
@@ -28,11 +28,11 @@ class _Field:
 
 
 def _plain(annotation: Any) -> Any:
-    """The type of a field without its `| None`."""
-    if get_origin(annotation) is UnionType or isinstance(annotation, UnionType):
+    """The type of a field without its `| None` and without its checks."""
+    if get_origin(annotation) in {Union, UnionType}:
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-        return kinds[0] if len(kinds) == 1 else None
-    return annotation
+        annotation = kinds[0] if len(kinds) == 1 else None
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _codec(annotation: Any) -> tuple[Callable[[Any], str | int | float], Callable[[bytes], Any]]:

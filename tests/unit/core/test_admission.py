@@ -156,6 +156,11 @@ def test_a_spec_comes_back_from_redis_as_it_was() -> None:
     for spec in (full, least):
         stored = {name.encode(): str(value).encode() for name, value in to_hash(spec).items()}
         assert from_hash(stored) == spec
+    assert to_hash(full) == {
+        "queue": "mail", "class": "shop.jobs.Mail", "method": "send", "priority": 1, "delay_seconds": 0.5,
+        "max_retries": 0, "timeout_seconds": 1.5, "image": "registry/shop:1",
+        "labels": '{"example.com/team": "billing", "empty": ""}',
+    }  # fmt: skip
 
 
 def test_what_is_as_by_default_takes_no_room_in_redis() -> None:

@@ -51,49 +51,59 @@ class Condition(_Resource):
 class RequestStatus(_Resource):
     """Written by the operator: the job's record, in short."""
 
-    state: Annotated[str, StringConstraints(max_length=20)] | None = Field(default=None, description="As in the API.")
+    state: Annotated[str, StringConstraints(max_length=20)] | None = Field(
+        default=None, description="The state of the job, in the words of the API."
+    )
     phase: Annotated[str, StringConstraints(max_length=20)] | None = Field(
-        default=None, description="How far it is, while its state is launched."
+        default=None, description="What is seen of the job while its state is launched."
     )
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
-        default=None, description="Why it waits, or why it failed."
+        default=None, description="Why the job waits, or why it failed, in words."
     )
     job_id: Annotated[str, StringConstraints(max_length=36)] | None = Field(
-        default=None, description="Of the job, for the API and the command."
+        default=None, description="The id of the job in the API and the command."
     )
     kube_job: Annotated[str, StringConstraints(max_length=63)] | None = Field(
-        default=None, description="Name of the Job of Kubernetes that runs it."
+        default=None, description="Name of the Job of Kubernetes that runs the job."
     )
-    attempt: int | None = Field(default=None, ge=0, description="Number of the latest attempt.")
+    attempt: int | None = Field(default=None, ge=0, description="The number of the latest attempt, from 1.")
     attempts: Annotated[str, StringConstraints(max_length=20)] | None = Field(
-        default=None, description="Latest attempt and how many there may be, as 2/4."
+        default=None, description="The latest attempt and how many there may be, such as 2/4."
     )
-    observed_generation: int | None = Field(default=None, description="The generation that this is about.")
+    observed_generation: int | None = Field(
+        default=None, description="The generation of the request that this status describes."
+    )
     started_at: Annotated[str, StringConstraints(max_length=40)] | None = Field(
-        default=None, description="When its first attempt began."
+        default=None, description="When the first attempt began."
     )
     finished_at: Annotated[str, StringConstraints(max_length=40)] | None = Field(
-        default=None, description="When it ended, however it did."
+        default=None, description="When the job ended, whatever its outcome."
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
-        default_factory=list[Condition], description="Complete or Failed, once it has ended."
+        default_factory=list[Condition], description="Complete or Failed, once the job has ended."
     )
 
 
 class PriorityClasses(_Resource):
     """Which PriorityClass a pod gets."""
 
-    low: Annotated[str, StringConstraints(max_length=253)] = Field(default="bgjobs-low", description="Of priority 0.")
-    high: Annotated[str, StringConstraints(max_length=253)] = Field(default="bgjobs-high", description="Of priority 1.")
+    low: Annotated[str, StringConstraints(max_length=253)] = Field(
+        default="bgjobs-low", description="For jobs of priority 0."
+    )
+    high: Annotated[str, StringConstraints(max_length=253)] = Field(
+        default="bgjobs-high", description="For jobs of priority 1."
+    )
 
 
 class Retention(_Resource):
     """How long what has ended is kept, in seconds."""
 
     records_seconds: int = Field(
-        default=7 * 86400, ge=60, le=31622400, description="The record, with its parameters and result."
+        default=7 * 86400, ge=60, le=31622400, description="How long a record is kept, with its parameters and result."
     )
-    logs_seconds: int = Field(default=3 * 86400, ge=60, le=31622400, description="The logs of its attempts.")
+    logs_seconds: int = Field(
+        default=3 * 86400, ge=60, le=31622400, description="How long the logs of attempts are kept."
+    )
 
 
 class PodSettings(_Resource):
@@ -115,7 +125,7 @@ class PodSettings(_Resource):
     tolerations: Annotated[list[Freeform], Field(max_length=50)] = Field(default_factory=list[Freeform])
     affinity: Freeform = Field(default_factory=dict[str, Any])
     security_context: Freeform = Field(
-        default_factory=dict[str, Any], description="Laid over the restricted defaults of the pod."
+        default_factory=dict[str, Any], description="Fields that replace those of the restricted default of the pod."
     )
 
 
@@ -125,17 +135,19 @@ class QueueSpec(_Resource):
     max_concurrent: int = Field(default=10, ge=0, le=100000, description="Jobs that may hold a slot at the same time.")
     paused: bool = Field(default=False, description="No job is launched; running ones go on.")
     approved_classes: Annotated[list[ClassPattern], Field(max_length=500)] = Field(
-        default_factory=list[ClassPattern], description="Exact names, or every class below a package as shop.jobs.*"
+        default_factory=list[ClassPattern], description="Exact names, or shop.jobs.* for every class below a package."
     )
-    image: Image | None = Field(default=None, description="Image of the pods, built on the runner image.")
+    image: Image | None = Field(
+        default=None, description="The image of the pods, which is built FROM the runner image."
+    )
     images: Annotated[list[Image], Field(max_length=100)] = Field(
         default_factory=list[Image],
         description="Images that a request may choose, as patterns: registry.example/shop:*",
     )
     priority_classes: PriorityClasses = PriorityClasses()
-    default_max_retries: int = Field(default=3, ge=0, le=100, description="Of jobs that do not say it.")
+    default_max_retries: int = Field(default=3, ge=0, le=100, description="For jobs that do not say how many.")
     default_timeout_seconds: float = Field(
-        default=3600, gt=0, le=2592000, description="Of one attempt, for jobs that do not say it."
+        default=3600, gt=0, le=2592000, description="How long one attempt may take, for jobs that do not say it."
     )
     pending_deadline_seconds: int = Field(
         default=1800,
@@ -144,7 +156,7 @@ class QueueSpec(_Resource):
         description="A job whose code has not started by then is given up as never_started; for a further attempt it "
         "counts from when its pod was made.",
     )
-    grace_seconds: int = Field(default=30, ge=0, le=3600, description="Between SIGTERM and SIGKILL.")
+    grace_seconds: int = Field(default=30, ge=0, le=3600, description="The time between SIGTERM and SIGKILL.")
     retention: Retention = Retention()
     pod: PodSettings = PodSettings()
 

@@ -113,7 +113,6 @@ def example() -> dict[str, Any]:
             timeout_seconds=3600,
             image="registry.example/shop:2026.11",
         ),
-        parameters=b"[2026,11]",
         state=State.LAUNCHING,
         rev=2,
         attempt=0,

@@ -59,7 +59,7 @@ def diagram() -> str:
 def files() -> Iterator[tuple[str, str]]:
     """Yield the page docs/lifecycle.md."""
     states = [
-        (code(row.state.value), group(row.state), row.meaning, row.moved_on_by, code(row.index), code(row.score))
+        (code(row.state.value), group(row.state), row.meaning, row.moved_on_by, code(row.work_list), code(row.score))
         for row in STATES
     ]
     transitions = [

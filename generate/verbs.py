@@ -44,6 +44,8 @@ from bgjobs_core.store import replies
 from bgjobs_core.store.connected import Connected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs.vocabulary import {vocabulary}
     from bgjobs_core.store.scripts import Fields
 
@@ -54,7 +56,10 @@ class Verbs(Connected):
 {methods}
 '''
 
-WORDS_OF = {"text": "str", "bytes": "bytes", "whole": "int", "fields": "Fields", **VOCABULARY_TYPES}
+WORDS_OF = {
+    "text": "str", "bytes": "bytes", "whole": "int", "fields": "Fields", "tables": "Sequence[Fields]",
+    **VOCABULARY_TYPES,
+}  # fmt: skip
 
 
 def python_type(type_: Type, *, sent: bool) -> str:
@@ -67,7 +72,7 @@ def python_type(type_: Type, *, sent: bool) -> str:
     else:
         name = WORDS_OF[type_.kind]
     if type_.many:
-        return f"tuple[{name}, ...]"
+        return f"Sequence[{name}]" if sent else f"tuple[{name}, ...]"
     return f"{name} | None" if type_.optional else name
 
 

@@ -28,13 +28,12 @@ from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.errors import ActionError
 from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.redis import connection
-from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.redis.errors import StoreError, StoreLayoutError
 from bgjobs_core.resources.models import QUEUES, QueueSpec
-from bgjobs_core.store import keys
 from bgjobs_core.store.doorbell import Doorbell
 from bgjobs_core.store.store import Store
 from bgjobs_local.data_folder import DataFolder
-from bgjobs_local.errors import OtherLeaderError, PortTakenError
+from bgjobs_local.errors import DataFolderError, OtherLeaderError, PortTakenError
 from bgjobs_local.identity import EverythingAllowed, LocalTokens, person
 from bgjobs_local.launcher import controller
 from bgjobs_local.launcher.memory_guard import MemoryGuard
@@ -151,6 +150,7 @@ async def _run(settings: DevSettings, console: Console, stop: _Stop) -> None:
             )
         async with _redis(settings, data) as (redis_url, server):
             store = Store(connection.connect(redis_url))
+            await _check_layout(store, data)
             resources.earlier = frozenset(key.partition("/")[0] for key in await store.queue_keys())
             namespaces = resources.namespaces()
             machine = _Machine(settings, console, data, resources, redis_url, store, namespaces, listening)
@@ -158,6 +158,17 @@ async def _run(settings: DevSettings, console: Console, stop: _Stop) -> None:
                 await machine.run(stop, server, there=there)
             finally:
                 data.withdraw()
+
+
+async def _check_layout(store: Store, data: DataFolder) -> None:
+    try:
+        await store.check()
+    except StoreLayoutError as error:
+        await store.close()
+        raise DataFolderError(
+            f"{data.path} holds jobs of another version of bgjobs, which this one cannot read; delete the folder, or "
+            "give --data another one"
+        ) from error
 
 
 def _allow_many_files() -> None:
@@ -318,8 +329,8 @@ class _Machine:
             )
         left = 0
         for namespace in self._namespaces:
-            for state in WAITING | OWNED:
-                left += await self._store.index_size(keys.by_state(namespace, state))
+            async for cell in self._store.cells(namespace):
+                left += cell.size if cell.state in WAITING | OWNED else 0
         if left:
             self._console.say(f"jobs of an earlier run that continue: {left}")
 

@@ -29,7 +29,7 @@ async def test_the_process_lives_whatever_is_away(world: World, monkeypatch: pyt
     async def away() -> None:
         raise StoreUnavailableError("gone")
 
-    monkeypatch.setattr(world.store, "ping", away)
+    monkeypatch.setattr(world.store, "check", away)
     world.authenticator.ready, world.access.away = False, True
     response = await world.http.get("/healthz")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -45,7 +45,7 @@ async def test_not_ready_while_redis_is_away(world: World, monkeypatch: pytest.M
     async def away() -> None:
         raise StoreUnavailableError("Redis does not answer: refused")
 
-    monkeypatch.setattr(world.store, "ping", away)
+    monkeypatch.setattr(world.store, "check", away)
     response = await world.http.get("/readyz")
     assert response.status_code == 503
     assert response.json()["problems"] == {"redis": "Redis does not answer: refused"}
@@ -62,7 +62,7 @@ async def test_a_redis_that_hangs_is_not_waited_for(world: World, monkeypatch: p
     async def hang() -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(world.store, "ping", hang)
+    monkeypatch.setattr(world.store, "check", hang)
     deps = Deps(world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",))
     found = await health.readiness(deps, patience=0.01)
     assert found.problems == {"redis": "Redis did not answer within 0.01 s"}
@@ -128,7 +128,7 @@ async def test_what_was_seen_is_told_while_redis_is_away(world: World, monkeypat
     async def away() -> None:
         raise StoreUnavailableError("gone")
 
-    monkeypatch.setattr(world.store, "ping", away)
+    monkeypatch.setattr(world.store, "check", away)
     seen = Finding("kubernetes_clock", "two", "do that", 7)
     deps = Deps(
         world.store, world.redis, world.authenticator, world.access, world.clock, ("shop",), findings=lambda: [seen]

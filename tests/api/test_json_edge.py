@@ -71,7 +71,7 @@ async def test_nobody_encodes_stored_parameters_again(world: World) -> None:
     """Even spelling that our own encoder would never write comes out as it lies there."""
     job_id = await world.enqueued()
     client = world.store._client  # pyright: ignore[reportPrivateUsage]
-    await client.hset(f"{{bgjobs}}:job:{job_id}", "parameters", b'[ 1.10, "\\u00e9",1E400 ]')
+    await client.set(f"{{bgjobs}}:payload:{job_id}", b'[ 1.10, "\\u00e9",1E400 ]')
     assert b'"parameters":[ 1.10, "\\u00e9",1E400 ]' in (await world.get(f"/api/v1/jobs/{job_id}")).content
 
 

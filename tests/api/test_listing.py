@@ -67,41 +67,12 @@ async def test_filters(world: World) -> None:
     assert await ids(world, namespace="mail") == []
 
 
-async def test_the_narrowest_index_is_walked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.put_queue("shop/small")
-    for number in range(6):
-        await world.enqueued(queue="default", delay_seconds=number % 2)
-    await world.enqueued(queue="small")
-    walked: list[str] = []
-    newest = world.store.newest
-
-    async def watch(index: str, before: listing.Row | None, limit: int) -> list[listing.Row]:
-        walked.append(index)
-        return await newest(index, before, limit)
-
-    monkeypatch.setattr(world.store, "newest", watch)
-    for query in ({}, {"state": "queued"}, {"queue": "default"}, {"queue": "small", "state": "queued"},
-                  {"queue": "default", "state": "scheduled"}):  # fmt: skip
-        await ids(world, namespace="shop", **query)
-    assert walked == [
-        "{bgjobs}:index:ns:shop",
-        "{bgjobs}:index:state:shop:queued",
-        "{bgjobs}:index:queue:shop/default",
-        "{bgjobs}:index:queue:shop/small",
-        "{bgjobs}:index:state:shop:scheduled",
-    ]
-
-
-async def test_a_page_looks_at_a_bounded_number_of_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A filter that finds little gives short pages with a cursor, and reaches the end all the same."""
-    monkeypatch.setattr(listing, "MAX_ROWS", 4)
+async def test_a_rare_class_is_found_among_many_jobs_on_one_full_page(world: World) -> None:
     rare = await world.enqueued(**{"class": "shop.jobs.Rare"})
     for _ in range(9):
         await world.enqueued()
     rarer = await world.enqueued(**{"class": "shop.jobs.Rare"})
-    pages = await all_pages(world, **{"class": "shop.jobs.Rare"})
-    assert len(pages) == 3
-    assert sorted(one for page in pages for one in page) == sorted([rare, rarer])
+    assert await all_pages(world, **{"class": "shop.jobs.Rare"}) == [[rarer, rare]]
 
 
 async def test_a_page_has_a_bounded_number_of_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

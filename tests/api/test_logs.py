@@ -122,7 +122,7 @@ async def test_a_log_that_has_expired_says_so(world: World) -> None:
     end = await ship(pod, 0, lines("one"))
     await pod.call("finish", attempt=1, outcome="succeeded")
     client = world.store._client  # pyright: ignore[reportPrivateUsage]
-    await client.delete(f"{{bgjobs}}:job:{pod.job_id}:log:1:head")
+    await client.delete(f"{{bgjobs}}:log:{pod.job_id}:1:head")
     said = f"... {end} bytes of log are not kept any more ...\n"
     assert (await log(world, pod)).text == said
     assert (await log(world, pod, offset=len(said))).text == ""

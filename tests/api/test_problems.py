@@ -58,7 +58,7 @@ async def test_what_goes_wrong_inside(
         raise error
 
     job_id = await world.enqueued()
-    monkeypatch.setattr(world.store, "job", fail)
+    monkeypatch.setattr(world.store, "full_job", fail)
     monkeypatch.setattr(world.store, "enqueue", fail)
     for response in (await world.get(f"/api/v1/jobs/{job_id}"), await world.enqueue()):
         assert (response.status_code, problem_of(response).code) == (status, code)

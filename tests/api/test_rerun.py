@@ -43,7 +43,7 @@ async def test_it_is_the_same_call_as_a_new_job(world: World) -> None:
 
 async def test_parameters_are_taken_over_byte_for_byte(world: World) -> None:
     old = await ended(world)
-    await world.store._client.hset(f"{{bgjobs}}:job:{old}", "parameters", PARAMETERS)  # pyright: ignore[reportPrivateUsage]
+    await world.store._client.set(f"{{bgjobs}}:payload:{old}", PARAMETERS)  # pyright: ignore[reportPrivateUsage]
     new = (await rerun(world, old)).json()["id"]
     assert (await world.there(new)).parameters == PARAMETERS
 

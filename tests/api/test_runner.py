@@ -193,7 +193,7 @@ async def test_logs_are_kept_as_long_as_the_queue_says(world: World) -> None:
     pod = await world.running()
     await pod.call("beat", attempt=1, chunk=chunk(0, lines("a")))
     client = world.store._client  # pyright: ignore[reportPrivateUsage]
-    assert 90 < await client.ttl(f"{{bgjobs}}:job:{pod.job_id}:log:1:head") <= 100
+    assert 90 < await client.ttl(f"{{bgjobs}}:log:{pod.job_id}:1:head") <= 100
 
 
 BAD_CHUNKS = [
@@ -302,10 +302,10 @@ async def test_a_result_may_be_written_in_ascii(world: World) -> None:
 async def test_only_success_has_a_result(world: World) -> None:
     pod = await world.running()
     await pod.call("finish", attempt=1, outcome="aborted", has_result=True, result=1)
-    assert not (await world.there(pod.job_id)).result
+    assert not await world.store.result(pod.job_id)
     pod = await world.running()
     await pod.call("finish", attempt=1, outcome="succeeded", result=1)
-    assert not (await world.there(pod.job_id)).result
+    assert not await world.store.result(pod.job_id)
 
 
 LONG_ERRORS = [

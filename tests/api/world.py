@@ -21,7 +21,7 @@ from bgjobs_core.resources.models import QueueSpec
 if TYPE_CHECKING:
     import httpx2
 
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.store.store import Store
 
 EPOCH: Final = "epoch-1"
@@ -193,8 +193,8 @@ class World:
         self.authenticator.tokens[token] = service_account(namespace, "default", name, uid)
         return Pod(self.http, job_id, name, uid, token)
 
-    async def there(self, job_id: str) -> JobRecord:
-        record = await self.store.job(job_id)
+    async def there(self, job_id: str) -> FullJob:
+        record = await self.store.full_job(job_id)
         assert record is not None
         return record
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bgjobs_core.store.store import Store
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.store.replies import ClaimReply
 
 
@@ -40,8 +40,8 @@ class CheckedStore(Store):
             assert load.owned <= settings.spec.max_concurrent, f"S5: {load.owned} slots are taken"
         return claimed
 
-    async def there(self, job_id: str) -> JobRecord:
-        """A job that must be there."""
-        record = await self.job(job_id)
+    async def there(self, job_id: str) -> FullJob:
+        """A job that must be there, with its texts."""
+        record = await self.full_job(job_id)
         assert record is not None, f"there is no job {job_id}"
         return record

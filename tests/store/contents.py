@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.jobs.record import AttemptRecord, JobRecord, SharedRecord
 from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
@@ -42,14 +42,22 @@ class Contents:
         """A hash, empty if it is not there."""
         return self.value(key) or {}
 
+    def shared(self) -> dict[bytes, dict[bytes, bytes]]:
+        """What jobs have in common, by its digest."""
+        name = keys.spec("")
+        return {
+            key.removeprefix(name).encode(): entry.value for key, entry in self.entries.items() if key.startswith(name)
+        }
+
     def jobs(self) -> dict[str, JobRecord]:
         """Every job's record, by its id."""
-        records = [
-            JobRecord.read(entry.value)
-            for name, entry in self.entries.items()
-            if entry.kind == "hash" and name.startswith(keys.job("")) and ":" not in name.removeprefix(keys.job(""))
+        name, shared = keys.job(""), self.shared()
+        found = [
+            JobRecord.read(key.removeprefix(name), entry.value, SharedRecord.read(shared[entry.value[b"spec"]]))
+            for key, entry in self.entries.items()
+            if key.startswith(name)
         ]
-        return {record.id: record for record in records}
+        return {record.id: record for record in found}
 
     def attempts(self, job: JobRecord) -> list[AttemptRecord]:
         """A job's attempts, the first one first."""

@@ -30,14 +30,21 @@ def broken(contents: Contents) -> list[str]:
         *_keys_are_known(contents),
         *_indexes_follow_from_records(contents),
         *_records_are_sound(contents),
+        *_texts_have_their_job(contents),
         *_attempts_are_sound(contents),
     ]
 
 
 # ------------------------------------------------------------------------------- S9: keys
+# A cell has a name of three parts, and jobs without a concurrency key share the lane of the empty one.
+_PARTS: Final = {"{cell}": "[^:]+:[^:]+:[^:]+", "{key}": "[^:]*"}
+
+
 def _pattern(key: keys.Key) -> re.Pattern[str]:
     parts = re.split(r"(\{\w+\})", key.pattern)
-    return re.compile(re.escape(keys.PREFIX) + "".join("[^:]+" if p.startswith("{") else re.escape(p) for p in parts))
+    return re.compile(
+        re.escape(keys.PREFIX) + "".join(_PARTS.get(p, "[^:]+") if p.startswith("{") else re.escape(p) for p in parts)
+    )
 
 
 _PATTERNS: Final = [(_pattern(key), key) for key in keys.KEYS]
@@ -76,11 +83,11 @@ def expected_indexes(contents: Contents) -> Index:
 
 
 def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
-    yield keys.by_namespace(job.namespace), job.changed_at
-    yield keys.by_state(job.namespace, job.state), job.changed_at
-    yield keys.by_queue(job.queue_key), job.changed_at
+    detail = {State.QUEUED: str(job.spec.priority), State.LAUNCHED: job.phase, State.FAILED: job.outcome}
+    standing = f"{job.state}/{detail[job.state]}" if job.state in detail else job.state
+    yield keys.cell(f"{job.queue_key}:{standing}:{job.spec.cls}"), job.changed_at
     own: dict[State, tuple[str, int | None]] = {
-        State.QUEUED: (keys.ready(job.queue_key, job.spec.priority), job.queued_at),
+        State.QUEUED: (keys.lane(job.queue_key, job.spec.priority, ""), job.queued_at),
         State.SCHEDULED: (keys.due(), job.not_before),
         State.LAUNCHING: (keys.launching(), job.claimed_at),
         State.LAUNCHED: (keys.launched(), job.launched_at),
@@ -90,16 +97,13 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
         name, score = own[job.state]
         yield name, -1 if score is None else score
     if job.state in TERMINAL and job.finished_at is not None:
-        kept_ms = int(contents.fields(keys.job(job.id))[b"records_ms"])
-        yield keys.expiring(), job.finished_at + kept_ms
+        spec = contents.fields(keys.job(job.id))[b"spec"].decode()
+        yield keys.expiring(), job.finished_at + int(contents.fields(keys.spec(spec))[b"records_ms"])
 
 
 def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     jobs, expected = contents.jobs(), expected_indexes(contents)
-    exact = {
-        keys.by_namespace, keys.by_state, keys.by_queue, keys.ready, keys.due, keys.launching, keys.launched,
-        keys.stopping, keys.expiring,
-    }  # fmt: skip
+    exact = {keys.cell, keys.lane, keys.due, keys.launching, keys.launched, keys.stopping, keys.expiring}
     found = {name: entry.value for name, entry in contents.entries.items() if family(name) in exact}
     for name in sorted({*found, *expected}):
         if found.get(name) != expected.get(name):
@@ -113,6 +117,10 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     if held != owned:
         yield f"S8: slots are held by {held}, the records say {dict(owned)}"
 
+    yield from _cells_are_listed(contents)
+    yield from _lanes_take_turns(contents)
+    yield from _specs_are_counted(contents)
+
     # Whoever deletes KubeJobs and writes status takes these two down, so they hold some of what they may hold.
     for job_id, score in contents.scores(keys.ended()).items():
         if job_id not in jobs or jobs[job_id].state not in TERMINAL or score != jobs[job_id].finished_at:
@@ -120,6 +128,47 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     for job_id in contents.scores(keys.dirty()):
         if job_id not in jobs or not jobs[job_id].request_name:
             yield f"S8: {job_id} is in {keys.dirty()}"
+
+
+def _cells_are_listed(contents: Contents) -> Iterator[str]:
+    """The cells of a namespace are those that hold jobs, and none changed before its newest job did."""
+    newest: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, entry in contents.entries.items():
+        if family(name) is keys.cell:
+            cell = name.removeprefix(keys.cell(""))
+            newest[keys.cells(cell.partition("/")[0])][cell] = max(entry.value.values())
+    listed = {name: entry.value for name, entry in contents.entries.items() if family(name) is keys.cells}
+    if {name: set(cells) for name, cells in listed.items()} != {name: set(cells) for name, cells in newest.items()}:
+        yield f"S8: the listed cells are {listed}, those with jobs are {dict(newest)}"
+        return
+    for name, cells in listed.items():
+        late = [cell for cell, at in cells.items() if at < newest[name][cell]]
+        if late:
+            yield f"S8: {name} has {late} before their newest jobs"
+
+
+def _lanes_take_turns(contents: Contents) -> Iterator[str]:
+    """Every lane with jobs has its turn, and the number of queued jobs is the number of jobs in lanes."""
+    lanes, queued = defaultdict[str, set[str]](set), Counter[str]()
+    for name, entry in contents.entries.items():
+        if family(name) is keys.lane:
+            queue, priority, own = name.removeprefix(keys.PREFIX).removeprefix("lane:").split(":")
+            lanes[keys.turns(queue, priority)].add(own)
+            queued[queue] += len(entry.value)
+    turns = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.turns}
+    if turns != lanes:
+        yield f"S8: turns are {turns}, lanes with jobs are {dict(lanes)}"
+    counted = {name.decode(): int(number) for name, number in contents.fields(keys.ready()).items()}
+    if counted != queued:
+        yield f"S8: {keys.ready()} is {counted}, in the lanes are {dict(queued)}"
+
+
+def _specs_are_counted(contents: Contents) -> Iterator[str]:
+    """What jobs have in common is there as long as one of them is."""
+    used = Counter(entry.value[b"spec"] for name, entry in contents.entries.items() if family(name) is keys.job)
+    counted = {digest: int(fields[b"jobs"]) for digest, fields in contents.shared().items()}
+    if counted != used:
+        yield f"S8: specs are counted as {counted}, and used by {dict(used)}"
 
 
 # ---------------------------------------------------------------------------- the records
@@ -144,13 +193,27 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
             yield f"S7: {about} has {job.attempt} attempts"
 
 
+def _texts_have_their_job(contents: Contents) -> Iterator[str]:
+    jobs = contents.jobs()
+    for name in contents.entries:
+        if family(name) in {keys.payload, keys.result, keys.progress} and name.rpartition(":")[2] not in jobs:
+            yield f"S9: {name} has no owner"
+    for job in jobs.values():
+        about = f"{job.state.value} job {job.id}"
+        if keys.payload(job.id) not in contents.entries:
+            yield f"{about} has no parameters"
+        if bool(job.has_result) != (keys.result(job.id) in contents.entries):
+            yield f"{about} has has_result {job.has_result}"
+        if job.error_attempt is not None and not contents.fields(keys.attempt(job.id, job.error_attempt)).get(b"error"):
+            yield f"{about} names attempt {job.error_attempt}, which has no error"
+
+
 def _attempts_are_sound(contents: Contents) -> Iterator[str]:
     jobs, there = contents.jobs(), Counter[str]()
     for name in contents.entries:
         if family(name) not in {keys.attempt, keys.log_head, keys.log_tail}:
             continue
-        job_id, _, rest = name.removeprefix(keys.job("")).partition(":")
-        number = int(rest.split(":")[1])
+        job_id, number = name.split(":")[2], int(name.split(":")[3])
         if job_id not in jobs or not 1 <= number <= jobs[job_id].attempt:
             yield f"S9: {name} has no owner"
         elif family(name) is keys.attempt:

@@ -137,6 +137,10 @@ class Life:
         """No verb leads to `blocked` or `paused` yet; the others must leave such a job alone all the same."""
         await self.client.hset(keys.job(job.id), "state", state)
         await self.client.zrem(keys.due(), job.id)
-        await self.client.zrem(keys.by_state(job.namespace, job.state), job.id)
-        await self.client.zadd(keys.by_state(job.namespace, state), {job.id: job.changed_at})
+        before, after = (f"{job.queue_key}:{one}:{job.spec.cls}" for one in (job.state, state))
+        await self.client.zrem(keys.cell(before), job.id)
+        if not await self.client.exists(keys.cell(before)):
+            await self.client.zrem(keys.cells(job.namespace), before)
+        await self.client.zadd(keys.cell(after), {job.id: job.changed_at})
+        await self.client.zadd(keys.cells(job.namespace), {after: job.changed_at})
         return await self.store.there(job.id)

@@ -82,7 +82,7 @@ async def test_a_delay_rings_only_if_it_ends_before_all_others(store: CheckedSto
 async def test_a_ring_wakes_who_sleeps(store: CheckedStore, doorbell: Doorbell) -> None:
     async with asyncio.timeout(MAX_BLOCK_MS / 1000 / 2), asyncio.TaskGroup() as tasks:
         asleep = tasks.create_task(doorbell.wait(MAX_BLOCK_MS))
-        await store.ping()
+        await store.check()
         await store.enqueue(a_job().build())
 
     assert asleep.result() == {"dispatch"}
@@ -103,7 +103,7 @@ async def test_a_reader_who_was_cancelled_loses_nothing(store: CheckedStore, doo
     await _rung(doorbell)
     asleep = asyncio.create_task(doorbell.wait(MAX_BLOCK_MS))
     for _ in range(10):  # until it sleeps: Python 3.11 loses a cancellation that meets redis-py while it sends
-        await store.ping()
+        await store.check()
     asleep.cancel()
     [ended] = await asyncio.gather(asleep, return_exceptions=True)
     assert isinstance(ended, asyncio.CancelledError)

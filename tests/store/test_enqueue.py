@@ -49,7 +49,7 @@ async def test_the_same_id_with_other_content_is_a_conflict(store: CheckedStore,
     builder = a_job()
     await store.enqueue(builder.build())
 
-    assert await store.enqueue(builder.but(**change).build()) == ("conflict", "queued")
+    assert (await store.enqueue(builder.but(**change).build()))[:2] == ("conflict", "queued")
 
     record = await store.there(builder.build().id)
     assert (record.rev, record.parameters, record.queue_key) == (1, b"[42]", QUEUE_KEY)
@@ -64,7 +64,7 @@ async def test_who_asks_and_how_long_it_is_kept_make_no_difference(store: Checke
     builder = a_job()
     await store.enqueue(builder.build())
 
-    assert await store.enqueue(builder.but(**change).build()) == ("exists", "queued")
+    assert (await store.enqueue(builder.but(**change).build()))[:2] == ("exists", "queued")
     assert (await store.there(builder.build().id)).created_by == "ada"
 
 
@@ -104,7 +104,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("text", PARAMETERS.values(), ids=PARAMETERS)
 async def test_parameters_come_back_as_the_very_same_bytes(store: CheckedStore, life: Life, text: str) -> None:
-    job = await life.running(a_job().with_parameters(text))
+    job = await store.there((await life.running(a_job().with_parameters(text))).id)
 
     assert job.parameters == text.encode()
     assert json.loads(job.parameters) == json.loads(text)
@@ -121,7 +121,7 @@ async def test_result_error_and_progress_come_back_as_the_very_same_bytes(store:
         job_id=job.id, pod_uid="pod-2", attempt=2, outcome=Outcome.SUCCEEDED, failure="", result=odd, exit_code=0
     )
 
-    assert (await store.there(job.id)).result == odd.encode()
+    assert await store.result(job.id) == odd.encode()
     failed = await life.running()
     await store.finish(
         job_id=failed.id, pod_uid=failed.fence, attempt=1, outcome=Outcome.ABORTED, failure=odd, result="", exit_code=1
@@ -139,7 +139,7 @@ async def test_a_retired_id_is_free_again(store: CheckedStore, clock: Clock) -> 
     clock.forward(3600)
     await store.retire(job_id=job.id, stage="record")
 
-    assert await store.enqueue(job) == ("created", "queued")
+    assert (await store.enqueue(job))[:2] == ("created", "queued")
 
 
 async def test_ten_callers_of_one_id_make_one_job(store: CheckedStore) -> None:

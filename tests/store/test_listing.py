@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs_core.actions import listing
+from bgjobs_core.actions.listing import Filter
 from bgjobs_core.store import keys
-from tests.store.builders import QUEUE_KEY, a_job, many
+from tests.store.builders import a_job, many
 
 if TYPE_CHECKING:
+    from bgjobs_core.jobs.record import NewJob
     from bgjobs_core.redis.connection import Client
+    from bgjobs_core.store.cells import Row
     from tests.store.checked_store import CheckedStore, Clock
     from tests.store.life import Life
 
-INDEX = keys.by_namespace("shop")
+SHOP = Filter(("shop",))
 
 
-async def _pages(store: CheckedStore, limit: int, index: str = INDEX) -> list[list[str]]:
+async def _pages(store: CheckedStore, limit: int, looked_for: Filter = SHOP) -> list[list[str]]:
     pages: list[list[str]] = []
-    before: tuple[int, str] | None = None
-    while page := await store.newest(index, before, limit):
+    before: Row | None = None
+    while page := await listing.newest(store, looked_for, limit, before=before):
         pages.append([job_id for _, job_id in page])
         assert len(pages) < 100, "the cursor stands still"
         before = page[-1]
@@ -43,16 +48,18 @@ async def test_pages_have_each_job_once_even_if_all_changed_in_one_millisecond(
     store: CheckedStore, client: Client, limit: int
 ) -> None:
     """As after a bulk action; the id breaks the tie. Scores are planted: verbs cannot promise one millisecond."""
-    index = "{bgjobs}:index:ns:planted"
+    cells = [f"planted/default:queued/0:shop.jobs.{name}" for name in ("A", "B", "C")]
     rows = {f"job-{n:02}": 1_700_000_000_000 + (5 < n < 20) for n in range(25)}
-    await client.zadd(index, rows)
+    for n, (job_id, changed_at) in enumerate(rows.items()):
+        await client.zadd(keys.cell(cells[n % 3]), {job_id: changed_at})
+    await client.zadd(keys.cells("planted"), dict.fromkeys(cells, 1_700_000_000_001))
     expected = sorted(rows, key=lambda one: (rows[one], one), reverse=True)
 
-    pages = await _pages(store, limit, index)
+    pages = await _pages(store, limit, Filter(("planted",)))
 
     assert [one for page in pages for one in page] == expected
     assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
-    await client.delete(index)
+    await client.delete(*map(keys.cell, cells), keys.cells("planted"))
 
 
 async def test_a_job_that_changes_between_two_pages_moves_up_and_no_other_is_missed(
@@ -62,59 +69,104 @@ async def test_a_job_that_changes_between_two_pages_moves_up_and_no_other_is_mis
     for job in jobs:
         await store.enqueue(job)
         clock.forward(1)
-    first = await store.newest(INDEX, None, 3)
+    first = await listing.newest(store, SHOP, 3)
     await store.stop(job_id=jobs[0].id, verdict=Outcome.CANCELLED, by="ada", note="")
 
-    second = await store.newest(INDEX, first[-1], 10)
+    second = await listing.newest(store, SHOP, 10, before=first[-1])
 
     assert [one for _, one in [*first, *second]] == [job.id for job in jobs[:0:-1]]
 
 
 async def test_a_page_of_nothing_is_empty(store: CheckedStore) -> None:
-    assert await store.newest(INDEX, None, 10) == []
-    assert await store.newest(INDEX, (5, "x"), 10) == []
+    assert await listing.newest(store, SHOP, 10) == []
+    assert await listing.newest(store, SHOP, 10, before=(5, "x")) == []
 
 
-async def test_each_index_has_its_own_jobs(store: CheckedStore, life: Life) -> None:
+async def test_a_filter_means_its_jobs_and_no_others(store: CheckedStore, life: Life) -> None:
     running = await life.running()
     queued = a_job().build()
-    mail = a_job().on("mail").build()
+    mail = a_job().on("mail").but(cls="shop.jobs.Mail").build()
     other = a_job().on("default", namespace="other").build()
     for job in (queued, mail, other):
         await store.enqueue(job)
 
-    async def ids(index: str) -> set[str]:
-        return {one for page in await _pages(store, 10, index) for one in page}
+    async def ids(looked_for: Filter) -> set[str]:
+        return {one for page in await _pages(store, 10, looked_for) for one in page}
 
-    assert await ids(keys.by_namespace("shop")) == {running.id, queued.id, mail.id}
-    assert await ids(keys.by_namespace("other")) == {other.id}
-    assert await ids(keys.by_state("shop", "queued")) == {queued.id, mail.id}
-    assert await ids(keys.by_state("shop", "launched")) == {running.id}
-    assert await ids(keys.by_queue(QUEUE_KEY)) == {running.id, queued.id}
-    assert await ids(keys.by_queue("other/default")) == {other.id}
+    assert await ids(SHOP) == {running.id, queued.id, mail.id}
+    assert await ids(Filter(("other",))) == {other.id}
+    assert await ids(Filter(("shop", "other"))) == {running.id, queued.id, mail.id, other.id}
+    assert await ids(replace(SHOP, state=State.QUEUED)) == {queued.id, mail.id}
+    assert await ids(replace(SHOP, state=State.LAUNCHED)) == {running.id}
+    assert await ids(replace(SHOP, phase=Phase.RUNNING)) == {running.id}
+    assert await ids(replace(SHOP, phase=Phase.PENDING)) == set()
+    assert await ids(replace(SHOP, queue="default")) == {running.id, queued.id}
+    assert await ids(replace(SHOP, cls="shop.jobs.Mail")) == {mail.id}
+    assert await ids(replace(SHOP, cls="shop.jobs.Mail", queue="default")) == set()
 
 
-async def test_jobs_are_counted_by_one_index_or_by_two(store: CheckedStore, life: Life) -> None:
+@pytest.mark.parametrize("limit", [1, 10, 60, 500])
+async def test_jobs_of_more_cells_than_one_script_looks_at_come_in_their_order(
+    store: CheckedStore, clock: Clock, limit: int
+) -> None:
+    jobs = [a_job().but(cls=f"shop.jobs.Class{n % 150}").build() for n in range(300)]
+    for place in range(0, len(jobs), 10):
+        await store.enqueue_many(jobs[place : place + 10])
+        clock.forward(1)
+    newest = [
+        job.id for place in range(290, -1, -10) for job in sorted(jobs[place : place + 10], key=_id, reverse=True)
+    ]
+
+    found = [one for _, one in await listing.newest(store, SHOP, limit)]
+
+    assert len(found) == min(limit, 300)
+    assert [set(found[n : n + 10]) for n in range(0, len(found) - 9, 10)] == [
+        set(newest[n : n + 10]) for n in range(0, len(found) - 9, 10)
+    ]
+
+
+def _id(job: NewJob) -> str:
+    return job.id
+
+
+async def test_changes_before_a_time_are_left_out(store: CheckedStore, clock: Clock) -> None:
+    old, new = many(a_job(), 2)
+    await store.enqueue(old)
+    clock.forward(1)
+    made = await store.enqueue(new)
+
+    assert await listing.newest(store, SHOP, 10, since=made.now) == [(made.now, new.id)]
+
+
+async def test_cells_say_how_many_jobs_there_are_of_each_kind(store: CheckedStore, life: Life) -> None:
     await life.running()
-    for job in (*many(a_job(), 3), *many(a_job().on("mail"), 2), a_job().on("mail").delayed(60).build()):
+    for job in (*many(a_job(), 3), *many(a_job().high().on("mail"), 2), a_job().on("mail").delayed(60).build()):
         await store.enqueue(job)
-    mail = keys.by_queue("shop/mail")
 
-    assert await store.count([INDEX], 100) == 7
-    assert await store.count([keys.by_state("shop", "queued")], 100) == 5
-    assert await store.count([mail], 100) == 3
-    assert await store.count([keys.by_state("shop", "queued"), mail], 100) == 2
-    assert await store.count([keys.by_state("shop", "launched"), mail], 100) == 0
-    assert await store.count([keys.by_state("other", "queued"), mail], 100) == 0
+    found = {(one.queue, one.state, one.detail): one.size async for one in store.cells("shop")}
+
+    assert found == {
+        ("default", State.LAUNCHED, "running"): 1,
+        ("default", State.QUEUED, "0"): 3,
+        ("mail", State.QUEUED, "1"): 2,
+        ("mail", State.SCHEDULED, ""): 1,
+    }
+    assert [one async for one in store.cells("other")] == []
 
 
-async def test_a_count_stops_at_its_limit(store: CheckedStore) -> None:
-    for job in many(a_job(), 5):
-        await store.enqueue(job)
-    both = [keys.by_state("shop", "queued"), keys.by_queue(QUEUE_KEY)]
+async def test_jobs_are_read_with_their_texts(store: CheckedStore, life: Life) -> None:
+    one = await life.ended(a_job().with_parameters('["one"]'))
+    two = await life.running(a_job().with_parameters('["two"]'))
+    await store.beat(job_id=two.id, pod_uid=two.fence, attempt=1, chunk=None, progress='{"done":1}', keep_seconds=60)
+    await life.attempt_failed(two, two.fence)
 
-    assert [await store.count(both, limit) for limit in (1, 4, 5, 6)] == [1, 4, 5, 5]
-    assert [await store.count([INDEX], limit) for limit in (1, 4, 5, 6)] == [1, 4, 5, 5]
+    found = await store.full_jobs([two.id, "no-such-id", one.id])
+
+    assert [job.id for job in found] == [two.id, one.id]
+    assert [job.parameters for job in found] == [b'["two"]', b'["one"]']
+    assert [(job.error, job.progress) for job in found] == [(b"{}", b'{"done":1}'), (b"", b"")]
+    assert [await store.result(job.id) for job in found] == [b"", b"7"]
+    assert await store.full_job("no-such-id") is None
 
 
 async def test_jobs_are_read_together_and_those_that_are_gone_left_out(store: CheckedStore) -> None:

@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
 
         assert (claimed.did == "not_leader") == (led_ago > 0)
         spec = before.fields(keys.queue(key))
-        ready = [one for priority in (1, 0) for one in _in_order(before.scores(keys.ready(key, priority)))]
+        ready = [one for priority in (1, 0) for one in _in_order(before.scores(keys.lane(key, priority, "")))]
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"paused") == b"0"
         expected = ready[: max(0, min(limit, free))] if is_open else []

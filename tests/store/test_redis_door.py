@@ -17,7 +17,7 @@ from tests.store.servers import REAL
 
 if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
-    from bgjobs_core.store.scripts import Fields, Value
+    from bgjobs_core.store.scripts import Argument
     from tests.store.checked_store import CheckedStore
 
 ERRORS: dict[str, tuple[Exception, type[StoreError]]] = {
@@ -70,9 +70,11 @@ async def test_the_doorbell_translates_too(client: Client) -> None:
 
 async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> None:
     """A global variable is an error on a real server, and on fakeredis it breaks every script after it."""
-    calls: dict[str, list[Value | Fields | None]] = {
-        "enqueue": ["id", "digest", 0, None, {"namespace": "n", "queue": "n/q", "priority": 0, "request_name": "r",
-                    "records_ms": 1, "max_retries": 0}],
+    calls: dict[str, list[Argument]] = {
+        "enqueue": ["s", {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
+                    [{"id": "id", "digest": "d", "payload": "[]", "delay_ms": 0, "not_before_ms": 0, "priority": 0,
+                      "request_name": "r"}]],
+        "tally": ["n", 0, 10], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
         "promote": [10], "claim": ["e", "n/q", 1], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
         "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
         "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from bgjobs.vocabulary import Outcome
+from bgjobs_core.actions import listing
 from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job
@@ -77,7 +78,7 @@ async def test_other_jobs_are_left_alone(store: CheckedStore, clock: Clock, life
 
     assert await store.retire(job_id=gone.id, stage="record") == "retired"
     assert await store.retire(job_id=stays.id, stage="record") == "kept"
-    assert [one for _, one in await store.newest(keys.by_namespace("shop"), None, 10)] == [stays.id]
+    assert [one for _, one in await listing.newest(store, listing.Filter(("shop",)), 10)] == [stays.id]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +119,8 @@ async def test_what_is_left_of_a_vanished_record_is_swept_up(
 ) -> None:
     job = await life.ended(a_job().of_request())
     await client.delete(keys.job(job.id), keys.attempt(job.id, 1))
-    for index in (keys.by_namespace("shop"), keys.by_state("shop", "succeeded"), keys.by_queue("shop/default")):
-        await client.zrem(index, job.id)
+    await client.delete(keys.payload(job.id), keys.result(job.id), keys.cells("shop"), *await client.keys("*}:spec:*"))
+    await client.delete(*await client.keys("*}:cell:*"))
 
     assert await store.retire(job_id=job.id, stage=stage) == "missing"
 

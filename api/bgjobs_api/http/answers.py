@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.jobs.why_not import NotRunning
 
 _EMPTY: Final = b"[]"
 
 
-def _shown(record: JobRecord, why: NotRunning | None) -> dict[str, Any]:
+def _shown(record: FullJob, why: NotRunning | None) -> dict[str, Any]:
     shown = job_view(replace(record, parameters=_EMPTY), why).model_dump(mode="json", by_alias=True)
     shown["parameters"] = msgspec.Raw(record.parameters)
     return shown
@@ -35,13 +35,13 @@ def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None)
 
 
 def job(
-    record: JobRecord, status: int = 200, headers: Mapping[str, str] | None = None, why: NotRunning | None = None
+    record: FullJob, status: int = 200, headers: Mapping[str, str] | None = None, why: NotRunning | None = None
 ) -> Response:
     """An answer that is one job, as `bgjobs.wire.Job`."""
     return _json(msgspec.json.encode(_shown(record, why)), status, headers)
 
 
-def job_list(records: Sequence[JobRecord], whys: Sequence[NotRunning | None], next_cursor: str | None) -> Response:
+def job_list(records: Sequence[FullJob], whys: Sequence[NotRunning | None], next_cursor: str | None) -> Response:
     """An answer that is a page of jobs, each with why it does not run, as `bgjobs.wire.JobList`."""
     items = [_shown(record, why) for record, why in zip(records, whys, strict=True)]
     return _json(msgspec.json.encode({"items": items, "next_cursor": next_cursor}), 200)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.queue import QueueNow
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob, JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
 
 
@@ -40,6 +40,15 @@ async def load_for(deps: Deps, caller: Identity, action: Action, job_id: str) ->
     return record
 
 
+async def load_in_full_for(deps: Deps, caller: Identity, action: Action, job_id: str) -> FullJob:
+    """As `load_for`, with the job's texts."""
+    job = await deps.store.full_job(job_id) if is_stored_id(job_id) else None
+    if job is None:
+        raise JobNotFoundError(job_id)
+    await require(deps, caller, action, job.namespace)
+    return job
+
+
 async def allowed_in(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
     """Those of the namespaces in which the caller may do this."""
     answers = await asyncio.gather(*(is_allowed(deps, caller, action, one) for one in asked))
@@ -53,7 +62,7 @@ async def queues_of(deps: Deps, caller: Identity, records: Iterable[JobRecord]) 
     return await queues_now(deps.store, [key for key in keys if key.partition("/")[0] in allowed])
 
 
-async def whys(deps: Deps, caller: Identity, records: Sequence[JobRecord]) -> list[NotRunning | None]:
+async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list[NotRunning | None]:
     """Why each of these jobs does not run, as far as this caller may know: each queue is read once."""
     try:
         queues = await queues_of(deps, caller, records)

@@ -16,6 +16,7 @@ from bgjobs_api.pages.shared import assets, errors, reading, rendering, sign_in,
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.ids import is_stored_id
+from bgjobs_core.store.cells import Row
 
 PAGE_ROWS = 25
 
@@ -74,13 +75,12 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         rows=rows.rows(page.records, now, queues),
         older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
         is_first=cursor is None,
-        looked_at=listing.MAX_ROWS,
-        matching="" if found.matching is None else words.count(found.matching),
+        matching=words.count(found.matching),
         server=str(request.base_url).rstrip("/"),
     )
 
 
-def _cursor(text: str | None) -> listing.Row | None:
+def _cursor(text: str | None) -> Row | None:
     if text is None:
         return None
     try:

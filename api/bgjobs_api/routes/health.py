@@ -46,7 +46,7 @@ async def readiness(deps: Deps, patience: float = PATIENCE_SECONDS) -> Readiness
     warnings: list[Finding] = []
     try:
         async with asyncio.timeout(patience):
-            await deps.store.ping()
+            await deps.store.check()
             warnings += redis_state.findings(await deps.redis.durability(), deps.rediscli)
             warnings += await deps.ask_operator()
     except TimeoutError:

@@ -20,7 +20,7 @@ from bgjobs_api.http.bodies import documented, json_body
 from bgjobs_api.http.callers import Caller, DepsDep, identify, readable, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
-from bgjobs_api.http.reading import load_for, whys
+from bgjobs_api.http.reading import load_for, load_in_full_for, whys
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
@@ -155,7 +155,7 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
 @router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))
 async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The job as it is now, with the reason why it does not run, if it does not."""
-    record = await load_for(deps, caller, access.GET, job_id)
+    record = await load_in_full_for(deps, caller, access.GET, job_id)
     (why,) = await whys(deps, caller, [record])
     return answers.job(record, why=why)
 
@@ -194,7 +194,7 @@ async def rerun_job(
     deps: DepsDep, caller: Caller, job_id: str, body: Annotated[RerunRequest, Depends(json_body(RerunRequest))]
 ) -> Response:
     """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
-    record = await load_for(deps, caller, access.GET, job_id)
+    record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
     made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate)
     return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
@@ -256,6 +256,6 @@ async def get_result(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     record = await load_for(deps, caller, access.READ_RESULT, job_id)
     if record.state != State.SUCCEEDED:
         raise ProblemError(HTTPStatus.CONFLICT, "not_succeeded", f"there is no result: the job is {record.state}")
-    if not record.result:
+    if not record.has_result:
         raise not_found("the method returned nothing", "no_result")
-    return answers.result(record.result)
+    return answers.result(await deps.store.result(job_id))

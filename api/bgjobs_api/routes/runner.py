@@ -71,7 +71,8 @@ async def start(
 ) -> Response:
     """Whether this pod may run the job's code, and if so, everything that it needs for that."""
     record = await _record_for(deps, caller, job_id, body)
-    # The queue is read first: from `run` on the attempt counts, so nothing may fail after it.
+    # Parameters and queue are read first: from `run` on the attempt counts, so nothing may fail after it.
+    parameters = await deps.store.parameters(job_id) if record else b""
     queue = await deps.store.queue(record.queue_key) if record else None
     if record is not None and queue is None and record.state not in TERMINAL | {State.STOPPING}:
         # As in the store, the jobs of a queue that is gone wait for one of that name.
@@ -97,7 +98,7 @@ async def start(
             "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }
     )
-    return answers.with_parameters(reply, record.parameters)
+    return answers.with_parameters(reply, parameters)
 
 
 @router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))

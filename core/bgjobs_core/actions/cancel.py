@@ -11,11 +11,11 @@ from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.actions.errors import AlreadyEndedError, JobNotFoundError
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.store.store import Store
 
 
-async def cancel(store: Store, job_id: str, *, by: str, note: str = "") -> JobRecord:
+async def cancel(store: Store, job_id: str, *, by: str, note: str = "") -> FullJob:
     """Cancel a job for good.
 
     Args:
@@ -32,7 +32,7 @@ async def cancel(store: Store, job_id: str, *, by: str, note: str = "") -> JobRe
         JobNotFoundError: there is no such job.
     """
     reply = await store.stop(job_id=job_id, verdict=Outcome.CANCELLED, by=by, note=note)
-    record = None if reply.did == "missing" else await store.job(job_id)
+    record = None if reply.did == "missing" else await store.full_job(job_id)
     if record is None:
         raise JobNotFoundError(job_id)
     own_earlier_cancel = record.state == State.CANCELLED and record.stopped_by == by

@@ -8,12 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bgjobs_core.actions.errors import ActionError, IdTakenError, NoRoomError, NotAdmittedError
+from bgjobs.vocabulary import State
+from bgjobs_core.actions.errors import (
+    ActionError,
+    IdTakenError,
+    NoRoomError,
+    NotAdmittedError,
+    TooManyClassesError,
+)
 from bgjobs_core.jobs.admission import NotAdmitted, decide
 from bgjobs_core.redis.errors import StoreFullError
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import AskedJob, JobRecord
+    from bgjobs_core.jobs.record import AskedJob, FullJob
     from bgjobs_core.redis.memory import MemoryGate
     from bgjobs_core.store.store import Store
 
@@ -27,7 +34,7 @@ class Enqueued:
         is_new: whether this call stored it; False if the same request had been made before.
     """
 
-    record: JobRecord
+    record: FullJob
     is_new: bool
 
 
@@ -54,17 +61,16 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
         reply = await store.enqueue(decision)
     except StoreFullError as error:
         raise NoRoomError(str(error)) from error
-    if reply.did == "conflict":
-        return await _asked_before(store, asked, IdTakenError(asked.id))
-    record = await store.job(asked.id)
-    if record is None:
-        raise RuntimeError(f"job {asked.id} was stored and is gone")
-    return Enqueued(record, is_new=reply.did == "created")
+    if reply.did == "created":
+        return Enqueued(decision.as_created(State(reply.state), reply.now), is_new=True)
+    if reply.did == "too_many_classes":
+        raise TooManyClassesError(asked.namespace)
+    return await _asked_before(store, asked, IdTakenError(asked.id))
 
 
 async def _asked_before(store: Store, asked: AskedJob, error: ActionError) -> Enqueued:
     """The job that the same request has made before; if there is none, the error stands."""
-    record = await store.job(asked.id)
+    record = await store.full_job(asked.id)
     if record is None:
         raise error
     if asked.digest != record.digest:

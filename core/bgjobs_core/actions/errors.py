@@ -7,6 +7,7 @@ what to do about it:
     ├── NotAdmittedError        the rules of the job's queue refuse it
     ├── IdTakenError            the id belongs to a job that was asked for with other words
     ├── NoRoomError             Redis is too full for another job
+    │   └── TooManyClassesError the namespace has jobs of too many different classes
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
@@ -23,7 +24,7 @@ from bgjobs import refusals
 if TYPE_CHECKING:
     from bgjobs.vocabulary import State
     from bgjobs_core.jobs.admission import NotAdmitted
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
 
 
 class ActionError(Exception):
@@ -53,6 +54,16 @@ class NoRoomError(ActionError):
     """Redis is too full for another job; the jobs that it has go on."""
 
 
+class TooManyClassesError(NoRoomError):
+    """The namespace has jobs of too many different queues, states and classes, each of which takes memory."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"namespace {namespace} has jobs of too many different classes; try again when some of them have been "
+            "dropped, or call a class that has jobs there already"
+        )
+
+
 class JobNotFoundError(ActionError):
     """There is no job with this id, or its record was dropped after its retention."""
 
@@ -74,6 +85,6 @@ class AlreadyEndedError(ActionError):
         record: the job as it ended.
     """
 
-    def __init__(self, record: JobRecord) -> None:
+    def __init__(self, record: FullJob) -> None:
         super().__init__(refusals.already_ended(record.state))
         self.record = record

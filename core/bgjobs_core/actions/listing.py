@@ -1,49 +1,65 @@
-"""One page of jobs, the latest changed first: the narrowest index of each namespace, walked with a cursor."""
+"""One page of jobs, the latest changed first, and how many jobs there are of each kind.
+
+Both are made of the store's cells: a cell holds the jobs of one queue, standing and class, so any mix of these filters
+is a set of cells.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bgjobs.vocabulary import State
 from bgjobs_core.jobs.ids import is_stored_id
-from bgjobs_core.store import keys
+from bgjobs_core.store.cells import MAX_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from bgjobs.vocabulary import State
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs.vocabulary import Phase
+    from bgjobs_core.jobs.record import FullJob, JobRecord
+    from bgjobs_core.store.cells import Cell, Row
     from bgjobs_core.store.store import Store
 
-# A page looks at so many rows at most; a filter that finds less among them gives a short page and a cursor.
-MAX_ROWS: Final = 2000
-_BATCH_ROWS: Final = 200
-# Parameters and errors are up to 320 KiB a job, and results are read with them: neither a page nor what is
-# read at once for it may take all memory.
+# Parameters and errors are up to 320 KiB a job: neither a page nor what is read at once for it may take all memory.
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
-_RECORDS_AT_ONCE: Final = 20
-
-Row = tuple[int, str]  # changed_at in ms, id
+_JOBS_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What is looked for; None means any."""
+    """What is looked for; None means any.
+
+    Attributes:
+        namespaces: of the jobs.
+        state: of the jobs.
+        queue: name of their queue.
+        cls: full name of their class.
+        phase: of launched jobs.
+    """
 
     namespaces: tuple[str, ...]
     state: State | None = None
     queue: str | None = None
     cls: str | None = None
+    phase: Phase | None = None
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether the jobs of a cell are meant."""
+        return self._fits(cell.state, cell.queue, cell.cls, cell.detail)
 
     def fits(self, record: JobRecord) -> bool:
-        """Whether a record is meant. An index may be a moment older than the record."""
+        """Whether a job is meant; it may have moved on since its cell was read."""
+        return self._fits(record.state, record.spec.queue, record.spec.cls, record.phase)
+
+    def _fits(self, state: State, queue: str, cls: str, phase: str) -> bool:
         return (
-            (self.state is None or record.state == self.state)
-            and (self.queue is None or record.spec.queue == self.queue)
-            and (self.cls is None or record.spec.cls == self.cls)
+            (self.state is None or state == self.state)
+            and (self.queue is None or queue == self.queue)
+            and (self.cls is None or cls == self.cls)
+            and (self.phase is None or (state == State.LAUNCHED and phase == self.phase))
         )
 
 
@@ -51,7 +67,7 @@ class Filter:
 class Page:
     """What was found, and where to go on; None at the end."""
 
-    records: tuple[JobRecord, ...]
+    records: tuple[FullJob, ...]
     next_cursor: str | None
 
 
@@ -78,51 +94,71 @@ def read_cursor(cursor: str) -> Row:
 
 async def page(store: Store, looked_for: Filter, limit: int, cursor: Row | None) -> Page:
     """One page of jobs: those that the filter means, from behind the cursor on, the latest changed first."""
-    indexes = await asyncio.gather(*(_index(store, looked_for, one) for one in looked_for.namespaces))
-    found: list[JobRecord] = []
-    before, looked_at, size_bytes = cursor, 0, 0
-    while looked_at < MAX_ROWS:
-        # One more than wanted tells whether there is another page.
-        size = min(max(limit + 1, _BATCH_ROWS if looked_at else 0), MAX_ROWS - looked_at)
-        rows = await _newest(store, indexes, before, size)
-        async for row, record in _records(store, rows):
-            if record is not None and looked_for.fits(record):
-                size_bytes += len(record.parameters) + len(record.error)
-                if found and (len(found) == limit or size_bytes > MAX_PAGE_BYTES):
-                    return Page(tuple(found), None if before is None else write_cursor(before))
-                found.append(record)
-            before = row
-        looked_at += len(rows)
-        if len(rows) < size:
-            return Page(tuple(found), None)
-    return Page(tuple(found), None if before is None else write_cursor(before))
+    # One more than wanted tells whether there is another page.
+    rows = await newest(store, looked_for, limit + 1, before=cursor)
+    found: list[FullJob] = []
+    size_bytes = 0
+    last = cursor
+    async for row, job in _jobs(store, rows[:limit]):
+        if job is not None and looked_for.fits(job):
+            size_bytes += len(job.parameters) + len(job.error)
+            if found and size_bytes > MAX_PAGE_BYTES:
+                return Page(tuple(found), None if last is None else write_cursor(last))
+            found.append(job)
+        last = row
+    more = len(rows) > limit and last is not None
+    return Page(tuple(found), write_cursor(last) if more and last is not None else None)
 
 
-async def _records(store: Store, rows: Sequence[Row]) -> AsyncGenerator[tuple[Row, JobRecord | None]]:
-    """Each row with its record, None if that is gone."""
-    for start in range(0, len(rows), _RECORDS_AT_ONCE):
-        some = rows[start : start + _RECORDS_AT_ONCE]
-        records = {record.id: record for record in await store.jobs([job_id for _, job_id in some])}
+async def newest(
+    store: Store, looked_for: Filter, limit: int, *, before: Row | None = None, since: int = 0
+) -> list[Row]:
+    """Times and ids of the jobs that changed last among those that the filter means, the latest first.
+
+    Args:
+        store: where the jobs are.
+        looked_for: which are meant.
+        limit: how many at most.
+        before: the row behind which to begin; None for the latest.
+        since: changes before this Unix time in ms are left out.
+    """
+    found: list[Row] = []
+    for namespace in looked_for.namespaces:
+        found = await _newest_of(store, looked_for, namespace, found, limit, before, since)
+    return found
+
+
+async def _newest_of(
+    store: Store, looked_for: Filter, namespace: str, found: list[Row], limit: int, before: Row | None, since: int
+) -> list[Row]:
+    """The rows that were found, and those of one namespace, merged."""
+    waiting: list[str] = []
+    bottom = since
+
+    async def look() -> None:
+        nonlocal found, bottom
+        rows = await store.newest(waiting, limit, before, bottom)
+        found = sorted({*found, *rows}, reverse=True)[:limit]
+        bottom = found[-1][0] if len(found) == limit else since
+        waiting.clear()
+
+    bottom = found[-1][0] if len(found) == limit else since
+    async for cell in store.cells(namespace):
+        if cell.changed_at < bottom:  # and so are all that follow
+            break
+        if looked_for.holds(cell):
+            waiting.append(cell.name)
+            if len(waiting) == MAX_CELLS:
+                await look()
+    if waiting:
+        await look()
+    return found
+
+
+async def _jobs(store: Store, rows: Sequence[Row]) -> AsyncGenerator[tuple[Row, FullJob | None]]:
+    """Each row with its job, None if that is gone."""
+    for start in range(0, len(rows), _JOBS_AT_ONCE):
+        some = rows[start : start + _JOBS_AT_ONCE]
+        jobs = {job.id: job for job in await store.full_jobs([job_id for _, job_id in some])}
         for row in some:
-            yield row, records.get(row[1])
-
-
-async def _index(store: Store, looked_for: Filter, namespace: str) -> str:
-    """The narrowest index that holds all that is looked for."""
-    candidates: list[str] = []
-    if looked_for.state is not None:
-        candidates.append(keys.by_state(namespace, looked_for.state))
-    if looked_for.queue is not None:
-        candidates.append(keys.by_queue(f"{namespace}/{looked_for.queue}"))
-    if not candidates:
-        return keys.by_namespace(namespace)
-    if len(candidates) == 1:
-        return candidates[0]
-    sizes = await asyncio.gather(*(store.index_size(one) for one in candidates))
-    return candidates[sizes.index(min(sizes))]
-
-
-async def _newest(store: Store, indexes: Sequence[str], before: Row | None, size: int) -> list[Row]:
-    """The latest rows of all indexes together: each gives as many as could be among them."""
-    pages = await asyncio.gather(*(store.newest(index, before, size) for index in indexes))
-    return sorted((row for rows in pages for row in rows), reverse=True)[:size]
+            yield row, jobs.get(row[1])

@@ -11,12 +11,12 @@ from bgjobs_core.jobs.record import AskedJob
 
 if TYPE_CHECKING:
     from bgjobs_core.actions.enqueue import Enqueued
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.redis.memory import MemoryGate
     from bgjobs_core.store.store import Store
 
 
-async def rerun(store: Store, ended: JobRecord, *, new_id: str, by: str, gate: MemoryGate | None) -> Enqueued:
+async def rerun(store: Store, ended: FullJob, *, new_id: str, by: str, gate: MemoryGate | None) -> Enqueued:
     """Enqueue what a job asked for once more; its parameters are taken over byte for byte.
 
     The new job is due at once. It runs in the queue's image of today, since a job is mostly run again when its code was

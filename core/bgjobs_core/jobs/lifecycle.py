@@ -1,6 +1,6 @@
 """The life of a job, as a table: which transitions exist, who makes each, and its guard.
 
-The store's Lua refuses a transition that is not in this table, and finds here in which index the jobs of a state lie
+The store's Lua refuses a transition that is not in this table, and finds here where the jobs of a state lie
 (`bgjobs_core.store.assembly` writes both in Lua). docs/lifecycle.md is generated from it too. Nothing else decides by
 itself what a job may become.
 """
@@ -20,21 +20,25 @@ NEW: Final = "new"  # where an enqueue starts from
 
 @dataclass(frozen=True)
 class StateRow:
-    """What a state means, who moves a job out of it, and where the jobs of this state are listed.
+    """What a state means, who moves a job out of it, and where the jobs of this state lie.
 
     Attributes:
         state: the state.
         meaning: in a few words.
         moved_on_by: the verbs that do so, and when.
-        index: name of the key (`bgjobs_core.store.keys`) that lists the jobs of this state; "" if none does.
-        score: the field of the record by which that index is ordered.
+        work_list: name of the key (`bgjobs_core.store.keys`) in which the leader finds the jobs of this state; "" if
+            there is none. Queued jobs lie in lanes instead.
+        score: the field of the record by which that list is ordered.
+        detail: the field of the record that divides the jobs of this state into several standings (`queued/1`,
+            `failed/timed_out`); "" if the state itself is the standing.
     """
 
     state: State
     meaning: str
     moved_on_by: str
-    index: str = ""
+    work_list: str = ""
     score: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ STATES: Final = (
     ),
     StateRow(
         State.QUEUED, "due, waits for a slot of its queue", "claim, when the queue is open and has room",
-        "ready", "queued_at",
+        detail="priority",
     ),
     StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume"),
     StateRow(
@@ -71,14 +75,14 @@ STATES: Final = (
     ),
     StateRow(
         State.LAUNCHED, "its KubeJob's UID is recorded", "finish, observe_end or stop",
-        "launched", "launched_at",
+        "launched", "launched_at", "phase",
     ),
     StateRow(
         State.STOPPING, "its KubeJob is being deleted", "observe_end, when KubeJob and pods are gone",
         "stopping", "stopped_at",
     ),
     StateRow(State.SUCCEEDED, "the code returned", _RETIRE, "ended", "finished_at"),
-    StateRow(State.FAILED, "it will not be tried again", _RETIRE, "ended", "finished_at"),
+    StateRow(State.FAILED, "it will not be tried again", _RETIRE, "ended", "finished_at", "outcome"),
     StateRow(State.CANCELLED, "stopped on request, nothing of it is left running", _RETIRE, "ended", "finished_at"),
 )  # fmt: skip
 

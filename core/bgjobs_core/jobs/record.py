@@ -76,6 +76,29 @@ class NewJob:
     records_seconds: int
     logs_seconds: int
 
+    def as_created(self, state: State, now_ms: int) -> FullJob:
+        """The job as the store has it right after it was enqueued into this state."""
+        asked = self.asked
+        due = max(now_ms + round(asked.spec.delay_seconds * 1000), asked.not_before_ms or 0)
+        return FullJob(
+            id=self.id,
+            namespace=asked.namespace,
+            spec=self.spec,
+            created_by=asked.created_by,
+            logs_seconds=self.logs_seconds,
+            state=state,
+            rev=1,
+            created_at=now_ms,
+            changed_at=now_ms,
+            digest=asked.digest,
+            request_name=asked.request_name,
+            request_uid=asked.request_uid,
+            rerun_of=asked.rerun_of,
+            not_before=due if state is State.SCHEDULED else now_ms,
+            queued_at=now_ms if state is State.QUEUED else None,
+            parameters=asked.parameters.encode(),
+        )
+
     @property
     def id(self) -> str:
         """The job's UUID."""
@@ -88,23 +111,49 @@ class NewJob:
 
 
 @dataclass(frozen=True)
-class JobRecord:
-    """One job, as it is read from the store.
+class SharedRecord:
+    """What many jobs have in common; the store keeps it once."""
 
-    Every field but `spec` has the name of a field of the record's hash.
+    queue_key: str
+    spec: CompleteSpec
+    created_by: str
+    logs_seconds: int
+    records_ms: int
+
+    @classmethod
+    def read(cls, hash_fields: Mapping[bytes, bytes]) -> SharedRecord:
+        """It, from the fields of its hash in Redis, in which the queue has its full name."""
+        queue_key = hash_fields[b"queue"].decode()
+        return cls(
+            queue_key,
+            specs.shared_part({**hash_fields, b"queue": queue_key.partition("/")[2].encode()}),
+            hash_fields[b"created_by"].decode(),
+            int(hash_fields[b"logs_seconds"]),
+            int(hash_fields[b"records_ms"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """One job, as it is read from the store, without its texts, which may be long (see `FullJob`).
+
+    The fields from `state` on have the names of fields of the record's hash.
+
+    Attributes:
+        error_attempt: the attempt whose error is the job's; None if the job has no error.
+        has_result: whether the job returned something.
     """
 
     id: str
     namespace: str
     spec: CompleteSpec
-    parameters: bytes
+    created_by: str
+    logs_seconds: int
     state: State
     rev: int
-    attempt: int
-    created_by: str
     created_at: int
     changed_at: int
-    logs_seconds: int
+    attempt: int = 0
     digest: str = ""
     request_name: str = ""
     request_uid: str = ""
@@ -127,9 +176,8 @@ class JobRecord:
     stopped_by: str = ""
     note: str = ""
     refusals: int = 0
-    error: bytes = b""
-    result: bytes = b""
-    progress: bytes = b""
+    error_attempt: int | None = None
+    has_result: int = 0
 
     @property
     def queue_key(self) -> str:
@@ -142,10 +190,42 @@ class JobRecord:
         return kube_job_name(self.id)
 
     @classmethod
-    def read(cls, hash_fields: Mapping[bytes, bytes]) -> JobRecord:
-        """A job, from the fields of its hash in Redis, in which the queue has its full name."""
-        queue = hash_fields[b"queue"].partition(b"/")[2]
-        return cls(**_READ_JOB(hash_fields), spec=specs.from_hash({**hash_fields, b"queue": queue}))
+    def read(cls, job_id: str, hash_fields: Mapping[bytes, bytes], shared: SharedRecord) -> JobRecord:
+        """A job, from the fields of its hash in Redis and from what it has in common with others."""
+        known = _READ_JOB(hash_fields)
+        # Of a job that was due at once this is not stored.
+        known.setdefault("not_before", known["created_at"])
+        return cls(
+            id=job_id,
+            namespace=shared.queue_key.partition("/")[0],
+            spec=specs.with_own_part(shared.spec, hash_fields),
+            created_by=shared.created_by,
+            logs_seconds=shared.logs_seconds,
+            **known,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullJob(JobRecord):
+    """One job with its texts, each of which is JSON or empty.
+
+    Attributes:
+        parameters: of the call.
+        error: how the latest attempt with an error ended.
+        progress: how far the job said that it is.
+        result: what the job returned; read only for those who may see it, and else empty.
+    """
+
+    parameters: bytes
+    error: bytes = b""
+    progress: bytes = b""
+    result: bytes = b""
+
+    @classmethod
+    def of(cls, record: JobRecord, parameters: bytes, error: bytes = b"", progress: bytes = b"") -> FullJob:
+        """A record with its texts."""
+        known = {one.name: getattr(record, one.name) for one in fields(JobRecord)}
+        return cls(**known, parameters=parameters, error=error, progress=progress)
 
 
 def kube_job_name(job_id: str) -> str:
@@ -187,12 +267,16 @@ _KINDS: Final[dict[str, Callable[[bytes], Any]]] = {
 }
 
 
+# Where a job's fields come from besides the hash of its record.
+_NOT_IN_HASH: Final = frozenset({"id", "namespace", "spec", "created_by", "logs_seconds"})
+
+
 def _reader(record: type[JobRecord | AttemptRecord]) -> Callable[[Mapping[bytes, bytes]], dict[str, Any]]:
     """Reads the fields of a hash by the types of a record; an empty one is as good as none where there is a default."""
     read = [
         (one.name, one.name.encode(), _KINDS[str(one.type)], one.default is MISSING)
         for one in fields(record)
-        if one.name != "spec"
+        if one.name not in _NOT_IN_HASH
     ]
 
     def from_hash(found: Mapping[bytes, bytes]) -> dict[str, Any]:

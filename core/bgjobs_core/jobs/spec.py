@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
@@ -13,7 +14,9 @@ from bgjobs.job_spec import CompleteSpec, JobSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# What the verbs read of every job; anything else is left out of the record where it is what it is by default.
+# What differs from job to job, and is kept in each record. Everything else is what many jobs have in common.
+_OWN: Final = frozenset({"priority", "delay_seconds", "labels"})
+# What the verbs read; anything else is left out where it is what it is by default.
 _READ_BY_VERBS: Final = frozenset({"queue", "priority", "max_retries"})
 
 
@@ -48,23 +51,41 @@ _FIELDS: Final = tuple(
     _Field(name, field.serialization_alias or name, *_codec(field.annotation))
     for name, field in JobSpec.model_fields.items()
 )
+_OWN_FIELDS: Final = tuple(one for one in _FIELDS if one.name in _OWN)
+_SHARED_FIELDS: Final = tuple(one for one in _FIELDS if one.name not in _OWN)
+
+_DEFAULTS: Final = {name: field.get_default(call_default_factory=True) for name, field in JobSpec.model_fields.items()}
+Fields = dict[str, str | int | float]
 
 
-def to_hash(spec: CompleteSpec) -> dict[str, str | int | float]:
-    """The fields of a record's hash that hold this spec, by their names there (as on the wire, so `class`)."""
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in JobSpec.model_fields.items()}
-    values = [(one, getattr(spec, one.name)) for one in _FIELDS]
-    return {
-        one.key: one.write(value)
-        for one, value in values
-        if one.key in _READ_BY_VERBS or (value is not None and value != defaults[one.name])
-    }
+def to_hashes(spec: CompleteSpec) -> tuple[Fields, Fields]:
+    """A spec as fields of hashes, by their names there (as on the wire, so `class`).
+
+    Returns:
+        What many jobs have in common, and what is the job's own.
+    """
+    shared: Fields = {}
+    own: Fields = {}
+    for one in _FIELDS:
+        value = getattr(spec, one.name)
+        if one.key in _READ_BY_VERBS or (value is not None and value != _DEFAULTS[one.name]):
+            (own if one.name in _OWN else shared)[one.key] = one.write(value)
+    return shared, own
 
 
-def from_hash(fields: Mapping[bytes, bytes]) -> CompleteSpec:
-    """The spec that `to_hash` has written. It was checked when it was asked for, and is not checked again."""
-    found = {one.key: one.read(raw) for one in _FIELDS if (raw := fields.get(one.key.encode())) is not None}
-    return CompleteSpec.model_construct(None, **found)
+def shared_part(fields: Mapping[bytes, bytes]) -> CompleteSpec:
+    """The spec in what many jobs have in common. It was checked when it was asked for, and is not checked again."""
+    return CompleteSpec.model_construct(None, **_read(fields, _SHARED_FIELDS))
+
+
+def with_own_part(shared: CompleteSpec, fields: Mapping[bytes, bytes]) -> CompleteSpec:
+    """The spec of one job, from what it has in common with others and from the fields of its record."""
+    own = {name: value for name, value in _read(fields, _OWN_FIELDS).items() if value != _DEFAULTS[name]}
+    return shared.model_copy(update=own) if own else shared
+
+
+def _read(fields: Mapping[bytes, bytes], wanted: tuple[_Field, ...]) -> dict[str, Any]:
+    return {one.key: one.read(raw) for one in wanted if (raw := fields.get(one.key.encode())) is not None}
 
 
 def complete(spec: JobSpec, *, image: str, max_retries: int, timeout_seconds: float) -> CompleteSpec:
@@ -88,4 +109,10 @@ def digest(namespace: str, spec: JobSpec, parameters: str, *, request_uid: str =
     """
     asked = spec.model_dump(mode="json", by_alias=True, include=set(JobSpec.model_fields), exclude_defaults=True)
     parts = [namespace, asked, parameters, request_uid, rerun_of]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return short_digest(parts)
+
+
+def short_digest(value: Any) -> str:
+    """22 characters that stand for a value of JSON; 128 bits, so that no two values have the same by chance."""
+    found = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()[:16]
+    return urlsafe_b64encode(found).decode().rstrip("=")

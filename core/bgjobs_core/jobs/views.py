@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import Outcome
 from bgjobs.wire import Attempt, Failure, Job, Progress, Why
-from bgjobs_core.jobs.record import JobRecord
+from bgjobs_core.jobs.record import FullJob
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import AttemptRecord
@@ -30,7 +30,7 @@ def _failure(raw: bytes) -> Failure | None:
 
 
 # The fields that a job of the API and its record have under one name.
-_ALIKE: Final = tuple(one.name for one in fields(JobRecord) if one.name in Job.model_fields)
+_ALIKE: Final = tuple(one.name for one in fields(FullJob) if one.name in Job.model_fields)
 
 
 def why_view(found: NotRunning | None) -> Why | None:
@@ -46,7 +46,7 @@ def why_view(found: NotRunning | None) -> Why | None:
     )
 
 
-def job_view(record: JobRecord, why: NotRunning | None = None) -> Job:
+def job_view(record: FullJob, why: NotRunning | None = None) -> Job:
     """A job for the API; what is empty in the record is None.
 
     Args:
@@ -63,7 +63,7 @@ def job_view(record: JobRecord, why: NotRunning | None = None) -> Job:
         "parameters": json.loads(record.parameters),
         "error": _failure(record.error),
         "progress": Progress.model_validate_json(record.progress) if record.progress else None,
-        "has_result": bool(record.result),
+        "has_result": bool(record.has_result),
         "request": record.request_name or None,
         "kube_job": record.kube_job if record.kube_uid else None,
     })  # fmt: skip

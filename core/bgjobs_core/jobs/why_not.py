@@ -14,7 +14,7 @@ from bgjobs.wire import Failure
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class NotRunning:
     next_try_at: int | None = None
 
 
-def why_not(record: JobRecord, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
+def why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
     """Why a job does not run; None if its code runs, or if it has ended.
 
     Args:
@@ -67,7 +67,7 @@ def why_not(record: JobRecord, now_ms: int, queue: QueueNow | None) -> NotRunnin
             return _launched(record)
 
 
-def how_it_ended(record: JobRecord) -> str:
+def how_it_ended(record: FullJob) -> str:
     """How the latest attempt ended, as `error: ValueError: no such month`, or the outcome alone if that says all."""
     outcome = record.last_outcome
     if not record.error or outcome in {Outcome.TIMED_OUT, Outcome.OOM_KILLED}:
@@ -77,7 +77,7 @@ def how_it_ended(record: JobRecord) -> str:
     return ": ".join(part for part in (outcome, error.type, first_line) if part)
 
 
-def _not_due(record: JobRecord, now_ms: int) -> NotRunning:
+def _not_due(record: FullJob, now_ms: int) -> NotRunning:
     due = record.not_before
     if record.refusals:
         message = record.reason or "Kubernetes refused its KubeJob, and it is tried again."
@@ -89,7 +89,7 @@ def _not_due(record: JobRecord, now_ms: int) -> NotRunning:
     return NotRunning(Gate.DUE_TIME, WhyNot.SCHEDULED, record.reason or message, record.changed_at, due)
 
 
-def _queued(record: JobRecord, queue: QueueNow | None) -> NotRunning:
+def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
     name, since = record.spec.queue, record.queued_at or record.created_at
     if queue is None:
         message = f"It waits for its turn in the queue {name}."
@@ -108,7 +108,7 @@ def _queued(record: JobRecord, queue: QueueNow | None) -> NotRunning:
     return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
 
 
-def _launched(record: JobRecord) -> NotRunning | None:
+def _launched(record: FullJob) -> NotRunning | None:
     since = record.changed_at if record.attempt else record.launched_at
     words = record.reason
     match Phase(record.phase or Phase.PENDING):
@@ -129,13 +129,13 @@ def _launched(record: JobRecord) -> NotRunning | None:
             return None
 
 
-def _back_off(record: JobRecord) -> str:
+def _back_off(record: FullJob) -> str:
     ended = how_it_ended(record)
     attempt = f"Attempt {record.attempt} of at most {record.spec.max_retries + 1} ended"
     return f"{attempt}{f': {ended}' if ended else ''}. Kubernetes starts the next pod with a growing delay."
 
 
-def _stopping(record: JobRecord) -> str:
+def _stopping(record: FullJob) -> str:
     if record.verdict in {"", Outcome.CANCELLED}:
         what = f"It is being cancelled by {record.stopped_by}" if record.stopped_by else "It is being cancelled"
     else:

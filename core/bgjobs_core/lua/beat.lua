@@ -12,16 +12,17 @@
 --@ keep_seconds  whole   how long the log is kept
 --> action       continue|stop|go_away  stop: the job is being stopped; go_away: this is not the current attempt
 --> next_offset  whole   up to where the log has arrived; 0 with go_away
-local job = load_job(job_id)
-if not job or (job.state ~= STATE.launched and job.state ~= STATE.stopping) then return {'go_away', 0} end
-local current = load_attempt(job)
-if not current or tonumber(job.attempt) ~= attempt or current.pod_uid ~= pod_uid or current.ended_at then
-  return {'go_away', 0}
-end
-local next_offset = tonumber(current.log_next or '0')
+local job = redis.call('HMGET', key.job(job_id), 'state', 'attempt')
+-- No more is read: a beat is the most frequent of all calls.
+local state = job[1]
+if state ~= STATE.launched and state ~= STATE.stopping then return {'go_away', 0} end
+local name = key.attempt(job_id, attempt)
+local current = redis.call('HMGET', name, 'pod_uid', 'ended_at', 'log_next', 'log_head', 'log_tail')
+if tonumber(job[2]) ~= attempt or current[1] ~= pod_uid or current[2] then return {'go_away', 0} end
+local next_offset = tonumber(current[3] or '0')
 if chunk_offset and chunk_length > 0 and chunk_offset >= next_offset then
   local log_head, log_tail = key.log_head(job_id, attempt), key.log_tail(job_id, attempt)
-  local head, tail = tonumber(current.log_head or '0'), tonumber(current.log_tail or '0')
+  local head, tail = tonumber(current[4] or '0'), tonumber(current[5] or '0')
   local entry = text(chunk_offset) .. ' ' .. text(chunk_length) .. '\n' .. chunk
   next_offset = chunk_offset + chunk_length
   -- What the tail held may have expired while the job was quiet.
@@ -42,8 +43,8 @@ if chunk_offset and chunk_length > 0 and chunk_offset >= next_offset then
       tail = tail - oldest
     end
   end
-  write_hash(key.attempt(job_id, attempt), {log_next = next_offset, log_head = head, log_tail = tail})
+  write_hash(name, {log_next = next_offset, log_head = head, log_tail = tail})
 end
-if progress ~= '' then redis.call('HSET', key.job(job_id), 'progress', progress) end
-if job.state == STATE.stopping then return {'stop', next_offset} end
+if progress ~= '' then redis.call('SET', key.progress(job_id), progress) end
+if state == STATE.stopping then return {'stop', next_offset} end
 return {'continue', next_offset}

@@ -18,5 +18,5 @@ if job.state == STATE.stopping then
   return {'bound', job.state}
 end
 if not may_move(job, STATE.launched) then return {'stray', job.state} end
-move(job, STATE.launched, {kube_uid = kube_uid, launched_at = now, phase = PHASE.pending, reason = ''}, now)
+move(job, STATE.launched, {kube_uid = kube_uid, launched_at = now, phase = PHASE.pending, reason = false}, now)
 return {'bound', job.state}

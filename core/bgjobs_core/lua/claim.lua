@@ -1,8 +1,8 @@
 -- claim: Gives free slots of one queue to the next of its jobs.
--- Jobs of high priority come first, then those that have waited longest. Each claim is a write-ahead intent: the job
--- is `launching` before Kubernetes is asked for anything. Slots are counted from the jobs that hold them, so none
--- can be lost. A repeat after a lost reply claims what is free then. No caller depends on the reply, because the launch
--- loop reads the index of launching jobs.
+-- Jobs of high priority come first. Within a priority the concurrency keys take turns, and within a key the job that has
+-- waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before Kubernetes is asked for
+-- anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat after a lost reply claims what
+-- is free then. No caller depends on the reply, because the launch loop reads the index of launching jobs.
 --@ epoch  text   the leader's token
 --@ queue  text   as namespace/name
 --@ limit  whole  how many jobs at most
@@ -10,19 +10,39 @@
 --    closed: there is no such queue, or it is paused; full: all its slots are taken
 --> ids  text*  the jobs that were claimed, in their order
 if redis.call('GET', key.epoch()) ~= epoch then return {'not_leader', {}} end
-local settings = load_hash(key.queue(queue))
-if not settings or settings.paused == '1' then return {'closed', {}} end
-local free = tonumber(settings.max_concurrent) - redis.call('ZCARD', key.owned(queue))
-if free <= 0 then return {'full', {}} end
-if free > limit then free = limit end
+local settings = redis.call('HMGET', key.queue(queue), 'max_concurrent', 'is_paused')
+if not settings[1] or settings[2] == '1' then return {'closed', {}} end
+local left = math.min(limit, tonumber(settings[1]) - redis.call('ZCARD', key.owned(queue)))
+if left <= 0 then return {'full', {}} end
 local now = now_ms()
 local ids = {}
-for priority = 1, 0, -1 do
-  if #ids < free then
-    for _, job_id in ipairs(redis.call('ZRANGE', key.ready(queue, priority), 0, free - #ids - 1)) do
-      local job = load_job(job_id)
-      move(job, STATE.launching, {epoch = epoch, claimed_at = now, reason = ''}, now)
+
+-- Claims the oldest jobs of a lane; those whose record is gone are dropped.
+local function claim_from(lane, count)
+  for _, job_id in ipairs(redis.call('ZRANGE', lane, 0, count - 1)) do
+    local job = load_job(job_id)
+    if job then
+      move(job, STATE.launching, {epoch = epoch, claimed_at = now, reason = false}, now)
       ids[#ids + 1] = job_id
+      left = left - 1
+    else
+      redis.call('ZREM', lane, job_id)
+    end
+  end
+end
+
+for priority = 1, 0, -1 do
+  local turns = key.turns(queue, priority)
+  while left > 0 do
+    local first = redis.call('ZRANGE', turns, 0, 1)
+    local own, is_alone = first[1], not first[2]
+    if not own then break end
+    local lane = key.lane(queue, priority, own)
+    claim_from(lane, is_alone and left or 1)
+    if redis.call('EXISTS', lane) == 0 then
+      redis.call('ZREM', turns, own)
+    elseif not is_alone then
+      redis.call('ZADD', turns, 'XX', next_turn(), own)
     end
   end
 end

@@ -14,9 +14,11 @@ if not job then return {'kept', ''} end
 if job.state ~= STATE.launching or job.epoch ~= epoch or job.kube_uid then return {'kept', job.state} end
 local now = now_ms()
 if target == STATE.failed then
-  move(job, STATE.failed, {outcome = OUTCOME.rejected, reason = reason}, now)
+  move(job, STATE.failed, {outcome = OUTCOME.rejected, reason = reason ~= '' and reason}, now)
 else
   local refusals = tonumber(job.refusals or '0') + 1
-  move(job, STATE.scheduled, {not_before = now + back_off_ms, refusals = refusals, reason = reason}, now)
+  local changes = {not_before = now + back_off_ms, refusals = refusals, queued_at = false}
+  changes.reason = reason ~= '' and reason
+  move(job, STATE.scheduled, changes, now)
 end
 return {'declined', job.state}

@@ -1,30 +1,45 @@
--- enqueue: Adds a new job, which is due now or later.
--- The caller makes the id. The same id with the same digest is the same job, so an enqueue can be sent twice. Redis
+-- enqueue: Adds new jobs which have everything in common that their digest names; each is due now or later.
+-- The caller makes the ids. The same id with the same digest is the same job, so an enqueue can be sent twice. Redis
 -- refuses this verb when its memory is full, before anything is written.
---! called by Enqueueing.enqueue
---@ job_id         text    made by the caller
---@ digest         text    of what was asked for
---@ delay_ms       whole   how long from now until the job is due
---@ not_before_ms  whole?  a Unix time in ms before which the job is not due; the later of the two holds
---@ fields         fields  all other fields of the record
---> did    created|exists|conflict  exists: the job was there already; conflict: the id is that of another job
---> state  text  the job's state after the verb
-local old = load_job(job_id)
-if old then
-  if old.digest == digest then return {'exists', old.state} end
-  return {'conflict', old.state}
-end
+--! called by Enqueueing.enqueue_many
+--@ spec    text    digest of what the jobs have in common
+--@ shared  fields  that itself: queue, class and so on
+--@ jobs    tables  each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a Unix time
+--    before which it is not due; the later of the two holds), and with all other fields of its record
+--> did     text*   for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another job) or
+--    `too_many_classes` (the namespace has too many different queues, states and classes)
+--> states  text*   for each job its state after the verb; "" if there is none
+--> now     whole   Redis TIME in ms
 local now = now_ms()
-local job = fields
-job.id, job.digest = job_id, digest
-job.state, job.phase, job.rev, job.attempt = NEW, '', 0, 0
-job.created_at = now
-job.not_before = now + delay_ms
-if not_before_ms and not_before_ms > job.not_before then job.not_before = not_before_ms end
-local to = STATE.queued
-if job.not_before > now then to = STATE.scheduled else job.queued_at = now end
--- The first write adds, so a full Redis refuses the script before anything is changed.
-write_hash(key.job(job_id), job)
-for field, value in pairs(job) do job[field] = text(value) end
-move(job, to, {}, now)
-return {'created', job.state}
+local did, states = {}, {}
+local namespace = namespace_of(shared.queue)
+local is_crowded = redis.call('ZCARD', key.cells(namespace)) >= LIMIT.cells
+
+local function place(new)
+  local id = new.id
+  local there = redis.call('HMGET', key.job(id), 'digest', 'state')
+  if there[1] then return there[1] == new.digest and 'exists' or 'conflict', there[2] end
+  local not_before = math.max(now + tonumber(new.delay_ms), tonumber(new.not_before_ms))
+  local job = {id = id, queue = shared.queue, class = shared.class, records_ms = shared.records_ms, rev = '0', state = NEW}
+  local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = now}
+  if not_before > now then
+    to, changes.not_before = STATE.scheduled, not_before
+  else
+    changes.queued_at = now
+  end
+  local payload = new.payload
+  new.id, new.payload, new.delay_ms, new.not_before_ms = nil, nil, nil, nil
+  for field, value in pairs(new) do changes[field] = value end
+  if is_crowded then
+    local cell = cell_of({queue = job.queue, class = job.class, state = to, priority = new.priority})
+    if not redis.call('ZSCORE', key.cells(namespace), cell) then return 'too_many_classes', '' end
+  end
+  -- The first write adds, so a full Redis refuses the script before anything is changed.
+  redis.call('SET', key.payload(id), payload)
+  if redis.call('HINCRBY', key.spec(spec), 'jobs', 1) == 1 then write_hash(key.spec(spec), shared) end
+  move(job, to, changes, now)
+  return 'created', to
+end
+
+for i, new in ipairs(jobs) do did[i], states[i] = place(new) end
+return {did, states, now}

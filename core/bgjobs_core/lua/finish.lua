@@ -13,20 +13,25 @@
 --> state  text  the job's state after the verb; "" if there is no such job
 local job = load_job(job_id)
 if not job then return {'go_away', ''} end
-local ending = load_hash(key.attempt(job_id, attempt))
-if not ending or ending.pod_uid ~= pod_uid then return {'go_away', job.state} end
-if ending.ended_at then return {'recorded', job.state} end
+local ending = redis.call('HMGET', key.attempt(job_id, attempt), 'pod_uid', 'ended_at')
+if ending[1] ~= pod_uid then return {'go_away', job.state} end
+if ending[2] then return {'recorded', job.state} end
 if tonumber(job.attempt) ~= attempt then return {'go_away', job.state} end
 if job.state ~= STATE.launched and job.state ~= STATE.stopping then return {'go_away', job.state} end
 local now = now_ms()
 even_if_full()
 if job.state == STATE.launched and FINAL[outcome] then
   close_attempt(job, outcome, failure, exit_code, now)
-  local changes = {outcome = outcome, error = failure, phase = '', reason = ''}
+  local changes = {outcome = outcome, phase = false, reason = false}
   if outcome == OUTCOME.succeeded then
-    changes.result, changes.error = result, ''
+    changes.error_attempt = false
+    if result ~= '' then
+      redis.call('SET', key.result(job_id), result)
+      changes.has_result = 1
+    end
     move(job, STATE.succeeded, changes, now)
   else
+    changes.error_attempt = error_of(job, failure)
     move(job, STATE.failed, changes, now)
   end
 else

@@ -17,7 +17,7 @@ local now = now_ms()
 if job.state == STATE.stopping then
   if what ~= 'absent' then return {'same', job.state} end
   redis.call('ZREM', key.stopping(), job_id)
-  local changes = {outcome = job.verdict, phase = '', reason = job.note or ''}
+  local changes = {outcome = job.verdict, phase = false, reason = job.note}
   if job.verdict == OUTCOME.cancelled then
     close_attempt(job, OUTCOME.cancelled, '', nil, now)
     move(job, STATE.cancelled, changes, now)
@@ -32,14 +32,14 @@ if job.state ~= STATE.launched then return {'same', job.state} end
 redis.call('ZREM', key.launched(), job_id)
 if what == 'complete' then
   close_attempt(job, OUTCOME.succeeded, '', nil, now)
-  move(job, STATE.succeeded, {outcome = OUTCOME.succeeded, error = '', phase = '', reason = ''}, now)
+  move(job, STATE.succeeded, {outcome = OUTCOME.succeeded, error_attempt = false, phase = false, reason = false}, now)
 elseif what == 'absent' then
   close_attempt(job, OUTCOME.lost, '', nil, now)
-  move(job, STATE.failed, {outcome = OUTCOME.lost, phase = '', reason = reason}, now)
+  move(job, STATE.failed, {outcome = OUTCOME.lost, phase = false, reason = reason ~= '' and reason}, now)
 else
   local unsaid = close_attempt(job, outcome, '', nil, now)
   -- The last attempt's own word, if it said one, is more exact than the KubeJob's condition.
   if outcome == OUTCOME.error and job.last_outcome and not unsaid then outcome = job.last_outcome end
-  move(job, STATE.failed, {outcome = outcome, phase = '', reason = reason}, now)
+  move(job, STATE.failed, {outcome = outcome, phase = false, reason = reason ~= '' and reason}, now)
 end
 return {'moved', job.state}

@@ -13,8 +13,8 @@ if not job then return {'missing', ''} end
 if (job.kube_uid or '') ~= kube_uid then return {'stray', job.state} end
 if job.state ~= STATE.launched then return {'same', job.state} end
 -- It was looked at before the pod started.
-if phase == PHASE.pending and job.attempt ~= '0' then return {'same', job.state} end
+if phase == PHASE.pending and job.attempt then return {'same', job.state} end
 if phase == PHASE.retrying and job.phase ~= PHASE.retrying then return {'same', job.state} end
 if job.phase == phase and (job.reason or '') == reason then return {'same', job.state} end
-touch(job, {phase = phase, reason = reason}, now_ms())
+touch(job, {phase = phase, reason = reason ~= '' and reason}, now_ms())
 return {'noted', job.state}

@@ -1,6 +1,6 @@
 -- retire: Drops what is left of a job that has ended, in two stages.
 -- The caller deletes the KubeJob first and says so with the stage kube_job. The stage record drops the record, its
--- attempts, its logs and its places in the indexes.
+-- texts, its attempts, its logs and its places in the indexes.
 --@ job_id  text  the job
 --@ stage   kube_job|record  what is dropped
 --> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, or its
@@ -21,12 +21,11 @@ local due = redis.call('ZSCORE', key.expiring(), job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
 if redis.call('ZSCORE', key.ended(), job_id) or redis.call('ZSCORE', key.dirty(), job_id) then return {'kept'} end
 redis.call('ZREM', key.expiring(), job_id)
-redis.call('ZREM', key.by_namespace(job.namespace), job_id)
-redis.call('ZREM', key.by_state(job.namespace, job.state), job_id)
-redis.call('ZREM', key.by_queue(job.queue), job_id)
-for number = 1, tonumber(job.attempt) do
+unshelve(job, cell_of(job))
+for number = 1, tonumber(job.attempt or '0') do
   redis.call('UNLINK', key.attempt(job_id, number), key.log_head(job_id, number), key.log_tail(job_id, number))
 end
-redis.call('UNLINK', key.job(job_id))
+redis.call('UNLINK', key.job(job_id), key.payload(job_id), key.result(job_id), key.progress(job_id))
+if redis.call('HINCRBY', key.spec(job.spec), 'jobs', -1) == 0 then redis.call('DEL', key.spec(job.spec)) end
 redis.call('INCR', key.seq())
 return {'retired'}

@@ -17,26 +17,25 @@ if job.state == STATE.paused or job.state == STATE.blocked then return {'wait', 
 if job.state ~= STATE.launched and not may_move(job, STATE.launched) then
   return {'go_away', '', 'the job is ' .. job.state}
 end
-local current = load_attempt(job)
-if current and current.pod_uid == pod_uid then
-  if current.ended_at then return {'go_away', '', 'this attempt has ended'} end
-  return {'run', tonumber(job.attempt), ''}
-end
-for earlier = 1, tonumber(job.attempt) - 1 do
-  if redis.call('HGET', key.attempt(job_id, earlier), 'pod_uid') == pod_uid then
-    return {'go_away', '', 'this attempt has ended'}
+local latest = tonumber(job.attempt or '0')
+for number = latest, 1, -1 do
+  local found = redis.call('HMGET', key.attempt(job_id, number), 'pod_uid', 'ended_at')
+  if found[1] == pod_uid then
+    if number < latest or found[2] then return {'go_away', '', 'this attempt has ended'} end
+    return {'run', number, ''}
   end
 end
-local number = tonumber(job.attempt) + 1
-if number > tonumber(job.max_retries) + 1 + LIMIT.max_disruptions then
+local number = latest + 1
+if number > tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries')) + 1 + LIMIT.max_disruptions then
   return {'go_away', '', 'all attempts are used up'}
 end
 local now = now_ms()
 even_if_full()
 -- Kubernetes runs one pod at a time (podReplacementPolicy: Failed), so the one before has ended unseen.
 close_attempt(job, OUTCOME.lost, '', nil, now)
-local changes = {attempt = number, fence = pod_uid, phase = PHASE.running, reason = '', progress = ''}
+local changes = {attempt = number, fence = pod_uid, phase = PHASE.running, reason = false}
 if not job.started_at then changes.started_at = now end
+redis.call('DEL', key.progress(job_id))
 write_hash(key.attempt(job_id, number), {number = number, pod_uid = pod_uid, pod_name = pod_name, started_at = now})
 if job.state == STATE.launched then
   touch(job, changes, now)

@@ -15,14 +15,14 @@ if TERMINAL[job.state] then return {'ended', job.state} end
 if job.state == STATE.stopping then return {STATE.stopping, job.state} end
 if WAITING[job.state] and verdict ~= OUTCOME.cancelled then return {'kept', job.state} end
 if verdict == OUTCOME.never_started then
-  local attempt = load_attempt(job)
-  if attempt and not attempt.ended_at then return {'kept', job.state} end
+  local attempt = latest_attempt(job, 'ended_at')
+  if attempt and not attempt[1] then return {'kept', job.state} end
 end
 local now = now_ms()
-local changes = {verdict = verdict, stopped_by = by, note = note, stopped_at = now}
+local changes = {verdict = verdict, stopped_by = by, note = note ~= '' and note, stopped_at = now}
 if WAITING[job.state] then
   changes.outcome = verdict
-  changes.reason = note
+  changes.reason = changes.note
   move(job, STATE.cancelled, changes, now)
   return {STATE.cancelled, job.state}
 end

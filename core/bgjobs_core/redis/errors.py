@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from redis import exceptions as rex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# The first word of what a script says if the layout is not its own; the layout that it has found follows.
+LAYOUT_ERROR: Final = "LAYOUT"
 
 
 class StoreError(Exception):
@@ -18,7 +22,8 @@ class StoreError(Exception):
 
     StoreError                    Redis has answered that it cannot do this
     ├── StoreUnavailableError     there was no answer; every call of the store may be sent again
-    └── StoreFullError            Redis has reached its memory limit, and nothing was written
+    ├── StoreFullError            Redis has reached its memory limit, and nothing was written
+    └── StoreLayoutError          what is in Redis was written by a version with another layout
     """
 
 
@@ -28,6 +33,16 @@ class StoreUnavailableError(StoreError):
 
 class StoreFullError(StoreError):
     """Redis has reached its memory limit (`maxmemory`), and nothing was written."""
+
+
+class StoreLayoutError(StoreError):
+    """What is in Redis was written by a version of bgjobs that lays it out in another way; nothing was changed."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"Redis holds jobs in layout {found}, which another version of bgjobs has written; this version changes "
+            "nothing there. docs/operations.md says under 'A new layout' how to go on"
+        )
 
 
 def translate(error: Exception) -> StoreError:
@@ -40,6 +55,8 @@ def translate(error: Exception) -> StoreError:
     text = str(error)
     if isinstance(error, rex.OutOfMemoryError) or "OOM" in text:
         return StoreFullError("Redis is at its memory limit (maxmemory); nothing was written")
+    if LAYOUT_ERROR in text:
+        return StoreLayoutError(text.rpartition(" ")[2])
     return StoreError(text)
 
 

@@ -17,10 +17,13 @@ from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import FINAL, OWNED, TERMINAL, WAITING
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS
+from bgjobs_core.redis.errors import LAYOUT_ERROR
 from bgjobs_core.store import header, keys, lua_checks
 from bgjobs_core.store.header import VOCABULARY, LuaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bgjobs_core.jobs.lifecycle import StateRow
     from bgjobs_core.store.header import Part, Verb
 
@@ -28,14 +31,21 @@ LIMITS: Final = {
     "max_disruptions": MAX_DISRUPTIONS,
     "log_head_bytes": LOG_HEAD_BYTES,
     "log_tail_bytes": LOG_TAIL_BYTES,
+    "cells": 10_000,  # of a namespace; a new job that would need another one is refused
 }
 
 _FOLDER: Final = resources.files("bgjobs_core") / "lua"
-_PRELUDE: Final = "prelude"
+# What verbs share, in the order in which it stands in a script; a part may use those before it.
+PARTS: Final = (
+    "clock", "arguments", "hashes", "records", "doorbell", "standing", "cells", "lanes", "work_list", "moves",
+    "attempts",
+)  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
+_DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
+_KEY: Final = re.compile(r"\bkey\.(\w+)\(")
 
 VERBS: Final = tuple(
-    sorted(entry.name.removesuffix(".lua") for entry in _FOLDER.iterdir() if entry.name != f"{_PRELUDE}.lua")
+    sorted(entry.name.removesuffix(".lua") for entry in _FOLDER.iterdir() if entry.name.endswith(".lua"))
 )
 
 
@@ -58,20 +68,42 @@ def verb(name: str) -> Verb:
 
 @cache
 def script_text(name: str) -> str:
-    """The whole script of a verb; lua/prelude.lua says what stands in it, in which order."""
+    """The whole script of a verb.
+
+    In this order: the keys that it uses, the check of the layout, the tables that it uses, those of `PARTS` of which it
+    uses something, its arguments, and its body.
+    """
     found = verb(name)
-    prelude = (_FOLDER / f"{_PRELUDE}.lua").read_text()
-    return "\n".join(
-        [
-            keys.lua_functions(),
-            tables(),
-            state_index(),
-            f"local VERB = '{name}'",
-            filled_in(path_of(_PRELUDE), prelude),
-            *arguments(found),
-            filled_in(path_of(name), found.body, found.first_line),
-        ]
-    )
+    own = [*arguments(found), filled_in(path_of(name), found.body, found.first_line)]
+    used = "\n".join(own)
+    parts: list[str] = []
+    for part in reversed(PARTS):
+        text = part_text(part)
+        if any(re.search(rf"\b{defined}\b", used) for defined in _DEFINED.findall(text)):
+            parts.insert(0, text)
+            used += text
+    names = {*_KEY.findall(used), "layout", "store_id"}
+    words = {"VERB": f"local VERB = '{name}'", **groups(name)}
+    tables = [line for word, line in words.items() if re.search(rf"\b{word}\b", used)]
+    return "\n".join([keys.lua_functions(names), _LAYOUT_CHECK, *tables, *parts, *own])
+
+
+_LAYOUT_CHECK: Final = f"""\
+local LAYOUT = '{keys.LAYOUT}'
+local found_layout = redis.call('GET', key.layout())
+if found_layout ~= LAYOUT and (found_layout or redis.call('EXISTS', key.store_id()) == 1) then
+  return redis.error_reply('{LAYOUT_ERROR} ' .. (found_layout or '1'))
+end"""
+
+
+@cache
+def part_text(name: str) -> str:
+    """One of `PARTS`; two of them follow from the table of the life cycle."""
+    if name == "standing":
+        return standing()
+    if name == "work_list":
+        return work_list()
+    return filled_in(path_of(f"parts/{name}"), (_FOLDER / "parts" / f"{name}.lua").read_text())
 
 
 def filled_in(path: PurePath, text: str, first_line: int = 1) -> str:
@@ -99,56 +131,69 @@ def filled_in(path: PurePath, text: str, first_line: int = 1) -> str:
 def arguments(found: Verb) -> list[str]:
     """Lua locals for the arguments of a verb. The first of all, ARGV[1], is the offset of the clock."""
     lines: list[str] = []
-    for place, part in enumerate(found.arguments, 2):
-        lines += _local(part, f"ARGV[{place}]", place)
+    place = 2
+    for part in found.arguments:
+        if part.type.is_table:
+            break
+        lines.append(_local(part, f"ARGV[{place}]"))
+        place += 1
+    tables = [part for part in found.arguments if part.type.is_table]
+    if tables:
+        lines.append(f"local place_of_next, {', '.join(part.name for part in tables)} = {place}")
+    for part in tables:
+        reader = "read_texts" if part.type.many else f"read_{part.type.kind}"
+        lines.append(f"{part.name}, place_of_next = {reader}(place_of_next)")
     return lines
 
 
-def _local(part: Part, value: str, place: int) -> list[str]:
-    match part.type.kind:
-        case "fields":
-            return [
-                f"local {part.name} = {{}}",
-                f"for i = {place}, #ARGV, 2 do {part.name}[ARGV[i]] = ARGV[i + 1] end",
-            ]
-        case "whole":  # of an empty string it is nil
-            return [f"local {part.name} = tonumber({value})"]
-        case _ if part.type.optional:
-            return [f"local {part.name} = {value} ~= '' and {value} or nil"]
-        case _:
-            return [f"local {part.name} = {value}"]
+def _local(part: Part, value: str) -> str:
+    if part.type.kind == "whole":  # of an empty string it is nil
+        return f"local {part.name} = tonumber({value})"
+    if part.type.optional:
+        return f"local {part.name} = {value} ~= '' and {value} or nil"
+    return f"local {part.name} = {value}"
 
 
-def tables() -> str:
-    """The life cycle's arrows and the groups of words, as Lua locals."""
-    arrows = sorted(f"{t.verb} {source} {t.target.value}" for t in TRANSITIONS for source in t.sources)
-    groups = {"WAITING": WAITING, "OWNED": OWNED, "TERMINAL": TERMINAL, "FINAL": FINAL}
-    lines = [f"local NEW = '{NEW}'", "local ARROWS = {" + ",".join(f"['{arrow}']=true" for arrow in arrows) + "}"]
+def groups(verb_name: str) -> dict[str, str]:
+    """Lua locals for tables of words by their names: the verb's arrows, and the groups of states and outcomes."""
+    arrows = {f"{source} {t.target.value}" for t in TRANSITIONS if t.verb == verb_name for source in t.sources}
+    groups_of_words: dict[str, Iterable[str]] = {
+        "ARROWS": arrows, "WAITING": WAITING, "OWNED": OWNED, "TERMINAL": TERMINAL, "FINAL": FINAL,
+    }  # fmt: skip
+    found = {
+        name: f"local {name} = {{" + ",".join(f"['{word}']=true" for word in sorted(map(str, group))) + "}"
+        for name, group in groups_of_words.items()
+    }
+    return {"NEW": f"local NEW = '{NEW}'", **found}
+
+
+def standing() -> str:
+    """The Lua function that gives a job's standing: its state, with the detail that the life cycle names."""
+    lines = ["local function standing(job)"]
     lines += [
-        f"local {name} = {{" + ",".join(f"{word.value}=true" for word in sorted(group)) + "}"
-        for name, group in groups.items()
+        f"  if job.state == '{row.state.value}' then return '{row.state.value}/' .. job.{row.detail} end"
+        for row in STATES
+        if row.detail
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "  return job.state", "end"])
 
 
-def state_index() -> str:
-    """The Lua function that says in which index the jobs of a state lie and by which field they are ordered.
+def work_list() -> str:
+    """The Lua function that gives the leader's work list for the jobs of a state, and the job's score there.
 
     Raises:
         LuaError: a row of the life cycle names a key that `keys.KEYS` does not have.
     """
-    lines = ["local function state_index(job, state)"]
+    lines = ["local function work_list(job, state)"]
     lines += [
-        f"  if state == '{row.state.value}' then return {_index_of(row)}, job.{row.score} end"
+        f"  if state == '{row.state.value}' then return {_call_of(row)}, job.{row.score} end"
         for row in STATES
-        if row.index
+        if row.work_list
     ]
     return "\n".join([*lines, "  return nil", "end"])
 
 
-def _index_of(row: StateRow) -> str:
-    """The call that makes the key; its arguments are fields of the record with the same names."""
-    key = next((one for one in keys.KEYS if one.name == row.index), None)
-    if key is None:
-        raise LuaError(f"core/bgjobs_core/jobs/lifecycle.py: {row.state.value}: there is no key {row.index!r}")
-    return f"key.{key.name}({', '.join(f'job.{name}' for name in key.arguments)})"
+def _call_of(row: StateRow) -> str:
+    if all(one.name != row.work_list for one in keys.KEYS):
+        raise LuaError(f"core/bgjobs_core/jobs/lifecycle.py: {row.state.value}: there is no key {row.work_list!r}")
+    return f"key.{row.work_list}()"

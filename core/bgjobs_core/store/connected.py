@@ -10,7 +10,7 @@ from bgjobs_core.redis.errors import translate
 from bgjobs_core.store.scripts import Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from bgjobs_core.redis.connection import Client
 
@@ -30,6 +30,18 @@ class Connected:
     async def _ask(self, command: str, *arguments: object) -> object:
         try:
             return await self._client.execute_command(command, *arguments)
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def _ask_all(self, commands: Sequence[Sequence[object]]) -> list[object]:
+        """The replies to commands that are sent together."""
+        if not commands:
+            return []
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for command in commands:
+                pipe.execute_command(*command)
+            return await pipe.execute()
         except (rex.RedisError, OSError) as error:
             raise translate(error) from error
 

@@ -1,37 +1,82 @@
-"""How a job comes into the store."""
+"""How jobs come into the store."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
-from bgjobs_core.jobs.spec import to_hash
+from bgjobs_core.jobs.spec import short_digest, to_hashes
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs_core.jobs.record import NewJob
-    from bgjobs_core.store.replies import EnqueueReply
+    from bgjobs_core.jobs.spec import Fields
+
+_BATCH: Final = 20  # jobs a script, so that nobody waits long for it
+
+Did = Literal["created", "exists", "conflict", "too_many_classes"]
+
+
+class Placed(NamedTuple):
+    """What became of one job that was to be enqueued.
+
+    Attributes:
+        did: `created`, `exists` (the same id and digest were there), `conflict` (the id is that of another job), or
+            `too_many_classes` (the namespace has too many different queues, states and classes).
+        state: the job's state; "" if it was not taken.
+        now: Redis TIME in ms.
+    """
+
+    did: Did
+    state: str
+    now: int
 
 
 class Enqueueing(Verbs):
     """The part of the store that takes new jobs."""
 
-    async def enqueue(self, job: NewJob) -> EnqueueReply:
-        """Add a job; the same job may be sent again.
+    async def enqueue(self, job: NewJob) -> Placed:
+        """Add a job; the same job may be sent again."""
+        return (await self.enqueue_many([job]))[0]
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Placed]:
+        """Add jobs; the same jobs may be sent again.
+
+        Each batch of jobs that have a lot in common is added at once. When Redis fails in between, those before are
+        there.
 
         Returns:
-            `created`, `exists` (the same id and digest were there) or `conflict` (the id is that of another job), and
-            the job's state.
+            What became of each, in the order of the jobs.
         """
-        asked = job.asked
-        fields = {
-            **to_hash(job.spec), "queue": job.queue_key, "namespace": asked.namespace, "parameters": asked.parameters,
-            "created_by": asked.created_by, "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
-            "request_name": asked.request_name, "request_uid": asked.request_uid, "rerun_of": asked.rerun_of,
-        }  # fmt: skip
-        return await self._enqueue(
-            job_id=job.id,
-            digest=asked.digest,
-            delay_ms=round(asked.spec.delay_seconds * 1000),
-            not_before_ms=asked.not_before_ms,
-            fields=fields,
-        )
+        alike: dict[str, tuple[Fields, list[int]]] = {}
+        own: list[Fields] = []
+        for place, job in enumerate(jobs):
+            shared, mine = _fields(job)
+            own.append(mine)
+            alike.setdefault(short_digest(shared), (shared, []))[1].append(place)
+        found: dict[int, Placed] = {}
+        for digest, (shared, places) in alike.items():
+            for start in range(0, len(places), _BATCH):
+                batch = places[start : start + _BATCH]
+                reply = await self._enqueue(spec=digest, shared=shared, jobs=[own[place] for place in batch])
+                for place, did, state in zip(batch, reply.did, reply.states, strict=True):
+                    found[place] = Placed(cast("Did", did), state, reply.now)
+        return [found[place] for place in range(len(jobs))]
+
+
+def _fields(job: NewJob) -> tuple[Fields, Fields]:
+    """What many jobs have in common, and what is this job's own."""
+    asked = job.asked
+    shared, own = to_hashes(job.spec)
+    shared |= {
+        "queue": job.queue_key, "created_by": asked.created_by,
+        "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
+    }  # fmt: skip
+    some = {"request_name": asked.request_name, "request_uid": asked.request_uid, "rerun_of": asked.rerun_of}
+    own |= {name: value for name, value in some.items() if value}
+    own |= {
+        "id": job.id, "digest": asked.digest, "payload": asked.parameters,
+        "delay_ms": round(asked.spec.delay_seconds * 1000), "not_before_ms": asked.not_before_ms or 0,
+    }  # fmt: skip
+    return shared, own

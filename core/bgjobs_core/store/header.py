@@ -21,8 +21,11 @@ Types of arguments and of parts of the reply:
 | `STATE`, `PHASE`, `OUTCOME`, `VERDICT` | a string | the type of `bgjobs.vocabulary` |
 | `one\|other`, `STATE.queued\|other` | a string | `Literal` |
 | any of these and `?` | nil if it is absent | `None`, which is the default |
-| `fields` (the last argument) | a table of strings | a mapping |
-| `text*` (in a reply) | a table | a tuple |
+| `text*` | a table of strings | a sequence; a tuple in a reply |
+| `fields` | a table of strings by their names | a mapping |
+| `tables` | a table of such tables | a sequence of mappings |
+
+Behind the first argument of the last three types only such ones may follow.
 
 A line that begins with `--` and four blanks continues the line above.
 """
@@ -31,6 +34,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from bgjobs.vocabulary import Outcome, Phase, State
@@ -49,7 +53,7 @@ _ARGUMENT: Final = re.compile(r"--@ (\w+) +(\S+) +(\S.*)")
 _REPLY: Final = re.compile(r"--> (\w+) +(\S+) +(\S.*)")
 _CONTINUED: Final = re.compile(r"--    +(\S.*)")
 _TYPE: Final = re.compile(
-    r"(?P<kind>text|bytes|whole|fields|[A-Z]+|(?:[A-Z]+\.)?[a-z_]+(?:\|(?:[A-Z]+\.)?[a-z_]+)+)"
+    r"(?P<kind>text|bytes|whole|fields|tables|[A-Z]+|(?:[A-Z]+\.)?[a-z_]+(?:\|(?:[A-Z]+\.)?[a-z_]+)+)"
     r"(?:\((?P<longest>\d+)\))?(?:=(?P<default>\d+))?(?P<mark>[?*]?)"
 )
 
@@ -63,7 +67,7 @@ class Type:
     """The type of an argument or of a part of the reply.
 
     Attributes:
-        kind: `text`, `bytes`, `whole`, `fields`, `words`, or a key of `VOCABULARY_TYPES`.
+        kind: `text`, `bytes`, `whole`, `fields`, `tables`, `words`, or a key of `VOCABULARY_TYPES`.
         words: the alternatives of `words`, as they are spelled in the header.
         longest: a text is cut after so many characters; None if it is not cut.
         default: of a whole number; None if it has none.
@@ -77,6 +81,11 @@ class Type:
     default: int | None = None
     optional: bool = False
     many: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it takes several places among the arguments of a script."""
+        return self.many or self.kind in {"fields", "tables"}
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -211,11 +220,12 @@ def _check_parts(path: PurePath, arguments: tuple[Part, ...], reply: tuple[Part,
         for part in parts:
             if names.count(part.name) > 1:
                 _fail(path, part.line, f"{part.name} is there twice")
-    for part in arguments:
-        if part.type.many:
-            _fail(path, part.line, f"the argument {part.name} cannot be a table; that is for replies")
-        if part.type.kind == "fields" and part is not arguments[-1]:
-            _fail(path, part.line, f"{part.name} must be the last argument: it takes all that follow")
+    for before, part in pairwise(arguments):
+        if before.type.is_table and not part.type.is_table:
+            _fail(path, part.line, f"{part.name} must stand before {before.name}, which takes several places")
+    for part in (*arguments, *reply):
+        if part.type.many and part.type.kind != "text":
+            _fail(path, part.line, f"there is no type {part.type.kind}*")
     for part in reply:
-        if part.type.kind in {"fields", "bytes", *VOCABULARY_TYPES}:
+        if part.type.kind in {"fields", "tables", "bytes", *VOCABULARY_TYPES}:
             _fail(path, part.line, f"a reply cannot have a part of type {part.type.kind}")

@@ -7,9 +7,14 @@ or a bound (S9 of docs/safety.md). docs/redis.md is generated from this table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 PREFIX: Final = "{bgjobs}:"
+# The number of this layout. It changes when a server of the version before could not read what this one writes.
+LAYOUT: Final = "2"
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,20 @@ class Key:
 
 
 job = Key("job", "job:{id}", "hash", "the record", "retire, after the retention")
-attempt = Key("attempt", "job:{id}:attempt:{n}", "hash", "one attempt", "retire, with the record")
-log_head = Key("log_head", "job:{id}:log:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
-log_tail = Key("log_tail", "job:{id}:log:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
-ready = Key("ready", "ready:{queue}:{priority}", "zset", "queued jobs by queued_at", "one per queued job")
+spec = Key(
+    "spec", "spec:{digest}", "hash", "what many jobs have in common; `jobs` counts them", "its last job's retire"
+)
+payload = Key("payload", "payload:{id}", "string", "the parameters of a job, as JSON", "retire, with the record")
+result = Key("result", "result:{id}", "string", "what a job returned, as JSON", "retire, with the record")
+progress = Key("progress", "progress:{id}", "string", "how far a job says it is, as JSON", "retire, with the record")
+attempt = Key("attempt", "attempt:{id}:{n}", "hash", "one attempt", "retire, with the record")
+log_head = Key("log_head", "log:{id}:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
+log_tail = Key("log_tail", "log:{id}:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
+lane = Key(
+    "lane", "lane:{queue}:{priority}:{key}", "zset", "queued jobs of a concurrency key by queued_at", "queued jobs"
+)
+turns = Key("turns", "turns:{queue}:{priority}", "zset", "concurrency keys with queued jobs, by turn", "queued jobs")
+ready = Key("ready", "ready", "hash", "how many jobs of each queue are queued", "queues with queued jobs")
 due = Key("due", "due", "zset", "scheduled jobs by not_before", "one per scheduled job")
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
 launching = Key("launching", "launching", "zset", "write-ahead intents", "one per launching job")
@@ -52,12 +67,16 @@ launched = Key("launched", "launched", "zset", "jobs with a KubeJob, by launched
 stopping = Key("stopping", "stopping", "zset", "jobs whose KubeJob is being deleted", "one per stopping job")
 ended = Key("ended", "ended", "zset", "ended jobs whose KubeJob is still kept, by finished_at", "retire, after R")
 expiring = Key("expiring", "expiring", "zset", "ended jobs by the time their record is dropped", "retire")
-by_namespace = Key("by_namespace", "index:ns:{namespace}", "zset", "jobs by changed_at", "one per job")
-by_state = Key("by_state", "index:state:{namespace}:{state}", "zset", "jobs by changed_at", "one per job")
-by_queue = Key("by_queue", "index:queue:{queue}", "zset", "jobs by changed_at", "one per job")
+cell = Key(
+    "cell", "cell:{cell}", "zset", "jobs of one queue, standing and class, by changed_at", "each job in one cell"
+)
+cells = Key(
+    "cells", "cells:{namespace}", "zset", "cells that hold jobs, by the latest changed_at", "10,000 for new jobs"
+)
 dirty = Key("dirty", "dirty", "zset", "request-born jobs whose status is to be written", "one per job, settled")
 queue = Key("queue", "queue:{queue}", "hash", "settings of a queue", "one per BackgroundJobQueue")
 queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "one per BackgroundJobQueue")
+layout = Key("layout", "layout", "string", "the number of this layout of keys", "one")
 epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
 seq = Key("seq", "seq", "string", "counts the writes", "one")
 store_id = Key("store_id", "store_id", "string", "random, made with the first write", "one")
@@ -68,16 +87,18 @@ operator = Key(
 )
 
 KEYS: Final = (
-    job, attempt, log_head, log_tail, ready, due, owned, launching, launched, stopping, ended, expiring,
-    by_namespace, by_state, by_queue, dirty, queue, queues, epoch, seq, store_id, wake, watched,
+    job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, owned, launching,
+    launched, stopping, ended, expiring, cell, cells, dirty, queue, queues, epoch, layout, seq, store_id, wake, watched,
     operator,
 )  # fmt: skip
 
 
-def lua_functions() -> str:
-    """The same keys as Lua functions `key.job(id)`."""
+def lua_functions(names: Collection[str]) -> str:
+    """Some of the keys as Lua functions: `key.job(id)` for the name `job`."""
     lines = ["local key = {}"]
     for entry in KEYS:
+        if entry.name not in names:
+            continue
         parts = [f"'{PREFIX}{entry.pattern.partition('{')[0]}'"]
         for piece in entry.pattern.split("{")[1:]:
             argument, _, rest = piece.partition("}")

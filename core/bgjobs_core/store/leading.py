@@ -42,7 +42,7 @@ class Leading(Verbs):
         fields = {
             "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
             "max_concurrent": spec.max_concurrent,
-            "paused": int(spec.paused),
+            "is_paused": int(spec.paused),
         }
         return await self._put_queue(queue=key, fields=fields)
 

@@ -2,32 +2,86 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
-from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord, SharedRecord
 from bgjobs_core.store import keys
 from bgjobs_core.store.connected import Connected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bgjobs_core.health.operator_report import OperatorRole
+    from bgjobs_core.redis.connection import Client
+
+
+_SHARED_KEPT: Final = 10_000  # of what jobs have in common, which never changes
 
 
 class Reading(Connected):
     """The part of the store that reads single things."""
 
+    def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
+        super().__init__(client, clock_offset_ms)
+        self._shared: dict[bytes, SharedRecord] = {}
+
     async def job(self, job_id: str) -> JobRecord | None:
-        """A job's record, or None if there is no such job (any more)."""
-        fields = await self._hash(keys.job(job_id))
-        return JobRecord.read(fields) if fields.get(b"state") else None
+        """A job's record without its texts, or None if there is no such job (any more)."""
+        found = await self.jobs([job_id])
+        return found[0] if found else None
 
     async def jobs(self, ids: Sequence[str]) -> list[JobRecord]:
         """The records of these jobs in the same order, without those that are gone."""
-        found = await self._hashes(keys.job(one) for one in ids)
-        return [JobRecord.read(fields) for fields in found if fields.get(b"state")]
+        return await self._records(ids, await self._hashes(keys.job(one) for one in ids))
+
+    async def full_job(self, job_id: str) -> FullJob | None:
+        """A job with its parameters, error and progress, or None if there is no such job (any more)."""
+        found = await self.full_jobs([job_id])
+        return found[0] if found else None
+
+    async def full_jobs(self, ids: Sequence[str]) -> list[FullJob]:
+        """These jobs with parameters, error and progress, in the same order, without those that are gone."""
+        commands: list[tuple[object, ...]] = []
+        for one in ids:
+            commands += [("HGETALL", keys.job(one)), ("GET", keys.payload(one)), ("GET", keys.progress(one))]
+        found = await self._ask_all(commands)
+        records = {one.id: one for one in await self._records(ids, cast("list[dict[bytes, bytes]]", found[::3]))}
+        failed = [one for one in records.values() if one.error_attempt is not None]
+        errors = await self._ask_all([("HGET", keys.attempt(one.id, one.error_attempt), "error") for one in failed])
+        error_of = dict(zip((one.id for one in failed), cast("list[bytes | None]", errors), strict=True))
+        texts = cast("list[bytes | None]", found)
+        return [
+            FullJob.of(records[one], texts[place + 1] or b"null", error_of.get(one) or b"", texts[place + 2] or b"")
+            for place, one in zip(range(0, len(found), 3), ids, strict=True)
+            if one in records
+        ]
+
+    async def parameters(self, job_id: str) -> bytes:
+        """The parameters of a job's call, as JSON; `null` if there is no such job."""
+        return cast("bytes | None", await self._ask("GET", keys.payload(job_id))) or b"null"
+
+    async def result(self, job_id: str) -> bytes:
+        """What a job returned, as JSON; empty if it returned nothing."""
+        return cast("bytes | None", await self._ask("GET", keys.result(job_id))) or b""
+
+    async def _records(self, ids: Sequence[str], found: Sequence[dict[bytes, bytes]]) -> list[JobRecord]:
+        unknown = {fields[b"spec"] for fields in found if fields and fields[b"spec"] not in self._shared}
+        if unknown:
+            digests = list(unknown)
+            hashes = await self._hashes(keys.spec(one.decode()) for one in digests)
+            if len(self._shared) > _SHARED_KEPT:
+                self._shared.clear()
+            # A hash is gone where the last job with it was dropped between the two reads.
+            self._shared.update(
+                (digest, SharedRecord.read(one)) for digest, one in zip(digests, hashes, strict=True) if one
+            )
+        return [
+            JobRecord.read(job_id, fields, self._shared[fields[b"spec"]])
+            for job_id, fields in zip(ids, found, strict=True)
+            if fields and fields[b"spec"] in self._shared
+        ]
 
     async def attempts(self, job: JobRecord) -> list[AttemptRecord]:
         """All attempts of a job, the first one first."""
@@ -46,10 +100,8 @@ class Reading(Connected):
 
     async def queue_load(self, key: str) -> QueueLoad:
         """How many jobs hold a slot of a queue, and how many are ready for one."""
-        owned = await self._ask("ZCARD", keys.owned(key))
-        low = await self._ask("ZCARD", keys.ready(key, 0))
-        high = await self._ask("ZCARD", keys.ready(key, 1))
-        return QueueLoad(cast("int", owned), cast("int", low) + cast("int", high))
+        owned, queued = await self._ask_all([("ZCARD", keys.owned(key)), ("HGET", keys.ready(), key)])
+        return QueueLoad(cast("int", owned), int(cast("bytes | None", queued) or 0))
 
     async def operator_report(self, role: OperatorRole) -> OperatorReport | None:
         """What the operator of this role has said within the last minute, or None if it has said nothing."""
@@ -60,7 +112,3 @@ class Reading(Connected):
         """Redis TIME, as a Unix time in ms."""
         seconds, micro = cast("tuple[bytes, bytes]", await self._ask("TIME"))
         return int(seconds) * 1000 + int(micro) // 1000
-
-    async def ping(self) -> None:
-        """Raise one of the errors of `bgjobs_core.redis.errors` unless Redis answers."""
-        await self._ask("PING")

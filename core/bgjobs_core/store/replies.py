@@ -59,12 +59,15 @@ class EnqueueReply(NamedTuple):
     """What `enqueue` replies.
 
     Attributes:
-        did: exists: the job was there already; conflict: the id is that of another job.
-        state: the job's state after the verb.
+        did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
+            job) or `too_many_classes` (the namespace has too many different queues, states and classes).
+        states: for each job its state after the verb; "" if there is none.
+        now: Redis TIME in ms.
     """
 
-    did: Literal["created", "exists", "conflict"]
-    state: str
+    did: tuple[str, ...]
+    states: tuple[str, ...]
+    now: int
 
 
 class FinishReply(NamedTuple):
@@ -89,6 +92,18 @@ class LeadReply(NamedTuple):
 
     store_id: str
     seq: int
+
+
+class NewestReply(NamedTuple):
+    """What `newest` replies.
+
+    Attributes:
+        ids: the jobs.
+        changed: for each job, when it changed, in Unix ms.
+    """
+
+    ids: tuple[str, ...]
+    changed: tuple[str, ...]
 
 
 class ObserveAttemptReply(NamedTuple):
@@ -170,3 +185,17 @@ class StopReply(NamedTuple):
 
     did: Literal["cancelled", "stopping", "kept", "ended", "missing"]
     state: str
+
+
+class TallyReply(NamedTuple):
+    """What `tally` replies.
+
+    Attributes:
+        names: of the cells.
+        changed: for each cell, when a job was last put into it or changed in it, in Unix ms.
+        sizes: for each cell, how many jobs are in it.
+    """
+
+    names: tuple[str, ...]
+    changed: tuple[str, ...]
+    sizes: tuple[str, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions as rex
@@ -12,13 +12,14 @@ from bgjobs_core.redis.errors import translate
 from bgjobs_core.store.assembly import VERBS, script_text, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from bgjobs_core.redis.connection import Client
     from bgjobs_core.store.header import Part
 
 Value = str | bytes | int | float
 Fields = Mapping[str, Value]  # of a record, for an argument of type `fields`
+Argument = Value | Fields | Sequence[str] | Sequence[Fields] | None
 
 
 class Scripts:
@@ -37,7 +38,7 @@ class Scripts:
             name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in self._texts.items()
         }
 
-    async def run(self, name: str, *arguments: Value | Fields | None) -> list[Any]:
+    async def run(self, name: str, *arguments: Argument) -> list[Any]:
         """Run a verb.
 
         Args:
@@ -66,14 +67,24 @@ class Scripts:
         return [_received(part, value) for part, value in parts]
 
 
-def _sent(part: Part, argument: Value | Fields | None) -> list[Value]:
+def _sent(part: Part, argument: Argument) -> list[Value]:
     if argument is None:
         return [""]
-    if isinstance(argument, Mapping):
-        return [value for pair in argument.items() for value in pair]
+    if part.type.kind == "fields":
+        return _pairs(cast("Fields", argument))
+    if part.type.kind == "tables":
+        tables = cast("Sequence[Fields]", argument)
+        return [len(tables), *(value for one in tables for value in _pairs(one))]
+    if part.type.many:
+        texts = cast("Sequence[str]", argument)
+        return [len(texts), *texts]
     if isinstance(argument, str) and part.type.longest is not None:
         return [argument[: part.type.longest]]
-    return [argument]
+    return [cast("Value", argument)]
+
+
+def _pairs(fields: Fields) -> list[Value]:
+    return [len(fields), *(value for pair in fields.items() for value in pair)]
 
 
 def _received(part: Part, value: object) -> object:

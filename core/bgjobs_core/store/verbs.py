@@ -11,6 +11,8 @@ from bgjobs_core.store import replies
 from bgjobs_core.store.connected import Connected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs.vocabulary import Outcome, Phase, State, Verdict
     from bgjobs_core.store.scripts import Fields
 
@@ -67,10 +69,11 @@ class Verbs(Connected):
     async def claim(self, *, epoch: str, queue: str, limit: int) -> replies.ClaimReply:
         """Gives free slots of one queue to the next of its jobs.
 
-        Jobs of high priority come first, then those that have waited longest. Each claim is a write-ahead intent: the
-        job is `launching` before Kubernetes is asked for anything. Slots are counted from the jobs that hold them, so
-        none can be lost. A repeat after a lost reply claims what is free then. No caller depends on the reply, because
-        the launch loop reads the index of launching jobs.
+        Jobs of high priority come first. Within a priority the concurrency keys take turns, and within a key the job
+        that has waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before
+        Kubernetes is asked for anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat
+        after a lost reply claims what is free then. No caller depends on the reply, because the launch loop reads the
+        index of launching jobs.
 
         Args:
             epoch: the leader's token.
@@ -111,24 +114,20 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("drop_queue", queue))[0]
 
-    async def _enqueue(
-        self, *, job_id: str, digest: str, delay_ms: int, not_before_ms: int | None = None, fields: Fields
-    ) -> replies.EnqueueReply:
-        """Adds a new job, which is due now or later.
+    async def _enqueue(self, *, spec: str, shared: Fields, jobs: Sequence[Fields]) -> replies.EnqueueReply:
+        """Adds new jobs which have everything in common that their digest names; each is due now or later.
 
-        The caller makes the id. The same id with the same digest is the same job, so an enqueue can be sent twice.
+        The caller makes the ids. The same id with the same digest is the same job, so an enqueue can be sent twice.
         Redis refuses this verb when its memory is full, before anything is written.
 
         Args:
-            job_id: made by the caller.
-            digest: of what was asked for.
-            delay_ms: how long from now until the job is due.
-            not_before_ms: a Unix time in ms before which the job is not due; the later of the two holds.
-            fields: all other fields of the record.
+            spec: digest of what the jobs have in common.
+            shared: that itself: queue, class and so on.
+            jobs: each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a
+                Unix time before which it is not due; the later of the two holds), and with all other fields of
+                its record.
         """
-        return replies.EnqueueReply._make(
-            await self._scripts.run("enqueue", job_id, digest, delay_ms, not_before_ms, fields)
-        )
+        return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, shared, jobs))
 
     async def finish(
         self,
@@ -164,14 +163,28 @@ class Verbs(Connected):
         """Makes the caller the leader.
 
         From now on the verbs of the leader before are refused, because their token is no longer the one in the store.
-        The first leader of an empty store gives it its id, by which a store that was exchanged or emptied is
-        recognised.
+        The first leader of an empty store gives it its layout and its id, by which a store that was exchanged or
+        emptied is recognised.
 
         Args:
             epoch: the new leader's random token.
             store_id: a random id for the store; not used if it has one already.
         """
         return replies.LeadReply._make(await self._scripts.run("lead", epoch, store_id))
+
+    async def _newest(
+        self, *, limit: int, before: int | None = None, before_id: str, since: int, cells: Sequence[str]
+    ) -> replies.NewestReply:
+        """The jobs of some cells that changed last, the latest first. Changes nothing.
+
+        Args:
+            limit: how many jobs at most.
+            before: the time of the last row of the page before, in Unix ms; nil for the first page.
+            before_id: its job; "" for the first page.
+            since: changes before this Unix time in ms are left out.
+            cells: names of the cells; it is faster if those that changed last come first.
+        """
+        return replies.NewestReply._make(await self._scripts.run("newest", limit, before, before_id, since, cells))
 
     async def observe_attempt(
         self, *, job_id: str, kube_uid: str, pod_uid: str, outcome: Outcome, exit_code: int | None = None, failure: str
@@ -236,7 +249,7 @@ class Verbs(Connected):
             await self._scripts.run("observe_phase", job_id, kube_uid, phase, reason)
         )
 
-    async def promote(self, *, limit: int = 200) -> replies.PromoteReply:
+    async def promote(self, *, limit: int = 20) -> replies.PromoteReply:
         """Makes ready the jobs whose time has come.
 
         Args:
@@ -282,7 +295,7 @@ class Verbs(Connected):
         """Drops what is left of a job that has ended, in two stages.
 
         The caller deletes the KubeJob first and says so with the stage kube_job. The stage record drops the record, its
-        attempts, its logs and its places in the indexes.
+        texts, its attempts, its logs and its places in the indexes.
 
         Args:
             job_id: the job.
@@ -334,6 +347,16 @@ class Verbs(Connected):
             note: why, in words; "" if nothing is said.
         """
         return replies.StopReply._make(await self._scripts.run("stop", job_id, verdict, by, note))
+
+    async def _tally(self, *, namespace: str, first: int, limit: int) -> replies.TallyReply:
+        """How many jobs are in each cell of a namespace, in pages, the cells that changed last first. Changes nothing.
+
+        Args:
+            namespace: the namespace.
+            first: how many cells to pass over.
+            limit: how many cells at most.
+        """
+        return replies.TallyReply._make(await self._scripts.run("tally", namespace, first, limit))
 
     async def withdraw_report(self, *, role: str, pod: str) -> Literal["withdrawn", "kept"]:
         """Forgets what an operator has said of itself, because it ends.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.vocabulary import TERMINAL, Outcome, Phase, State
 from bgjobs.wire import Failure
+from bgjobs_core.actions import listing
 from bgjobs_core.redis.errors import StoreError
-from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.store.store import Store
     from bgjobs_local.terminal.console import Console
 
@@ -43,12 +43,12 @@ class Snapshot(NamedTuple):
     attempt: int
 
 
-def snapshot(job: JobRecord) -> Snapshot:
+def snapshot(job: FullJob) -> Snapshot:
     """Take the snapshot of a record."""
     return Snapshot(job.state, job.phase, job.attempt)
 
 
-def notice_of_change(before: Snapshot | None, job: JobRecord) -> Notice | None:
+def notice_of_change(before: Snapshot | None, job: FullJob) -> Notice | None:
     """Decide what to print about a job.
 
     Args:
@@ -78,7 +78,7 @@ def notice_of_change(before: Snapshot | None, job: JobRecord) -> Notice | None:
     return None
 
 
-def _end(job: JobRecord) -> Notice:
+def _end(job: FullJob) -> Notice:
     if job.state is State.SUCCEEDED:
         took = ((job.finished_at or 0) - (job.started_at or job.finished_at or 0)) / 1000
         result = job.result.decode(errors="replace")
@@ -90,13 +90,13 @@ def _end(job: JobRecord) -> Notice:
     return Notice(f"failed: {_why(job)}", good=False)
 
 
-def _attempt(job: JobRecord) -> str:
+def _attempt(job: FullJob) -> str:
     """Words such as `attempt 2 of 4`; after disruptions the number may be greater than the retries allow."""
     most = job.spec.max_retries + 1
     return f"attempt {job.attempt} of {most}" if job.attempt <= most else f"attempt {job.attempt}"
 
 
-def _why(job: JobRecord) -> str:
+def _why(job: FullJob) -> str:
     outcome = job.outcome or job.last_outcome
     if not job.error:
         return f"{outcome}: {job.reason}" if job.reason else outcome
@@ -134,18 +134,17 @@ class JobFollower:
 
     async def look(self) -> None:
         """Print what has changed since the last look."""
-        rows: list[tuple[int, str]] = []
-        for namespace in self.namespaces:
-            found = await self.store.newest(keys.by_namespace(namespace), None, _ROWS)
-            rows += [row for row in found if row[0] >= self.since]
+        rows = await listing.newest(self.store, listing.Filter(self.namespaces), _ROWS, since=self.since)
         if not rows:
             return
-        jobs = await self.store.jobs([job_id for _, job_id in sorted(rows)])
+        jobs = await self.store.full_jobs([job_id for _, job_id in sorted(rows)])
+        results = {job.id: await self.store.result(job.id) for job in jobs if job.has_result}
+        jobs = [replace(job, result=results.get(job.id, b"")) for job in jobs]
         self._print_changes(jobs)
         # Jobs of the last millisecond are looked at again, because another change may fall into it.
         self.since = max(row[0] for row in rows)
 
-    def _print_changes(self, jobs: Iterable[JobRecord]) -> None:
+    def _print_changes(self, jobs: Iterable[FullJob]) -> None:
         for job in jobs:
             told = notice_of_change(self._told.get(job.id), job)
             if told is not None:

@@ -346,7 +346,7 @@ async def test_what_helps_is_shown_with_an_error(site: Site, monkeypatch: pytest
     async def full(*_: object) -> None:
         raise StoreFullError("OOM")
 
-    monkeypatch.setattr(site.world.store, "job", full)
+    monkeypatch.setattr(site.world.store, "full_job", full)
     response = await site.get(f"/jobs/{new_job_id()}")
     assert response.status_code == 507
     assert "<p>An administrator can raise maxmemory of Redis, or shorten the retention of queues.</p>" in response.text

@@ -18,8 +18,7 @@ from bgjobs_core.store import assembly, keys
 def lua() -> Any:
     """Lua with the generated locals as globals."""
     runtime: Any = LuaRuntime(unpack_returned_tuples=True)
-    runtime.execute(keys.lua_functions().replace("local key", "key"))
-    runtime.execute(assembly.tables().replace("local ", ""))
+    runtime.execute(keys.lua_functions([one.name for one in keys.KEYS]).replace("local key", "key"))
     return runtime
 
 
@@ -32,9 +31,9 @@ def test_python_and_lua_spell_a_key_alike(lua: Any, key: keys.Key) -> None:
 
 def test_how_keys_look() -> None:
     assert keys.job("01") == "{bgjobs}:job:01"
-    assert keys.log_tail("01", 2) == "{bgjobs}:job:01:log:2:tail"
-    assert keys.ready("shop/default", 1) == "{bgjobs}:ready:shop/default:1"
-    assert keys.by_state("shop", State.QUEUED) == "{bgjobs}:index:state:shop:queued"
+    assert keys.log_tail("01", 2) == "{bgjobs}:log:01:2:tail"
+    assert keys.lane("shop/default", 1, "") == "{bgjobs}:lane:shop/default:1:"
+    assert keys.cell("shop/default:queued/1:shop.jobs.Mail") == "{bgjobs}:cell:shop/default:queued/1:shop.jobs.Mail"
     assert keys.due() == "{bgjobs}:due"
 
 
@@ -124,10 +123,12 @@ def test_every_arrow_says_who_and_when() -> None:
 
 def test_lua_knows_the_same_arrows_and_groups(lua: Any) -> None:
     found = lua.globals()
-    verbs = {arrow.verb for arrow in TRANSITIONS}
 
-    for verb, source, target in product(verbs, [NEW, *State], State):
-        assert bool(found.ARROWS[f"{verb} {source} {target}"]) == allowed(verb, source, target)
+    for verb in {arrow.verb for arrow in TRANSITIONS}:
+        for line in assembly.groups(verb).values():
+            lua.execute(line.removeprefix("local "))
+        for source, target in product([NEW, *State], State):
+            assert bool(found.ARROWS[f"{source} {target}"]) == allowed(verb, source, target)
     for state in State:
         assert bool(found.WAITING[state.value]) == (state in WAITING)
         assert bool(found.OWNED[state.value]) == (state in OWNED)

@@ -12,7 +12,7 @@ from bgjobs_core.jobs.why_not import NotRunning, why_not
 from tests.unit.operator.builders import a_queue_record, a_record
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from tests.unit.operator.builders import RecordBuilder
 
 NOW = 1_795_000_000_000
@@ -103,7 +103,7 @@ def test_why_a_due_job_waits_in_its_queue(now: QueueNow | None, gate: Gate, code
     ],
     ids=lambda record: f"{record.state} {record.phase}",
 )
-def test_what_runs_or_has_ended_has_no_reason_not_to_run(record: JobRecord) -> None:
+def test_what_runs_or_has_ended_has_no_reason_not_to_run(record: FullJob) -> None:
     assert why_not(record, NOW, queue()) is None
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from bgjobs.job_spec import CompleteSpec
 from bgjobs.vocabulary import State
-from bgjobs_core.jobs.record import JobRecord
+from bgjobs_core.jobs.record import FullJob
 from bgjobs_local.launcher.controller import KubeJob
 from bgjobs_local.terminal.console import LINES_A_SECOND, MAX_LINE_CHARACTERS, Console
 from bgjobs_local.terminal.job_follower import notice_of_change, snapshot
 
-JOB = JobRecord(
+JOB = FullJob(
     id="01a20f3f-a664-7b60-ba3d-3e96efc89ccf", namespace="shop",
     spec=CompleteSpec(cls="shop.jobs.Invoices", method="render", max_retries=2, timeout_seconds=60),
     parameters=b"[]", state=State.QUEUED, rev=1, attempt=0,
@@ -24,7 +24,7 @@ JOB = JobRecord(
 ERROR = b'{"type": "ValueError", "message": "no\\nmore", "traceback": "..."}'
 
 
-def job(state: State, **more: Any) -> JobRecord:
+def job(state: State, **more: Any) -> FullJob:
     return replace(JOB, state=state, **more)
 
 
@@ -60,7 +60,7 @@ def job(state: State, **more: Any) -> JobRecord:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_news(record: JobRecord, text: str, good: bool | None) -> None:
+def test_news(record: FullJob, text: str, good: bool | None) -> None:
     told = notice_of_change(None, record)
     assert told is not None
     assert (told.text, told.good) == (text, good)

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from bgjobs.job_spec import CompleteSpec
 from bgjobs.vocabulary import State
 from bgjobs_core.jobs.queue import QueueRecord
-from bgjobs_core.jobs.record import JobRecord
+from bgjobs_core.jobs.record import FullJob
 from bgjobs_core.resources.models import API_VERSION, QueueSpec
 from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
 
@@ -28,7 +28,7 @@ CREATED_MS: Final = 1795541795000
 class RecordBuilder:
     """A job's record; each method returns a new builder."""
 
-    def __init__(self, record: JobRecord) -> None:
+    def __init__(self, record: FullJob) -> None:
         self._record = record
 
     def but(self, **changes: Any) -> Self:
@@ -56,7 +56,7 @@ class RecordBuilder:
     def of_request(self, name: str = "nightly", uid: str = "uid-of-nightly") -> Self:
         return self.but(request_name=name, request_uid=uid)
 
-    def build(self) -> JobRecord:
+    def build(self) -> FullJob:
         return self._record
 
 
@@ -66,7 +66,7 @@ def a_record() -> RecordBuilder:
         queue=QUEUE, cls="shop.jobs.Report", method="build", max_retries=3, timeout_seconds=60.0, image="shop:1"
     )
     return RecordBuilder(
-        JobRecord(
+        FullJob(
             id=JOB_ID, namespace=NAMESPACE, spec=spec, parameters=b"[42]", state=State.QUEUED, rev=1, attempt=0,
             created_by="ada", created_at=0, changed_at=0, logs_seconds=600,
         )

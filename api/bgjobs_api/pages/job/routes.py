@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -15,7 +16,7 @@ from bgjobs_api.http import bodies
 from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import invalid, not_found, problem_of
-from bgjobs_api.http.reading import load_for
+from bgjobs_api.http.reading import load_for, load_in_full_for
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import log_view, view
@@ -28,7 +29,7 @@ from bgjobs_core.actions.errors import ActionError, AlreadyEndedError
 from bgjobs_core.actions.queues import queue_now
 from bgjobs_core.actions.rerun import rerun
 from bgjobs_core.jobs.ids import is_stored_id
-from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord
 
 _MAX_FORM_BYTES = 16 * 1024
 _MAX_NOTE = 500
@@ -57,7 +58,7 @@ async def job_page(
     request: Request, deps: DepsDep, caller: Caller, job_id: str, query: Annotated[JobQuery, Query()]
 ) -> Response:
     """The page of one job, with the newest part of the log of one attempt."""
-    record = await load_for(deps, caller, access.GET, job_id)
+    record = await load_in_full_for(deps, caller, access.GET, job_id)
     return await _show(request, deps, caller, record, number=query.attempt)
 
 
@@ -65,7 +66,7 @@ async def _show(
     request: Request,
     deps: Deps,
     caller: Identity,
-    record: JobRecord,
+    record: FullJob,
     *,
     number: int | None = None,
     sentence: str = "",
@@ -74,6 +75,8 @@ async def _show(
     attempts = await deps.store.attempts(record)
     attempt = _chosen(record, attempts, number)
     rights = await _rights(deps, caller, record.namespace)
+    if record.has_result and rights.result:
+        record = replace(record, result=await deps.store.result(record.id))
     queue = None
     if not states.has_ended(record) and await is_allowed(deps, caller, access.LIST_QUEUES, record.namespace):
         queue = await queue_now(deps.store, record.queue_key)
@@ -162,7 +165,7 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     new_id = form.get("id") or new_job_id()
     if not is_job_id(new_id):
         raise invalid("id", "must be a UUID of version 7 in lower case")
-    record = await load_for(deps, caller, access.GET, job_id)
+    record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
     try:
         made = await rerun(deps.store, record, new_id=new_id, by=caller.user, gate=deps.gate)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bgjobs.wire import Failure
     from bgjobs_api.pages.job.log_view import LogTail
     from bgjobs_core.jobs.queue import QueueNow
-    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
+    from bgjobs_core.jobs.record import AttemptRecord, FullJob
 
 # Where code lies that nobody who reads a traceback wrote.
 _LIBRARIES: Final = ("site-packages/", "dist-packages/", "/lib/python3", "bgjobs/runner/", "<frozen ")
@@ -84,7 +84,7 @@ class LogCard:
 class JobView:
     """All that the template of a job's page shows."""
 
-    record: JobRecord
+    record: FullJob
     module: str
     call: str
     state: states.Shown
@@ -124,7 +124,7 @@ def needs(verb: str, target: str, namespace: str) -> str:
     return f"needs `{verb}` on {target} in `{namespace}`"
 
 
-def state_text(record: JobRecord, now: int) -> str:
+def state_text(record: FullJob, now: int) -> str:
     """The state with how long it has lasted: `Running for 0:41`, `Failed after 1:12`."""
     word = states.of(record).word
     run = job_facts.ran(record, now)
@@ -135,7 +135,7 @@ def state_text(record: JobRecord, now: int) -> str:
     return f"{word} for {words.span(now - record.changed_at)}"
 
 
-def cancel_action(record: JobRecord, allowed: bool) -> Action:
+def cancel_action(record: FullJob, allowed: bool) -> Action:
     """Whether the reader can cancel the job, and why not."""
     if states.has_ended(record):
         return Action(False, "The job has ended")
@@ -144,14 +144,14 @@ def cancel_action(record: JobRecord, allowed: bool) -> Action:
     return Action(allowed, "" if allowed else needs("create", "backgroundjobrequests/cancel", record.namespace))
 
 
-def rerun_action(record: JobRecord, allowed: bool) -> Action:
+def rerun_action(record: FullJob, allowed: bool) -> Action:
     """Whether the reader can run the job again, and why not."""
     if not states.has_ended(record):
         return Action(False, "Run again makes a new job once this one has ended")
     return Action(allowed, "" if allowed else needs("create", "backgroundjobrequests", record.namespace))
 
 
-def tab(one: AttemptRecord, record: JobRecord, now: int, chosen: AttemptRecord | None) -> AttemptTab:
+def tab(one: AttemptRecord, record: FullJob, now: int, chosen: AttemptRecord | None) -> AttemptTab:
     """The tab that leads to an attempt."""
     length = words.ran((one.ended_at or record.finished_at or now) - one.started_at)
     unknown = not one.outcome and states.has_ended(record)
@@ -182,7 +182,7 @@ def trace(text: str) -> tuple[TraceLine, ...]:
     return tuple(TraceLine(line, kind) for line, kind in zip(lines, kinds, strict=True))
 
 
-def error_card(record: JobRecord, attempt: AttemptRecord | None, now: int) -> ErrorCard | None:
+def error_card(record: FullJob, attempt: AttemptRecord | None, now: int) -> ErrorCard | None:
     """The error of the chosen attempt, else that of the job itself if it failed without one."""
     found, about = _error_of(record, attempt, now)
     if found is None:
@@ -192,7 +192,7 @@ def error_card(record: JobRecord, attempt: AttemptRecord | None, now: int) -> Er
     return ErrorCard(title, about, trace(traced) if traced else (), f"{title}\n\n{traced}" if traced else title)
 
 
-def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tuple[Failure | None, str]:
+def _error_of(record: FullJob, attempt: AttemptRecord | None, now: int) -> tuple[Failure | None, str]:
     if attempt is not None and (attempt.error or attempt.outcome not in {"", Outcome.SUCCEEDED, Outcome.CANCELLED}):
         when = "" if attempt.ended_at is None else f", {words.ago(attempt.ended_at, now).text}"
         code = "" if attempt.exit_code is None else f", exit code {attempt.exit_code}"
@@ -209,13 +209,13 @@ def _error_of(record: JobRecord, attempt: AttemptRecord | None, now: int) -> tup
     return None, ""
 
 
-def _unsaid(record: JobRecord | None, outcome: str) -> Failure:
+def _unsaid(record: FullJob | None, outcome: str) -> Failure:
     """For an end without an error of its own: the job's reason, if that says more."""
     reason = record.reason if record is not None else ""
     return reasons.named_failure(outcome or State.FAILED, reason)
 
 
-def progress(record: JobRecord) -> Progress | None:
+def progress(record: FullJob) -> Progress | None:
     """How far the job last said that it is; None if it said nothing."""
     said = reasons.progress(record.progress)
     if said is None:
@@ -223,7 +223,7 @@ def progress(record: JobRecord) -> Progress | None:
     return Progress(reasons.percent(said), reasons.progress_text(said))
 
 
-def log_card(record: JobRecord, attempt: AttemptRecord | None, rights: Rights, tail: LogTail | None) -> LogCard:
+def log_card(record: FullJob, attempt: AttemptRecord | None, rights: Rights, tail: LogTail | None) -> LogCard:
     """The card with the log of the chosen attempt, or with the reason why there is nothing to see."""
     goes_on = not states.has_ended(record) and (attempt is None or attempt.ended_at is None)
     if attempt is None:
@@ -243,10 +243,10 @@ def log_card(record: JobRecord, attempt: AttemptRecord | None, rights: Rights, t
     return LogCard(None if empty else tail, empty, goes_on)
 
 
-def _result(record: JobRecord, rights: Rights) -> tuple[json_text.Shown | None, str]:
+def _result(record: FullJob, rights: Rights) -> tuple[json_text.Shown | None, str]:
     if record.state != State.SUCCEEDED:
         return None, ""
-    if not record.result:
+    if not record.has_result:
         return None, "The method returned nothing."
     if not rights.result:
         return None, f"Cannot be shown: {needs('get', 'backgroundjobrequests/result', record.namespace)}."
@@ -254,7 +254,7 @@ def _result(record: JobRecord, rights: Rights) -> tuple[json_text.Shown | None, 
 
 
 def view(
-    record: JobRecord,
+    record: FullJob,
     attempts: Sequence[AttemptRecord],
     attempt: AttemptRecord | None,
     tail: LogTail | None,

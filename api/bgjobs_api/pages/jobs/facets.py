@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bgjobs.vocabulary import State
 from bgjobs_api.pages.shared import states, words
-from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bgjobs_api.pages.jobs.filters import Choice
+    from bgjobs_core.store.cells import Cell
     from bgjobs_core.store.store import Store
 
 
@@ -22,7 +22,7 @@ class Facet:
     """A link to the list with one filter set.
 
     Attributes:
-        count: of the jobs behind it; "" where nobody counted.
+        count: of the jobs behind it.
         current: whether it is chosen.
         part: whether it is a part of the one above it.
     """
@@ -40,98 +40,76 @@ class Facets:
     """All of them.
 
     Attributes:
-        total: all jobs of the namespaces, with the chosen queue.
+        total: all jobs of the namespaces, with the chosen queue and class.
         groups: states, under their headings.
         queues: by name.
-        matching: how many jobs the choice has; None where nobody counted.
+        matching: how many jobs the choice has.
     """
 
     total: Facet
     groups: tuple[tuple[str, tuple[Facet, ...]], ...]
     queues: tuple[Facet, ...]
-    matching: int | None
+    matching: int
 
 
-class Counter:
-    """Counts jobs of some namespaces, by at most two indexes each."""
+class Counts:
+    """How many jobs there are of each kind, from the sizes of cells."""
 
-    def __init__(self, store: Store, namespaces: Sequence[str]) -> None:
-        self._store = store
-        self._namespaces = namespaces
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._by_kind = Counter[tuple[State, str, str, str]]()
+        for one in cells:
+            phase = one.detail if one.state is State.LAUNCHED else ""
+            self._by_kind[one.state, phase, one.queue, one.cls] += one.size
 
-    async def jobs(self, state: State | None, queue: str | None) -> int:
-        """How many jobs have this state and queue (None: any); the count is exact up to `words.MOST_COUNTED`."""
-        limit = words.MOST_COUNTED + 1
-        counts = await asyncio.gather(
-            *(self._store.count(_indexes(one, state, queue), limit) for one in self._namespaces)
+    def jobs(self, chosen: Choice) -> int:
+        """How many jobs these filters mean."""
+        wanted = (chosen.record_state, chosen.phase, chosen.queue, chosen.cls)
+        return sum(
+            size
+            for kind, size in self._by_kind.items()
+            if all(one is None or one == found for one, found in zip(wanted, kind, strict=True))
         )
-        return min(sum(counts), limit)
-
-
-def _indexes(namespace: str, state: State | None, queue: str | None) -> list[str]:
-    found = [] if state is None else [keys.by_state(namespace, state)]
-    if queue is not None:
-        found.append(keys.by_queue(f"{namespace}/{queue}"))
-    return found or [keys.by_namespace(namespace)]
 
 
 async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], chosen: Choice) -> Facets:
     """Count the jobs behind every filter beside the list.
 
     Args:
-        store: with the indexes.
+        store: where the jobs are.
         namespaces: those that are listed.
         queues: names of queues to show.
         chosen: the filters in force.
     """
-    counter = Counter(store, namespaces)
-    # No index knows a class: with one chosen any number here would be a wrong one.
-    counted = chosen.cls is None
-    by_state = await _counts(counter, [(None, chosen.queue), *((one, chosen.queue) for one in State)], counted)
-    by_queue = await _counts(counter, [(chosen.record_state, one) for one in queues], counted and chosen.phase is None)
+    counts = Counts([cell for namespace in namespaces async for cell in store.cells(namespace)])
+
+    def facet(word: str, choice: Choice, *, current: bool) -> Facet:
+        return Facet(word, choice.url, words.count(counts.jobs(choice)), current)
+
     return Facets(
-        total=Facet("All jobs", replace(chosen, state=None).url, _text(by_state[0]), chosen.state is None),
-        groups=_groups(chosen, dict(zip(State, by_state[1:], strict=True))),
+        total=facet("All jobs", replace(chosen, state=None), current=chosen.state is None),
+        groups=_groups(chosen, counts),
         queues=tuple(
-            Facet(
-                name,
-                replace(chosen, queue=None if name == chosen.queue else name).url,
-                _text(one),
-                name == chosen.queue,
+            replace(
+                facet(name, replace(chosen, queue=name), current=name == chosen.queue),
+                url=replace(chosen, queue=None if name == chosen.queue else name).url,
             )
-            for name, one in zip(queues, by_queue, strict=True)
+            for name in queues
         ),
-        matching=_matching(chosen, by_state),
+        matching=counts.jobs(chosen),
     )
 
 
-def _groups(chosen: Choice, counts: dict[State, int | None]) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
-    def facet(name: str, count: int | None, *, part: bool = False) -> Facet:
-        shown = states.named(name)
-        return Facet(shown.word, replace(chosen, state=name).url, _text(count), chosen.state == name, shown, part)
+def _groups(chosen: Choice, counts: Counts) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
+    def facet(name: str, *, part: bool = False) -> Facet:
+        shown, choice = states.named(name), replace(chosen, state=name)
+        return Facet(shown.word, choice.url, words.count(counts.jobs(choice)), chosen.state == name, shown, part)
 
     groups: list[tuple[str, tuple[Facet, ...]]] = []
     for heading, members in states.GROUPS:
         found: list[Facet] = []
         for one in members:
-            found.append(facet(one, counts[one]))
+            found.append(facet(one))
             if one == State.LAUNCHED:
-                found += [facet(phase, None, part=True) for phase in states.PHASES]
+                found += [facet(phase, part=True) for phase in states.PHASES]
         groups.append((heading, tuple(found)))
     return tuple(groups)
-
-
-async def _counts(counter: Counter, asked: Sequence[tuple[State | None, str | None]], wanted: bool) -> list[int | None]:
-    if not wanted:
-        return [None] * len(asked)
-    return list(await asyncio.gather(*(counter.jobs(*one) for one in asked)))
-
-
-def _matching(chosen: Choice, by_state: Sequence[int | None]) -> int | None:
-    if chosen.phase is not None:
-        return None
-    return by_state[0] if chosen.record_state is None else by_state[1 + list(State).index(chosen.record_state)]
-
-
-def _text(number: int | None) -> str:
-    return "" if number is None else words.count(number)

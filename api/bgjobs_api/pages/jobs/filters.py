@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs.job_spec import LabelName
-from bgjobs.vocabulary import Phase, State, shown_state, state_and_phase
+from bgjobs.vocabulary import Phase, State, state_and_phase
 from bgjobs_api.pages.shared import states
 from bgjobs_core.actions import listing
-
-if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import JobRecord
 
 
 def _state(name: str) -> str:
@@ -98,20 +95,9 @@ class Choice:
 
     def looked_for(self, namespaces: tuple[str, ...]) -> listing.Filter:
         """The same filters for `listing.page`, in these namespaces."""
-        return PhaseFilter(namespaces, self.record_state, self.queue, self.cls, self.phase)
+        return listing.Filter(namespaces, self.record_state, self.queue, self.cls, self.phase)
 
 
 def choice(query: JobsQuery) -> Choice:
     """The filters that a query string asks for."""
     return Choice(tuple(dict.fromkeys(query.ns)), query.state, query.queue, query.cls)
-
-
-@dataclass(frozen=True)
-class PhaseFilter(listing.Filter):
-    """As Filter, and by the phase of launched jobs, which no index knows."""
-
-    phase: Phase | None = None
-
-    def fits(self, record: JobRecord) -> bool:
-        """Whether a record is meant."""
-        return super().fits(record) and self.phase in {None, shown_state(record.state, record.phase)}

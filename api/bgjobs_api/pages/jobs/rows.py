@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bgjobs_api.pages.shared.reasons import RowWords
     from bgjobs_core.jobs.queue import QueueNow
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
 
 NOTHING = "–"
 
@@ -45,7 +45,7 @@ class Row:
     changed: words.Stamp
 
 
-def row(record: JobRecord, now: int, queue: QueueNow | None = None) -> Row:
+def row(record: FullJob, now: int, queue: QueueNow | None = None) -> Row:
     """The row of the list for one job, as it is seen at this time."""
     module, call = job_facts.name_of(record)
     wait, run = job_facts.waited(record, now), job_facts.ran(record, now)
@@ -69,6 +69,6 @@ def row(record: JobRecord, now: int, queue: QueueNow | None = None) -> Row:
     )
 
 
-def rows(records: Sequence[JobRecord], now: int, queues: Mapping[str, QueueNow]) -> list[Row]:
+def rows(records: Sequence[FullJob], now: int, queues: Mapping[str, QueueNow]) -> list[Row]:
     """The rows for a page of jobs; the queues are found by their full names."""
     return [row(one, now, queues.get(one.queue_key)) for one in records]

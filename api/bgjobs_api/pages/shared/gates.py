@@ -15,7 +15,7 @@ from bgjobs_core.jobs.why_not import why_not
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.jobs.why_not import NotRunning
 
 _NAMES: Final = {
@@ -83,7 +83,7 @@ class _Words(NamedTuple):
     said: str = ""
 
 
-def card(record: JobRecord, now: int, queue: QueueNow | None) -> WhyCard | None:
+def card(record: FullJob, now: int, queue: QueueNow | None) -> WhyCard | None:
     """What the page says of a job; None if it runs or has ended.
 
     Args:
@@ -100,7 +100,7 @@ def card(record: JobRecord, now: int, queue: QueueNow | None) -> WhyCard | None:
     return WhyCard(found.title, found.text, found.tone, _lines(why, found, record, queue))
 
 
-def _stopping(record: JobRecord) -> tuple[str, str, str]:
+def _stopping(record: FullJob) -> tuple[str, str, str]:
     text = "Its pod got SIGTERM and is deleted after the queue's grace period. No code of it starts any more."
     if record.verdict not in {"", Outcome.CANCELLED}:
         return f"Being stopped: {record.verdict}", " ".join(filter(None, (record.note, text))), "warn"
@@ -108,13 +108,13 @@ def _stopping(record: JobRecord) -> tuple[str, str, str]:
     return by + (f": {record.note}" if record.note else ""), text, ""
 
 
-def due(record: JobRecord, now: int) -> str:
+def due(record: FullJob, now: int) -> str:
     """When a job becomes due, as seen from now: `due in 5 m`, `due now`."""
     left = max((record.not_before or now) - now, 0)
     return f"due in {words.span(left)}" if left else "due now"
 
 
-def _words(why: NotRunning, record: JobRecord, now: int, queue: QueueNow | None) -> _Words:
+def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -> _Words:
     match why.code:
         case WhyNot.BLOCKED:
             return _Words("Not running: waits for other jobs", why.message, "", why.message)
@@ -170,7 +170,7 @@ def _queued(why: NotRunning, name: str, *, sees_queue: bool) -> _Words:
             return _Words("Not running: waits for the operator", text, "", why.message)
 
 
-def _lines(why: NotRunning, found: _Words, record: JobRecord, queue: QueueNow | None) -> tuple[GateLine, ...]:
+def _lines(why: NotRunning, found: _Words, record: FullJob, queue: QueueNow | None) -> tuple[GateLine, ...]:
     """The shut gate in its place; what is before it is open, what is behind comes later."""
     # Behind the pod stands either its runner, or the back-off before the next one.
     unseen = Gate.RUNNER if why.gate == Gate.NEXT_ATTEMPT else Gate.NEXT_ATTEMPT
@@ -183,7 +183,7 @@ def _lines(why: NotRunning, found: _Words, record: JobRecord, queue: QueueNow | 
     )
 
 
-def _passed(gate: Gate, record: JobRecord, queue: QueueNow | None) -> str:
+def _passed(gate: Gate, record: FullJob, queue: QueueNow | None) -> str:
     match gate:
         case Gate.DUE_TIME:
             return "" if job_facts.is_delayed(record) else "no delay asked for"

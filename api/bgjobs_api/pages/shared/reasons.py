@@ -15,7 +15,7 @@ from bgjobs_core.jobs.why_not import why_not
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
-    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.jobs.why_not import NotRunning
 
 _MOST: Final = 200
@@ -68,14 +68,14 @@ def error_text(outcome: str, raw: bytes) -> str:
     return f"{outcome}: {error.type}" if outcome else error.type
 
 
-def of(record: JobRecord, now: int, queue: QueueNow | None = None) -> RowWords:
+def of(record: FullJob, now: int, queue: QueueNow | None = None) -> RowWords:
     """The words for one job; the queue is needed only for one that is queued, and None if it may not be seen."""
     why = why_not(record, now, queue)
     found = _of_others(record) if why is None else _of_waiting(why, record, now, queue)
     return RowWords(found.text[:_MOST], found.tone)
 
 
-def _of_waiting(why: NotRunning, record: JobRecord, now: int, queue: QueueNow | None) -> RowWords:
+def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -> RowWords:
     match why.code:
         case WhyNot.BLOCKED:
             return RowWords(record.reason or "waits for other jobs")
@@ -102,7 +102,7 @@ def _of_waiting(why: NotRunning, record: JobRecord, now: int, queue: QueueNow | 
             return RowWords(record.reason)
 
 
-def _of_others(record: JobRecord) -> RowWords:
+def _of_others(record: FullJob) -> RowWords:
     """For a job that runs or has ended."""
     match record.state:
         case State.SUCCEEDED:
@@ -118,11 +118,11 @@ def _of_others(record: JobRecord) -> RowWords:
             return RowWords(f"attempt {record.attempt}" if record.attempt > 1 else "")
 
 
-def _stopped(record: JobRecord) -> RowWords:
+def _stopped(record: FullJob) -> RowWords:
     return RowWords(f"by {words.who(record.stopped_by)}" + (f": {record.note}" if record.note else ""))
 
 
-def failed(record: JobRecord) -> str:
+def failed(record: FullJob) -> str:
     """Why a job failed, in a few words: its outcome and the kind of its error."""
     if record.outcome == Outcome.TIMED_OUT:
         return f"timed_out after {words.span(round(record.spec.timeout_seconds * 1000))}"

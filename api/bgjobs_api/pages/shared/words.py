@@ -12,7 +12,6 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 # Up to here a count is exact; reading one costs no more than this.
-MOST_COUNTED: Final = 10_000
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 _LETTERS_OF_A_NAME: Final = 2
 _PRECISE: Final = 10 * SECOND
@@ -112,8 +111,8 @@ def _two(milliseconds: int, large: int, large_name: str, small: int, small_name:
 
 
 def count(number: int) -> str:
-    """Exact up to 10,000, and then `10,000+`."""
-    return f"{number:,}" if number <= MOST_COUNTED else f"{MOST_COUNTED:,}+"
+    """A number with commas, as `1,234,567`."""
+    return f"{number:,}"
 
 
 def size(number: int) -> str:

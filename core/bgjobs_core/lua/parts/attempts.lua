@@ -1,0 +1,39 @@
+-- The attempts of a job.
+
+-- Some fields of the latest attempt, in the order in which they are asked for; nil if there is none. The whole attempt
+-- may hold a long error, which no verb looks at.
+local function latest_attempt(job, ...)
+  if not job.attempt then return nil end
+  return redis.call('HMGET', key.attempt(job.id, job.attempt), ...)
+end
+
+-- Writes the end of a job's latest attempt, once: what has ended never changes. Returns whether it was still open.
+local function close_attempt(job, outcome, failure, exit_code, now)
+  local found = latest_attempt(job, 'ended_at')
+  if not found or found[1] then return false end
+  local fields = {ended_at = now, outcome = outcome, exit_code = exit_code}
+  if failure ~= '' then fields.error = failure end
+  write_hash(key.attempt(job.id, job.attempt), fields)
+  return true
+end
+
+-- The value of a record's `error_attempt`: the error of a job is that of an attempt, and is not kept twice.
+local function error_of(job, failure) return failure ~= '' and job.attempt or false end
+
+-- Closes the latest attempt of a job that does not end with it. Returns whether it was still open; if not, nothing is
+-- written. The pod of a job that is being cancelled dies because of that, whatever it says, unless it has succeeded.
+local function attempt_ended(job, outcome, failure, exit_code, now)
+  local is_stopping = job.state == STATE.stopping
+  if is_stopping and job.verdict == OUTCOME.cancelled and outcome ~= OUTCOME.succeeded then
+    outcome = OUTCOME.cancelled
+  end
+  if not close_attempt(job, outcome, failure, exit_code, now) then return false end
+  if is_stopping then
+    touch(job, {phase = PHASE.ending}, now)
+  else
+    local changes = {phase = PHASE.retrying, reason = false, last_outcome = outcome}
+    changes.error_attempt = error_of(job, failure)
+    touch(job, changes, now)
+  end
+  return true
+end

@@ -1,0 +1,54 @@
+-- How a record changes. Every script checks everything first. Then it removes the old index entries: a script whose
+-- first write removes something still runs when Redis is full. Then it writes.
+
+-- Whether the life cycle has an arrow of this verb from the job's state to another one.
+local function may_move(job, to) return ARROWS[job.state .. ' ' .. to] end
+
+local function write_job(job, changes, now)
+  changes.rev = tonumber(job.rev) + 1
+  changes.changed_at = now
+  local before = job.rev ~= '0' and cell_of(job)
+  for field, value in pairs(changes) do
+    if value == false then job[field] = nil else job[field] = text(value) end
+  end
+  if before and before ~= cell_of(job) then unshelve(job, before) end
+  write_hash(key.job(job.id), changes)
+  shelve(job, now)
+  redis.call('INCR', key.seq())
+  if job.request_name and redis.call('ZADD', key.dirty(), 'NX', now, job.id) == 1 then wake('settle') end
+end
+
+-- Writes fields of a job without changing its state; a field that is `false` is removed.
+local function touch(job, changes, now)
+  even_if_full()
+  write_job(job, changes, now)
+end
+
+-- Takes a job to another state. There is no other way, and a move that the life cycle does not have is an error.
+local function move(job, to, changes, now)
+  local from = job.state
+  if not may_move(job, to) then
+    return error('bgjobs: ' .. VERB .. ' may not move a job from ' .. from .. ' to ' .. to)
+  end
+  even_if_full()
+  local index = work_list(job, from)
+  if index then redis.call('ZREM', index, job.id) end
+  if from == STATE.queued then leave_lane(job) end
+  if OWNED[from] and not OWNED[to] then
+    redis.call('ZREM', key.owned(job.queue), job.id)
+    if redis.call('HEXISTS', key.ready(), job.queue) == 1 then wake('dispatch') end
+  end
+  changes.state = to
+  if TERMINAL[to] then changes.finished_at = now end
+  write_job(job, changes, now)
+  local next_index, score = work_list(job, to)
+  if next_index then redis.call('ZADD', next_index, score, job.id) end
+  if to == STATE.queued then enter_lane(job) end
+  if OWNED[to] and not OWNED[from] then redis.call('ZADD', key.owned(job.queue), now, job.id) end
+  if to == STATE.stopping then wake('stop') end
+  if to == STATE.scheduled and redis.call('ZRANGE', key.due(), 0, 0)[1] == job.id then wake('dispatch') end
+  if TERMINAL[to] then
+    redis.call('ZADD', key.expiring(), now + tonumber(job.records_ms), job.id)
+    if redis.call('ZCARD', key.ended()) == 1 then wake('retire') end
+  end
+end

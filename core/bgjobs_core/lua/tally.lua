@@ -1,0 +1,15 @@
+-- tally: How many jobs are in each cell of a namespace, in pages, the cells that changed last first. Changes nothing.
+--! called by Cells.cells
+--@ namespace  text   the namespace
+--@ first      whole  how many cells to pass over
+--@ limit      whole  how many cells at most
+--> names    text*  of the cells
+--> changed  text*  for each cell, when a job was last put into it or changed in it, in Unix ms
+--> sizes    text*  for each cell, how many jobs are in it
+local names, changed, sizes = {}, {}, {}
+local found = redis.call('ZRANGE', key.cells(namespace), first, first + limit - 1, 'REV', 'WITHSCORES')
+for i = 1, #found, 2 do
+  local n = #names + 1
+  names[n], changed[n], sizes[n] = found[i], found[i + 1], text(redis.call('ZCARD', key.cell(found[i])))
+end
+return {names, changed, sizes}

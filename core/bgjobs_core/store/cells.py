@@ -1,0 +1,78 @@
+"""Cells: which jobs there are of each kind, and which changed last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs.vocabulary import State
+from bgjobs_core.store.verbs import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+_PAGE: Final = 200  # cells a script
+MAX_CELLS: Final = 32  # cells a script that looks for their newest rows
+
+Row = tuple[int, str]  # changed_at in ms, id
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The jobs of one queue, standing and class.
+
+    Attributes:
+        name: in the store.
+        queue: name of the queue, without the namespace.
+        state: of its jobs.
+        detail: their priority, phase or outcome, where the life cycle divides the state by it; else "".
+        cls: their class.
+        changed_at: when a job was last put into it or changed in it, in Unix ms.
+        size: how many jobs are in it.
+    """
+
+    name: str
+    queue: str
+    state: State
+    detail: str
+    cls: str
+    changed_at: int
+    size: int
+
+    @classmethod
+    def read(cls, name: str, changed_at: int, size: int) -> Cell:
+        """A cell by its name, such as `shop/default:failed/error:shop.jobs.Mail`."""
+        queue, standing, class_name = name.split(":")
+        state, _, detail = standing.partition("/")
+        return cls(name, queue.partition("/")[2], State(state), detail, class_name, changed_at, size)
+
+
+class Cells(Verbs):
+    """The part of the store that knows which jobs there are."""
+
+    async def cells(self, namespace: str) -> AsyncIterator[Cell]:
+        """All cells of a namespace that hold jobs, those that changed last first.
+
+        They are read in pages: one that changes meanwhile may come twice or be missed.
+        """
+        first = 0
+        while True:
+            page = await self._tally(namespace=namespace, first=first, limit=_PAGE)
+            for name, changed, size in zip(page.names, page.changed, page.sizes, strict=True):
+                yield Cell.read(name, int(changed), int(size))
+            first += _PAGE
+            if len(page.names) < _PAGE:
+                return
+
+    async def newest(self, cells: Sequence[str], limit: int, before: Row | None = None, since: int = 0) -> list[Row]:
+        """The jobs of some cells that changed last, the latest first.
+
+        Args:
+            cells: names of at most `MAX_CELLS` cells.
+            limit: at most so many rows.
+            before: the last row of the page before; None for the first page.
+            since: changes before this Unix time in ms are left out.
+        """
+        at, job_id = before or (None, "")
+        reply = await self._newest(limit=limit, before=at, before_id=job_id, since=since, cells=cells)
+        return list(zip(map(int, reply.changed), reply.ids, strict=True))

@@ -49,9 +49,32 @@ def parse(model: type[_Model], body: bytes) -> _Model:
     Raises:
         ProblemError: status 400 if it is not a JSON object, status 422 if a field of it is wrong.
     """
+    if not _is_strict_object(body):
+        _check(body)
     try:
-        text = body.decode()
-        fields = list(_fields(text))
+        # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
+        return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
+
+
+def _is_strict_object(body: bytes) -> bool:
+    """Whether a body is certainly a JSON object as it should be: the usual case, found out in one step."""
+    try:
+        # Decoded here: of bytes the decoder would take UTF-16, too.
+        return isinstance(strict_json.loads(body.decode(), limit=len(body)), dict)
+    except ValueError:
+        return False
+
+
+def _check(body: bytes) -> None:
+    """Look at a body field by field, so that the error can name the field.
+
+    Raises:
+        ProblemError: if it is not a JSON object as it should be.
+    """
+    try:
+        fields = list(_fields(body.decode()))
     except ValueError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "not_json", f"the body is not a JSON object: {error}") from error
     seen: set[str] = set()
@@ -63,11 +86,6 @@ def parse(model: type[_Model], body: bytes) -> _Model:
             strict_json.loads(raw, name, limit=len(body))
         except strict_json.NotJSONError as error:
             raise invalid(name, str(error)) from error
-    try:
-        # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
-        return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
@@ -108,6 +126,15 @@ def _skip(text: str, at: int, expected: str) -> int:
     while at < len(text) and text[at] in _SPACE:
         at += 1
     return at
+
+
+async def read_model(request: Request, model: type[_Model], limit: int = MAX_BODY_BYTES) -> _Model:
+    """Read the body of a request, and make a model of it; who asks must be known by then.
+
+    Raises:
+        ProblemError: if it is too long, or not what it should be.
+    """
+    return parse(model, await read(request, limit))
 
 
 def json_body(

@@ -5,6 +5,7 @@ Decoding and encoding them again would take most of the time of a page, and coul
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from bgjobs_core.actions.enqueue_many import Stored
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
 
@@ -42,6 +44,12 @@ def job_list(records: Sequence[JobRecord], whys: Sequence[NotRunning | None], ne
     """An answer that is a page of jobs, each with why it does not run, as `bgjobs.wire.JobList`."""
     items = [_shown(record, why) for record, why in zip(records, whys, strict=True)]
     return _json(_ENCODER.encode({"items": items, "next_cursor": next_cursor}), 200)
+
+
+def enqueued(jobs: Sequence[Stored]) -> Response:
+    """An answer that is the jobs of a batch, as `bgjobs.wire.EnqueuedList`: 201 if one is new at least, else 200."""
+    status = HTTPStatus.CREATED if any(one.is_new for one in jobs) else HTTPStatus.OK
+    return _json(_ENCODER.encode({"items": [one._asdict() for one in jobs]}), status)
 
 
 def result(stored: bytes) -> Response:

@@ -110,6 +110,18 @@ async def require(deps: Deps, caller: Identity, action: Action, namespace: str) 
         raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
 
 
+async def require_somewhere(deps: Deps, caller: Identity, action: Action) -> None:
+    """Go on only if Kubernetes allows a caller to do this in one namespace of jobs at least.
+
+    Raises:
+        ProblemError: status 403, with what is missing, if it is allowed in none; status 503 while Kubernetes does not
+            say.
+    """
+    if caller.namespace and await is_allowed(deps, caller, action, caller.namespace):
+        return
+    await readable(deps, caller, action, ())
+
+
 async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
     """The namespaces that a list is made of: those that were asked for, else all in which the caller may do this.
 

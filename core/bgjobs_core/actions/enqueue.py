@@ -64,9 +64,22 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
 
 async def _asked_before(store: Store, asked: AskedJob, error: ActionError) -> Enqueued:
     """The job that the same request has made before; if there is none, the error stands."""
-    record = await store.job(asked.id)
-    if record is None:
+    return Enqueued(same_job(await store.job(asked.id), asked, error), is_new=False)
+
+
+def same_job(found: JobRecord | None, asked: AskedJob, error: ActionError) -> JobRecord:
+    """The job that the store has under an id, if the same request has made it.
+
+    Args:
+        found: the job; None if there is none.
+        asked: the job as it is asked for now.
+        error: why it is not enqueued anew, which is raised if there is none.
+
+    Raises:
+        IdTakenError: another request has made it.
+    """
+    if found is None:
         raise error
-    if asked.digest != record.digest:
+    if asked.digest != found.digest:
         raise IdTakenError(asked.id)
-    return Enqueued(record, is_new=False)
+    return found

@@ -7,6 +7,7 @@ what to do about it:
     ├── NotAdmittedError        the rules of the job's queue refuse it
     ├── IdTakenError            the id belongs to a job that was asked for with other words
     ├── NoRoomError             Redis is too full for another job
+    ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
@@ -51,6 +52,20 @@ class IdTakenError(ActionError):
 
 class NoRoomError(ActionError):
     """Redis is too full for another job; the jobs that it has go on."""
+
+
+class OneOfManyError(ActionError):
+    """One of the jobs that were to be enqueued together was refused, and so none of them is stored.
+
+    Attributes:
+        index: which one; the first is 0.
+        error: why.
+    """
+
+    def __init__(self, index: int, error: ActionError) -> None:
+        super().__init__(f"job {index}: {error}")
+        self.index = index
+        self.error = error
 
 
 class JobNotFoundError(ActionError):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from redis import exceptions as rex
 
 from bgjobs_core.jobs.spec import to_hash
+from bgjobs_core.redis.errors import translate
+from bgjobs_core.store import keys
+from bgjobs_core.store.replies import EnqueueReply
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs_core.jobs.record import NewJob
-    from bgjobs_core.store.replies import EnqueueReply
+
+_AT_ONCE: Final = 20
 
 
 class Enqueueing(Verbs):
@@ -35,3 +44,34 @@ class Enqueueing(Verbs):
             not_before_ms=asked.not_before_ms,
             fields=fields,
         )
+
+    async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[EnqueueReply]:
+        """Add jobs, all of them or none; the same jobs may be sent again.
+
+        Returns:
+            For each job, in order, what `enqueue` returns. If there is a `conflict` among them, none was added, and
+            `created` means that the job could have been; its state is "" then.
+        """
+        known = await self._known(jobs)
+        if any(reply.did == "conflict" for reply in known):
+            return known
+        replies: list[EnqueueReply] = []
+        for start in range(0, len(jobs), _AT_ONCE):
+            replies += await asyncio.gather(*(self.enqueue(job) for job in jobs[start : start + _AT_ONCE]))
+        return replies
+
+    async def _known(self, jobs: Sequence[NewJob]) -> list[EnqueueReply]:
+        """What `enqueue` would say, as far as it can be known before."""
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for job in jobs:
+                pipe.hmget(keys.job(job.id), "digest", "state")
+            found: list[tuple[bytes | None, bytes | None]] = await pipe.execute()
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
+        return [
+            EnqueueReply("created", "")
+            if digest is None
+            else EnqueueReply("exists" if digest.decode() == job.asked.digest else "conflict", (state or b"").decode())
+            for job, (digest, state) in zip(jobs, found, strict=True)
+        ]

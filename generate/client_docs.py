@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ForwardRef
 
 import bgjobs
 from bgjobs import errors
-from bgjobs.client.helper import run_background_job
+from bgjobs.client.batch import Call
+from bgjobs.client.helper import run_background_job, run_background_jobs
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.job_spec import EnqueueOptions
@@ -40,6 +41,25 @@ calls are awaited. Nothing is sent twice as two jobs: a call whose answer is los
 `options` are of these types:
 
 {options}
+## Many jobs at once
+
+```python
+from bgjobs import Call, EnqueueManyError, run_background_jobs
+
+calls = [Call("shop.jobs.Mail", "send", [one.email]) for one in customers]
+try:
+    run_background_jobs(calls, queue="mail")
+except EnqueueManyError as error:
+    print(error)  # how many are stored, and why the others are not
+```
+
+A server takes up to 1,000 jobs in one call, and stores all of them or none: so they are sent in pieces. If Redis fails
+in the middle of a piece, some of its jobs are stored. The client sends the same piece again, as it does when an answer
+is lost; its ids are the same, so that a job which is there is not stored twice. Where that does not help either, these
+jobs are in `error.unknown`, and `JobClient().send_many(error.rest)` goes on later.
+
+{many}
+{call}
 {client}
 {handle}
 ## Errors
@@ -123,6 +143,8 @@ def files() -> Iterator[tuple[str, str]]:
             header=header("the docstrings in client/bgjobs"),
             helper=_function("##", "run_background_job", run_background_job),
             options=table(["Option", "Type"], _options()),
+            many=_function("###", "run_background_jobs", run_background_jobs),
+            call=_class(Call, is_made_by_users=True).replace("## ", "### ", 1),
             client=_class(JobClient, is_made_by_users=True),
             handle=_class(JobHandle, is_made_by_users=False),
             errors=table(["Error", "When"], _errors()),

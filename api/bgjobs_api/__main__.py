@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,7 +12,7 @@ import structlog
 from bgjobs_api.http.listening import PortError
 from bgjobs_api.serving import serve
 from bgjobs_api.settings import ApiSettings
-from bgjobs_core import log_setup
+from bgjobs_core import event_loop, log_setup
 from bgjobs_core.settings import from_environment
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     try:
-        number = asyncio.run(serve(settings))
+        number = event_loop.run(serve(settings))
     except PortError as error:
         log.error(str(error))  # noqa: TRY400 - it says all
         sys.exit(1)

@@ -9,7 +9,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from bgjobs.wire import BeatRequest, CancelRequest, EnqueueRequest, FinishRequest, Problem, RerunRequest, StartRequest
+from bgjobs.wire import (
+    BatchRequest,
+    BeatRequest,
+    CancelRequest,
+    EnqueueRequest,
+    FinishRequest,
+    Problem,
+    RerunRequest,
+    StartRequest,
+)
 from bgjobs_api.http import problems
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.request_log import RequestLog
@@ -44,6 +53,7 @@ same request can be sent again: a job is enqueued under an id that the caller ma
 # Read by hand, not by FastAPI, so that it would not know them.
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
     EnqueueRequest,
+    BatchRequest,
     CancelRequest,
     RerunRequest,
     StartRequest,

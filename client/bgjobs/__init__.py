@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bgjobs.client.async_helper import run_background_job_async
+    from bgjobs.client.async_helper import run_background_job_async, run_background_jobs_async
     from bgjobs.client.async_job_client import AsyncJobClient
     from bgjobs.client.async_job_handle import AsyncJobHandle
-    from bgjobs.client.helper import run_background_job
+    from bgjobs.client.batch import Call
+    from bgjobs.client.helper import run_background_job, run_background_jobs
     from bgjobs.client.job_client import JobClient
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.context import Abort, NotInJobError, current_job
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         BgjobsError,
         ConfigurationError,
         ConflictError,
+        EnqueueManyError,
         ForbiddenError,
         InvalidJobError,
         JobFailedError,
@@ -33,8 +35,10 @@ __all__ = [
     "AsyncJobClient",
     "AsyncJobHandle",
     "BgjobsError",
+    "Call",
     "ConfigurationError",
     "ConflictError",
+    "EnqueueManyError",
     "ForbiddenError",
     "InvalidJobError",
     "JobClient",
@@ -47,18 +51,23 @@ __all__ = [
     "current_job",
     "run_background_job",
     "run_background_job_async",
+    "run_background_jobs",
+    "run_background_jobs_async",
 ]
 
 _MODULES = {
     "Abort": "context",
     "AsyncJobClient": "client.async_job_client",
     "AsyncJobHandle": "client.async_job_handle",
+    "Call": "client.batch",
     "JobClient": "client.job_client",
     "JobHandle": "client.job_handle",
     "NotInJobError": "context",
     "current_job": "context",
     "run_background_job": "client.helper",
     "run_background_job_async": "client.async_helper",
+    "run_background_jobs": "client.helper",
+    "run_background_jobs_async": "client.async_helper",
 }
 
 # Packages that programs need to ask for jobs, and the runner does not need to run them.

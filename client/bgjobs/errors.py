@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class BgjobsError(Exception):
     """The base of every error that bgjobs raises on purpose.
@@ -14,6 +19,7 @@ class BgjobsError(Exception):
     │   ├── ForbiddenError     who asks is not known, or is not allowed to do it
     │   ├── NotFoundError      there is no such job
     │   └── ConflictError      the job's state does not allow it, or its id is used already
+    ├── EnqueueManyError       of many jobs that were asked for at once, not all are stored
     └── JobFailedError         a result was asked for of a job that did not succeed
     """
 
@@ -24,12 +30,14 @@ class InvalidJobError(BgjobsError, ValueError):
     Attributes:
         field: the name that the wrong field has in the API, for example `parameters`; None if it is not known.
         code: the API's word for what is wrong, for example `class_not_approved`; "" if nothing was sent.
+        index: which of many jobs is wrong, from 0 on; None if only one was asked for.
     """
 
-    def __init__(self, message: str, field: str | None = None, *, code: str = "") -> None:
+    def __init__(self, message: str, field: str | None = None, *, code: str = "", index: int | None = None) -> None:
         super().__init__(message)
         self.field = field
         self.code = code
+        self.index = index
 
 
 class ConfigurationError(BgjobsError):
@@ -53,14 +61,16 @@ class RefusedError(BgjobsError):
         detail: what is wrong, as a sentence.
         code: the API's word for what is wrong, for example `job_not_found`; "" if the answer had none.
         remedy: what helps, as a command or one sentence; "" if nothing is known.
+        index: which of many jobs it is about, from 0 on; None if it is about all, or only one was asked for.
     """
 
-    def __init__(self, detail: str, status: int, *, code: str = "", remedy: str = "") -> None:
+    def __init__(self, detail: str, status: int, *, code: str = "", remedy: str = "", index: int | None = None) -> None:
         super().__init__(self._in_words(detail, remedy))
         self.status = status
         self.detail = detail
         self.code = code
         self.remedy = remedy
+        self.index = index
 
     @staticmethod
     def _in_words(detail: str, remedy: str) -> str:
@@ -91,8 +101,9 @@ class ForbiddenError(RefusedError):
         verb: str = "",
         resource: str = "",
         namespace: str = "",
+        index: int | None = None,
     ) -> None:
-        super().__init__(detail, status, code=code, remedy=remedy)
+        super().__init__(detail, status, code=code, remedy=remedy, index=index)
         self.user = user
         self.verb = verb
         self.resource = resource
@@ -109,6 +120,39 @@ class NotFoundError(RefusedError):
 
 class ConflictError(RefusedError):
     """The job's state does not allow it, or its id belongs to another job (status 409)."""
+
+
+class EnqueueManyError(BgjobsError):
+    """Not all jobs of `enqueue_many` are stored; `__cause__` is the error that says why.
+
+    They are sent in pieces of up to 1,000 jobs. Of each piece, all jobs are stored or none, and after the first piece
+    that fails no other is sent.
+
+    Attributes:
+        stored: the ids of the jobs that are safely stored.
+        unknown: the ids of the jobs of which it is unknown, because the server did not answer or has failed.
+        not_stored: the ids of the others.
+        rest: what was asked for with `unknown` and `not_stored`. `send_many(error.rest)` asks for it again; a job that
+            was stored after all is the same job then.
+        index: which job was refused, from 0 on; None if it was not about one of them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stored: Sequence[str],
+        unknown: Sequence[str],
+        not_stored: Sequence[str],
+        rest: Sequence[Any],
+        index: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.stored = stored
+        self.unknown = unknown
+        self.not_stored = not_stored
+        self.rest = rest
+        self.index = index
 
 
 class JobFailedError(BgjobsError):

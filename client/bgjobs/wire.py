@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from bgjobs.ids import is_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, LabelName, Parameters
+from bgjobs.protocol import MAX_BATCH_JOBS
 from bgjobs.vocabulary import Gate, Outcome, Phase, Reported, State, WhyNot
 
 
@@ -37,6 +38,14 @@ class EnqueueRequest(JobCall, frozen=True):
     id: JobId = Field(description="a UUID of version 7, made by the client")
     namespace: LabelName | None = Field(
         default=None, description="the job's namespace; if absent, that of the caller's ServiceAccount"
+    )
+
+
+class BatchRequest(_Body):
+    """The body of `POST /api/v1/jobs:batch`: up to 1,000 jobs, of which all are stored or none; at most 8 MiB."""
+
+    jobs: Annotated[list[EnqueueRequest], Field(min_length=1, max_length=MAX_BATCH_JOBS), FailFast()] = Field(
+        description="each as in `POST /api/v1/jobs`, with an id of its own"
     )
 
 
@@ -141,6 +150,20 @@ class JobList(BaseModel):
     next_cursor: str | None = None
 
 
+class EnqueuedJob(BaseModel):
+    """One job of a batch."""
+
+    id: str
+    state: State
+    is_new: bool = Field(description="false: the same job had been asked for before")
+
+
+class EnqueuedList(BaseModel):
+    """The jobs of a batch, in the order in which they were asked for."""
+
+    items: list[EnqueuedJob]
+
+
 class AttemptList(BaseModel):
     """All attempts of a job, in the order of their numbers."""
 
@@ -191,6 +214,7 @@ class Problem(BaseModel):
     detail: str = Field(description="what is wrong, as a sentence for people")
     code: str = Field(description="a word for programs, the same in all versions, for example `class_not_approved`")
     errors: list[FieldProblem] = Field(default_factory=list[FieldProblem])
+    index: int | None = Field(default=None, description="which job of a batch is refused; the first one is 0")
     user: str | None = Field(default=None, description="who is not allowed to do it, by the name in Kubernetes")
     verb: str | None = Field(default=None, description="the verb that is not allowed, for example `create`")
     resource: str | None = Field(

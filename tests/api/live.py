@@ -11,6 +11,7 @@ import uvicorn
 from fakeredis import FakeAsyncRedis, FakeServer
 
 from bgjobs_api.app import Deps, create_app
+from bgjobs_api.http.request_parser import PARSER
 from bgjobs_core.resources.models import QueueSpec
 from bgjobs_core.store.store import Store
 from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisState
@@ -36,7 +37,9 @@ class LiveApi:
         self.store = Store(self._client)
         deps = Deps(self.store, FakeRedisState(), self.authenticator, FakeAccess(), FakeClock(), ("shop",))
         self._server = uvicorn.Server(
-            uvicorn.Config(create_app(deps), port=0, log_config=None, access_log=False, proxy_headers=False)
+            uvicorn.Config(
+                create_app(deps), http=PARSER, port=0, log_config=None, access_log=False, proxy_headers=False
+            )
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="api")

@@ -16,6 +16,7 @@ import pytest
 
 from bgjobs_api import front_door
 from bgjobs_api.http import listening
+from bgjobs_api.http.request_parser import PARSER
 from tests.api.doors import open_doors, web_token
 
 if TYPE_CHECKING:
@@ -215,13 +216,52 @@ ATTEMPTS: dict[str, tuple[str, str, list[int]]] = {
     "a length with a sign": ("people", get(CANCEL, "Content-Length: +0", method="POST"), [400]),
     "an encoding that is none": ("people", post(CANCEL, "Transfer-Encoding: xchunked"), [400]),
     "an encoding with a tab": ("people", get(CANCEL, "Transfer-Encoding:\tchunked,x", method="POST"), [400]),
+    "two equal lengths": ("people", post(CANCEL, "Content-Length: 0"), [401]),
+    "an encoding before the chunks": ("people", get(CANCEL, "Transfer-Encoding: gzip, chunked", method="POST"), [400]),
+    "another request behind the last one": ("people", post(CANCEL) + post(CANCEL, PERSON), [401]),
+    "headers behind the body": (
+        "people",
+        get(CANCEL, "Transfer-Encoding: chunked", method="POST") + f"0\r\n{PERSON}\r\n\r\n",
+        [401],
+    ),
+    "headers behind the body, for programs": (
+        "programs",
+        get(CANCEL, "Transfer-Encoding: chunked", method="POST") + f"0\r\n{PROGRAM}\r\n\r\n",
+        [401],
+    ),
+    "a path with a fragment": ("people", get("/readyz#/../api/v1/jobs"), [404]),
+    "HTTP/2.0": ("people", get("/api/v1/jobs").replace("HTTP/1.1", "HTTP/2.0") + "\r\n", [401]),
     "HTTP/1.0": ("people", f"POST {CANCEL} HTTP/1.0\r\nX-Remote-User: system:admin\r\n\r\n", [401]),
     "HTTP/0.9": ("people", "GET /api/v1/jobs\r\n\r\n", [400]),
     "TLS": ("people", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", [400]),
 }
 
+# httptools answers these with 400, before the application has seen them.
+SOONER = {
+    "people: %2frunner%2fv1%2fjobs%2f{id}%2ffinish",
+    "people: \\../runner/v1/jobs/{id}/finish",
+    "people: http://bgjobs.example/runner/v1/jobs/{id}/finish",
+    "people: http://healthz/api/v1/jobs",
+    "programs: http://healthz/api/v1/jobs",
+    "method in small letters",
+    "CONNECT",
+    "a header folded",
+    "length and chunks",
+    "length and chunks, kept open",
+    "two equal lengths",
+    "a path with a fragment",
+    "HTTP/2.0",
+}
 
-async def test_each_is_refused() -> None:
+
+@pytest.fixture(params=["h11", PARSER], ids=["h11", "the one of the process"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The process takes h11 where httptools has no wheel."""
+    monkeypatch.setattr(listening, "PARSER", request.param)
+    return "h11" if request.param == "h11" else "httptools"
+
+
+async def test_each_is_refused(parser: str) -> None:
     found: dict[str, list[int]] = {}
     async with open_doors() as doors, serving({"people": doors.people_app, "programs": doors.programs_app}) as ports:
         live = Live(doors, ports)
@@ -234,16 +274,57 @@ async def test_each_is_refused() -> None:
             found[name] = statuses(answer)
             assert b"shop.jobs" not in answer, name
             assert await doors.everything() == before, name
-    unexpected = {name: (found[name], wanted) for name, (_, _, wanted) in ATTEMPTS.items() if found[name] != wanted}
+    expected = {name: wanted for name, (_, _, wanted) in ATTEMPTS.items()}
+    if parser == "httptools":
+        expected |= {name: [400] for name in SOONER}
+    unexpected = {name: (found[name], wanted) for name, wanted in expected.items() if found[name] != wanted}
     assert not unexpected, str(unexpected)
 
 
-async def test_the_right_ones_get_in() -> None:
+async def test_the_right_ones_get_in(parser: str) -> None:
     async with open_doors() as doors, serving({"people": doors.people_app, "programs": doors.programs_app}) as ports:
         live = Live(doors, ports)
         for door, headers in (("people", PERSON), ("programs", PROGRAM)):
             assert statuses(await live.send(door, get("/api/v1/jobs/{id}", headers))) == [200]
             assert statuses(await live.send(door, post(CANCEL, headers))) == [202]
+
+
+async def test_who_would_like_another_protocol_is_served_by_this_one(parser: str) -> None:
+    """The HTTP client of Java asks for HTTP/2 with every first request, also with one that has a body."""
+    note = '{"note": "asked by Java"}'
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    asked = get(CANCEL, PERSON, *upgrade, f"Content-Length: {len(note)}", method="POST").replace(
+        "Connection: close\r\n", ""
+    )
+    async with open_doors() as doors, serving({"people": doors.people_app}) as ports:
+        live = Live(doors, ports)
+        answer = await live.send("people", asked + note + get("/api/v1/jobs/{id}", PERSON))
+        assert re.findall(rb"HTTP/1\.1 (\d{3}) ", answer) == [b"202", b"200"]
+        assert b"asked by Java" in answer
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        pytest.param(get("/api/v1/jobs")[:-2] + "X: ", id="header"),
+        pytest.param("GET /", id="path"),
+        pytest.param(get("/healthz", "Transfer-Encoding: chunked")[:-2] + "\r\n0\r\nX: ", id="header-behind-a-body"),
+        pytest.param(get("/healthz", "Transfer-Encoding: chunked")[:-2] + "\r\n1;", id="extension-of-a-chunk"),
+    ],
+)
+async def test_a_head_without_an_end_is_not_read_for_ever(parser: str, begin: str) -> None:
+    async with open_doors() as doors, serving({"people": doors.people_app}) as ports:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ports["people"])
+        writer.write(begin.encode())
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                for _ in range(64):
+                    writer.write(b"x" * 64 * 1024)
+                    await writer.drain()
+                assert b" 400 " in await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

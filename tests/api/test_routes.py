@@ -33,6 +33,7 @@ EXPECTED = {
     "GET /healthz",
     "GET /readyz",
     "POST /api/v1/jobs",
+    "POST /api/v1/jobs:batch",
     "POST /api/v1/jobs/{job_id}/cancel",
     "POST /api/v1/jobs/{job_id}/rerun",
     "POST /runner/v1/jobs/{job_id}/beat",
@@ -133,6 +134,7 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
     }
     assert bodies == {
         "jobs": "#/components/schemas/EnqueueRequest",
+        "jobs:batch": "#/components/schemas/BatchRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
         "start": "#/components/schemas/StartRequest",

@@ -5,29 +5,28 @@ Decoding and encoding them again would take most of the time of a page, and coul
 
 from __future__ import annotations
 
-from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from fastapi import Response
 
-from bgjobs_core.jobs.views import job_view
+from bgjobs_core.jobs.views import job_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic import BaseModel
 
+    from bgjobs_core.actions.enqueue_many import Stored
     from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.jobs.why_not import NotRunning
 
-_EMPTY: Final = b"[]"
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 def _shown(record: FullJob, why: NotRunning | None) -> dict[str, Any]:
-    shown = job_view(replace(record, parameters=_EMPTY), why).model_dump(mode="json", by_alias=True)
-    shown["parameters"] = msgspec.Raw(record.parameters)
-    return shown
+    return job_fields(record, msgspec.Raw(record.parameters), why)
 
 
 def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -38,22 +37,28 @@ def job(
     record: FullJob, status: int = 200, headers: Mapping[str, str] | None = None, why: NotRunning | None = None
 ) -> Response:
     """An answer that is one job, as `bgjobs.wire.Job`."""
-    return _json(msgspec.json.encode(_shown(record, why)), status, headers)
+    return _json(_ENCODER.encode(_shown(record, why)), status, headers)
 
 
 def job_list(records: Sequence[FullJob], whys: Sequence[NotRunning | None], next_cursor: str | None) -> Response:
     """An answer that is a page of jobs, each with why it does not run, as `bgjobs.wire.JobList`."""
     items = [_shown(record, why) for record, why in zip(records, whys, strict=True)]
-    return _json(msgspec.json.encode({"items": items, "next_cursor": next_cursor}), 200)
+    return _json(_ENCODER.encode({"items": items, "next_cursor": next_cursor}), 200)
+
+
+def enqueued(jobs: Sequence[Stored]) -> Response:
+    """An answer that is the jobs of a batch, as `bgjobs.wire.EnqueuedList`: 201 if one is new at least, else 200."""
+    status = HTTPStatus.CREATED if any(one.is_new for one in jobs) else HTTPStatus.OK
+    return _json(_ENCODER.encode({"items": [one._asdict() for one in jobs]}), status)
 
 
 def result(stored: bytes) -> Response:
     """An answer that is what a method returned, as `bgjobs.wire.JobResult`."""
-    return _json(msgspec.json.encode({"value": msgspec.Raw(stored)}), 200)
+    return _json(_ENCODER.encode({"value": msgspec.Raw(stored)}), 200)
 
 
 def with_parameters(model: BaseModel, parameters: bytes) -> Response:
     """Answer with a model, in whose field `parameters` the stored JSON is put."""
     shown = model.model_dump(mode="json", by_alias=True)
     shown["parameters"] = msgspec.Raw(parameters)
-    return _json(msgspec.json.encode(shown), 200)
+    return _json(_ENCODER.encode(shown), 200)

@@ -4,7 +4,7 @@ They must be JSON exactly as RFC 8259 says, without repeated names, and fit the 
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from bgjobs import strict_json
 from bgjobs.protocol import MAX_JSON_DEPTH
-from bgjobs_api.http.problems import ProblemError, invalid, many_invalid
+from bgjobs.wire import BatchRequest, EnqueueRequest
+from bgjobs_api.http.problems import ProblemError, invalid, many_invalid, of_job
 
 MAX_BODY_BYTES: Final = 512 * 1024
 
@@ -49,9 +50,38 @@ def parse(model: type[_Model], body: bytes) -> _Model:
     Raises:
         ProblemError: status 400 if it is not a JSON object, status 422 if a field of it is wrong.
     """
+    if not _is_strict_object(body):
+        _check(body)
     try:
-        text = body.decode()
-        fields = list(_fields(text))
+        # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
+        return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
+
+
+def _is_strict_object(body: bytes) -> bool:
+    """Whether a body is certainly a JSON object as it should be: the usual case, found out in one step."""
+    try:
+        # Decoded here: of bytes the decoder would take UTF-16, too.
+        return isinstance(strict_json.loads(body.decode(), limit=len(body)), dict)
+    except ValueError:
+        return False
+
+
+def _check(body: bytes) -> None:
+    """Look at a body field by field, so that the error can name the field.
+
+    Raises:
+        ProblemError: if it is not a JSON object as it should be.
+    """
+    for name, raw in _fields_once(body):
+        _check_value(name, raw, len(body))
+
+
+def _fields_once(body: bytes) -> Iterator[tuple[str, str]]:
+    """The names, no two of them the same, and the unread values of a body."""
+    try:
+        fields = list(_fields(body.decode()))
     except ValueError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "not_json", f"the body is not a JSON object: {error}") from error
     seen: set[str] = set()
@@ -59,15 +89,14 @@ def parse(model: type[_Model], body: bytes) -> _Model:
         if name in seen:
             raise invalid(name, "is given twice in one object")
         seen.add(name)
-        try:
-            strict_json.loads(raw, name, limit=len(body))
-        except strict_json.NotJSONError as error:
-            raise invalid(name, str(error)) from error
+        yield name, raw
+
+
+def _check_value(name: str, raw: str, limit: int) -> None:
     try:
-        # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
-        return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
+        strict_json.loads(raw, name, limit=limit)
+    except strict_json.NotJSONError as error:
+        raise invalid(name, str(error)) from error
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
@@ -108,6 +137,74 @@ def _skip(text: str, at: int, expected: str) -> int:
     while at < len(text) and text[at] in _SPACE:
         at += 1
     return at
+
+
+def parse_batch(body: bytes) -> list[EnqueueRequest]:
+    """Make of the body of `POST /api/v1/jobs:batch` the jobs that it asks for.
+
+    Raises:
+        ProblemError: as `parse` does; what is wrong with one job is said of the first one that is wrong.
+    """
+    if not _is_strict_object(body):
+        _check_batch(body)
+    try:
+        jobs = BatchRequest.model_validate_json(body, strict=True, by_alias=True, by_name=False).jobs
+    except ValidationError as error:
+        raise _first_job(error.errors(include_url=False, include_context=False, include_input=False)) from error
+    first: dict[str, int] = {}
+    for index, job in enumerate(jobs):
+        if (other := first.setdefault(job.id, index)) != index:
+            raise of_job(invalid("id", f"is that of job {other}, too"), index)
+    return jobs
+
+
+def _first_job(errors: Sequence[Any]) -> ProblemError:
+    """What pydantic found wrong with the first job that is wrong, or else with the batch."""
+    indexes = [one["loc"][1] for one in errors if len(one["loc"]) > 1 and one["loc"][0] == "jobs"]
+    if not indexes:
+        return many_invalid(errors)
+    index = min(indexes)
+    return of_job(
+        many_invalid([{**one, "loc": one["loc"][2:]} for one in errors if one["loc"][:2] == ("jobs", index)]), index
+    )
+
+
+def _check_batch(body: bytes) -> None:
+    """As `_check`, and in the same way job by job."""
+    for name, raw in _fields_once(body):
+        if name != "jobs" or not raw.startswith("["):
+            _check_value(name, raw, len(body))
+            continue
+        for index, item in enumerate(_items(raw)):
+            try:
+                if item.startswith("{"):
+                    _check(item.encode())
+                else:
+                    _check_value("", item, len(body))
+            except ProblemError as problem:
+                raise of_job(problem, index) from problem
+
+
+def _items(text: str) -> Iterator[str]:
+    """The unread values of a JSON array, which was read once already and so is one."""
+    at = _skip(text, 0, "[")
+    if text[at] == "]":
+        return
+    while True:
+        _, end = _scan(text, at, "jobs")
+        yield text[at:end]
+        at = _skip(text, end, ",]")
+        if text[end:at].strip(_SPACE) == "]":
+            return
+
+
+async def read_model(request: Request, model: type[_Model], limit: int = MAX_BODY_BYTES) -> _Model:
+    """Read the body of a request, and make a model of it; who asks must be known by then.
+
+    Raises:
+        ProblemError: if it is too long, or not what it should be.
+    """
+    return parse(model, await read(request, limit))
 
 
 def json_body(

@@ -30,6 +30,15 @@ def deps_of(request: Request) -> Deps:
     return cast("Deps", request.app.state.deps)
 
 
+def caller_of(request: Request) -> Identity:
+    """Who has sent a request, after `identify` has found it out."""
+    return cast("Identity", request.state.caller)
+
+
+async def _deps(request: Request) -> Deps:
+    return deps_of(request)  # FastAPI would run a plain function on another thread
+
+
 async def identify(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
@@ -46,8 +55,7 @@ async def identify(
     if credentials is None:
         if deps.anonymous is None:
             raise _unauthorized(request, "a token is needed: send it in the header `Authorization: Bearer TOKEN`", "")
-        request.state.user = deps.anonymous.user
-        return deps.anonymous
+        return _known(request, deps.anonymous)
     try:
         caller = await deps.authenticator.identify(credentials.credentials, deps.clock())
     except UnauthenticatedError as error:
@@ -56,7 +64,11 @@ async def identify(
         raise unavailable(
             "keys_unavailable", f"tokens cannot be verified at the moment: {error}", error.seconds
         ) from error
-    request.state.user = caller.user
+    return _known(request, caller)
+
+
+def _known(request: Request, caller: Identity) -> Identity:
+    request.state.caller, request.state.user = caller, caller.user  # the user for the log
     return caller
 
 
@@ -70,7 +82,7 @@ def _unauthorized(request: Request, detail: str, error: str) -> ProblemError:
     )
 
 
-DepsDep = Annotated[Deps, Depends(deps_of)]
+DepsDep = Annotated[Deps, Depends(_deps)]
 Caller = Annotated[Identity, Depends(identify)]
 
 
@@ -96,6 +108,18 @@ async def require(deps: Deps, caller: Identity, action: Action, namespace: str) 
     """
     if not await is_allowed(deps, caller, action, namespace):
         raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
+
+
+async def require_somewhere(deps: Deps, caller: Identity, action: Action) -> None:
+    """Go on only if Kubernetes allows a caller to do this in one namespace of jobs at least.
+
+    Raises:
+        ProblemError: status 403, with what is missing, if it is allowed in none; status 503 while Kubernetes does not
+            say.
+    """
+    if caller.namespace and await is_allowed(deps, caller, action, caller.namespace):
+        return
+    await readable(deps, caller, action, ())
 
 
 async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from bgjobs_api.http.request_parser import PARSER
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
@@ -81,6 +83,7 @@ def make_server(app: FastAPI, shutdown_seconds: int) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             app,
+            http=PARSER,
             log_config=None,
             access_log=False,
             # No header is trusted to say who somebody is or where they come from.

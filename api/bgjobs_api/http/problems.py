@@ -19,6 +19,7 @@ from bgjobs_core.actions.errors import (
     NoRoomError,
     NotAdmittedError,
     NotEndedYetError,
+    OneOfManyError,
 )
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
@@ -57,6 +58,7 @@ class ProblemError(Exception):
         headers: headers of the answer, besides the usual ones.
         remedy: what helps, as a command or one sentence; "" where nothing is known.
         refusal: what Kubernetes does not allow the caller, if that is what is wrong.
+        index: which job of a batch it is about; None: of no batch.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class ProblemError(Exception):
         *,
         remedy: str = "",
         refusal: AccessRefusal | None = None,
+        index: int | None = None,
     ) -> None:
         super().__init__(f"{detail}; {remedy}" if remedy else detail)
         self.status = status
@@ -78,6 +81,7 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
         self.remedy = remedy
         self.refusal = refusal
+        self.index = index
 
 
 def phrase(status: int) -> str:
@@ -99,6 +103,20 @@ def invalid(field: str, message: str, code: str = "invalid") -> ProblemError:
     """The problem to raise where one field of the request is wrong; it is answered with status 422."""
     return ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY, code, f"{field}: {message}", [FieldProblem(field=field, message=message)]
+    )
+
+
+def of_job(problem: ProblemError, index: int) -> ProblemError:
+    """The problem of one job, as that of the batch which the job is in: it says which one, and names its fields so."""
+    return ProblemError(
+        problem.status,
+        problem.code,
+        f"job {index}: {problem.detail}",
+        [FieldProblem(field=f"jobs.{index}.{one.field}".rstrip("."), message=one.message) for one in problem.errors],
+        problem.headers,
+        remedy=problem.remedy,
+        refusal=problem.refusal,
+        index=index,
     )
 
 
@@ -162,6 +180,7 @@ def response(problem: ProblemError) -> Response:
         detail=problem.detail,
         code=problem.code,
         errors=problem.errors,
+        index=problem.index,
         user=refusal.user if refusal else None,
         verb=refusal.action.verb if refusal else None,
         resource=refusal.action.target if refusal else None,
@@ -202,6 +221,8 @@ def _of_action(error: ActionError) -> ProblemError:
         case NotAdmittedError(refusal=refusal):
             field = FieldProblem(field=refusal.field, message=refusal.message)
             return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.code, refusal.message, [field])
+        case OneOfManyError(index=index, error=one):
+            return of_job(_of_action(one), index)
         case NoRoomError():
             return store_full()
         case _:

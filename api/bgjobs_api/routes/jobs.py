@@ -5,27 +5,49 @@ behind a 404: ids are random UUIDs that cannot be tried out, and whoever has one
 missing. An id that no job has is a 404 for everybody.
 """
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs import strict_json
 from bgjobs.job_spec import LabelName
+from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs.vocabulary import State
-from bgjobs.wire import AttemptList, CancelRequest, EnqueueRequest, Job, JobList, JobResult, RerunRequest
+from bgjobs.wire import (
+    AttemptList,
+    BatchRequest,
+    CancelRequest,
+    EnqueuedList,
+    EnqueueRequest,
+    Job,
+    JobList,
+    JobResult,
+    RerunRequest,
+)
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import documented, json_body
-from bgjobs_api.http.callers import Caller, DepsDep, identify, readable, require
+from bgjobs_api.http.bodies import documented, json_body, parse_batch, read, read_model
+from bgjobs_api.http.callers import (
+    Caller,
+    DepsDep,
+    caller_of,
+    deps_of,
+    identify,
+    readable,
+    require,
+    require_somewhere,
+)
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
+from bgjobs_api.http.problems import ProblemError, invalid, not_found, of_job, responses
 from bgjobs_api.http.reading import load_for, load_in_full_for, whys
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.enqueue import enqueue
+from bgjobs_core.actions.enqueue_many import enqueue_many
 from bgjobs_core.actions.read_log import read_log
 from bgjobs_core.actions.rerun import rerun
 from bgjobs_core.jobs.record import AskedJob, AttemptRecord, JobRecord
@@ -106,18 +128,67 @@ class LogQuery(BaseModel):
         ),
     },
 )
-async def enqueue_job(
-    deps: DepsDep, caller: Caller, body: Annotated[EnqueueRequest, Depends(json_body(EnqueueRequest))]
-) -> Response:
+async def enqueue_job(request: Request) -> Response:
     """Store a job safely; it runs when it is due and its queue has room.
 
     The caller makes the id, so that sending the request again is asking once.
     """
-    asked = _asked(body, caller)
+    # Everything by hand: FastAPI takes longer to hand over four arguments than all of this takes.
+    deps, caller = deps_of(request), caller_of(request)
+    asked = _asked(await read_model(request, EnqueueRequest), caller)
     await require(deps, caller, access.ENQUEUE, asked.namespace)
     found = await enqueue(deps.store, asked, gate=deps.gate)
     status = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK
     return answers.job(found.record, status, {"Location": f"/api/v1/jobs/{found.record.id}"})
+
+
+@router.post(
+    "/jobs:batch",
+    response_model=EnqueuedList,
+    status_code=HTTPStatus.CREATED,
+    summary="Enqueue many jobs",
+    openapi_extra=documented(BatchRequest),
+    responses={
+        200: {"model": EnqueuedList, "description": "The same request was made before; these are its jobs"},
+        **responses(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        ),
+    },
+)
+async def enqueue_jobs(request: Request) -> Response:
+    """Store up to 1,000 jobs safely, all of them or none.
+
+    If one is refused, none is stored, and the problem says which one in `index`; the first one is 0, and the fields of
+    `errors` begin with `jobs.0`. After 503, and after no answer at all, some may be stored: send the same request
+    again, with the same ids, and each job is there once.
+    """
+    deps, caller = deps_of(request), caller_of(request)
+    await require_somewhere(deps, caller, access.ENQUEUE)
+    body = await read(request, MAX_BATCH_BYTES)
+    # On a thread of its own, so that others are served meanwhile.
+    asked = await asyncio.to_thread(_asked_many, body, caller)
+    first: dict[str, int] = {}
+    for index, one in enumerate(asked):
+        first.setdefault(one.namespace, index)
+    for namespace, index in first.items():
+        try:
+            await require(deps, caller, access.ENQUEUE, namespace)
+        except ProblemError as problem:
+            raise (of_job(problem, index) if problem.refusal else problem) from problem
+    return answers.enqueued(await enqueue_many(deps.store, asked, gate=deps.gate))
+
+
+def _asked_many(body: bytes, caller: Identity) -> list[AskedJob]:
+    asked: list[AskedJob] = []
+    for index, job in enumerate(parse_batch(body)):
+        try:
+            asked.append(_asked(job, caller))
+        except ProblemError as problem:
+            raise of_job(problem, index) from problem
+    return asked
 
 
 def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:

@@ -8,6 +8,7 @@ from bgjobs.errors import (
     BgjobsError,
     ConfigurationError,
     ConflictError,
+    EnqueueManyError,
     ForbiddenError,
     InvalidJobError,
     NotFoundError,
@@ -76,6 +77,8 @@ class End(NamedTuple):
 
 def end_of(error: BaseException) -> End:
     """With which exit code and hint the command ends after this error."""
+    if isinstance(error, EnqueueManyError) and error.__cause__ is not None:
+        return End(end_of(error.__cause__).code)
     if isinstance(error, UsageError):
         return End(USAGE)
     if isinstance(error, InvalidJobError):

@@ -6,13 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Unpack
 
 from bgjobs.client.async_job_client import AsyncJobClient
+from bgjobs.client.batch import build_requests
 from bgjobs.client.helper import in_use
 from bgjobs.client.request import build_request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from bgjobs.client.async_job_handle import AsyncJobHandle
+    from bgjobs.client.batch import Call
     from bgjobs.job_spec import EnqueueOptions
 
 # Each with what closes it. By event loop, since a connection works in its own alone.
@@ -35,6 +37,18 @@ async def run_background_job_async(
     if (enqueuer := in_use()) is not None:
         return enqueuer.send_async(request)
     return await (await default_async_client()).send(request)
+
+
+async def run_background_jobs_async(
+    calls: Iterable[Call], priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
+) -> Sequence[AsyncJobHandle]:
+    """Run many methods in the background, from an asyncio program.
+
+    Arguments and errors are those of `run_background_jobs`. The handles belong to the running event loop.
+    """
+    if (enqueuer := in_use()) is not None:
+        return enqueuer.send_many_async(build_requests(calls, priority=priority, delay=delay, **options))
+    return await (await default_async_client()).enqueue_many(calls, priority=priority, delay=delay, **options)
 
 
 async def default_async_client() -> AsyncJobClient:

@@ -6,21 +6,23 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.client import endpoints
+from bgjobs.client import batch, endpoints
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
 from bgjobs.connection.async_transport import AsyncTransport
 from bgjobs.connection.settings import find_server, find_token
+from bgjobs.errors import BgjobsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     import httpx2
 
+    from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
+    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, Job, JobList, QueueView
 
 
 class AsyncJobClient:
@@ -88,6 +90,29 @@ class AsyncJobClient:
         """Send a request that is already made; `enqueue` makes one."""
         job = await self._transport.send(endpoints.enqueue(request))
         return AsyncJobHandle(self, job.id, job)
+
+    async def enqueue_many(
+        self, calls: Iterable[Call], *, priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
+    ) -> Sequence[AsyncJobHandle]:
+        """Ask for many jobs at once; see `JobClient.enqueue_many`."""
+        options.setdefault("namespace", self._namespace)
+        requests = batch.build_requests(calls, priority=priority, delay=delay, **options)
+        return [AsyncJobHandle(self, one.id) for one in await self.send_many(requests)]
+
+    async def send_many(
+        self, requests: Sequence[EnqueueRequest], told: Callable[[Sequence[EnqueuedJob]], None] | None = None
+    ) -> Sequence[EnqueuedJob]:
+        """Send requests that are already made, in pieces; see `JobClient.send_many`."""
+        stored: list[EnqueuedJob] = []
+        for piece in batch.pieces(requests):
+            try:
+                answered = batch.checked(piece, await self._transport.send(endpoints.enqueue_many(piece.body)))
+            except BgjobsError as error:
+                raise batch.failure(requests, piece, error) from error
+            stored += answered
+            if told is not None:
+                told(answered)
+        return stored
 
     def handle(self, job_id: str) -> AsyncJobHandle:
         """A handle on a job that exists; nothing is sent yet."""

@@ -12,6 +12,8 @@ from bgjobs.wire import (
     Attempt,
     AttemptList,
     CancelRequest,
+    EnqueuedJob,
+    EnqueuedList,
     EnqueueRequest,
     Job,
     JobList,
@@ -51,6 +53,12 @@ def enqueue(request: EnqueueRequest) -> Call[Job]:
     # What was not said is left out, so that a server that does not know a field yet can be asked without it.
     body = request.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True).encode()
     return Call("POST", _JOBS, reader(Job), body=body, unanswered=_ask_again(request.id))
+
+
+def enqueue_many(body: bytes) -> Call[Sequence[EnqueuedJob]]:
+    """`POST /api/v1/jobs:batch`."""
+    read = reader(EnqueuedList)
+    return Call("POST", f"{_JOBS}:batch", lambda response: read(response).items, body=body)
 
 
 def get(job_id: str) -> Call[Job]:

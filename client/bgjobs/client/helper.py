@@ -7,13 +7,15 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
+from bgjobs.client.batch import build_requests
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.request import build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from bgjobs.client.async_job_handle import AsyncJobHandle
+    from bgjobs.client.batch import Call
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import EnqueueRequest
@@ -27,6 +29,8 @@ class _Enqueuer(Protocol):
 
     def send(self, request: EnqueueRequest) -> JobHandle: ...
     def send_async(self, request: EnqueueRequest) -> AsyncJobHandle: ...
+    def send_many(self, requests: Sequence[EnqueueRequest]) -> Sequence[JobHandle]: ...
+    def send_many_async(self, requests: Sequence[EnqueueRequest]) -> Sequence[AsyncJobHandle]: ...
 
 
 # For the whole process: a program under test may enqueue from any of its threads.
@@ -64,6 +68,33 @@ def run_background_job(
     """
     request = build_request(cls, method, parameters, priority=priority, delay=delay, **options)
     return (in_use() or default_client()).send(request)
+
+
+def run_background_jobs(
+    calls: Iterable[Call], priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
+) -> Sequence[JobHandle]:
+    """Run many methods in the background, up to 10,000, which are sent in pieces of up to 1,000.
+
+    The server is that of `run_background_job`, and in a test `bgjobs.testing` runs the jobs in place.
+
+    Example:
+        `run_background_jobs([Call("shop.jobs.Mail", "send", [one]) for one in customers], queue="mail")`
+
+    Args:
+        calls: what is to be called.
+        priority: of those that say none; 0 low, 1 high.
+        delay: of those that say none; seconds to wait before the job becomes due.
+        options: see `JobClient.enqueue_many`.
+
+    Raises:
+        InvalidJobError: before anything is sent, if one of the jobs cannot be asked for like this.
+        ConfigurationError: if there is no server or no token.
+        EnqueueManyError: if not all are stored; it says which are.
+    """
+    enqueuer = in_use()
+    if enqueuer is not None:
+        return enqueuer.send_many(build_requests(calls, priority=priority, delay=delay, **options))
+    return default_client().enqueue_many(calls, priority=priority, delay=delay, **options)
 
 
 def default_client() -> JobClient:

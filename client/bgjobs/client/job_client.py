@@ -6,21 +6,23 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.client import endpoints
+from bgjobs.client import batch, endpoints
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
 from bgjobs.connection.settings import find_server, find_token
 from bgjobs.connection.transport import Transport
+from bgjobs.errors import BgjobsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpx2
 
+    from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueueRequest, Job, JobList, QueueView
+    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, Job, JobList, QueueView
 
 
 class JobClient:
@@ -118,6 +120,59 @@ class JobClient:
         """Send a request that is already made; `enqueue` makes one."""
         job = self._transport.send(endpoints.enqueue(request))
         return JobHandle(self, job.id, job)
+
+    def enqueue_many(
+        self, calls: Iterable[Call], *, priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
+    ) -> Sequence[JobHandle]:
+        """Ask for many jobs at once: up to 10,000, which are sent in pieces of up to 1,000.
+
+        Of each piece, all jobs are stored or none. It is checked before anything is sent whether each can be asked for.
+
+        Example:
+            `client.enqueue_many([Call("shop.jobs.Mail", "send", [one]) for one in customers], queue="mail")`
+
+        Args:
+            calls: what is to be called.
+            priority: of those that say none; 0 low, 1 high.
+            delay: of those that say none; seconds to wait before the job becomes due.
+            options: as in `enqueue`, for those that do not say otherwise. An `id` belongs to a `Call`.
+
+        Returns:
+            Handles on the jobs, in the same order.
+
+        Raises:
+            InvalidJobError: before anything is sent.
+            EnqueueManyError: if not all are stored; it says which are, and `send_many(error.rest)` goes on.
+        """
+        options.setdefault("namespace", self._namespace)
+        requests = batch.build_requests(calls, priority=priority, delay=delay, **options)
+        return [JobHandle(self, one.id) for one in self.send_many(requests)]
+
+    def send_many(
+        self, requests: Sequence[EnqueueRequest], told: Callable[[Sequence[EnqueuedJob]], None] | None = None
+    ) -> Sequence[EnqueuedJob]:
+        """Send requests that are already made, in pieces, however many there are.
+
+        Args:
+            requests: what `EnqueueManyError.rest` holds, for example.
+            told: is called with what was stored, after each piece.
+
+        Returns:
+            Id and state of each job, in the same order, and whether it is new.
+
+        Raises:
+            EnqueueManyError: if not all are stored.
+        """
+        stored: list[EnqueuedJob] = []
+        for piece in batch.pieces(requests):
+            try:
+                answered = batch.checked(piece, self._transport.send(endpoints.enqueue_many(piece.body)))
+            except BgjobsError as error:
+                raise batch.failure(requests, piece, error) from error
+            stored += answered
+            if told is not None:
+                told(answered)
+        return stored
 
     def handle(self, job_id: str) -> JobHandle:
         """A handle on a job that exists; nothing is sent yet."""

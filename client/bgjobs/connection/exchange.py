@@ -159,7 +159,8 @@ def _checked(response: httpx2.Response) -> httpx2.Response:
     problem = _problem(response)
     detail, code, remedy = problem.detail or problem.title, problem.code, problem.remedy or ""
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        raise InvalidJobError(detail, problem.errors[0].field if problem.errors else None, code=code)
+        field = problem.errors[0].field if problem.errors else None
+        raise InvalidJobError(detail, field, code=code, index=problem.index)
     if status in _NOT_ALLOWED:
         raise ForbiddenError(
             detail,
@@ -170,11 +171,12 @@ def _checked(response: httpx2.Response) -> httpx2.Response:
             verb=problem.verb or "",
             resource=problem.resource or "",
             namespace=problem.namespace or "",
+            index=problem.index,
         )
     if status == HTTPStatus.NOT_FOUND:
         raise NotFoundError(detail, status, code=code, remedy=remedy)
     if status == HTTPStatus.CONFLICT:
-        raise ConflictError(detail, status, code=code, remedy=remedy)
+        raise ConflictError(detail, status, code=code, remedy=remedy, index=problem.index)
     if status == HTTPStatus.INSUFFICIENT_STORAGE:
         raise RefusedError(detail, status, code=code, remedy=remedy)
     raise RefusedError(f"{response.url} answered {status}: {detail}", status, code=code, remedy=remedy)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bgjobs.client import batch
+from bgjobs.errors import ConflictError
 from bgjobs.testing.handles import async_handle_on, handle_on
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.testing.memory import Memory
+    from bgjobs.testing.recorded import RecordedJob
     from bgjobs.wire import EnqueueRequest
 
 
@@ -27,6 +32,30 @@ class InMemoryEnqueuer:
         """Record a request, and run its job if that is wanted; the job has run when this returns."""
         __tracebackhide__ = True
         return handle_on(self._memory, self._memory.take(request))
+
+    def send_many(self, requests: Sequence[EnqueueRequest]) -> Sequence[JobHandle]:
+        """Record requests, piece by piece as a server would get them, and run their jobs if that is wanted.
+
+        Raises:
+            EnqueueManyError: if an id belongs to another job.
+        """
+        __tracebackhide__ = True
+        return [handle_on(self._memory, job) for job in self._take_many(requests)]
+
+    def send_many_async(self, requests: Sequence[EnqueueRequest]) -> Sequence[AsyncJobHandle]:
+        """As `send_many`, for asyncio programs."""
+        __tracebackhide__ = True
+        return [async_handle_on(self._memory, job) for job in self._take_many(requests)]
+
+    def _take_many(self, requests: Sequence[EnqueueRequest]) -> list[RecordedJob]:
+        __tracebackhide__ = True
+        taken: list[RecordedJob] = []
+        for piece in batch.pieces(requests):
+            try:
+                taken += self._memory.take_many(piece.requests)
+            except ConflictError as error:
+                raise batch.failure(requests, piece, error) from error
+        return taken
 
     def send_async(self, request: EnqueueRequest) -> AsyncJobHandle:
         """As `send`, for asyncio programs."""

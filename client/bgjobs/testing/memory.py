@@ -17,7 +17,7 @@ from bgjobs.testing.recorded import RecordedJob
 from bgjobs.vocabulary import TERMINAL, WAITING, State
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from datetime import datetime
 
     from bgjobs.wire import EnqueueRequest
@@ -42,6 +42,7 @@ class Memory:
 
     def __init__(self, *, run: bool, raise_errors: bool) -> None:
         self.jobs: list[RecordedJob] = []
+        self._by_id: dict[str, RecordedJob] = {}
         self._runs = run
         self._raise_errors = raise_errors
         self._lock = threading.Lock()
@@ -59,17 +60,41 @@ class Memory:
         """
         __tracebackhide__ = True
         with self._lock:
-            before = next((job for job in self.jobs if job.id == request.id), None)
-            if before is not None:
-                if (before.request, before.rerun_of) != (request, rerun_of):
-                    raise _conflict(refusals.id_taken(request.id))
-                return before
-            job = RecordedJob(request, rerun_of)
-            self.jobs.append(job)
-            if self._runs:
-                job.state = State.LAUNCHING
-        if self._runs:
+            before = self._same(request, rerun_of)
+            job = before or self._record(request, rerun_of)
+        if before is None and self._runs:
             self._run(job)
+        return job
+
+    def take_many(self, requests: Sequence[EnqueueRequest]) -> list[RecordedJob]:
+        """Record requests, all of them or none, and then run their jobs if that is wanted.
+
+        Raises:
+            ConflictError: if an id belongs to another job.
+        """
+        __tracebackhide__ = True
+        with self._lock:
+            before = [self._same(request, index=index) for index, request in enumerate(requests)]
+            taken = [known or self._record(request) for known, request in zip(before, requests, strict=True)]
+        for known, job in zip(before, taken, strict=True):
+            if known is None and self._runs:
+                self._run(job)
+        return taken
+
+    def _same(
+        self, request: EnqueueRequest, rerun_of: str | None = None, index: int | None = None
+    ) -> RecordedJob | None:
+        """The job that the same request has made before."""
+        before = self._by_id.get(request.id)
+        if before is not None and (before.request, before.rerun_of) != (request, rerun_of):
+            raise ConflictError(refusals.id_taken(request.id), HTTPStatus.CONFLICT, index=index)
+        return before
+
+    def _record(self, request: EnqueueRequest, rerun_of: str | None = None) -> RecordedJob:
+        job = self._by_id[request.id] = RecordedJob(request, rerun_of)
+        self.jobs.append(job)
+        if self._runs:
+            job.state = State.LAUNCHING  # nobody else runs it
         return job
 
     def find(self, job_id: str) -> RecordedJob:

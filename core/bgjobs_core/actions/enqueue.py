@@ -6,7 +6,7 @@ The API, the dashboard, local mode and the operator's admit loop all enqueue by 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bgjobs.vocabulary import State
 from bgjobs_core.actions.errors import (
@@ -20,9 +20,12 @@ from bgjobs_core.jobs.admission import NotAdmitted, decide
 from bgjobs_core.redis.errors import StoreFullError
 
 if TYPE_CHECKING:
-    from bgjobs_core.jobs.record import AskedJob, FullJob
+    from bgjobs_core.jobs.record import AskedJob, FullJob, JobRecord
     from bgjobs_core.redis.memory import MemoryGate
     from bgjobs_core.store.store import Store
+
+
+Found = TypeVar("Found", bound="JobRecord")
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,22 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
 
 async def _asked_before(store: Store, asked: AskedJob, error: ActionError) -> Enqueued:
     """The job that the same request has made before; if there is none, the error stands."""
-    record = await store.full_job(asked.id)
-    if record is None:
+    return Enqueued(same_job(await store.full_job(asked.id), asked, error), is_new=False)
+
+
+def same_job(found: Found | None, asked: AskedJob, error: ActionError) -> Found:
+    """The job that the store has under an id, if the same request has made it.
+
+    Args:
+        found: the job; None if there is none.
+        asked: the job as it is asked for now.
+        error: why it is not enqueued anew, which is raised if there is none.
+
+    Raises:
+        IdTakenError: another request has made it.
+    """
+    if found is None:
         raise error
-    if asked.digest != record.digest:
+    if asked.digest != found.digest:
         raise IdTakenError(asked.id)
-    return Enqueued(record, is_new=False)
+    return found

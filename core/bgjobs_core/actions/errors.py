@@ -8,6 +8,7 @@ what to do about it:
     ├── IdTakenError            the id belongs to a job that was asked for with other words
     ├── NoRoomError             Redis is too full for another job
     │   └── TooManyClassesError the namespace has jobs of too many different classes
+    ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
@@ -62,6 +63,20 @@ class TooManyClassesError(NoRoomError):
             f"namespace {namespace} has jobs of too many different classes; try again when some of them have been "
             "dropped, or call a class that has jobs there already"
         )
+
+
+class OneOfManyError(ActionError):
+    """One of the jobs that were to be enqueued together was refused, and so none of them is stored.
+
+    Attributes:
+        index: which one; the first is 0.
+        error: why.
+    """
+
+    def __init__(self, index: int, error: ActionError) -> None:
+        super().__init__(f"job {index}: {error}")
+        self.index = index
+        self.error = error
 
 
 class JobNotFoundError(ActionError):

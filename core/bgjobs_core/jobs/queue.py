@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bgjobs_core.resources.models import QueueSpec
@@ -28,7 +29,13 @@ class QueueRecord:
     def read(cls, key: str, fields: Mapping[bytes, bytes]) -> QueueRecord:
         """The queue of this full name, from the fields of its hash in Redis."""
         namespace, _, name = key.partition("/")
-        return cls(namespace, name, QueueSpec.model_validate_json(fields[b"spec"]))
+        return cls(namespace, name, _spec(fields[b"spec"]))
+
+
+@lru_cache(maxsize=256)
+def _spec(raw: bytes) -> QueueSpec:
+    """Every job that is asked for reads its queue, and queues change seldom."""
+    return QueueSpec.model_validate_json(raw)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,8 @@ from bgjobs.wire import Attempt, Failure, Job, Progress, Why
 from bgjobs_core.jobs.record import FullJob
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from bgjobs_core.jobs.record import AttemptRecord
     from bgjobs_core.jobs.why_not import NotRunning
 
@@ -31,6 +32,9 @@ def _failure(raw: bytes) -> Failure | None:
 
 # The fields that a job of the API and its record have under one name.
 _ALIKE: Final = tuple(one.name for one in fields(FullJob) if one.name in Job.model_fields)
+# All names of a job of the API, in JSON and in order.
+_SHOWN: Final = tuple(one.serialization_alias or name for name, one in Job.model_fields.items())
+_TIMES: Final = tuple(name for name in _ALIKE if name.endswith("_at") or name == "not_before")
 
 
 def why_view(found: NotRunning | None) -> Why | None:
@@ -46,27 +50,41 @@ def why_view(found: NotRunning | None) -> Why | None:
     )
 
 
-def job_view(record: FullJob, why: NotRunning | None = None) -> Job:
-    """A job for the API; what is empty in the record is None.
+def job_fields(record: FullJob, parameters: object, why: NotRunning | None = None) -> dict[str, Any]:
+    """A job for the API (`bgjobs.wire.Job`) as an object of JSON; what is empty in the record is None.
+
+    What the store has is not checked again, which would be most of the work.
 
     Args:
         record: the job.
+        parameters: what stands for its parameters.
         why: why it does not run, if that was asked.
+
+    Returns:
+        The fields by their names in JSON, in their order. A time is a datetime, everything else is as in JSON.
     """
-    shown: dict[str, Any] = {name: getattr(record, name) or None for name in _ALIKE}
-    shown |= {name: moment(shown[name]) for name in _ALIKE if name.endswith("_at") or name == "not_before"}
-    return Job.model_validate({
-        **record.spec.model_dump(by_alias=True),
+    shown: dict[str, Any] = {name: getattr(record, name) or None for name in _ALIKE if name != "parameters"}
+    for name in _TIMES:
+        shown[name] = moment(shown[name])
+    spec = record.spec.model_dump(by_alias=True)
+    found = {
+        **spec,
         **shown,
-        "why": why_view(why),
+        "delay_seconds": float(spec["delay_seconds"]),
+        "parameters": parameters,
+        "why": None if why is None else _plain(why_view(why)),
         "attempt": record.attempt,
-        "parameters": json.loads(record.parameters),
-        "error": _failure(record.error),
-        "progress": Progress.model_validate_json(record.progress) if record.progress else None,
+        "error": _plain(_failure(record.error)),
+        "progress": _plain(Progress.model_validate_json(record.progress)) if record.progress else None,
         "has_result": bool(record.has_result),
         "request": record.request_name or None,
         "kube_job": record.kube_job if record.kube_uid else None,
-    })  # fmt: skip
+    }
+    return {name: found[name] for name in _SHOWN}
+
+
+def _plain(model: BaseModel | None) -> dict[str, Any] | None:
+    return None if model is None else model.model_dump(mode="json", by_alias=True)
 
 
 def attempt_view(record: AttemptRecord) -> Attempt:

@@ -1,15 +1,21 @@
-"""Connections of redis-py that are closed at once when they are given up, and that say why Redis refused them."""
+"""Connections of redis-py that are closed at once when given up, say why Redis refused them, and pack quickly."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import hiredis
 from redis import exceptions as rex
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 
 from bgjobs_core.redis.errors import causes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_pack: Final = cast("Callable[[tuple[Any, ...]], bytes]", cast("Any", hiredis).pack_command)
 
 
 class _Prompt(AbstractConnection):
@@ -30,6 +36,10 @@ class _Prompt(AbstractConnection):
         await super().disconnect(nowait, error, failure_count, health_check_failed)
         if nowait and writer is not None:
             writer.transport.abort()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """Make of a command what is sent, in C: redis-py does that only for its clients without asyncio."""
+        return [_pack((*args[0].split(), *args[1:]))]  # the first may be `CONFIG GET`
 
 
 class _TcpConnection(_Prompt, Connection): ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 from bgjobs_core.jobs.spec import short_digest, to_hashes
+from bgjobs_core.store import keys
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -38,17 +39,34 @@ class Enqueueing(Verbs):
 
     async def enqueue(self, job: NewJob) -> Placed:
         """Add a job; the same job may be sent again."""
-        return (await self.enqueue_many([job]))[0]
+        return (await self._place([job]))[0]
 
     async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Placed]:
-        """Add jobs; the same jobs may be sent again.
+        """Add jobs, all of them or none; the same jobs may be sent again.
 
-        Each batch of jobs that have a lot in common is added at once. When Redis fails in between, those before are
-        there.
+        When Redis fails in the middle, some of them are there.
 
         Returns:
-            What became of each, in the order of the jobs.
+            What became of each, in the order of the jobs. If there is a `conflict` among them, none was added, and
+            `created` means that the job could have been; its state is "" then.
         """
+        known = await self._known(jobs)
+        if any(one.did == "conflict" for one in known):
+            return known
+        return await self._place(jobs)
+
+    async def _known(self, jobs: Sequence[NewJob]) -> list[Placed]:
+        """What would become of each, as far as it can be known before."""
+        found = await self._ask_all([("HMGET", keys.job(one.id), "digest", "state") for one in jobs])
+        placed: list[Placed] = []
+        for job, (digest, state) in zip(jobs, cast("list[tuple[bytes | None, bytes | None]]", found), strict=True):
+            is_same = digest is not None and digest.decode() == job.asked.digest
+            did: Did = "created" if digest is None else "exists" if is_same else "conflict"
+            placed.append(Placed(did, (state or b"").decode(), 0))
+        return placed
+
+    async def _place(self, jobs: Sequence[NewJob]) -> list[Placed]:
+        """Add jobs in batches of those that have a lot in common, each batch at once."""
         alike: dict[str, tuple[Fields, list[int]]] = {}
         own: list[Fields] = []
         for place, job in enumerate(jobs):

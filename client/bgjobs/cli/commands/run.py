@@ -12,6 +12,7 @@ from bgjobs.cli.session import Session
 from bgjobs.cli.showing import durations
 
 if TYPE_CHECKING:
+    from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import Job
 
 WaitOption = Annotated[
@@ -52,6 +53,14 @@ def run(
         str | None,
         typer.Option(
             "--parameters-file", metavar="FILE", help="A file with JSON, in place of PARAMETERS; - is standard input."
+        ),
+    ] = None,
+    each: Annotated[
+        str | None,
+        typer.Option(
+            "--each",
+            metavar="FILE",
+            help="One job for each line of a file, which is its PARAMETERS as JSON; - is standard input.",
         ),
     ] = None,
     queue: Annotated[
@@ -103,34 +112,49 @@ def run(
     The queue must approve the class, and its image must contain it. The id is printed on standard output, and words for
     people on standard error, so that `id=$(bgjobs run ...)` works. With --logs the log follows the id.
 
+    With --each nothing is sent if a line is wrong. Jobs are stored by the thousand, all of these or none, and then
+    their ids are printed.
+
     \b
     Examples:
       bgjobs run shop.jobs.Invoices render '[2026, 11]'
       bgjobs run shop.jobs.Invoices.render -p year=2026 -p month=11 --wait
       bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
+      jq -c '.[]' customers.json | bgjobs run shop.jobs.Mail.send --each - --queue mail
     """
     called = parameters.call((target, method, json_parameters))
+    alone = {
+        "PARAMETERS": called.parameters, "-p": named, "-a": positional, "--parameters-file": parameters_file,
+        "--id": job_id, "--wait": wait, "--logs": logs, "--wait-timeout": wait_timeout,
+    }  # fmt: skip
+    if each is not None and (odd := [name for name, value in alone.items() if value]):
+        raise UsageError(f"--each asks for many jobs, and cannot be used with {' and '.join(odd)}")
     given = parameters.parameters(called.parameters, parameters_file, named or (), positional or (), sys.stdin.read)
     _check_wait(wait, logs, wait_timeout)
     limit = durations.seconds(wait_timeout, "--wait-timeout")
     chosen = parameters.priority(priority)
     delay_seconds = durations.seconds(delay, "--delay") or 0
     timeout_seconds = durations.seconds(timeout, "--timeout")
+    options: EnqueueOptions = {
+        "queue": queue,
+        "max_retries": max_retries,
+        "timeout_seconds": timeout_seconds,
+        "image": image,
+        "labels": parameters.labels(label or ()) or None,
+    }
+    if each is not None:
+        from bgjobs.cli.commands import run_each  # noqa: PLC0415 - `--help` does not pay for models
+
+        words = {
+            "cls": called.class_name, "method": called.method, "priority": chosen, "delay": delay_seconds,
+            "namespace": session.namespace, **options,
+        }  # fmt: skip
+        run_each.run_each(session, each, sys.stdin.buffer.read, words, output)
+        return None
     client = session.client(patient=wait or logs)
-    handle = client.enqueue(
-        called.class_name,
-        called.method,
-        given,
-        priority=chosen,
-        delay=delay_seconds,
-        queue=queue,
-        max_retries=max_retries,
-        timeout_seconds=timeout_seconds,
-        image=image,
-        labels=parameters.labels(label or ()) or None,
-        id=job_id,
-    )
+    options["id"] = job_id
+    handle = client.enqueue(called.class_name, called.method, given, priority=chosen, delay=delay_seconds, **options)
     return _asked(session, [handle.job], output, wait, logs, limit)
 
 

@@ -1,0 +1,114 @@
+"""enqueue_many: many jobs that somebody asks for at once are admitted and stored together, all of them or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bgjobs.vocabulary import State
+from bgjobs_core.actions.enqueue import same_job
+from bgjobs_core.actions.errors import (
+    ActionError,
+    IdTakenError,
+    NoRoomError,
+    NotAdmittedError,
+    OneOfManyError,
+    TooManyClassesError,
+)
+from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.record import NewJob
+from bgjobs_core.redis.errors import StoreFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bgjobs_core.jobs.record import AskedJob, JobRecord
+    from bgjobs_core.redis.memory import MemoryGate
+    from bgjobs_core.store.store import Store
+
+
+class Stored(NamedTuple):
+    """A job that is safely stored. Its record is not read again: of a thousand jobs, nobody needs it.
+
+    Attributes:
+        id: the job's UUID.
+        state: the job's state.
+        is_new: whether this call stored it; False if the same request had been made before.
+    """
+
+    id: str
+    state: State
+    is_new: bool
+
+
+async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryGate | None) -> list[Stored]:
+    """Admit jobs and store them together. For each of them holds what holds for `enqueue`.
+
+    If Redis fails in the middle, some may be stored, and the same call may be sent again: what is there is the same
+    job then.
+
+    Args:
+        store: where the jobs are stored.
+        asked: the jobs as they were asked for; no two have the same id.
+        gate: says whether Redis has room for more jobs; None: nobody is asked but Redis itself.
+
+    Returns:
+        The jobs in the same order.
+
+    Raises:
+        OneOfManyError: one of them is refused, and none is stored.
+        NoRoomError: Redis is too full.
+    """
+    decisions = await _decisions(store, asked)
+    refused: dict[int, ActionError] = {
+        index: NotAdmittedError(one) for index, one in enumerate(decisions) if isinstance(one, NotAdmitted)
+    }
+    if gate is not None and not await gate.is_open():
+        full = NoRoomError("Redis is nearly full")
+        refused = {index: refused.get(index, full) for index in range(len(asked))}
+    before = await _asked_before(store, asked, refused)
+    new = {index: one for index, one in enumerate(decisions) if isinstance(one, NewJob) and index not in before}
+    stored = await _store(store, new)
+    return [stored[index] if index in stored else before[index] for index in range(len(asked))]
+
+
+async def _decisions(store: Store, asked: Sequence[AskedJob]) -> list[NewJob | NotAdmitted]:
+    """What admission says to each; each queue is read once."""
+    queues = {key: await store.queue(key) for key in dict.fromkeys(one.queue_key for one in asked)}
+    return [decide(one, queue.spec if (queue := queues[one.queue_key]) else None) for one in asked]
+
+
+async def _asked_before(
+    store: Store, asked: Sequence[AskedJob], refused: Mapping[int, ActionError]
+) -> dict[int, Stored]:
+    """Those of the refused jobs that the same requests have made before: all of them, or an error is raised."""
+    if not refused:
+        return {}
+    found: dict[str, JobRecord] = {one.id: one for one in await store.jobs([asked[index].id for index in refused])}
+    before: dict[int, Stored] = {}
+    for index, error in refused.items():
+        try:
+            record = same_job(found.get(asked[index].id), asked[index], error)
+        except NoRoomError:
+            raise
+        except ActionError as why:
+            raise OneOfManyError(index, why) from why
+        before[index] = Stored(record.id, record.state, is_new=False)
+    return before
+
+
+async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
+    if not new:
+        return {}
+    try:
+        replies = await store.enqueue_many(list(new.values()))
+    except StoreFullError as error:
+        raise NoRoomError(str(error)) from error
+    made = dict(zip(new, replies, strict=True))
+    for index, reply in made.items():
+        if reply.did == "conflict":
+            raise OneOfManyError(index, IdTakenError(new[index].id))
+        if reply.did == "too_many_classes":
+            raise TooManyClassesError(new[index].asked.namespace)
+    return {
+        index: Stored(new[index].id, State(reply.state), is_new=reply.did == "created") for index, reply in made.items()
+    }

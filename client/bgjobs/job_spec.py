@@ -29,6 +29,9 @@ ClassName = Annotated[str, StringConstraints(pattern=_DOTTED, max_length=253)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+ConcurrencyKey = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.@/]*[A-Za-z0-9])?$", max_length=63)
+]
 Parameters = list[Any] | dict[str, Any]
 
 
@@ -58,6 +61,7 @@ class EnqueueOptions(TypedDict, total=False):
         max_retries: how many more attempts may follow a failed one; default: what the queue says.
         timeout_seconds: how long one attempt may take; default: what the queue says.
         image: an image that the queue's `images` allow; default: the queue's own image.
+        concurrency_key: whose work it is, such as a customer's name; jobs of different keys take turns in their queue.
         labels: at most 16 of them, in the syntax of labels of Kubernetes, such as `{"team": "billing"}`.
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
     """
@@ -67,6 +71,7 @@ class EnqueueOptions(TypedDict, total=False):
     max_retries: int | None
     timeout_seconds: float | None
     image: str | None
+    concurrency_key: str | None
     labels: dict[str, str] | None
     id: str | None
 
@@ -110,6 +115,11 @@ class JobSpec(BaseModel, frozen=True):
     )
     image: Image | None = Field(
         default=None, description="An image that the queue's images allow; if absent, the queue's own image."
+    )
+    concurrency_key: ConcurrencyKey | None = Field(
+        default=None,
+        description="Whose work it is, such as a customer's name. Jobs of one queue and priority take turns by their "
+        "keys, so that a key with many jobs does not hold up the others. Jobs without a key are like one more key.",
     )
     labels: Labels = Field(
         default_factory=dict[str, str],

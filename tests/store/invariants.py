@@ -87,7 +87,7 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
     standing = f"{job.state}/{detail[job.state]}" if job.state in detail else job.state
     yield keys.cell(f"{job.queue_key}:{standing}:{job.spec.cls}"), job.changed_at
     own: dict[State, tuple[str, int | None]] = {
-        State.QUEUED: (keys.lane(job.queue_key, job.spec.priority, ""), job.queued_at),
+        State.QUEUED: (keys.lane(job.queue_key, job.spec.priority, job.spec.concurrency_key or ""), job.queued_at),
         State.SCHEDULED: (keys.due(), job.not_before),
         State.LAUNCHING: (keys.launching(), job.claimed_at),
         State.LAUNCHED: (keys.launched(), job.launched_at),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
@@ -257,3 +257,57 @@ async def test_nobody_leads_an_empty_redis(store: CheckedStore, client: Client) 
     await store.put_queue(QUEUE_KEY, a_queue())
 
     assert (await store.claim(epoch="", queue=QUEUE_KEY, limit=1)).did == "not_leader"
+
+
+async def test_concurrency_keys_take_turns(store: CheckedStore, life: Life) -> None:
+    """One key with many jobs does not hold up another one, nor the jobs without a key."""
+    await life.leader()
+    many_of_one = many(a_job().but(concurrency_key="large"), 12)
+    few = many(a_job().but(concurrency_key="small"), 2)
+    without = many(a_job(), 2)
+    for job in (*many_of_one, *few, *without):
+        await store.enqueue(job)
+
+    first = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=6)
+
+    assert [one.id for one in (many_of_one[0], few[0], without[0], many_of_one[1], few[1], without[1])] == list(
+        first.ids
+    )
+    rest = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=20)
+    assert list(rest.ids) == [one.id for one in many_of_one[2:6]]
+
+
+async def test_high_priority_comes_before_the_turn_of_any_key(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    low = many(a_job().but(concurrency_key="acme"), 2)
+    high = many(a_job().high().but(concurrency_key="acme"), 2)
+    for job in (*low, *high):
+        await store.enqueue(job)
+
+    claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=3)
+
+    assert list(claimed.ids) == [high[0].id, high[1].id, low[0].id]
+
+
+async def test_a_key_whose_last_job_is_cancelled_has_no_turn(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    gone, stays = a_job().but(concurrency_key="gone").build(), a_job().build()
+    for job in (gone, stays):
+        await store.enqueue(job)
+    await store.stop(job_id=gone.id, verdict=Outcome.CANCELLED, by="ada", note="")
+
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (stays.id,)
+
+
+async def test_a_lane_or_due_time_without_a_record_holds_nobody_up(
+    store: CheckedStore, client: Client, life: Life
+) -> None:
+    await life.leader()
+    job = a_job().build()
+    await store.enqueue(job)
+    await client.zadd(keys.lane(QUEUE_KEY, 0, ""), {"vanished": 1})
+    await client.zadd(keys.due(), {"vanished": 1})
+
+    assert (await store.promote()).promoted == 1
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (job.id,)
+    assert await store.ids_in(keys.due) == []

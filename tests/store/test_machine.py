@@ -7,6 +7,7 @@ Hypothesis looks for an order after which a promise of docs/safety.md does not h
 from __future__ import annotations
 
 import asyncio
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from fakeredis import FakeAsyncRedis, FakeServer
@@ -163,10 +164,13 @@ class Machine(RuleBasedStateMachine):
         delay=st.sampled_from([0, 0, 0, 5]),
         retries=st.integers(0, 1),
         requested=st.booleans(),
+        own=st.sampled_from([None, None, "acme", "zeta"]),
         twice=TWICE,
     )
-    def enqueue(self, queue: str, high: bool, delay: int, retries: int, requested: bool, twice: bool) -> NewJob:
-        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
+    def enqueue(
+        self, queue: str, high: bool, delay: int, retries: int, requested: bool, own: str | None, twice: bool
+    ) -> NewJob:
+        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60).but(concurrency_key=own)
         builder = builder.high() if high else builder
         job = (builder.of_request() if requested else builder).build()
         self._send_enqueue(job, twice=twice)
@@ -237,9 +241,9 @@ class Machine(RuleBasedStateMachine):
 
         assert (claimed.did == "not_leader") == (led_ago > 0)
         spec = before.fields(keys.queue(key))
-        ready = [one for priority in (1, 0) for one in _in_order(before.scores(keys.lane(key, priority, "")))]
+        ready = [one for priority in (1, 0) for one in _in_turn(before, key, priority)]
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
-        is_open = claimed.did != "not_leader" and spec.get(b"paused") == b"0"
+        is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
         expected = ready[: max(0, min(limit, free))] if is_open else []
         assert list(claimed.ids) == expected, "S5, S6, or the order"
         if not claimed.ids:
@@ -453,6 +457,13 @@ def _did(reply: Any) -> str:
 
 def _in_order(scores: dict[str, int]) -> list[str]:
     return sorted(scores, key=lambda one: (scores[one], one))
+
+
+def _in_turn(before: contents.Contents, queue: str, priority: int) -> list[str]:
+    """The queued jobs of a queue and priority as they are to be claimed: the oldest of each concurrency key in turn."""
+    turns = _in_order(before.scores(keys.turns(queue, priority)))
+    lanes = [_in_order(before.scores(keys.lane(queue, priority, own))) for own in turns]
+    return [one for round_ in zip_longest(*lanes) for one in round_ if one is not None]
 
 
 def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # What differs from job to job, and is kept in each record. Everything else is what many jobs have in common.
-_OWN: Final = frozenset({"priority", "delay_seconds", "labels"})
+_OWN: Final = frozenset({"priority", "delay_seconds", "concurrency_key", "labels"})
 # What the verbs read; anything else is left out where it is what it is by default.
 _READ_BY_VERBS: Final = frozenset({"queue", "priority", "max_retries"})
 

@@ -31,7 +31,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "parameters": [], "priority": 0, "state": "queued", "phase": None, "reason": None, "why": None,
         "last_outcome": None, "outcome": None,
         "error": None, "progress": None, "has_result": False, "attempt": 0, "max_retries": 3, "timeout_seconds": 3600.0,
-        "delay_seconds": 0.0, "labels": {},
+        "delay_seconds": 0.0, "labels": {}, "concurrency_key": None,
         "image": None, "created_at": "2026-11-24T09:57:00Z", "not_before": None, "queued_at": None,
         "launched_at": None, "started_at": None, "finished_at": None, "changed_at": "2026-11-24T09:57:00Z",
         "created_by": "system:serviceaccount:shop:web", "stopped_by": None, "note": None, "request": None,

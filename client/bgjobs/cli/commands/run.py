@@ -94,6 +94,14 @@ def run(
         str | None,
         typer.Option("--image", metavar="IMAGE", help="One of the images that the queue allows; else the queue's own."),
     ] = None,
+    concurrency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--concurrency-key",
+            metavar="KEY",
+            help="Whose work it is, such as a customer's name: in a queue, jobs of different keys take turns.",
+        ),
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label for the job, may be repeated: team=billing."),
@@ -141,6 +149,7 @@ def run(
         "max_retries": max_retries,
         "timeout_seconds": timeout_seconds,
         "image": image,
+        "concurrency_key": concurrency_key,
         "labels": parameters.labels(label or ()) or None,
     }
     if each is not None:

@@ -174,6 +174,7 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
         ("parameters", text.clean(text.plain(job.parameters))),
         ("namespace", job.namespace),
         ("queue", f"{job.queue} (priority {'high' if job.priority else 'low'})"),
+        ("concurrency key", job.concurrency_key or ""),
         ("image", text.clean(job.image or "")),
         ("labels", text.clean(", ".join(f"{key}={value}" for key, value in job.labels.items()))),
         ("attempt", f"{attempts_label(job)}, each of at most {job.timeout_seconds:g} s"),

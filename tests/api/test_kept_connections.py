@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
+import re
 import socket
 import statistics
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -25,10 +28,13 @@ from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 CALLS: Final = 200
 # What it is on an idle machine is below 3. With the delay it was over 60, since 44 ms stand against 0.6 ms.
 MOST: Final = 20
 PATIENCE_SECONDS: Final = 30
+# Local mode runs on the first one, which decides by the listening socket. uvloop switches the delay off by itself.
+LOOPS: Final = ("asyncio", "uvloop") if importlib.util.find_spec("uvloop") else ("asyncio",)
 
 
 def is_prompt(listener: socket.socket) -> bool:
@@ -58,6 +64,24 @@ async def test_the_operators_health_endpoint() -> None:
         assert all(map(is_prompt, sockets))
     finally:
         await runner.cleanup()
+
+
+LISTENS: Final = re.compile(r"\b(create_server|start_server|create_unix_server|TCPSite|SockSite)\(|\.listen\(")
+
+
+def test_nobody_else_of_ours_listens() -> None:
+    """Who begins to listen somewhere comes here, and has a test above."""
+    listening_files = {
+        path.relative_to(ROOT).as_posix()
+        for part in ("client", "core", "operator", "api", "local")
+        for path in (ROOT / part).rglob("*.py")
+        if LISTENS.search(path.read_text(encoding="utf-8"))
+    }
+    assert listening_files == {
+        "api/bgjobs_api/http/listening.py",
+        "operator/bgjobs_operator/health/server.py",
+        "api/bgjobs_api/serving.py",  # by the function of the first one
+    }
 
 
 def test_a_socket_of_the_standard_library_s_own_is_not() -> None:
@@ -99,11 +123,13 @@ async def one_line(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@pytest.fixture
-def ours() -> Iterator[Served]:
+@pytest.fixture(params=LOOPS)
+def ours(request: pytest.FixtureRequest) -> Iterator[Served]:
     store = Store(FakeAsyncRedis(server=FakeServer()))
     deps = Deps(store, FakeRedisState(), FakeAuthenticator(), FakeAccess(), FakeClock(), ("shop",))
-    served = Served(listening.make_server(create_app(deps), 2), listening.listen("127.0.0.1", 0))
+    server = listening.make_server(create_app(deps), 2)
+    server.config.loop = request.param
+    served = Served(server, listening.listen("127.0.0.1", 0))
     yield served
     served.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
@@ -19,6 +20,7 @@ from bgjobs.wire import EnqueueRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_OPTIONS: Final = tuple(EnqueueOptions.__annotations__)
 _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
 _METHOD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
@@ -97,18 +99,17 @@ def _parameters(parameters: object) -> list[Any] | dict[str, Any]:
             "parameters",
         )
     try:
-        # Decoded again, so that what is checked and shown is what the job will see: a tuple becomes a list.
-        return strict_json.loads(strict_json.dumps(cast("object", parameters), "parameters"))
+        # Decoded again, so that what is shown is what the job will see: a tuple becomes a list.
+        return json.loads(strict_json.dumps(cast("object", parameters), "parameters"))
     except strict_json.NotJSONError as error:
         raise InvalidJobError(str(error), "parameters") from error
 
 
 def _check_names(options: Iterable[str]) -> None:
-    known = list(EnqueueOptions.__annotations__)
     for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        if name not in _OPTIONS:
+            near = difflib.get_close_matches(name, _OPTIONS, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(_OPTIONS)}"
             raise InvalidJobError(f"there is no option {name!r}{hint}", name)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
-from bgjobs.connection.exchange import Call, Patience, Trouble, no_answer, not_now
+from bgjobs.connection.exchange import Call, Patience, Trouble, no_answer, not_now, url_of
 from bgjobs.connection.retry import random_jitter
 from bgjobs.errors import RefusedError
 
@@ -90,7 +90,7 @@ class Transport:
         try:
             response = self._client().request(
                 call.verb,
-                f"{self.url}{call.path}",
+                url_of(self.url, call.path),
                 params=call.query or None,
                 headers=call.headers(self._token()),
                 content=call.body,

@@ -1,0 +1,44 @@
+"""enqueue_many: jobs are stored together, all of them or none; each is as by `enqueue`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.store.builders import a_job, many
+
+if TYPE_CHECKING:
+    from tests.store.checked_store import CheckedStore
+
+
+async def test_each_is_as_alone_and_in_order(store: CheckedStore) -> None:
+    jobs = [*many(a_job(), 45), a_job().delayed(60).build(), a_job().high().on("slow").build()]
+
+    replies = await store.enqueue_many(jobs)
+
+    assert replies == [("created", "queued")] * 45 + [("created", "scheduled"), ("created", "queued")]
+    assert [record.id for record in await store.jobs([job.id for job in jobs])] == [job.id for job in jobs]
+    assert (await store.there(jobs[-1].id)).queue_key == "shop/slow"
+
+
+async def test_the_same_again_is_the_same(store: CheckedStore) -> None:
+    jobs = many(a_job(), 3)
+    await store.enqueue(jobs[1])
+
+    assert await store.enqueue_many(jobs) == [("created", "queued"), ("exists", "queued"), ("created", "queued")]
+    assert await store.enqueue_many(jobs) == [("exists", "queued")] * 3
+    assert [record.rev for record in await store.jobs([job.id for job in jobs])] == [1, 1, 1]
+
+
+async def test_a_conflict_keeps_all_out(store: CheckedStore) -> None:
+    taken = a_job().build()
+    await store.enqueue(taken)
+    jobs = [*many(a_job(), 2), a_job().but(id=taken.id, method="other").build(), *many(a_job(), 2)]
+
+    replies = await store.enqueue_many(jobs)
+
+    assert [reply.did for reply in replies] == ["created", "created", "conflict", "created", "created"]
+    assert [record.id for record in await store.jobs([job.id for job in jobs])] == [taken.id]
+
+
+async def test_none_at_all(store: CheckedStore) -> None:
+    assert await store.enqueue_many([]) == []

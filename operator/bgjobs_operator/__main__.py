@@ -55,7 +55,7 @@ async def operate(settings: OperatorSettings) -> None:
     state = health.Health()
     endpoints = await server.serve(state, settings.health_host, settings.health_port)
     kube = await Kube.connect()
-    store = Store(connection.connect(settings.redis))
+    store = Store(connection.connect(settings.redis, together=True))
     rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
     permission_checks = PermissionChecks(kube, rights, state)
     reporter = Reporter(store, state, settings.pod_name, settings.namespace)

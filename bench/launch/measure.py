@@ -22,7 +22,7 @@ from bgjobs_operator.cluster.kubejob import manifest
 from tests.store.builders import a_job, many
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from bgjobs_core.jobs.record import NewJob
 
@@ -160,7 +160,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(cluster: Cluster) -> AsyncIterator[Bench]:
+async def bench(cluster: Cluster) -> AsyncGenerator[Bench]:
     """Connections to what is running."""
     tls = ssl.create_default_context(cafile=cluster.ca)
     store = Store(connect(cluster.redis_url))

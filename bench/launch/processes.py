@@ -20,7 +20,7 @@ from tests.store.certificates import Authority
 from tests.store.servers import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 NAMESPACE: Final = "shop"
 _DEADLINE_SECONDS: Final = 30.0
@@ -51,7 +51,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -> Iterator[Cluster]:
+def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -> Generator[Cluster]:
     """Start everything, and end it afterwards.
 
     Args:

@@ -85,6 +85,7 @@ async def operate(settings: OperatorSettings) -> None:
         settings.watched_namespaces,
         settings.kube_jobs_seconds,
         state,
+        settings.launch_in_flight,
     )
     stop = asyncio.Event()
 

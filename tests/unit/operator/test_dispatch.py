@@ -41,11 +41,10 @@ async def test_sleeps_until_the_next_one_is_due(world: World) -> None:
     assert await world.state(job) == "launching"
 
 
-async def test_turns_again_at_once_when_a_queue_may_have_more(world: World) -> None:
+async def test_asks_again_at_once_when_a_queue_may_have_more(world: World) -> None:
     await world.lead(queue=a_queue(BATCH * 2))
     for job in many(a_job(), BATCH + 1):
         await world.store.enqueue(job)
-    assert await world.dispatch() == 0.0
     assert await world.dispatch() == 4.0
     assert (await world.store.queue_load(QUEUE_KEY)).owned == BATCH + 1
 
@@ -66,7 +65,7 @@ async def test_ends_when_another_one_leads(world: World) -> None:
 async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> None:
     job = await world.queued()
     world.launches.namespaces = {"elsewhere"}
-    elsewhere = Dispatch(world.store, world.epoch, {"elsewhere"}, lambda: world.poked.append("launch"))
+    elsewhere = Dispatch(world.store, world.epoch, {"elsewhere"}, lambda: 1000, lambda _, __: world.poked.append("launch"))
     assert await elsewhere.turn() == 4.0
     assert await world.state(job) == "queued"
 

@@ -23,7 +23,7 @@ from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
     from bgjobs_core.redis.connection import Client
@@ -63,6 +63,11 @@ class TimedStore(Store):
             raise self.failing
         return await super().job(job_id)
 
+    async def jobs(self, ids: Sequence[str]) -> list[JobRecord]:
+        if self.failing is not None:
+            raise self.failing
+        return await super().jobs(ids)
+
 
 @dataclass
 class World:
@@ -73,6 +78,8 @@ class World:
         on_sleep: called in place of each of these sleeps.
         poked: names of the loops that were poked.
         on_ring: called when kopf has poked.
+        room: how many jobs dispatch may claim.
+        claims: what dispatch has claimed, by queue; `launch` finds it in the index.
     """
 
     store: TimedStore
@@ -83,6 +90,8 @@ class World:
     on_sleep: Callable[[], Awaitable[None]] | None = None
     poked: list[str] = field(default_factory=list[str])
     on_ring: Callable[[], None] | None = None
+    room: int = 1000
+    claims: list[tuple[str, list[str]]] = field(default_factory=list[tuple[str, list[str]]])
 
     def __post_init__(self) -> None:
         self.pokes = Pokes(self._ring)
@@ -94,6 +103,7 @@ class World:
             NAMESPACE,
             lambda: self.poked.append("stop"),
             lambda: self.poked.append("listed"),
+            lambda job_id: job_id in self.launches.posting,
         )
         self.settle = Settle(self.store, self.resources, OURS)
         self.pending = Pending(self.store, self.launcher, OURS)
@@ -137,11 +147,20 @@ class World:
 
         unwanted = partial(cancel_with_request, self.store, self.resources)
         tasks = asyncio.TaskGroup()
-        return Launch(self.store, self.launcher, self.epoch, poke_stop, tasks, unwanted, OURS, sleep=self.sleep)
+        return Launch(
+            self.store, self.launcher, self.epoch, poke_stop, tasks, unwanted, OURS, bound=self._bound, sleep=self.sleep
+        )
+
+    def _bound(self, _namespace: str, uid: str) -> None:
+        self.observer.bound(uid)
 
     async def dispatch(self) -> float | None:
         """One turn of dispatch."""
-        return await Dispatch(self.store, self.epoch, OURS, lambda: self.poked.append("launch")).turn()
+        return await Dispatch(self.store, self.epoch, OURS, lambda: self.room, self._claimed).turn()
+
+    def _claimed(self, queue: str, ids: Sequence[str]) -> None:
+        self.poked.append("launch")
+        self.claims.append((queue, list(ids)))
 
     async def launch(self) -> None:
         """One turn of launch, until nothing is under way."""

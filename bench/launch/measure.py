@@ -153,7 +153,10 @@ class Bench:
         if queue is None:
             raise RuntimeError("the queue is gone")
         records = await self._store.jobs([job.id for job in jobs])
-        made = [manifest(record, QueueRecord(NAMESPACE, _QUEUE, queue.spec), "raw", "http://bgjobs-api") for record in records]
+        made = [
+            manifest(record, QueueRecord(NAMESPACE, _QUEUE, queue.spec), "raw", "http://bgjobs-api")
+            for record in records
+        ]
         for one in made:
             one["metadata"]["name"] = f"raw-{one['metadata']['name']}"
         return [msgspec.json.encode(one) for one in made]

@@ -69,7 +69,9 @@ def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -
         arguments = [str(folder), *(["--job-seconds", str(job_seconds)] if job_seconds is not None else [])]
         stand_in = _begin(ending, folder, "bench.launch.stand_in", arguments, {})
         url = f"https://127.0.0.1:{_appears(folder / 'port', stand_in)}"
-        operator = _begin(ending, folder, "bgjobs_operator", [], _environment(folder, url, ca, redis.url, launch_in_flight))
+        operator = _begin(
+            ending, folder, "bgjobs_operator", [], _environment(folder, url, ca, redis.url, launch_in_flight)
+        )
         processes = {"operator": operator, "redis": _listening(redis.url), "kubernetes": stand_in}
         yield Cluster(url, ca, redis.url, folder, processes)
 

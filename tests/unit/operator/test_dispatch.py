@@ -65,7 +65,9 @@ async def test_ends_when_another_one_leads(world: World) -> None:
 async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> None:
     job = await world.queued()
     world.launches.namespaces = {"elsewhere"}
-    elsewhere = Dispatch(world.store, world.epoch, {"elsewhere"}, lambda: 1000, lambda _, __: world.poked.append("launch"))
+    elsewhere = Dispatch(
+        world.store, world.epoch, {"elsewhere"}, lambda: 1000, lambda _, __: world.poked.append("launch")
+    )
     assert await elsewhere.turn() == 4.0
     assert await world.state(job) == "queued"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bgjobs_core import log_setup
+from bgjobs_core import event_loop, log_setup
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis import connection
@@ -137,7 +137,7 @@ def main() -> None:
     settings = from_environment(OperatorSettings, "bgjobs-operator")
     log_setup.configure(settings.log_level, settings.log_format)
     try:
-        asyncio.run(operate(settings))
+        event_loop.run(operate(settings))
     except Exception:
         log.exception("the operator ends")
         sys.exit(1)

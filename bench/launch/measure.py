@@ -53,9 +53,14 @@ class Burst:
 
 @dataclass
 class Idle:
-    """One job at a time while nothing else is going on, from before it is enqueued until its POST arrives."""
+    """One job at a time while nothing else is going on, from before it is enqueued until its POST arrives.
+
+    Attributes:
+        enqueue_p50_ms: how long the enqueue itself took of that.
+    """
 
     jobs: int
+    enqueue_p50_ms: float
     p50_ms: float
     p90_ms: float
     p99_ms: float
@@ -199,9 +204,11 @@ async def idle(jobs: int, pause_seconds: float = 0.05) -> Idle:
             await at.queue(jobs)
             await at.resume()
             begun: dict[str, float] = {}
+            enqueued: list[float] = []
             for job in many(a_job(), jobs):
-                begun[f"bgjob-{job.id}"] = time.monotonic()
+                begun[f"bgjob-{job.id}"] = at_first = time.monotonic()
                 await at.enqueue([job])
+                enqueued.append((time.monotonic() - at_first) * 1000)
                 await asyncio.sleep(pause_seconds)
 
             async def all_arrived() -> bool:
@@ -211,7 +218,7 @@ async def idle(jobs: int, pause_seconds: float = 0.05) -> Idle:
             arrived = await at.arrivals()
     waits = sorted((arrived[name] - at_first) * 1000 for name, at_first in begun.items())
     hundredths = statistics.quantiles(waits, n=100, method="inclusive")
-    return Idle(jobs, statistics.median(waits), hundredths[89], hundredths[98])
+    return Idle(jobs, statistics.median(enqueued), statistics.median(waits), hundredths[89], hundredths[98])
 
 
 async def whole(jobs: int, at_once: int, job_seconds: float) -> Whole:

@@ -7,7 +7,7 @@ comes later, however urgent that is.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_operator.loops.loop import NotLeaderError
@@ -52,23 +52,35 @@ class Dispatch:
     namespaces: Collection[str]
     room: Callable[[], int]
     launch: Callable[[str, Sequence[str]], None]
-    _last: str = ""  # the queue that was asked last; the next turn begins behind it
+    _last: str = ""  # the queue that was asked last; the next round begins behind it
+    _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
 
     async def turn(self) -> float | None:
         """Raises NotLeaderError when another leader has taken over."""
-        promoted, queues = await asyncio.gather(self.store.promote(), self.store.queue_keys())
-        ours = [queue for queue in queues if queue.partition("/")[0] in self.namespaces]
-        asking = [queue for queue in ours if queue > self._last] + [queue for queue in ours if queue <= self._last]
-        while round_ := shares(asking, self.room()):
-            self._last = round_[-1][0]
-            claims = await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_))
-            # Those that were not asked yet come next, then those that may have more.
-            asking = asking[len(round_) :] + [
-                queue for (queue, limit), claimed in zip(round_, claims, strict=True) if claimed == limit
-            ]
+        # All in one go, because a single job waits for each further one: what is known to be a queue is asked at once.
+        round_ = self._next_round(self._known)
+        promoting = asyncio.ensure_future(self.store.promote())
+        listing = asyncio.ensure_future(self.store.queue_keys())
+        claiming = [asyncio.ensure_future(self._claim(queue, limit)) for queue, limit in round_]
+        await asyncio.gather(promoting, listing, *claiming)
+        promoted = promoting.result()
+        self._known = [queue for queue in listing.result() if queue.partition("/")[0] in self.namespaces]
+        # On several connections the claims may have come before what is due was made ready.
+        had_less = set[str]() if promoted.promoted else _had_less(round_, [one.result() for one in claiming])
+        asking = [queue for queue in self._known if queue not in had_less]
+        while round_ := self._next_round(asking):
+            had_less = _had_less(round_, await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_)))
+            asking = [queue for queue in asking if queue not in had_less]
         if promoted.next_due is not None and promoted.next_due <= promoted.now:
             return 0.0
         return sleep_seconds(promoted.next_due, promoted.now)
+
+    def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
+        behind = [queue for queue in queues if queue > self._last]
+        round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room())
+        if round_:
+            self._last = round_[-1][0]
+        return round_
 
     async def _claim(self, queue: str, limit: int) -> int:
         claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit)
@@ -77,3 +89,8 @@ class Dispatch:
         if claim.ids:
             self.launch(queue, claim.ids)
         return len(claim.ids)
+
+
+def _had_less(round_: Sequence[tuple[str, int]], claims: Sequence[int]) -> set[str]:
+    """The queues that had less than they might claim, so that asking them again is no use."""
+    return {queue for (queue, limit), claimed in zip(round_, claims, strict=True) if claimed < limit}

@@ -35,6 +35,7 @@ class Together(aredis.Redis):
     def __init__(self, *args: Any, **options: Any) -> None:
         cast("Any", super()).__init__(*args, **options)
         self._asked: deque[_Asked] = deque()
+        self._sent: Sequence[_Asked] = ()
         self._sending: asyncio.Task[None] | None = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -50,47 +51,34 @@ class Together(aredis.Redis):
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait({self._sending})
+            self._sending = None
+        for one in (*self._sent, *self._asked):
+            one.reply.cancel()
+        self._asked.clear()
         await super().aclose(close_connection_pool)
 
     async def _send_all(self) -> None:
-        batch: list[_Asked] = []
-        try:
-            while self._asked:
-                # Nobody needs the reply of a caller that was cancelled before its command was sent.
-                taken = [self._asked.popleft() for _ in range(min(_AT_ONCE, len(self._asked)))]
-                batch = [one for one in taken if not one.reply.done()]
-                if batch:
-                    await self._send(batch)
-        finally:
-            self._sending = None
-            for one in (*batch, *self._asked):
-                one.reply.cancel()  # of those that have no reply: only if this task was cancelled
-            self._asked.clear()
+        while self._asked:
+            taken = [self._asked.popleft() for _ in range(min(_AT_ONCE, len(self._asked)))]
+            # Nobody needs the reply of a caller that was cancelled before its command was sent.
+            self._sent = [one for one in taken if not one.reply.done()]
+            try:
+                replies = await self._replies(self._sent)
+            except Exception as error:  # noqa: BLE001 - it is told to those who wait
+                replies = [error] * len(self._sent)
+            for one, reply in zip(self._sent, replies, strict=True):
+                if one.reply.done():
+                    continue
+                if isinstance(reply, Exception):
+                    one.reply.set_exception(reply)
+                else:
+                    one.reply.set_result(reply)
+        self._sending = None
 
-    async def _send(self, batch: Sequence[_Asked]) -> None:
-        if len(batch) == 1:
-            replies = [await self._alone(batch[0])]
-        else:
-            replies = await self._pipeline(batch)
-        for one, reply in zip(batch, replies, strict=True):
-            if one.reply.done():
-                continue
-            if isinstance(reply, Exception):
-                one.reply.set_exception(reply)
-            else:
-                one.reply.set_result(reply)
-
-    async def _alone(self, one: _Asked) -> Any:
-        try:
-            return await cast("Any", super()).execute_command(*one.command, **one.options)
-        except Exception as error:  # noqa: BLE001 - it is the caller's
-            return error
-
-    async def _pipeline(self, batch: Sequence[_Asked]) -> list[Any]:
-        try:
-            pipe = cast("Any", self.pipeline(transaction=False))
-            for one in batch:
-                pipe.execute_command(*one.command, **one.options)
-            return await pipe.execute(raise_on_error=False)
-        except Exception as error:  # noqa: BLE001 - it is the callers'
-            return [error] * len(batch)
+    async def _replies(self, sent: Sequence[_Asked]) -> list[Any]:
+        if len(sent) == 1:
+            return [await cast("Any", super()).execute_command(*sent[0].command, **sent[0].options)]
+        pipe = cast("Any", self.pipeline(transaction=False))
+        for one in sent:
+            pipe.execute_command(*one.command, **one.options)
+        return await pipe.execute(raise_on_error=False)

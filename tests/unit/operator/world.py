@@ -25,6 +25,7 @@ from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
     from bgjobs_core.redis.connection import Client
     from bgjobs_core.resources.models import QueueSpec
@@ -48,22 +49,31 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class TimedStore(Store):
-    """The store, with a clock that tests move and a fault that they switch on."""
+    """The store, with a clock that tests move and faults that they switch on; `asked` has the jobs that were read."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(client, lambda: self.offset_ms)
         self.offset_ms = 0
         self.failing: Exception | None = None
+        self.settings_failing: Exception | None = None
+        self.asked: list[str] = []
 
     async def now_ms(self) -> int:
         return await super().now_ms() + self.offset_ms
 
+    async def queue(self, key: str) -> QueueRecord | None:
+        if self.settings_failing is not None:
+            raise self.settings_failing
+        return await super().queue(key)
+
     async def job(self, job_id: str) -> JobRecord | None:
+        self.asked.append(job_id)
         if self.failing is not None:
             raise self.failing
         return await super().job(job_id)
 
     async def jobs(self, ids: Sequence[str]) -> list[JobRecord]:
+        self.asked += ids
         if self.failing is not None:
             raise self.failing
         return await super().jobs(ids)

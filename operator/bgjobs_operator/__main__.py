@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bgjobs_core import log_setup
+from bgjobs_core import event_loop, log_setup
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis import connection
@@ -55,7 +55,7 @@ async def operate(settings: OperatorSettings) -> None:
     state = health.Health()
     endpoints = await server.serve(state, settings.health_host, settings.health_port)
     kube = await Kube.connect()
-    store = Store(connection.connect(settings.redis))
+    store = Store(connection.connect(settings.redis, together=True))
     rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
     permission_checks = PermissionChecks(kube, rights, state)
     reporter = Reporter(store, state, settings.pod_name, settings.namespace)
@@ -85,6 +85,7 @@ async def operate(settings: OperatorSettings) -> None:
         settings.watched_namespaces,
         settings.kube_jobs_seconds,
         state,
+        settings.launch_in_flight,
     )
     stop = asyncio.Event()
 
@@ -136,7 +137,7 @@ def main() -> None:
     settings = from_environment(OperatorSettings, "bgjobs-operator")
     log_setup.configure(settings.log_level, settings.log_format)
     try:
-        asyncio.run(operate(settings))
+        event_loop.run(operate(settings))
     except Exception:
         log.exception("the operator ends")
         sys.exit(1)

@@ -17,7 +17,8 @@ from bgjobs_core.store.doorbell import MAX_BLOCK_MS
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
 from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
-from bgjobs_operator.loops.launch import Launch
+from bgjobs_operator.loops.launch import IN_FLIGHT, Launch
+from bgjobs_operator.loops.launch import PERIOD as LAUNCH_PERIOD
 from bgjobs_operator.loops.loop import Loop
 from bgjobs_operator.loops.observe import Observer
 from bgjobs_operator.loops.pending import PERIOD as PENDING_PERIOD
@@ -57,6 +58,7 @@ class Leader:
         namespaces: Sequence[str],
         keep_seconds: float,
         health: Health,
+        launch_in_flight: int = IN_FLIGHT,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
@@ -66,6 +68,7 @@ class Leader:
         self._namespaces = namespaces
         self._keep_seconds = keep_seconds
         self._health = health
+        self._launch_in_flight = launch_in_flight
         self._loops: dict[str, Loop] = {}
 
     def poke(self, name: str) -> None:
@@ -77,17 +80,7 @@ class Leader:
         """Until cancelled, or until another leader has taken over (then NotLeaderError)."""
         epoch = await self._take_over()
         async with asyncio.TaskGroup() as tasks:
-            observers = {
-                namespace: Observer(
-                    self._store,
-                    self._launcher,
-                    self._api,
-                    namespace,
-                    lambda: self.poke("stop"),
-                    partial(self._listed, namespace),
-                )
-                for namespace in self._namespaces
-            }
+            observers: dict[str, Observer] = {}
             launch = Launch(
                 self._store,
                 self._launcher,
@@ -96,15 +89,28 @@ class Leader:
                 tasks,
                 partial(cancel_with_request, self._store, self._api),
                 self._namespaces,
+                self._launch_in_flight,
+                lambda: self.poke("dispatch"),
+                lambda namespace, uid: observers[namespace].bound(uid),
             )
-            dispatch = Dispatch(self._store, epoch, self._namespaces, lambda: self.poke("launch"))
+            for namespace in self._namespaces:
+                observers[namespace] = Observer(
+                    self._store,
+                    self._launcher,
+                    self._api,
+                    namespace,
+                    lambda: self.poke("stop"),
+                    partial(self._listed, namespace),
+                    launch.posting.__contains__,
+                )
+            dispatch = Dispatch(self._store, epoch, self._namespaces, launch.room, launch.take)
             stop = Stop(self._store, self._launcher, self._namespaces, launch.under_way)
             retire = Retire(self._store, self._launcher, self._keep_seconds, self._namespaces, self._drop_request)
             reconcile = Reconcile(self._store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"))
             loops = [
                 Loop("admit", Admit(self._store, self._api, self._pokes).turn, PERIOD),
                 Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
-                Loop("launch", launch.turn, 10.0),
+                Loop("launch", launch.turn, LAUNCH_PERIOD),
                 Loop("stop", stop.turn, 10.0),
                 Loop("settle", Settle(self._store, self._api, self._namespaces).turn, 10.0),
                 Loop("pending", Pending(self._store, self._launcher, self._namespaces).turn, PENDING_PERIOD),

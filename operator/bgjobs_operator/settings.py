@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bgjobs_core.settings import CommonSettings
+from bgjobs_operator.loops.launch import IN_FLIGHT
 
 
 class OperatorSettings(CommonSettings):
@@ -16,3 +17,4 @@ class OperatorSettings(CommonSettings):
     health_host: str = Field(default="0.0.0.0", description="The kubelet asks from outside the pod.")  # noqa: S104
     health_port: int = 8081
     kube_jobs_seconds: float = Field(default=600, ge=0, description="How long KubeJobs of ended jobs are kept.")
+    launch_in_flight: int = Field(default=IN_FLIGHT, ge=1, le=500, description="How many KubeJobs are created at once.")

@@ -19,5 +19,10 @@ def environment(folder: Path, *, kubectl_flags: str = "", **more: str) -> Mappin
     kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/devcluster/dev kubectl {kubectl_flags} "$@"\n')
     kubectl.chmod(0o755)
     path = [str(folder), str(Path(sys.executable).parent), os.environ["PATH"]]
-    without = {name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")}
+    # Of our variables those stay that say which development cluster is meant.
+    without = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("BGJOBS_") or name.startswith("BGJOBS_CLUSTER_")
+    }
     return {**without, "PATH": os.pathsep.join(path), "KUBECONFIG": dev("kubeconfig").strip(), **more}

@@ -26,7 +26,6 @@ OTHER_MEANINGS: Final = {
     "core/bgjobs_core/jobs/lifecycle.py": {"launching", "launched", "stopping"},  # names of keys
     "core/bgjobs_core/settings.py": {"error"},  # how much is logged
     "core/bgjobs_core/store/keys.py": {"launching", "launched", "stopping"},  # names of keys
-    "core/bgjobs_core/store/leading.py": {"paused"},  # a field of a queue
     "api/bgjobs_api/pages/shared/errors.py": {"error"},  # a template
     # Names of colours and of icons in the style sheet and the sprite.
     "api/bgjobs_api/pages/shared/states.py": {"launched", "launching", "running", "paused", "unreachable"},

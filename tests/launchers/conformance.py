@@ -292,3 +292,5 @@ class Conformance:
     async def test_nothing_is_known_of_what_never_was(self, bench: Bench) -> None:
         assert await bench.launcher.pods(NAMESPACE, "nobody") == []
         assert await bench.launcher.complaint(NAMESPACE, "nobody") == ""
+        glance = await bench.launcher.glance(NAMESPACE)
+        assert (glance.waiting.get("nobody"), glance.complaints.get("nobody")) == (None, None)

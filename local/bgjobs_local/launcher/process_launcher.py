@@ -22,6 +22,7 @@ from bgjobs_local.launcher.controller import KILLED_EXIT, UNKNOWN, Action, KubeJ
 from bgjobs_local.launcher.pods import new_pod_name
 from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_operator.interfaces.launcher import (
+    Glance,
     Gone,
     LauncherUnreachableError,
     LaunchRefusedError,
@@ -153,6 +154,11 @@ class ProcessLauncher:
     async def complaint(self, namespace: str, kube_uid: str) -> str:  # noqa: ARG002 - as the interface has it
         """See `Launcher.complaint`; it is always "", because nothing refuses pods on this machine."""
         return ""
+
+    async def glance(self, namespace: str) -> Glance:
+        """See `Launcher.glance`; there are no complaints, because nothing refuses pods on this machine."""
+        jobs = [job for job in self._jobs.values() if job.namespace == namespace]
+        return Glance({job.uid: [view for pod in job.pods if not (view := pod.view()).ended] for job in jobs})
 
     async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
         """See `Launcher.watch`."""

@@ -6,6 +6,7 @@ their code would go on running.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ from bgjobs_operator.cluster.kubejob import CONTAINER, CONTROLLER_UID, LABEL_INS
 from bgjobs_operator.cluster.refusals import classify
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Metadata, Present
 from bgjobs_operator.interfaces.launcher import (
+    Glance,
     Gone,
     KubeJobView,
     LauncherUnreachableError,
@@ -29,7 +31,7 @@ from bgjobs_operator.interfaces.launcher import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _DEADLINE: Final = "DeadlineExceeded"
+_PAGE: Final = "500"
 
 
 class _Condition(msgspec.Struct):
@@ -57,12 +60,24 @@ class _KubeJob(msgspec.Struct):
     status: _Status = msgspec.field(default_factory=_Status)
 
 
+class _Made(msgspec.Struct):
+    uid: str
+
+
+class _Created(msgspec.Struct):
+    metadata: _Made
+
+
 _decoder: Final = msgspec.json.Decoder(_KubeJob)
+_created: Final = msgspec.json.Decoder(_Created)
 
 
 def view_of(raw: bytes) -> KubeJobView:
     """What is read of a KubeJob's JSON."""
-    found = _decoder.decode(raw)
+    return _view(_decoder.decode(raw))
+
+
+def _view(found: _KubeJob) -> KubeJobView:
     true = {condition.type: condition for condition in found.status.conditions if condition.status == "True"}
     failed = true.get("Failed")
     return KubeJobView(
@@ -137,14 +152,14 @@ class KubeLauncher:
         """See `Launcher.create`."""
         body = manifest(job, queue, self._install, self._api_url)
         try:
-            created = await self._kube.request("POST", _jobs(job.namespace), body)
+            created = await self._kube.read("POST", _jobs(job.namespace), _created, body)
         except KubeUnreachableError as error:
             raise LauncherUnreachableError(str(error)) from error
         except KubeRefusedError as error:
             if error.status != _CONFLICT or error.reason != "AlreadyExists":
                 raise LaunchRefusedError(classify(error), error.message, error.retry_after) from error
         else:
-            return str(created["metadata"]["uid"])
+            return created.metadata.uid
         found = await self.find(job.namespace, job.kube_job)
         if found is None:  # deleted between the two calls: the name is free again
             raise LauncherUnreachableError(f"{job.kube_job} was there and is gone")
@@ -155,14 +170,14 @@ class KubeLauncher:
     async def find(self, namespace: str, name: str) -> KubeJobView | None:
         """See `Launcher.find`."""
         try:
-            found = await self._kube.request("GET", f"{_jobs(namespace)}/{name}")
+            found = await self._kube.read("GET", f"{_jobs(namespace)}/{name}", _decoder)
         except KubeUnreachableError as error:
             raise LauncherUnreachableError(str(error)) from error
         except KubeRefusedError as error:
             if error.status == _NOT_FOUND:
                 return None
             raise LauncherUnreachableError(str(error)) from error
-        return view_of(msgspec.json.encode(found))
+        return _view(found)
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         """See `Launcher.delete`."""
@@ -200,6 +215,31 @@ class KubeLauncher:
             raise LauncherUnreachableError(str(error)) from error
         return latest_complaint(parts(found, "items"))
 
+    async def glance(self, namespace: str) -> Glance:
+        """See `Launcher.glance`."""
+        waiting: defaultdict[str, list[PodView]] = defaultdict(list)
+        events: defaultdict[str, list[Object]] = defaultdict(list)
+        try:
+            labels = {"labelSelector": f"{LABEL_INSTALL}={self._install}", "fieldSelector": "status.phase=Pending"}
+            async for pod in self._all(f"/api/v1/namespaces/{namespace}/pods", labels):
+                waiting[part(pod, "metadata", "labels").get(CONTROLLER_UID, "")].append(pod_view(pod))
+            warnings = {"fieldSelector": "involvedObject.kind=Job,type=Warning"}
+            async for event in self._all(f"/api/v1/namespaces/{namespace}/events", warnings):
+                events[part(event, "involvedObject").get("uid", "")].append(event)
+        except (KubeUnreachableError, KubeRefusedError) as error:
+            raise LauncherUnreachableError(str(error)) from error
+        return Glance(waiting, {uid: latest_complaint(of_one) for uid, of_one in events.items()})
+
+    async def _all(self, path: str, query: dict[str, str]) -> AsyncIterator[Object]:
+        further = ""
+        while True:
+            page = await self._kube.request("GET", path, query={**query, "limit": _PAGE, **_from(further)})
+            for item in parts(page, "items"):
+                yield item
+            further = str(part(page, "metadata").get("continue") or "")
+            if not further:
+                return
+
     async def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:
         """See `Launcher.watch`."""
         follow = ListWatch(
@@ -219,6 +259,10 @@ class KubeLauncher:
                         yield Gone(item)
                     case _:
                         yield Listed(namespace)
+
+
+def _from(further: str) -> dict[str, str]:
+    return {"continue": further} if further else {}
 
 
 def _jobs(namespace: str) -> str:

@@ -16,7 +16,6 @@ import msgspec
 import structlog
 
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreachableError
-from bgjobs_core.kube.objects import part, parts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -48,10 +47,25 @@ class _Head(msgspec.Struct):
     object: msgspec.Raw
 
 
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    further: str | None = msgspec.field(name="continue", default=None)
+
+
+class _Page(msgspec.Struct):
+    metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
+    items: list[msgspec.Raw] | None = None
+
+
 class _Marked(msgspec.Struct, rename="camel"):
     metadata: Metadata = msgspec.field(default_factory=Metadata)
     code: int = 0
     message: str = ""
+
+
+_head: Final = msgspec.json.Decoder(_Head)
+_marked: Final = msgspec.json.Decoder(_Marked)
+_page: Final = msgspec.json.Decoder(_Page)
 
 
 @dataclass(frozen=True)
@@ -153,14 +167,13 @@ class ListWatch(Generic[T]):
         items: dict[str, T] = {}
         query = {"labelSelector": self.selector, "limit": _PAGE}
         while True:
-            page = await self.kube.request("GET", self.path, query=query)
-            for entry in parts(page, "items"):
-                item = self.decode(msgspec.json.encode(entry))
+            page = await self.kube.read("GET", self.path, _page, query=query)
+            for entry in page.items or ():
+                item = self.decode(bytes(entry))
                 items[self.uid(item)] = item
-            metadata = part(page, "metadata")
-            if not metadata.get("continue"):
-                return items, str(metadata.get("resourceVersion", ""))
-            query["continue"] = metadata["continue"]
+            if not page.metadata.further:
+                return items, page.metadata.resource_version
+            query["continue"] = page.metadata.further
 
     async def _watch(self, version: str) -> AsyncGenerator[tuple[str, T | None, str], None]:
         query = {
@@ -173,8 +186,8 @@ class ListWatch(Generic[T]):
         async with aclosing(self.kube.stream(self.path, query)) as lines:
             async for line in lines:
                 try:
-                    head = msgspec.json.decode(line, type=_Head)
-                    marked = msgspec.json.decode(head.object, type=_Marked)
+                    head = _head.decode(line)
+                    marked = _marked.decode(head.object)
                     if head.type == "ERROR":
                         raise KubeRefusedError(marked.code, "WatchError", marked.message)
                     item = None if head.type == "BOOKMARK" else self.decode(bytes(head.object))

@@ -5,12 +5,12 @@ The loops know only this interface: KubeJobs on a cluster implement it (`kube_la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
@@ -106,6 +106,19 @@ class PodView:
 
 
 @dataclass(frozen=True)
+class Glance:
+    """What is seen at once of all KubeJobs of a namespace; each by the UID of the KubeJob.
+
+    Attributes:
+        waiting: the pods that were made and have not started.
+        complaints: what `Launcher.complaint` says, as long as Kubernetes keeps it: perhaps a pod runs by now.
+    """
+
+    waiting: Mapping[str, Sequence[PodView]] = field(default_factory=dict[str, "Sequence[PodView]"])
+    complaints: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
 class Seen:
     """A KubeJob is there, as this."""
 
@@ -158,6 +171,10 @@ class Launcher(Protocol):
 
         Raises LauncherUnreachableError.
         """
+        ...
+
+    async def glance(self, namespace: str) -> Glance:
+        """All KubeJobs of ours whose pods do not start, with two questions. Raises LauncherUnreachableError."""
         ...
 
     def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:

@@ -1,18 +1,23 @@
-"""dispatch: what is due becomes ready, and what is ready gets the free slots of its queue."""
+"""dispatch: what is due becomes ready, and what is ready gets the free slots of its queue.
+
+No more is claimed than can be launched soon, from all queues in turn: what is claimed stands before everything that
+comes later, however urgent that is.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_operator.loops.loop import NotLeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from bgjobs_core.store.store import Store
 
-BATCH: Final = 100  # per queue and turn: between two of them the other queues have theirs
+BATCH: Final = 20  # of one claim, so that none holds up Redis for long
 LONGEST_SLEEP: Final = 4.0
 
 
@@ -23,27 +28,69 @@ def sleep_seconds(next_due: int | None, now: int) -> float:
     return min(LONGEST_SLEEP, max(0.0, (next_due - now) / 1000))
 
 
-@dataclass(frozen=True)
+def shares(queues: Sequence[str], room: int) -> list[tuple[str, int]]:
+    """How many jobs each queue may claim at once: all the same, and no more than there is room for.
+
+    With less room than queues, the last ones have no share in this round.
+    """
+    asking = queues[: max(0, room)]
+    return [(queue, min(BATCH, room // len(asking))) for queue in asking]
+
+
+@dataclass
 class Dispatch:
-    """The loop that gives slots to jobs: one turn makes due jobs ready and claims the free slots of every queue."""
+    """The loop that gives slots to jobs: one turn makes due jobs ready and claims the free slots of every queue.
+
+    Attributes:
+        namespaces: of jobs; elsewhere nothing may be launched, and jobs wait.
+        room: how many more jobs can be launched soon. Whoever says that there is none pokes this loop when there is.
+        launch: takes the jobs that were claimed of a queue.
+    """
 
     store: Store
     epoch: str
-    namespaces: Collection[str]  # of jobs; elsewhere nothing may be launched, and jobs wait
-    poke_launch: Callable[[], None]
+    namespaces: Collection[str]
+    room: Callable[[], int]
+    launch: Callable[[str, Sequence[str]], None]
+    _last: str = ""  # the queue that was asked last; the next round begins behind it
+    _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
 
     async def turn(self) -> float | None:
         """Raises NotLeaderError when another leader has taken over."""
-        promoted = await self.store.promote()
-        claimed, more = 0, promoted.next_due is not None and promoted.next_due <= promoted.now
-        for queue in await self.store.queue_keys():
-            if queue.partition("/")[0] not in self.namespaces:
-                continue
-            claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=BATCH)
-            if claim.did == "not_leader":
-                raise NotLeaderError
-            claimed += len(claim.ids)
-            more = more or len(claim.ids) == BATCH
-        if claimed:
-            self.poke_launch()
-        return 0.0 if more else sleep_seconds(promoted.next_due, promoted.now)
+        # All in one go, because a single job waits for each further one: what is known to be a queue is asked at once.
+        round_ = self._next_round(self._known)
+        promoting = asyncio.ensure_future(self.store.promote())
+        listing = asyncio.ensure_future(self.store.queue_keys())
+        claiming = [asyncio.ensure_future(self._claim(queue, limit)) for queue, limit in round_]
+        await asyncio.gather(promoting, listing, *claiming)
+        promoted = promoting.result()
+        self._known = [queue for queue in listing.result() if queue.partition("/")[0] in self.namespaces]
+        # On several connections the claims may have come before what is due was made ready.
+        had_less = set[str]() if promoted.promoted else _had_less(round_, [one.result() for one in claiming])
+        asking = [queue for queue in self._known if queue not in had_less]
+        while round_ := self._next_round(asking):
+            had_less = _had_less(round_, await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_)))
+            asking = [queue for queue in asking if queue not in had_less]
+        if promoted.next_due is not None and promoted.next_due <= promoted.now:
+            return 0.0
+        return sleep_seconds(promoted.next_due, promoted.now)
+
+    def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
+        behind = [queue for queue in queues if queue > self._last]
+        round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room())
+        if round_:
+            self._last = round_[-1][0]
+        return round_
+
+    async def _claim(self, queue: str, limit: int) -> int:
+        claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit)
+        if claim.did == "not_leader":
+            raise NotLeaderError
+        if claim.ids:
+            self.launch(queue, claim.ids)
+        return len(claim.ids)
+
+
+def _had_less(round_: Sequence[tuple[str, int]], claims: Sequence[int]) -> set[str]:
+    """The queues that had less than they might claim, so that asking them again is no use."""
+    return {queue for (queue, limit), claimed in zip(round_, claims, strict=True) if claimed < limit}

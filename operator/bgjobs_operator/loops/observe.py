@@ -1,10 +1,12 @@
 """observe: what happens to KubeJobs is taken into the records.
 
-Pods are listed only when a KubeJob's count of failures rises, when it ends, or when it stays pending.
+Pods are listed only when a KubeJob's count of failures rises, when it ends, or when it stays pending. Most events of a
+KubeJob change nothing that is read here, and cost no question to Redis; what comes together is asked for together.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,15 +19,17 @@ from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from bgjobs_operator.loops import outcomes
 from bgjobs_operator.loops.admit import cancel_with_request
+from bgjobs_operator.loops.loop import each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher, PodView
     from bgjobs_operator.interfaces.resources import ResourcesApi
 
+_AT_ONCE: Final = 64  # events that are taken in together
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -91,9 +95,22 @@ def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
     return [ObserveStep.CHECK_ABSENT] if job.state is State.LAUNCHED else []
 
 
+def is_quiet(view: KubeJobView) -> bool:
+    """Whether nothing has happened to a KubeJob but that it was made."""
+    return not (view.failed or view.complete or view.failure or view.deleting)
+
+
+Event = Seen | Gone | Listed
+
+
 @dataclass
 class Observer:
-    """Follows the KubeJobs of one namespace and remembers them as last seen."""
+    """Follows the KubeJobs of one namespace and remembers them as last seen.
+
+    Attributes:
+        posting: whether the launch loop of this process is creating a job's KubeJob at the moment. It binds what it
+            made, so such a KubeJob needs nothing of us while it is new.
+    """
 
     store: Store
     launcher: Launcher
@@ -101,25 +118,101 @@ class Observer:
     namespace: str
     poke_stop: Callable[[], None]
     on_listed: Callable[[], None]
+    posting: Callable[[str], bool] = lambda _: False
     views: dict[str, KubeJobView] = field(default_factory=dict[str, "KubeJobView"])
     _failures: dict[str, int] = field(default_factory=dict[str, int])
+    _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
+    _unread: set[str] = field(default_factory=set[str])  # UIDs of what was seen, and left to the launch loop
 
     async def run(self) -> None:
         """Never ends. Raises what the store, the launcher and the API raise; call it again then."""
         self.views.clear()  # what went away while nobody watched has no event; reconcile asks for what is not here
-        async with aclosing(self.launcher.watch(self.namespace)) as events:
-            async for event in events:
-                match event:
-                    case Seen(view):
-                        self.views[view.uid] = view
-                        await self.seen(view)
-                    case Gone(view):
-                        self.views.pop(view.uid, None)
-                        self._failures.pop(view.uid, None)
-                        await self._apply(plan_gone(view, await self.store.job(view.job_id)), view)
-                    case Listed():
-                        self.on_listed()
+        self._bound.clear()
+        self._unread.clear()
+        arrived: asyncio.Queue[Event | Exception] = asyncio.Queue(_AT_ONCE)
+        reading = asyncio.create_task(self._read(arrived), name=f"watch {self.namespace}")
+        try:
+            while True:
+                events = [await arrived.get()]
+                while not arrived.empty() and len(events) < _AT_ONCE:
+                    events.append(arrived.get_nowait())
+                await self._take_in(events)
                 end_if_cancelled()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _read(self, arrived: asyncio.Queue[Event | Exception]) -> None:
+        try:
+            async with aclosing(self.launcher.watch(self.namespace)) as events:
+                async for event in events:
+                    await arrived.put(event)
+        except Exception as error:  # noqa: BLE001 - `run` raises it, after what came before it
+            await arrived.put(error)
+
+    async def _take_in(self, events: Iterable[Event | Exception]) -> None:
+        news: dict[str, Seen | Gone] = {}
+        for event in events:
+            if not isinstance(event, Seen | Gone):
+                await self._look_at(news)
+                news = {}
+                if isinstance(event, Exception):
+                    raise event
+                self.on_listed()
+            elif self._is_news(event):
+                if event.view.uid in news:  # what happens to one KubeJob is taken in step by step
+                    await self._look_at(news)
+                    news = {}
+                news[event.view.uid] = event
+        await self._look_at(news)
+
+    def _is_news(self, event: Seen | Gone) -> bool:
+        """Remember what is seen; whether something may have to be done about it."""
+        view = event.view
+        if isinstance(event, Gone):
+            self.views.pop(view.uid, None)
+            self._failures.pop(view.uid, None)
+            self._bound.discard(view.uid)
+            self._unread.discard(view.uid)
+            return True
+        before, self.views[view.uid] = self.views.get(view.uid), view
+        if before == view and view.uid not in self._unread:
+            return False
+        just_bound = view.uid in self._bound
+        self._bound.discard(view.uid)
+        self._unread.discard(view.uid)
+        if is_quiet(view) and not just_bound and self.posting(view.job_id):
+            self._unread.add(view.uid)  # it may be another one than the one that is bound then
+            return False
+        return not (is_quiet(view) and just_bound)
+
+    def bound(self, uid: str) -> None:
+        """The launch loop has bound this KubeJob, and nothing is to be done about it while it is new."""
+        self._unread.discard(uid)
+        if uid not in self.views:
+            self._bound.add(uid)
+
+    async def _look_at(self, news: dict[str, Seen | Gone]) -> None:
+        if not news:
+            return
+        found = await self.store.jobs([event.view.job_id for event in news.values()])
+        jobs = {job.id: job for job in found}
+        plans = [(event, self._plan(event, jobs.get(event.view.job_id))) for event in news.values()]
+        await each([one for one in plans if one[1]], self._carry_out)
+        for event in news.values():
+            if isinstance(event, Seen):
+                self._failures[event.view.uid] = event.view.failed
+
+    def _plan(self, event: Seen | Gone, job: JobRecord | None) -> list[ObserveStep]:
+        if isinstance(event, Gone):
+            return plan_gone(event.view, job)
+        return plan_seen(event.view, job, self._failures.get(event.view.uid, 0))
+
+    async def _carry_out(self, planned: tuple[Seen | Gone, list[ObserveStep]]) -> None:
+        event, steps = planned
+        if ObserveStep.DELETE_STRAY in steps:  # others were seen to since the record was read
+            steps = self._plan(event, await self.store.job(event.view.job_id))
+        await self._apply(steps, event.view)
 
     async def seen(self, view: KubeJobView) -> None:
         """Take in one KubeJob; also called by reconcile."""

@@ -1,11 +1,14 @@
 """pending: jobs whose code does not start say why, and are given up after the deadline of their queue.
 
-A deadline has no event, and Kubernetes says why a pod does not start only to those who look.
+A deadline has no event, and Kubernetes says why a pod does not start only to those who look. Where many wait at once,
+one glance at all of them tells who must be looked at: two questions for each of a thousand would keep Kubernetes from
+starting them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,16 +17,17 @@ from bgjobs_core.store import keys
 from bgjobs_operator.loops.loop import each
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
-    from bgjobs_operator.interfaces.launcher import Launcher, PodView
+    from bgjobs_operator.interfaces.launcher import Glance, Launcher, PodView
 
 PERIOD: Final = 5.0  # seconds between two looks
 AFTER_MS: Final = 5000  # a job that holds its slot for less is not looked at
 _BATCH: Final = 500
+_FEW: Final = 10  # so many of a namespace are looked at one by one
 
 
 def pending_reason(pods: Sequence[PodView]) -> str:
@@ -52,6 +56,32 @@ def overdue(since: int | None, queue: QueueRecord | None, now: int) -> bool:
 
 
 @dataclass
+class _Turn:
+    """What one turn reads once: the time, and the settings of queues."""
+
+    store: Store
+    now: int
+    _queues: dict[str, QueueRecord | None] = field(default_factory=dict[str, "QueueRecord | None"])
+
+    async def is_overdue(self, job: JobRecord, pods: Sequence[PodView]) -> bool:
+        """Whether the job has waited for longer than its queue allows."""
+        if job.queue_key not in self._queues:
+            self._queues[job.queue_key] = await self.store.queue(job.queue_key)
+        return overdue(waits_since(job, pods), self._queues[job.queue_key], self.now)
+
+
+def told_by(glance: Glance, job: JobRecord) -> str | None:
+    """Why a job's pod does not start, as far as a glance tells; None: it must be looked at.
+
+    A glance has the pods that have not started and the complaints, and a complaint may be older than a pod that runs.
+    """
+    pods = glance.waiting.get(job.kube_uid, ())
+    if not pods and (complaint := glance.complaints.get(job.kube_uid, "")):
+        return complaint if complaint[:1024] == job.reason else None
+    return pending_reason(pods)
+
+
+@dataclass
 class Pending:
     """Jobs whose code does not start, the first time or again, say why, and are given up after the queue's deadline."""
 
@@ -61,20 +91,39 @@ class Pending:
 
     async def turn(self) -> float | None:
         """One look at every job that holds a slot for a while and has not started."""
-        now = await self.store.now_ms()
-        pending: list[JobRecord] = []
+        turn = _Turn(self.store, await self.store.now_ms())
+        first: defaultdict[str, list[JobRecord]] = defaultdict(list)  # by namespace, those that were never started
+        work: list[Callable[[], Awaitable[None]]] = []
         for index in (keys.launched, keys.launching):
             start = 0
-            while ids := await self.store.ids_in(index, now - AFTER_MS, _BATCH, start):
-                pending += [job for job in await self.store.jobs(ids) if self._waits(job)]
+            while ids := await self.store.ids_in(index, turn.now - AFTER_MS, _BATCH, start):
+                for job in filter(self._waits, await self.store.jobs(ids)):
+                    if job.state is State.LAUNCHED and job.attempt == 0:
+                        first[job.namespace].append(job)
+                    else:
+                        work.append(partial(self._look, turn, job))
                 start += len(ids)
-        await each(pending, partial(self._look, now))
+        for namespace, jobs in first.items():
+            if len(jobs) > _FEW:
+                work.append(partial(self._glance, turn, namespace, jobs))
+            else:
+                work += [partial(self._look, turn, job) for job in jobs]
+        await each(work, _do)
         return None
 
     def _waits(self, job: JobRecord) -> bool:
         return job.namespace in self.namespaces and (job.attempt == 0 or job.phase == Phase.RETRYING)
 
-    async def _look(self, now: int, job: JobRecord) -> None:
+    async def _glance(self, turn: _Turn, namespace: str, jobs: Sequence[JobRecord]) -> None:
+        glance = await self.launcher.glance(namespace)
+        for job in jobs:
+            words = told_by(glance, job)
+            if words is None or await turn.is_overdue(job, ()):
+                await self._look(turn, job)
+            else:
+                await self._say(job, words)
+
+    async def _look(self, turn: _Turn, job: JobRecord) -> None:
         reason = job.reason
         pods: list[PodView] = []
         if job.state is State.LAUNCHED:
@@ -82,10 +131,19 @@ class Pending:
             words = pending_reason(pods)
             if not pods:  # those that quota or admission refuses are nowhere: only an Event of the KubeJob says so
                 words = await self.launcher.complaint(job.namespace, job.kube_uid)
-            reason = words[:1024]
-            phase = Phase.RETRYING if job.attempt else Phase.PENDING
-            await self.store.observe_phase(job_id=job.id, kube_uid=job.kube_uid, phase=phase, reason=reason)
-        if overdue(waits_since(job, pods), await self.store.queue(job.queue_key), now):
+            reason = await self._say(job, words)
+        if await turn.is_overdue(job, pods):
             what = f"attempt {job.attempt + 1}" if job.attempt else "its code"
             note = f"{what} did not start in time{': ' if reason else ''}{reason}"
             await self.store.stop(job_id=job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note=note)
+
+    async def _say(self, job: JobRecord, words: str) -> str:
+        """Record why it does not start, unless the record says the same."""
+        reason, phase = words[:1024], Phase.RETRYING if job.attempt else Phase.PENDING
+        if (job.phase, job.reason) != (phase, reason):
+            await self.store.observe_phase(job_id=job.id, kube_uid=job.kube_uid, phase=phase, reason=reason)
+        return reason
+
+
+async def _do(work: Callable[[], Awaitable[None]]) -> None:
+    await work()

@@ -88,7 +88,13 @@ EVERYTHING: Final = merged(
         "logLevel": "debug",
         "queues": {"default": _QUEUE, "slow": {"maxConcurrent": 1}},
         "priorityClasses": {"low": 5, "high": 7},
-        "operator": {**_PLACED, "replicas": 2, "kubeJobsSeconds": 60, "topologySpreadConstraints": _SPREAD},
+        "operator": {
+            **_PLACED,
+            "replicas": 2,
+            "kubeJobsSeconds": 60,
+            "launchInFlight": 64,
+            "topologySpreadConstraints": _SPREAD,
+        },
         "api": {**_PLACED, "replicas": 3, "topologySpreadConstraints": _SPREAD},
         "redis": {
             **_PLACED,

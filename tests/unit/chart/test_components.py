@@ -46,6 +46,7 @@ def test_settings_of_the_operator(render: Render) -> None:
         "BGJOBS_LEASE_NAME": "bgjobs-operator",
         "BGJOBS_API_URL": "http://bgjobs-api.tools.svc:80",
         "BGJOBS_KUBE_JOBS_SECONDS": "600",
+        "BGJOBS_LAUNCH_IN_FLIGHT": "32",
     }
     assert {name.removeprefix("BGJOBS_").lower() for name in found} <= OperatorSettings.model_fields.keys()
 

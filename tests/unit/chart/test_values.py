@@ -103,6 +103,7 @@ SECRET_ARGS = (
         {"operator": {"replica": 1}},
         {"operator": {"replicas": "two"}},
         {"api": {"kubeJobsSeconds": 1}},
+        {"operator": {"launchInFlight": 0}},
         {"redis": {"persistence": {}}},
         {"redis": {"maxmemory": "lots"}},
         {"redis": {"external": {"url": "http://redis"}}},

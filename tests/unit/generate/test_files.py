@@ -128,4 +128,4 @@ def test_the_values_of_the_chart(made: Path) -> None:
     page = (made / "docs/values.md").read_text()
     assert '| `image.pullPolicy` | `"IfNotPresent"` | When nodes pull the image. |' in page
     assert "| `redis` |  | Where jobs are kept" in page
-    assert '| `operator.resources.requests` | `{"cpu": "50m", "memory": "128Mi"}` |' in page
+    assert '| `operator.resources.requests` | `{"cpu": "100m", "memory": "128Mi"}` |' in page

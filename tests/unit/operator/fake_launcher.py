@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bgjobs_operator.interfaces.launcher import (
+    Glance,
     Gone,
     KubeJobView,
     LauncherUnreachableError,
@@ -69,6 +70,7 @@ class FakeLauncher:
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
+        looks: UIDs of the KubeJobs whose pods were listed.
         before_pods: called while pods are listed, to let something happen in between.
         watched: how many watches were begun.
     """
@@ -83,6 +85,7 @@ class FakeLauncher:
         self.refused_namespaces: set[str] = set()
         self.before_pods: Callable[[], Awaitable[None]] | None = None
         self.complaints: dict[str, str] = {}
+        self.looks: list[str] = []
         self._faults: deque[Fault] = deque()
         self._late: list[JobRecord] = []
         self._objects: dict[tuple[str, str], KubeJobView] = {}
@@ -189,6 +192,7 @@ class FakeLauncher:
             self.vanish(view.job_id)
 
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
+        self.looks.append(kube_uid)
         await asyncio.sleep(0)
         self._answer(namespace)
         if self.before_pods is not None:
@@ -198,6 +202,11 @@ class FakeLauncher:
     async def complaint(self, namespace: str, kube_uid: str) -> str:
         self._answer(namespace)
         return self.complaints.get(kube_uid, "")
+
+    async def glance(self, namespace: str) -> Glance:
+        self._answer(namespace)
+        waiting = {uid: [pod for pod in pods.values() if pod.waiting_reason] for uid, pods in self._pods.items()}
+        return Glance(waiting, self.complaints)
 
     async def watch(self, namespace: str) -> AsyncGenerator[Event, None]:
         queue: asyncio.Queue[Event | Exception] = asyncio.Queue()

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs_operator.loops.dispatch import BATCH, Dispatch
+from bgjobs_operator.loops.dispatch import BATCH, Dispatch, shares
 from bgjobs_operator.loops.loop import NotLeaderError
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.unit.operator.world import World
 
 
@@ -41,11 +43,10 @@ async def test_sleeps_until_the_next_one_is_due(world: World) -> None:
     assert await world.state(job) == "launching"
 
 
-async def test_turns_again_at_once_when_a_queue_may_have_more(world: World) -> None:
+async def test_asks_again_at_once_when_a_queue_may_have_more(world: World) -> None:
     await world.lead(queue=a_queue(BATCH * 2))
     for job in many(a_job(), BATCH + 1):
         await world.store.enqueue(job)
-    assert await world.dispatch() == 0.0
     assert await world.dispatch() == 4.0
     assert (await world.store.queue_load(QUEUE_KEY)).owned == BATCH + 1
 
@@ -66,10 +67,108 @@ async def test_ends_when_another_one_leads(world: World) -> None:
 async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> None:
     job = await world.queued()
     world.launches.namespaces = {"elsewhere"}
-    elsewhere = Dispatch(world.store, world.epoch, {"elsewhere"}, lambda: world.poked.append("launch"))
+    elsewhere = Dispatch(
+        world.store, world.epoch, {"elsewhere"}, lambda: 1000, lambda _, __: world.poked.append("launch")
+    )
     assert await elsewhere.turn() == 4.0
     assert await world.state(job) == "queued"
 
     await world.dispatch()  # it was claimed before the namespace was taken away
     await world.launch()
     assert (await world.state(job), world.launcher.posts) == ("launching", [])
+
+
+@pytest.mark.parametrize(
+    ("queues", "room", "expected"),
+    [
+        pytest.param([], 32, [], id="no queue"),
+        pytest.param(["a"], 32, [("a", BATCH)], id="no claim is longer than so many"),
+        pytest.param(["a"], 7, [("a", 7)], id="no more than there is room for"),
+        pytest.param(["a", "b", "c"], 32, [("a", 10), ("b", 10), ("c", 10)], id="all the same"),
+        pytest.param(["a", "b", "c"], 2, [("a", 1), ("b", 1)], id="less room than queues"),
+        pytest.param(["a", "b"], 0, [], id="no room"),
+        pytest.param(["a", "b"], -40, [], id="intents of an earlier leader come first"),
+    ],
+)
+def test_shares(queues: list[str], room: int, expected: list[tuple[str, int]]) -> None:
+    assert shares(queues, room) == expected
+
+
+class TestRoom:
+    """What is claimed stands before all that comes later, so no more is claimed than can be launched soon."""
+
+    async def test_the_rest_stays_queued(self, world: World) -> None:
+        await world.lead(queue=a_queue(100))
+        for job in many(a_job(), 50):
+            await world.store.enqueue(job)
+        launches = Room(30)
+        dispatch = launches.dispatch(world)
+        await dispatch.turn()
+        load = await world.store.queue_load(QUEUE_KEY)
+        assert (load.owned, load.queued) == (30, 20)
+        await dispatch.turn()
+        assert (await world.store.queue_load(QUEUE_KEY)).owned == 30
+        launches.room = 64
+        await dispatch.turn()
+        assert (await world.store.queue_load(QUEUE_KEY)).queued == 0
+
+    async def test_urgent_work_of_another_queue_does_not_wait_behind_it(self, world: World) -> None:
+        await world.lead(queue=a_queue(1000))
+        await world.store.put_queue("shop/other", a_queue(1000))
+        for job in many(a_job(), 300):
+            await world.store.enqueue(job)
+        launches = Room(32)
+        dispatch = launches.dispatch(world)
+        await dispatch.turn()
+        urgent = await world.queued(a_job().on("other").high())
+        launches.room = 16
+        await dispatch.turn()
+        assert await world.state(urgent) == "launching"
+
+    async def test_queues_take_turns(self, world: World) -> None:
+        names = [f"queue-{number}" for number in range(5)]
+        for name in names:
+            await world.store.put_queue(f"shop/{name}", a_queue())
+            for job in many(a_job().on(name), 2):
+                await world.store.enqueue(job)
+        launches = Room(0)
+        dispatch = launches.dispatch(world)
+        await dispatch.turn()
+        for _ in names:
+            launches.room = 2
+            await dispatch.turn()
+        assert [len([one for one in launches.taken if one == f"shop/{name}"]) for name in names] == [2] * 5
+        assert len(set(launches.taken[:5])) == 5, "each had one before any had two"
+
+
+async def test_what_becomes_due_is_claimed_in_the_same_turn(world: World) -> None:
+    dispatch = Room(32).dispatch(world)
+    job = await world.queued(a_job().delayed(2))
+    await dispatch.turn()
+    world.forward(2)
+    await dispatch.turn()
+    assert await world.state(job) == "launching"
+
+
+async def test_a_queue_that_is_new_is_asked_in_the_same_turn(world: World) -> None:
+    dispatch = Room(32).dispatch(world)
+    await dispatch.turn()
+    await world.store.put_queue("shop/new", a_queue())
+    job = await world.queued(a_job().on("new"))
+    await dispatch.turn()
+    assert await world.state(job) == "launching"
+
+
+class Room:
+    """Stands for the launch loop: it takes what is claimed, and has room for so many."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.taken: list[str] = []
+
+    def dispatch(self, world: World) -> Dispatch:
+        return Dispatch(world.store, world.epoch, {"shop"}, lambda: self.room, self._take)
+
+    def _take(self, queue: str, ids: Sequence[str]) -> None:
+        self.room -= len(ids)
+        self.taken += [queue] * len(ids)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import msgspec
 import pytest
 
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
@@ -36,6 +39,30 @@ async def test_a_broken_answer_leaves_open_what_was_done(cluster: FakeCluster, a
     cluster.script("POST /x", answer)
     with pytest.raises(KubeUnreachableError):
         await cluster.kube().request("POST", "/x", {})
+
+
+async def test_text_of_a_pod_is_cleaned(cluster: FakeCluster) -> None:
+    """Half of a surrogate pair cannot be written to Redis, nor into a status."""
+    cluster.script("GET /x", Answer(raw=b'{"message": "\\ud83d is half, \\ud83d\\ude00 is whole"}'))
+    assert await cluster.kube().request("GET", "/x") == {"message": "? is half, \U0001f600 is whole"}
+
+
+async def test_watches_take_no_connection_from_other_calls(cluster: FakeCluster) -> None:
+    kube = cluster.kube()
+    streams = [kube.stream(f"/watched/{number}", {"watch": "1"}) for number in range(150)]
+    for number in range(150):
+        cluster.script(f"WATCH /watched/{number}", Stream((b"first\n",), ends=False))
+    assert await asyncio.gather(*(anext(stream) for stream in streams)) == [b"first\n"] * 150
+    cluster.script("GET /x", Answer({"a": 1}))
+    assert await kube.request("GET", "/x") == {"a": 1}
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_an_answer_without_the_parts_that_are_read(cluster: FakeCluster) -> None:
+    cluster.script("POST /x", Answer({"a": 1}))
+    with pytest.raises(KubeUnreachableError, match="not JSON"):
+        await cluster.kube().read("POST", "/x", msgspec.json.Decoder(list[int]), {})
 
 
 async def test_nobody_listens() -> None:

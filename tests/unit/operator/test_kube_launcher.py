@@ -200,6 +200,10 @@ async def pods(launcher: KubeLauncher) -> object:
     return await launcher.pods("shop", "kube-1")
 
 
+async def glance(launcher: KubeLauncher) -> object:
+    return await launcher.glance("shop")
+
+
 async def delete(launcher: KubeLauncher) -> object:
     return await launcher.delete("shop", NAME, "kube-1")
 
@@ -207,8 +211,8 @@ async def delete(launcher: KubeLauncher) -> object:
 @pytest.mark.parametrize("answer", [Drop(), status(403, "Forbidden"), status(500, "InternalError")])
 @pytest.mark.parametrize(
     ("call", "ask"),
-    [(f"GET {ONE}", find), (f"GET {PODS}", pods), (f"DELETE {ONE}", delete)],
-    ids=["find", "pods", "delete"],
+    [(f"GET {ONE}", find), (f"GET {PODS}", pods), (f"GET {PODS}", glance), (f"DELETE {ONE}", delete)],
+    ids=["find", "pods", "glance", "delete"],
 )
 async def test_no_answer_is_no_absence(
     cluster: FakeCluster,
@@ -233,6 +237,24 @@ async def test_pods_of_a_kube_job(cluster: FakeCluster, launcher: KubeLauncher) 
     cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Running")]}))
     assert [one.uid for one in await launcher.pods("shop", "kube-1")] == ["pod-1"]
     assert cluster.calls[0].query == {"labelSelector": "batch.kubernetes.io/controller-uid=kube-1"}
+
+
+async def test_a_glance_at_all_that_do_not_start(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    labels = {"batch.kubernetes.io/controller-uid": "kube-1"}
+    first, second = pod(phase="Pending"), pod(phase="Pending")
+    first["metadata"] |= {"labels": labels}
+    second["metadata"] |= {"labels": labels, "uid": "pod-2"}
+    cluster.script(
+        f"GET {PODS}", Answer({"metadata": {"continue": "more"}, "items": [first]}), Answer({"items": [second]})
+    )
+    event = {"involvedObject": {"uid": "kube-2"}, "reason": "FailedCreate", "message": "exceeded quota"}
+    cluster.script("GET /api/v1/namespaces/shop/events", Answer({"items": [event]}))
+    glance = await launcher.glance("shop")
+    assert {uid: [one.uid for one in pods] for uid, pods in glance.waiting.items()} == {"kube-1": ["pod-1", "pod-2"]}
+    assert glance.complaints == {"kube-2": "FailedCreate: exceeded quota"}
+    assert [call.query.get("continue") for call in cluster.calls] == [None, "more", None]
+    assert cluster.calls[0].query["labelSelector"] == "bgjobs.dev/install=install-1"
+    assert cluster.calls[0].query["fieldSelector"] == "status.phase=Pending"
 
 
 async def test_watch(cluster: FakeCluster, launcher: KubeLauncher) -> None:

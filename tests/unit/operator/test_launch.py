@@ -76,6 +76,91 @@ async def test_no_more_than_so_many_are_under_way(world: World) -> None:
     assert len(world.launcher.created) == IN_FLIGHT + 1
 
 
+async def test_one_that_waits_for_its_next_try_holds_up_nobody(world: World) -> None:
+    """A webhook that answers 500 for one namespace must not keep others from being launched."""
+    await world.lead(queue=a_queue(100))
+    troubled = many(a_job(), IN_FLIGHT)
+    for job in troubled:
+        await world.store.enqueue(job)
+    await world.dispatch()
+    world.launcher.script(*[Refuse(Refusal.BUSY)] * IN_FLIGHT)
+    over = asyncio.Event()
+
+    async def until_it_is_over() -> None:
+        await over.wait()
+
+    world.on_sleep = until_it_is_over
+    async with asyncio.TaskGroup() as tasks:
+        world.launches.tasks = tasks
+        await world.launches.turn()
+        await until(lambda: len(world.slept) == IN_FLIGHT)
+        healthy = await world.claimed()
+        await world.launches.turn()
+        await until(lambda: healthy in world.launcher.created.values())
+        over.set()
+    assert {await world.state(job.id) for job in troubled} == {"launched"}
+
+
+class TestHandedOver:
+    """Dispatch hands over what it has claimed; the index has it too."""
+
+    async def test_is_launched_without_a_look_at_the_index(self, world: World) -> None:
+        await world.lead(queue=a_queue(100))
+        for job in many(a_job(), 3):
+            await world.store.enqueue(job)
+        await world.dispatch()
+        async with asyncio.TaskGroup() as tasks:
+            world.launches.tasks = tasks
+            for queue, ids in world.claims:
+                world.launches.take(queue, ids)
+        assert len(world.launcher.created) == 3
+
+    async def test_and_found_in_the_index_too_is_launched_once(self, world: World) -> None:
+        job = await world.claimed()
+        post = Held()
+        world.launcher.script(post)
+        async with asyncio.TaskGroup() as tasks:
+            world.launches.tasks = tasks
+            world.launches.take(QUEUE_KEY, [job])
+            await post.arrived.wait()
+            await world.launches.turn()
+            world.launches.take(QUEUE_KEY, [job])
+            post.gate.set()
+        assert world.launcher.posts == [job]
+
+    async def test_when_redis_does_not_tell_the_settings_it_is_taken_up_again(self, world: World) -> None:
+        job = await world.claimed()
+        world.store.settings_failing = StoreUnavailableError("gone")
+        async with asyncio.TaskGroup() as tasks:
+            world.launches.tasks = tasks
+            world.launches.take(QUEUE_KEY, [job])
+        assert (await world.state(job), world.launcher.posts) == ("launching", [])
+        world.store.settings_failing = None
+        await world.launch()
+        assert await world.state(job) == "launched"
+
+    async def test_room_is_what_waits_for_no_slot(self, world: World) -> None:
+        await world.lead(queue=a_queue(200))
+        for job in many(a_job(), 2 * IN_FLIGHT):
+            await world.store.enqueue(job)
+        await world.dispatch()
+        gates = [Held() for _ in range(2 * IN_FLIGHT)]
+        world.launcher.script(*gates)
+        pokes: list[int] = []
+        world.launches.poke_dispatch = lambda: pokes.append(world.launches.room())
+        async with asyncio.TaskGroup() as tasks:
+            world.launches.tasks = tasks
+            assert world.launches.room() == IN_FLIGHT
+            await world.launches.turn()
+            await until(lambda: all(gate.arrived.is_set() for gate in gates[:IN_FLIGHT]))
+            assert world.launches.room() == 0
+            pokes.clear()
+            for gate in gates:
+                gate.gate.set()
+        assert world.launches.room() == IN_FLIGHT
+        assert pokes == [IN_FLIGHT // 2], "dispatch is poked once there is room for half"
+
+
 class TestUnknownResult:
     """The POST may have been done, or may be on its way: the same name is POSTed until somebody answers."""
 

@@ -126,6 +126,53 @@ class TestReconcile:
         assert world.poked[-1] == "all"
 
 
+class TestManyPending:
+    """One glance at all of them tells who must be looked at."""
+
+    async def many(self, world: World) -> list[str]:
+        await world.lead(queue=a_queue(50))
+        jobs = [await world.launched() for _ in range(20)]
+        world.forward(6)
+        return jobs
+
+    async def test_say_why_and_nobody_is_looked_at(self, world: World) -> None:
+        jobs = await self.many(world)
+        for job in jobs:
+            world.launcher.pod(job, a_pod(f"pod-{job}").waiting("ErrImagePull", "not found").build())
+        await world.pending.turn()
+        assert {(await world.job(job)).reason for job in jobs} == {"ErrImagePull: not found"}
+        assert world.launcher.looks == []
+
+    async def test_a_complaint_is_looked_at_until_it_is_known(self, world: World) -> None:
+        refused, runs, *_ = await self.many(world)
+        for job in (refused, runs):
+            world.launcher.complaints[world.launcher.uid(job)] = "FailedCreate: exceeded quota"
+        world.launcher.pod(runs, a_pod().build())  # there was room for it by now
+        await world.pending.turn()
+        assert (await world.job(refused)).reason == "FailedCreate: exceeded quota"
+        assert (await world.job(runs)).reason == ""
+        world.launcher.looks.clear()
+        await world.pending.turn()
+        assert world.launcher.looks == [world.launcher.uid(runs)]
+
+    async def test_are_given_up_after_a_look_of_their_own(self, world: World) -> None:
+        jobs = await self.many(world)
+        world.forward(1801)
+        await world.pending.turn()
+        assert {await world.state(job) for job in jobs} == {"stopping"}
+        assert set(world.launcher.looks) == {world.launcher.uid(job) for job in jobs}
+
+    async def test_say_nothing_once_they_are_well(self, world: World) -> None:
+        jobs = await self.many(world)
+        for job in jobs:
+            world.launcher.pod(job, a_pod(f"pod-{job}").waiting("Unschedulable").build())
+        await world.pending.turn()
+        for job in jobs:
+            world.launcher.pod(job, a_pod(f"pod-{job}").build())
+        await world.pending.turn()
+        assert {(await world.job(job)).reason for job in jobs} == {""}
+
+
 class TestPending:
     async def test_says_why(self, world: World) -> None:
         job = await world.launched()

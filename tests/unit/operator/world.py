@@ -23,8 +23,9 @@ from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
     from bgjobs_core.redis.connection import Client
     from bgjobs_core.resources.models import QueueSpec
@@ -48,20 +49,34 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class TimedStore(Store):
-    """The store, with a clock that tests move and a fault that they switch on."""
+    """The store, with a clock that tests move and faults that they switch on; `asked` has the jobs that were read."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(client, lambda: self.offset_ms)
         self.offset_ms = 0
         self.failing: Exception | None = None
+        self.settings_failing: Exception | None = None
+        self.asked: list[str] = []
 
     async def now_ms(self) -> int:
         return await super().now_ms() + self.offset_ms
 
+    async def queue(self, key: str) -> QueueRecord | None:
+        if self.settings_failing is not None:
+            raise self.settings_failing
+        return await super().queue(key)
+
     async def job(self, job_id: str) -> JobRecord | None:
+        self.asked.append(job_id)
         if self.failing is not None:
             raise self.failing
         return await super().job(job_id)
+
+    async def jobs(self, ids: Sequence[str]) -> list[JobRecord]:
+        self.asked += ids
+        if self.failing is not None:
+            raise self.failing
+        return await super().jobs(ids)
 
 
 @dataclass
@@ -73,6 +88,8 @@ class World:
         on_sleep: called in place of each of these sleeps.
         poked: names of the loops that were poked.
         on_ring: called when kopf has poked.
+        room: how many jobs dispatch may claim.
+        claims: what dispatch has claimed, by queue; `launch` finds it in the index.
     """
 
     store: TimedStore
@@ -83,6 +100,8 @@ class World:
     on_sleep: Callable[[], Awaitable[None]] | None = None
     poked: list[str] = field(default_factory=list[str])
     on_ring: Callable[[], None] | None = None
+    room: int = 1000
+    claims: list[tuple[str, list[str]]] = field(default_factory=list[tuple[str, list[str]]])
 
     def __post_init__(self) -> None:
         self.pokes = Pokes(self._ring)
@@ -94,6 +113,7 @@ class World:
             NAMESPACE,
             lambda: self.poked.append("stop"),
             lambda: self.poked.append("listed"),
+            lambda job_id: job_id in self.launches.posting,
         )
         self.settle = Settle(self.store, self.resources, OURS)
         self.pending = Pending(self.store, self.launcher, OURS)
@@ -137,11 +157,20 @@ class World:
 
         unwanted = partial(cancel_with_request, self.store, self.resources)
         tasks = asyncio.TaskGroup()
-        return Launch(self.store, self.launcher, self.epoch, poke_stop, tasks, unwanted, OURS, sleep=self.sleep)
+        return Launch(
+            self.store, self.launcher, self.epoch, poke_stop, tasks, unwanted, OURS, bound=self._bound, sleep=self.sleep
+        )
+
+    def _bound(self, _namespace: str, uid: str) -> None:
+        self.observer.bound(uid)
 
     async def dispatch(self) -> float | None:
         """One turn of dispatch."""
-        return await Dispatch(self.store, self.epoch, OURS, lambda: self.poked.append("launch")).turn()
+        return await Dispatch(self.store, self.epoch, OURS, lambda: self.room, self._claimed).turn()
+
+    def _claimed(self, queue: str, ids: Sequence[str]) -> None:
+        self.poked.append("launch")
+        self.claims.append((queue, list(ids)))
 
     async def launch(self) -> None:
         """One turn of launch, until nothing is under way."""

@@ -198,10 +198,11 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
     """See the module."""
     peers = catalogue.named(sizes.peers)
     figures: list[Figure] = []
-    for fsync in _FSYNC:
-        with running(fsync=fsync) as redis, processes.running("bench.subjects.api_server", redis.url) as api:
-            bench = _Bench(sizes, redis, api)
-            figures += _figures(await take_turns(bench.sides(peers), sizes.rounds, progress), fsync)
+    with running() as redis, processes.running("bench.subjects.api_server", redis.url) as api:
+        for fsync in _FSYNC:
+            await _write_to_disk(redis, fsync)
+            sides = _Bench(sizes, redis, api).sides(peers)
+            figures += _figures(await take_turns(sides, sizes.rounds, progress), fsync)
     rates = {(one.what, one.side): one for one in figures if one.unit == "jobs/s"}
     notes = [f"{name}: {way}" for name, way in await _ways(peers)]
     if not bulk.is_there():
@@ -209,6 +210,12 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
     return Result(
         name="", sizes={}, figures=tuple(figures), verdicts=tuple(_verdicts(rates, peers)), notes=tuple(notes)
     )  # fmt: skip
+
+
+async def _write_to_disk(redis: Server, fsync: Fsync) -> None:
+    client = connection.connect(redis.url)
+    await client.config_set("appendfsync", fsync)
+    await client.aclose()
 
 
 async def _ways(peers: list[str]) -> list[tuple[str, str]]:

@@ -53,7 +53,9 @@ async def _serve(redis_url: str) -> None:
     )
     with listening.listen("127.0.0.1", 0) as listener:
         print(listener.getsockname()[1], flush=True)
-        await listening.run_servers([(listening.make_server(create_app(deps), _SHUTDOWN_SECONDS), listener)])
+        await listening.run_servers(
+            [(listening.make_server(create_app(deps, pages=True), _SHUTDOWN_SECONDS), listener)]
+        )
     await store.close()
 
 

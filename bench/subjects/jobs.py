@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = "shop"
 IMAGE: Final = "shop:1"
+QUEUE: Final = "queue"
 METHOD: Final = "build"
 _AT_ONCE: Final = 32
 _CHUNK: Final = 1000
@@ -31,9 +32,9 @@ def payload(size: int) -> str:
     return b2a_base64(os.urandom(length), newline=False)[:length].decode("ascii")
 
 
-def queue_name(number: int) -> str:
+def queue_name(number: int, prefix: str = QUEUE) -> str:
     """Of one of the queues."""
-    return f"queue-{number:02d}"
+    return f"{prefix}-{number:02d}"
 
 
 def class_name(number: int) -> str:
@@ -54,19 +55,22 @@ class Factory:
         classes: how many classes.
         payload_bytes: size of the parameters of each job, as JSON.
         records_seconds: how long a job is kept once it has ended.
+        prefix: how the names of the queues begin.
     """
 
-    def __init__(self, queues: int, classes: int, payload_bytes: int, records_seconds: int = 3600) -> None:
-        self.queue_keys = [f"{NAMESPACE}/{queue_name(number)}" for number in range(queues)]
+    def __init__(
+        self, queues: int, classes: int, payload_bytes: int, records_seconds: int = 3600, prefix: str = QUEUE
+    ) -> None:
+        self.queue_keys = [f"{NAMESPACE}/{queue_name(number, prefix)}" for number in range(queues)]
         self._payload_bytes = payload_bytes
         self._records_seconds = records_seconds
         # Checked once: what is measured is the store, and not what pydantic takes for a spec.
         self._specs = itertools.cycle(
             [
                 (
-                    JobSpec(queue=queue_name(number % queues), cls=class_name(number), method=METHOD),
+                    JobSpec(queue=queue_name(number % queues, prefix), cls=class_name(number), method=METHOD),
                     CompleteSpec(
-                        queue=queue_name(number % queues), cls=class_name(number), method=METHOD, max_retries=3,
+                        queue=queue_name(number % queues, prefix), cls=class_name(number), method=METHOD, max_retries=3,
                         timeout_seconds=60.0, image=IMAGE,
                     ),
                 )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.errors import BenchError
-from bench.measures import enqueue, http, memory, store
+from bench.measures import enqueue, http, memory, runners, scheduled, store
 
 if TYPE_CHECKING:
     from bench.benchmark import Benchmark
 
-ALL: Final[tuple[Benchmark[Any], ...]] = (memory.BENCHMARK, enqueue.BENCHMARK, http.BENCHMARK, store.BENCHMARK)
+ALL: Final[tuple[Benchmark[Any], ...]] = (
+    memory.BENCHMARK,
+    enqueue.BENCHMARK,
+    http.BENCHMARK,
+    store.BENCHMARK,
+    scheduled.BENCHMARK,
+    runners.BENCHMARK,
+)
 
 
 def chosen(names: list[str]) -> list[Benchmark[Any]]:

@@ -56,21 +56,29 @@ class Factory:
         payload_bytes: size of the parameters of each job, as JSON.
         records_seconds: how long a job is kept once it has ended.
         prefix: how the names of the queues begin.
+        queue: the name of the only queue; "": they have names by their numbers.
     """
 
     def __init__(
-        self, queues: int, classes: int, payload_bytes: int, records_seconds: int = 3600, prefix: str = QUEUE
+        self,
+        queues: int,
+        classes: int,
+        payload_bytes: int,
+        records_seconds: int = 3600,
+        prefix: str = QUEUE,
+        queue: str = "",
     ) -> None:
-        self.queue_keys = [f"{NAMESPACE}/{queue_name(number, prefix)}" for number in range(queues)]
+        names = [queue or queue_name(number, prefix) for number in range(queues)]
+        self.queue_keys = [f"{NAMESPACE}/{name}" for name in names]
         self._payload_bytes = payload_bytes
         self._records_seconds = records_seconds
         # Checked once: what is measured is the store, and not what pydantic takes for a spec.
         self._specs = itertools.cycle(
             [
                 (
-                    JobSpec(queue=queue_name(number % queues, prefix), cls=class_name(number), method=METHOD),
+                    JobSpec(queue=names[number % queues], cls=class_name(number), method=METHOD),
                     CompleteSpec(
-                        queue=queue_name(number % queues, prefix), cls=class_name(number), method=METHOD, max_retries=3,
+                        queue=names[number % queues], cls=class_name(number), method=METHOD, max_retries=3,
                         timeout_seconds=60.0, image=IMAGE,
                     ),
                 )
@@ -119,8 +127,10 @@ async def enqueue_all(store: Store, jobs: Sequence[NewJob]) -> None:
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
 
 
-async def fill(store: Store, factory: Factory, count: int, tell: Callable[[str], None]) -> None:
+async def fill(
+    store: Store, factory: Factory, count: int, tell: Callable[[str], None], *, delay_seconds: float = 0.0
+) -> None:
     """Enqueue so many jobs, and say how far it is."""
     for start in range(0, count, _CHUNK):
         tell(f"filling: {start:,} of {count:,} jobs")
-        await enqueue_all(store, list(factory.jobs(min(_CHUNK, count - start))))
+        await enqueue_all(store, [factory.job(delay_seconds) for _ in range(min(_CHUNK, count - start))])

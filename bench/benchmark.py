@@ -32,6 +32,7 @@ class Benchmark(Generic[SizesT]):
         sizes: how much is measured, a frozen dataclass of numbers and text; these are the sizes that count.
         tiny: sizes with which it ends within seconds, to see that it works.
         measure: does it.
+        pictured: which figures the docs show as a picture, by what they measure.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Benchmark(Generic[SizesT]):
     sizes: SizesT
     tiny: SizesT
     measure: Callable[[SizesT, Progress], Awaitable[Result]]
+    pictured: tuple[str, ...] = ()
 
     @property
     def explanation(self) -> str:

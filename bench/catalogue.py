@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.errors import BenchError
-from bench.measures import enqueue, http, memory, runners, scheduled, store
+from bench.measures import enqueue, http, launch, memory, observe, runners, scheduled, store
 
 if TYPE_CHECKING:
     from bench.benchmark import Benchmark
@@ -15,7 +15,9 @@ ALL: Final[tuple[Benchmark[Any], ...]] = (
     enqueue.BENCHMARK,
     http.BENCHMARK,
     store.BENCHMARK,
+    launch.BENCHMARK,
     scheduled.BENCHMARK,
+    observe.BENCHMARK,
     runners.BENCHMARK,
 )
 

@@ -234,4 +234,5 @@ BENCHMARK: Final = Benchmark(
     Sizes(),
     Sizes(many=50, single=10, rounds=1, queues=2, classes=4, peers=catalogue.RAW),
     measure,
+    tuple(f"{way}, {fsync}" for way in (_MANY, _SINGLE) for fsync in _FSYNC),
 )

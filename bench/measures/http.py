@@ -189,5 +189,10 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
 
 
 BENCHMARK: Final = Benchmark(
-    "http", "one HTTP call on a kept connection, beside plain uvicorn", Sizes(), Sizes(calls=5, rounds=2), measure
+    "http",
+    "one HTTP call on a kept connection, beside plain uvicorn",
+    Sizes(),
+    Sizes(calls=5, rounds=2),
+    measure,
+    (f"{GET}, server", f"{POST}, server", CLIENT),
 )

@@ -21,6 +21,7 @@ from bench.peers import catalogue
 from bench.redis_servers import Server, running
 from bench.results import OURS, Result, Verdict, figure
 from bench.subjects import jobs
+from bench.subjects.store_life import StoreLife
 from bench.turns import take_turns
 from bgjobs_core.redis import connection
 from bgjobs_core.store.store import Store
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from bench.turns import Measures
 
 WHAT: Final = "a waiting job beside its payload"
+ENDED: Final = "an ended job beside its payload"
+_ENDED: Final = f"{OURS}, ended"
 GOAL_BYTES: Final = 650
 _BYTES: Final = "bytes"
 
@@ -47,6 +50,7 @@ class Sizes:
         classes: of ours.
         rounds: how often.
         peers: names of those beside us.
+        ended: how many jobs of ours are taken to their end.
     """
 
     jobs: int = 10_000
@@ -55,6 +59,7 @@ class Sizes:
     classes: int = 200
     rounds: int = 3
     peers: str = catalogue.EVERY
+    ended: int = 2000
 
 
 async def _ours(server: Server, sizes: Sizes) -> Measures:
@@ -68,6 +73,22 @@ async def _ours(server: Server, sizes: Sizes) -> Measures:
         before = await _used(client)
         await jobs.enqueue_all(store, list(factory.jobs(sizes.jobs)))
         return {_BYTES: (await _used(client) - before) / sizes.jobs - sizes.payload_bytes}
+    finally:
+        await store.close()
+
+
+async def _ours_ended(server: Server, sizes: Sizes) -> Measures:
+    """Jobs that have succeeded at their first attempt, without a log."""
+    client = connection.connect(server.url)
+    store = Store(client)
+    try:
+        await client.flushall()
+        life = StoreLife(store, jobs.Factory(sizes.queues, sizes.classes, sizes.payload_bytes))
+        await life.begin()
+        await life.end(1)
+        before = await _used(client)
+        await life.end(sizes.ended)
+        return {_BYTES: (await _used(client) - before) / sizes.ended - sizes.payload_bytes}
     finally:
         await store.close()
 
@@ -100,8 +121,12 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
         servers = {name: stack.enter_context(running(fsync="no")) for name in (OURS, *names)}
         sides: dict[str, Callable[[], Awaitable[Measures]]] = {OURS: partial(_ours, servers[OURS], sizes)}
         sides |= {name: partial(_peers, name, servers[name], sizes) for name in names}
+        sides[_ENDED] = partial(_ours_ended, servers[OURS], sizes)
         samples = await take_turns(sides, sizes.rounds, progress)
-    figures = tuple(figure(WHAT, side, "B", samples.of(side, _BYTES)) for side in samples.sides)
+    figures = tuple(
+        figure(WHAT if side != _ENDED else ENDED, OURS if side == _ENDED else side, "B", samples.of(side, _BYTES))
+        for side in samples.sides
+    )
     verdict = Verdict(what=WHAT, value=figures[0].median, goal=GOAL_BYTES, unit="B")
     return Result(name="", sizes={}, figures=figures, verdicts=(verdict,))
 
@@ -110,6 +135,7 @@ BENCHMARK: Final = Benchmark(
     "memory",
     "Redis' memory for a waiting job, beside other job queues",
     Sizes(),
-    Sizes(jobs=200, queues=2, classes=4, rounds=1, peers=catalogue.RAW),
+    Sizes(jobs=200, queues=2, classes=4, rounds=1, ended=20, peers=catalogue.RAW),
     measure,
+    (WHAT,),
 )

@@ -205,4 +205,5 @@ BENCHMARK: Final = Benchmark(
     Sizes(),
     Sizes(runners=5, beat_seconds=0.2, beats=2, rounds=1),
     measure,
+    ("cores of the server",),
 )

@@ -148,4 +148,5 @@ BENCHMARK: Final = Benchmark(
     Sizes(),
     Sizes(few=1, many=50, due=5, seconds=0.5, rounds=1),
     measure,
+    (WHAT,),
 )

@@ -218,4 +218,5 @@ BENCHMARK: Final = Benchmark(
         few=100, many=300, alone=3, mix=100, big=2, big_payload_bytes=20_000, pages=3, queues=2, classes=4
     ),
     measure,
+    (MIX, "enqueue", "claim 20", "start", "finish"),
 )  # fmt: skip

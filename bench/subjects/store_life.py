@@ -71,6 +71,17 @@ class StoreLife:
         await self.store.lead(EPOCH)
         await jobs.put_queues(self.store, self.factory)
 
+    async def end(self, count: int) -> None:
+        """Take so many new jobs to their end."""
+        for _ in range(count):
+            await self.store.enqueue(self.factory.job())
+        for queue in self.factory.queue_keys:
+            while (reply := await self.store.claim(epoch=EPOCH, queue=queue, limit=BATCH)).ids:
+                for job_id in reply.ids:
+                    self._launching.append(job_id)
+                    for step in (self._bind, self._start, self._finish):
+                        await step()
+
     def calls(self) -> dict[str, Call]:
         """All calls by their names."""
         launching = (f"claim {BATCH}", lambda: bool(self._launching))

@@ -27,7 +27,7 @@ _BAD_ARGUMENTS: Final = 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    listed = "\n".join(f"  {one.name:10} {one.title}" for one in catalogue.ALL)
+    listed = "\n".join(f"  {one.name:10} {one.title}" for one in catalogue.EVERY)
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure how fast bgjobs is, beside what limits it and beside other programs of its kind.",
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "  python -m bench --document                     write docs/performance.md from what was measured",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="name", help="of a benchmark; none: all")
+    parser.add_argument("names", nargs="*", metavar="name", help="of a benchmark; none: all that need no cluster")
     parser.add_argument("--tiny", action="store_true", help="measure little, within seconds, to see that it works")
     parser.add_argument(
         "--set", action="append", default=[], metavar="SIZE=VALUE", help="change a size; --explain lists them"

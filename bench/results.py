@@ -75,7 +75,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    sizes: dict[str, float | str]
+    sizes: dict[str, int | float | str]
     figures: tuple[Figure, ...]
     verdicts: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()

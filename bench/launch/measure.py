@@ -22,7 +22,7 @@ from bgjobs_operator.cluster.kubejob import manifest
 from tests.store.builders import a_job, many
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from bgjobs_core.jobs.record import NewJob
 
@@ -153,14 +153,17 @@ class Bench:
         if queue is None:
             raise RuntimeError("the queue is gone")
         records = await self._store.jobs([job.id for job in jobs])
-        made = [manifest(record, QueueRecord(NAMESPACE, _QUEUE, queue.spec), "raw", "http://bgjobs-api") for record in records]
+        made = [
+            manifest(record, QueueRecord(NAMESPACE, _QUEUE, queue.spec), "raw", "http://bgjobs-api")
+            for record in records
+        ]
         for one in made:
             one["metadata"]["name"] = f"raw-{one['metadata']['name']}"
         return [msgspec.json.encode(one) for one in made]
 
 
 @asynccontextmanager
-async def bench(cluster: Cluster) -> AsyncIterator[Bench]:
+async def bench(cluster: Cluster) -> AsyncGenerator[Bench]:
     """Connections to what is running."""
     tls = ssl.create_default_context(cafile=cluster.ca)
     store = Store(connect(cluster.redis_url))

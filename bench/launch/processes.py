@@ -20,7 +20,7 @@ from tests.store.certificates import Authority
 from tests.store.servers import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 NAMESPACE: Final = "shop"
 _DEADLINE_SECONDS: Final = 30.0
@@ -51,7 +51,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -> Iterator[Cluster]:
+def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -> Generator[Cluster]:
     """Start everything, and end it afterwards.
 
     Args:
@@ -69,7 +69,9 @@ def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -
         arguments = [str(folder), *(["--job-seconds", str(job_seconds)] if job_seconds is not None else [])]
         stand_in = _begin(ending, folder, "bench.launch.stand_in", arguments, {})
         url = f"https://127.0.0.1:{_appears(folder / 'port', stand_in)}"
-        operator = _begin(ending, folder, "bgjobs_operator", [], _environment(folder, url, ca, redis.url, launch_in_flight))
+        operator = _begin(
+            ending, folder, "bgjobs_operator", [], _environment(folder, url, ca, redis.url, launch_in_flight)
+        )
         processes = {"operator": operator, "redis": _listening(redis.url), "kubernetes": stand_in}
         yield Cluster(url, ca, redis.url, folder, processes)
 

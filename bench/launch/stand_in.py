@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 # As much as the API server adds to a Job that a client has made without server-side apply.
-_MANAGED: Final = [
+_MANAGED: Final[list[dict[str, Any]]] = [
     {
         "manager": "bgjobs-operator",
         "operation": "Update",
@@ -167,10 +167,10 @@ class StandIn:
         loop.call_soon(self._say, path, name, {"startTime": now, "active": 1, "ready": 0})
         if self._job_seconds is None:
             return
-        running = {"startTime": now, "active": 1, "ready": 1}
+        running: dict[str, Any] = {"startTime": now, "active": 1, "ready": 1}
         done = {"startTime": now, "succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}
         loop.call_later(self._job_seconds / 2, self._say, path, name, running)
-        loop.call_later(self._job_seconds, self._say, path, name, {**running, "uncountedTerminatedPods": {}})
+        loop.call_later(self._job_seconds, self._say, path, name, {**running, "terminating": 0})
         loop.call_later(self._job_seconds, self._say, path, name, done)
 
     def _say(self, path: str, name: str, status: dict[str, Any]) -> None:

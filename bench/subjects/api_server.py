@@ -6,9 +6,9 @@ its name and its UID with a colon between.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
+from bench.subjects import uvicorn_loop
 from bench.subjects.jobs import NAMESPACE
 from bgjobs_api.app import create_app
 from bgjobs_api.clock import Moment, system_clock
@@ -60,4 +60,4 @@ async def _serve(redis_url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1]))
+    uvicorn_loop.run(_serve(sys.argv[1]))

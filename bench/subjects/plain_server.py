@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import uvicorn
 
+from bench.subjects import uvicorn_loop
 from bgjobs_api.http import listening
 
 
@@ -26,4 +26,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    uvicorn_loop.run(_serve())

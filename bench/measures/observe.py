@@ -1,9 +1,9 @@
 """What it takes the operator to follow many KubeJobs: processor time of an event, memory, and a reconcile.
 
 Measured: a real operator process that has launched 20,000 jobs, whose KubeJobs live in a stand-in for the Kubernetes
-API server: its memory, its processor time while each KubeJob changes once, and the time of one reconcile of all of them
-by the operator's own loop. Beside it, on the same events of the same stand-in at the same time: a process of kopf with
-an `on.event` handler that only counts.
+API server: its memory, its processor time while each KubeJob changes once, the time of one reconcile of all of them by
+the operator's own loop, and how soon single jobs are launched meanwhile. Beside it, on the same events of the same
+stand-in at the same time: a process of kopf with an `on.event` handler that only counts.
 
 By arithmetic: an event of 2 to 3 kB takes 20 µs to be read by msgspec, and a read of the record from Redis 100 µs more
 where each event has its own. With reads of many records together it should be below 100 µs, which is 10,000 events a
@@ -56,6 +56,8 @@ _MOST_SLOTS: Final = 100_000
 _GOAL_EVENTS: Final = 10_000.0
 _GOAL_MIB: Final = 150.0
 _GOAL_SECONDS: Final = 10.0
+_MOST_TIMES_ALONE: Final = 1.5
+_PROBE: Final = "enqueue → POST of a single job"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ class Sizes:
         kube_jobs: that live.
         events: changes of KubeJobs in a round.
         rounds: how often.
+        probe_seconds: for how long single jobs are launched, to see how soon; the operator reconciles once a minute.
+        probes_a_second: how many of them.
     """
 
     kube_jobs: int = 20_000
     events: int = 5_000
     rounds: int = 5
+    probe_seconds: float = 70.0
+    probes_a_second: float = 5.0
 
 
 class _KopfCounter:
@@ -131,19 +137,35 @@ class _Scene:
 
     async def launch(self, count: int, progress: Progress) -> list[str]:
         """Launch so many jobs that run for ever; the names of their KubeJobs."""
-        await self.at.resume()
+        already = len(await self.at.arrivals())
         factory = jobs.Factory(1, 20, 100, queue=_QUEUE)
         await jobs.fill(self.store, factory, count, progress.step)
-        names: set[str] = set()
 
         async def launched() -> bool:
-            done = await self.store.ids_in(keys.launched, limit=1, start=count - 1)
-            progress.step(f"{len(await self.at.arrivals()):,} of {count:,} launched")
+            done = await self.store.ids_in(keys.launched, limit=1, start=count + already - 1)
+            progress.step(f"{len(await self.at.arrivals()) - already:,} of {count:,} launched")
             return bool(done)
 
         await _until("all are launched", launched)
-        names |= (await self.at.arrivals()).keys()
-        return sorted(names)
+        return sorted(await self.at.arrivals())
+
+    async def probe(self, sizes: Sizes) -> list[float]:
+        """How long each of some single jobs takes from before it is enqueued until its POST arrives, in seconds."""
+        factory = jobs.Factory(1, 20, 100, queue=_QUEUE)
+        begun: dict[str, float] = {}
+        until = time.monotonic() + sizes.probe_seconds
+        while time.monotonic() < until:
+            job = factory.job()
+            begun[f"bgjob-{job.id}"] = time.monotonic()
+            await self.store.enqueue(job)
+            await asyncio.sleep(1 / sizes.probes_a_second)
+
+        async def arrived() -> bool:
+            return begun.keys() <= (await self.at.arrivals()).keys()
+
+        await _until("the single jobs are launched", arrived)
+        found = await self.at.arrivals()
+        return [found[name] - at for name, at in begun.items()]
 
     async def change(self, names: list[str]) -> None:
         """Each of these KubeJobs changes once."""
@@ -203,7 +225,10 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
         stack.push_async_callback(store.close)
         scene = _Scene(cluster, at, store, stack.enter_context(_kopf(cluster)))
         await at.queue(_MOST_SLOTS)  # taken in: the operator is there, with all that it loads
+        await at.resume()
         idle = resident_bytes(scene.operator)
+        progress.step("single jobs without KubeJobs")
+        probes = {"no KubeJobs": await scene.probe(sizes)}
         names = await scene.launch(sizes.kube_jobs, progress)
         rates: dict[str, list[float]] = {OURS: [], _KOPF: []}
         for number in range(-1, sizes.rounds):
@@ -212,6 +237,8 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
             for side, seconds in used.items():
                 if number >= 0:
                     rates[side].append(min(sizes.events, len(names)) / seconds)
+        progress.step("single jobs with KubeJobs")
+        probes[f"{sizes.kube_jobs:,} KubeJobs"] = await scene.probe(sizes)
         memory = {OURS: resident_bytes(scene.operator), _KOPF: resident_bytes(scene.kopf.pid)}
         turns: list[tuple[float, float]] = []
         for number in range(sizes.rounds):
@@ -224,8 +251,12 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
     figures.append(figure(f"reconcile {live}", OURS, "s", [took for took, _ in turns]))
     figures.append(figure(f"reconcile {live}, processor", OURS, "s", [worked for _, worked in turns]))
     ours, beside = figures[0], figures[1]
+    waits = [figure(_PROBE, side, "ms", [1000 * one for one in found], {"p99": 0.99}) for side, found in probes.items()]
+    figures += waits
+    alone, among = (one.percentiles["p99"] for one in waits)
     verdicts = (
         Verdict(what="events", value=ours.median, goal=_GOAL_EVENTS, unit="/s of one core", at_most=False),
+        Verdict(what=f"{_PROBE}, p99: {live} beside none", value=among / alone, goal=_MOST_TIMES_ALONE, unit="x"),
         Verdict(what="events beside kopf", value=ours.median / beside.median, goal=1.0, unit="x", at_most=False),
         Verdict(what=f"memory {live}", value=memory[OURS] / 2**20, goal=_GOAL_MIB, unit="MiB"),
         Verdict(
@@ -242,7 +273,7 @@ BENCHMARK: Final = Benchmark(
     "observe",
     "what it takes the operator to follow 20,000 KubeJobs, beside kopf",
     Sizes(),
-    Sizes(kube_jobs=10, events=10, rounds=1),
+    Sizes(kube_jobs=10, events=10, rounds=1, probe_seconds=1.0),
     measure,
     ("events",),
 )

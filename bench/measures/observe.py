@@ -52,6 +52,9 @@ _AT_ONCE: Final = 8
 _LOOK_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 1800.0
 _QUIET_SECONDS: Final = 1.0
+_QUIET_CORES: Final = 0.05
+_QUIET_LOOKS: Final = 30
+_LEAST_SECONDS: Final = 1e-4
 _MOST_SLOTS: Final = 100_000
 _GOAL_EVENTS: Final = 10_000.0
 _GOAL_MIB: Final = 150.0
@@ -113,12 +116,19 @@ async def _until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _at_rest(clock: ProcessClock) -> None:
-    """Wait until a process has nothing more to do."""
-    before = -1.0
-    while (now := clock.seconds()) - before > _QUIET_SECONDS / 20:
-        before = now
+async def _at_rest(clock: ProcessClock) -> float:
+    """Wait until a process has nothing more to do; the cores that it uses all the same, for its own clocks.
+
+    One that uses as much all the time is taken as it is.
+    """
+    before, at, cores = clock.seconds(), time.monotonic(), 0.0
+    for _ in range(_QUIET_LOOKS):
         await asyncio.sleep(_QUIET_SECONDS)
+        cores = (clock.seconds() - before) / (time.monotonic() - at)
+        if cores < _QUIET_CORES:
+            break
+        before, at = clock.seconds(), time.monotonic()
+    return cores
 
 
 @dataclass
@@ -181,8 +191,8 @@ class _Scene:
     async def events(self, names: list[str]) -> dict[str, float]:
         """The processor seconds that each process has used for one event of each of these."""
         clocks = {OURS: ProcessClock(self.operator), _KOPF: self.kopf.clock}
-        for clock in clocks.values():
-            await _at_rest(clock)
+        idle = {side: await _at_rest(clock) for side, clock in clocks.items()}
+        began = time.monotonic()
         before = {side: clock.seconds() for side, clock in clocks.items()}
         seen = self.kopf.seen()
         await self.change(names)
@@ -193,7 +203,9 @@ class _Scene:
         await _until("kopf has seen all events", handled)
         for clock in clocks.values():
             await _at_rest(clock)
-        return {side: clock.seconds() - before[side] for side, clock in clocks.items()}
+        took = time.monotonic() - began
+        used = {side: clock.seconds() - before[side] - idle[side] * took for side, clock in clocks.items()}
+        return {side: max(seconds, _LEAST_SECONDS) for side, seconds in used.items()}
 
     async def reconcile(self) -> tuple[float, float]:
         """One turn of the loop, in this process: how long it took, and its processor time."""

@@ -21,7 +21,8 @@ async def test_it_measures(benchmark: Benchmark[Any]) -> None:
     assert len({one.side for one in result.figures}) > 1, "no figure stands beside another"
     for one in result.figures:
         assert one.low <= one.median <= one.high
-        assert one.high > 0, one.what
+        # The clock of a process may count in hundredths of a second, so that a tiny run takes none.
+        assert one.high > 0 or "processor" in one.what, one.what
     assert terminal.table(result)
 
 

@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.ready
+PEERS := $(VENV)/.bench
 MINORS := $(notdir $(basename $(wildcard requirements/minors/*.txt))) # of Kubernetes, whose models the chart is checked by
 DEV := $(PYTHON) devcluster/dev
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
@@ -81,6 +82,15 @@ verify: $(STAMP) ## fail if anything generated is out of date
 .PHONY: test
 test: $(STAMP) ## every test, set-up included; needs root on Debian, or Docker and kind, for the cluster tests
 	@$(BIN)/python -m tests.run
+
+$(PEERS): $(STAMP) requirements/bench.txt
+	$(call say,adding the programs that bgjobs is measured beside)
+	@requirements/install $(BIN)/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.PHONY: bench
+bench: $(PEERS) ## measure the speed, beside ceilings and other programs (ONLY=store; ARGS="--help")
+	@$(BIN)/python -m bench $(ONLY) $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## take the pictures of the pages for the docs (needs Chromium)

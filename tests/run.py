@@ -57,6 +57,7 @@ PARTS: Final = (
     by_pytest("store: Valkey, Redis and fakeredis, one suite", "tests/store", needs=("redis-server",)),
     by_pytest("API", "tests/api"),
     by_pytest("local mode: the command, real processes", *_SPREAD, "tests/local"),
+    by_pytest("benchmarks, each at a tiny size", "tests/bench"),
     Part("a browser", (sys.executable, "-m", "tests.machine", "browser")),
     by_pytest("pages in a browser", *_SPREAD, "tests/browser", needs=("a browser",)),
     Part(_CLUSTER, (*_DEV, "up")),

@@ -13,7 +13,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGE_FOLDERS: Final = ("client", "core", "operator", "api", "local")
 LUA: Final = ROOT / "core" / "bgjobs_core" / "lua"
 
-_SOURCES: Final = (*PACKAGE_FOLDERS, "tests", "generate", "devcluster", "examples")
+_SOURCES: Final = (*PACKAGE_FOLDERS, "tests", "generate", "devcluster", "examples", "bench")
 
 
 def packages() -> dict[str, Path]:

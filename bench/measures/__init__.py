@@ -1,0 +1,1 @@
+"""The benchmarks, one module each. Its docstring says what is measured, against what, and what it should be."""

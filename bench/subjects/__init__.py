@@ -1,0 +1,1 @@
+"""What is measured: jobs of ours, and the servers that take them."""

@@ -64,9 +64,9 @@ class Together(aredis.Redis):
             self._sent = [one for one in taken if not one.reply.done()]
             replies: list[Any]
             try:
-                replies = await self._replies(self._sent)
+                replies: list[Any] = await self._replies(self._sent)
             except Exception as error:  # noqa: BLE001 - it is told to those who wait
-                replies = [error] * len(self._sent)
+                replies = [error for _ in self._sent]
             for one, reply in zip(self._sent, replies, strict=True):
                 if one.reply.done():
                     continue

@@ -80,8 +80,7 @@ class _Bench:
         sides: dict[str, Callable[[], Awaitable[Measures]]] = {}
         for way in (_MANY, _SINGLE):
             sides[f"{way}|{_STORE}"] = partial(self._store, way)
-            if way == _SINGLE or bulk.is_there():
-                sides[f"{way}|{OURS}"] = partial(self._http, way)
+            sides[f"{way}|{OURS}"] = partial(self._http, way)
             sides |= {f"{way}|{name}": partial(self._peer, way, name) for name in names}
         return sides
 
@@ -134,14 +133,14 @@ class _Bench:
         async with self._empty():
             with JobClient(self.api.url, namespace=jobs.NAMESPACE) as client:
                 calls = [bulk.a_call(one) for one in self._factory.jobs(self._count(way))]
-                calls[0].send(client)  # the connection is open now
+                bulk.send(client, calls[0])  # the connection is open now
 
                 async def work() -> None:
                     if way == _MANY:
                         bulk.send_many(client, calls[1:])
                     else:
                         for call in calls[1:]:
-                            call.send(client)
+                            bulk.send(client, call)
 
                 return await self._timed(len(calls) - 1, work)
 
@@ -180,11 +179,10 @@ def _figures(samples: Samples, fsync: str) -> list[Figure]:
 def _verdicts(rates: Mapping[tuple[str, str], Figure], peers: list[str]) -> list[Verdict]:
     """Ours beside the best peer; what limits all is not a peer."""
     rivals = [name for name in peers if name != catalogue.RAW] or peers
-    side = OURS if bulk.is_there() else _STORE
     return [
         Verdict(
-            what=f"{_MANY}, {fsync}: {side} beside the best peer ({top.side})",
-            value=rates[f"{_MANY}, {fsync}", side].median / top.median,
+            what=f"{_MANY}, {fsync}: {OURS} beside the best peer ({top.side})",
+            value=rates[f"{_MANY}, {fsync}", OURS].median / top.median,
             goal=_GOAL_TIMES,
             unit="x",
             at_most=False,
@@ -205,8 +203,6 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
             figures += _figures(await take_turns(sides, sizes.rounds, progress), fsync)
     rates = {(one.what, one.side): one for one in figures if one.unit == "jobs/s"}
     notes = [f"{name}: {way}" for name, way in await _ways(peers)]
-    if not bulk.is_there():
-        notes.append("JobClient has no enqueue_many yet, so many at once is measured at the store alone")
     return Result(
         name="", sizes={}, figures=tuple(figures), verdicts=tuple(_verdicts(rates, peers)), notes=tuple(notes)
     )  # fmt: skip

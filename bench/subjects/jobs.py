@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 from binascii import b2a_base64
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.ids import new_job_id
 from bgjobs.job_spec import CompleteSpec, JobSpec
@@ -22,7 +21,6 @@ NAMESPACE: Final = "shop"
 IMAGE: Final = "shop:1"
 QUEUE: Final = "queue"
 METHOD: Final = "build"
-_AT_ONCE: Final = 32
 _CHUNK: Final = 4000  # of 200 classes, so that a batch of the store has 20 that are alike
 
 
@@ -107,24 +105,9 @@ async def put_queues(store: Store, factory: Factory, spec: QueueSpec | None = No
         await store.put_queue(key, spec or a_queue())
 
 
-def takes_many(store: Store) -> bool:
-    """Whether the store has a verb for many jobs at once."""
-    return hasattr(store, "enqueue_many")
-
-
 async def enqueue_all(store: Store, jobs: Sequence[NewJob]) -> None:
     """Enqueue jobs by the fastest way that the store has."""
-    if takes_many(store):
-        many: Any = store
-        await many.enqueue_many(jobs)
-        return
-    waiting = iter(jobs)
-
-    async def work() -> None:
-        for job in waiting:
-            await store.enqueue(job)
-
-    await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+    await store.enqueue_many(jobs)
 
 
 async def fill(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BLOCK_MS: Final = 4000
 LOOPS: Final = frozenset({"dispatch", "settle", "stop", "retire"})
-_KEPT: Final = 100  # entries that the stream keeps for sure (MAXLEN in prelude.lua)
+_KEPT: Final = 100  # entries that the stream keeps for sure (MAXLEN in lua/parts/doorbell.lua)
 
 
 class Doorbell:

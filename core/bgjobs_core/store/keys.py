@@ -1,4 +1,4 @@
-"""Every key in Redis, spelled once: Python calls these, and the Lua prelude is generated from them.
+"""Every key in Redis, spelled once: Python calls these, and their Lua functions are generated from them.
 
 All keys share one hash tag, so that a script may touch any of them. Each has an owner that removes it, a time to live
 or a bound (S9 of docs/safety.md). docs/redis.md is generated from this table.

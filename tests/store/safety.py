@@ -101,12 +101,15 @@ class Witness:
 
 
 def _same_job(step: Step, old: JobRecord, new: JobRecord) -> Iterator[str]:
-    record = keys.job(old.id)
-    was, is_now = dict(step.before.fields(record)), dict(step.after.fields(record))
-    for fields in (was, is_now):
-        fields.pop(b"progress", None)
+    record, shared = keys.job(old.id), keys.spec(step.before.fields(keys.job(old.id))[b"spec"].decode())
+    was, is_now = step.before.fields(record), step.after.fields(record)
     if old.state in TERMINAL and was != is_now:
         yield "S1: changed after its end"
+    texts = [keys.payload(old.id), *([keys.result(old.id), keys.progress(old.id)] if old.state in TERMINAL else [])]
+    if any(step.before.value(text) != step.after.value(text) for text in texts):
+        yield "S1: its parameters changed, or its result or progress did after its end"
+    if {**step.before.fields(shared), b"jobs": b""} != {**step.after.fields(shared), b"jobs": b""}:
+        yield "what it has in common with other jobs changed"
     if new.rev != old.rev + (was != is_now):
         yield f"rev went from {old.rev} to {new.rev}, the record {'changed' if was != is_now else 'did not change'}"
     if old.kube_uid and new.kube_uid != old.kube_uid:

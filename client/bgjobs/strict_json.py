@@ -73,10 +73,18 @@ def _constant(name: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise NotJSONError(f"the key {twice!r} appears twice in one object; remove one of the two")
+        raise NotJSONError(f"the key {_twice(pairs)!r} appears twice in one object; remove one of the two")
     return found
+
+
+def _twice(pairs: list[tuple[str, object]]) -> str:
+    """The first key that comes again, found in one pass: a body has room for a million keys."""
+    seen = set[str]()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise ValueError("no key appears twice")
 
 
 def _check(value: object, path: str, depth: int) -> None:  # noqa: PLR0912 - a branch for each kind of value

@@ -160,3 +160,11 @@ def test_any_text_is_read_or_refused_in_our_words(text: str | bytes) -> None:
     except NotJSONError:
         return
     assert loads(dumps(value)) == value
+
+
+def test_a_key_that_appears_twice_among_very_many_is_found_in_one_pass() -> None:
+    """With a pass for each key this would take hours."""
+    many = ",".join(f'"k{number}":0' for number in range(400_000))
+
+    with pytest.raises(NotJSONError, match="the key 'k399999' appears twice"):
+        loads(f'{{{many},"k399999":1}}', "parameters", limit=2**23)

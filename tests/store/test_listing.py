@@ -105,7 +105,7 @@ async def test_a_filter_means_its_jobs_and_no_others(store: CheckedStore, life: 
     assert await ids(replace(SHOP, cls="shop.jobs.Mail", queue="default")) == set()
 
 
-@pytest.mark.parametrize("limit", [1, 10, 60, 500])
+@pytest.mark.parametrize("limit", [10, 500])
 async def test_jobs_of_more_cells_than_one_script_looks_at_come_in_their_order(
     store: CheckedStore, clock: Clock, limit: int
 ) -> None:
@@ -136,6 +136,18 @@ async def test_changes_before_a_time_are_left_out(store: CheckedStore, clock: Cl
     made = await store.enqueue(new)
 
     assert await listing.newest(store, SHOP, 10, since=made.now) == [(made.now, new.id)]
+
+
+async def test_the_newest_job_comes_first_although_the_clock_was_set_back(store: CheckedStore, clock: Clock) -> None:
+    late, early = many(a_job(), 2)
+    other = a_job().but(cls="shop.jobs.Mail").build()
+    await store.enqueue(late)
+    clock.forward(-60)
+    await store.enqueue(early)
+    clock.forward(30)
+    await store.enqueue(other)
+
+    assert await _pages(store, limit=1) == [[late.id], [other.id], [early.id]]
 
 
 async def test_cells_say_how_many_jobs_there_are_of_each_kind(store: CheckedStore, life: Life) -> None:

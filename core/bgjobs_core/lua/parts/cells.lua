@@ -9,7 +9,8 @@ local function cell_of(job) return job.queue .. ':' .. standing(job) .. ':' .. j
 local function shelve(job, now)
   local cell = cell_of(job)
   redis.call('ZADD', key.cell(cell), now, job.id)
-  redis.call('ZADD', key.cells(namespace_of(job.queue)), now, cell)
+  -- Never lower: the clock may have been set back, and no row of a cell is newer than this.
+  redis.call('ZADD', key.cells(namespace_of(job.queue)), 'GT', now, cell)
 end
 
 local function unshelve(job, cell)

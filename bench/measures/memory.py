@@ -135,7 +135,7 @@ BENCHMARK: Final = Benchmark(
     "memory",
     "Redis' memory for a waiting job, beside other job queues",
     Sizes(),
-    Sizes(jobs=200, queues=2, classes=4, rounds=1, ended=20, peers=catalogue.RAW),
+    Sizes(jobs=1000, queues=2, classes=4, rounds=1, ended=300, peers=catalogue.RAW),
     measure,
     (WHAT,),
 )

@@ -329,8 +329,8 @@ class _Machine:
             )
         left = 0
         for namespace in self._namespaces:
-            async for cell in self._store.cells(namespace):
-                left += cell.size if cell.state in WAITING | OWNED else 0
+            async for cell, size in self._store.sizes(namespace):
+                left += size if cell.state in WAITING | OWNED else 0
         if left:
             self._console.say(f"jobs of an earlier run that continue: {left}")
 

@@ -74,7 +74,7 @@ async def test_every_acknowledged_job_survives_sigkill_in_the_middle_of_the_writ
     assert invariants.broken(found) == []
     # Of the callers that got no answer each may have added one, and what was begun is whole.
     assert len(acknowledged) <= len(found.jobs()) <= len(acknowledged) + len(callers)
-    assert sum([one.size async for one in store.cells("shop")]) == len(found.jobs())
+    assert sum([size async for _, size in store.sizes("shop")]) == len(found.jobs())
 
 
 @on_real_servers

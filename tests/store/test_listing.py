@@ -155,7 +155,7 @@ async def test_cells_say_how_many_jobs_there_are_of_each_kind(store: CheckedStor
     for job in (*many(a_job(), 3), *many(a_job().high().on("mail"), 2), a_job().on("mail").delayed(60).build()):
         await store.enqueue(job)
 
-    found = {(one.queue, one.state, one.detail): one.size async for one in store.cells("shop")}
+    found = {(one.queue, one.state, one.detail): size async for one, size in store.sizes("shop")}
 
     assert found == {
         ("default", State.LAUNCHED, "running"): 1,
@@ -163,7 +163,8 @@ async def test_cells_say_how_many_jobs_there_are_of_each_kind(store: CheckedStor
         ("mail", State.QUEUED, "1"): 2,
         ("mail", State.SCHEDULED, ""): 1,
     }
-    assert [one async for one in store.cells("other")] == []
+    assert [one async for one in store.sizes("other")] == [one async for one in store.cells("other")] == []
+    assert {one async for one in store.cells("shop")} == {one async for one, _ in store.sizes("shop")}
 
 
 async def test_jobs_are_read_with_their_texts(store: CheckedStore, life: Life) -> None:

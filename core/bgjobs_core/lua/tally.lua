@@ -1,5 +1,5 @@
 -- tally: How many jobs are in each cell of a namespace, in pages, the cells that changed last first. Changes nothing.
---! called by Cells.cells
+--! called by Cells.sizes
 --@ namespace  text   the namespace
 --@ first      whole  how many cells to pass over
 --@ limit      whole  how many cells at most

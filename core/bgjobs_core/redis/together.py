@@ -62,7 +62,6 @@ class Together(aredis.Redis):
             taken = [self._asked.popleft() for _ in range(min(_AT_ONCE, len(self._asked)))]
             # Nobody needs the reply of a caller that was cancelled before its command was sent.
             self._sent = [one for one in taken if not one.reply.done()]
-            replies: list[Any]
             try:
                 replies: list[Any] = await self._replies(self._sent)
             except Exception as error:  # noqa: BLE001 - it is told to those who wait

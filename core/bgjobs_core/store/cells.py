@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from bgjobs.vocabulary import State
+from bgjobs_core.store import keys
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ MAX_CELLS: Final = 32  # cells a script that looks for their newest rows
 Row = tuple[int, str]  # changed_at in ms, id
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """The jobs of one queue, standing and class.
 
     Attributes:
@@ -28,7 +28,6 @@ class Cell:
         detail: their priority, phase or outcome, where the life cycle divides the state by it; else "".
         cls: their class.
         changed_at: when a job was last put into it or changed in it, in Unix ms.
-        size: how many jobs are in it.
     """
 
     name: str
@@ -37,14 +36,20 @@ class Cell:
     detail: str
     cls: str
     changed_at: int
-    size: int
 
     @classmethod
-    def read(cls, name: str, changed_at: int, size: int) -> Cell:
+    def read(cls, name: str, changed_at: int) -> Cell:
         """A cell by its name, such as `shop/default:failed/error:shop.jobs.Mail`."""
         queue, standing, class_name = name.split(":")
-        state, _, detail = standing.partition("/")
-        return cls(name, queue.partition("/")[2], State(state), detail, class_name, changed_at, size)
+        state, detail = _standing(standing)
+        return cls(name, queue.partition("/")[2], state, detail, class_name, changed_at)
+
+
+@lru_cache(maxsize=256)
+def _standing(text: str) -> tuple[State, str]:
+    """State and detail; a page of counts reads thousands of these, and there are few different ones."""
+    state, _, detail = text.partition("/")
+    return State(state), detail
 
 
 class Cells(Verbs):
@@ -57,9 +62,21 @@ class Cells(Verbs):
         """
         first = 0
         while True:
+            found = await self._ask("ZRANGE", keys.cells(namespace), first, first + _PAGE - 1, "REV", "WITHSCORES")
+            page = scored(cast("list[object]", found))
+            for name, changed_at in page:
+                yield Cell.read(name, changed_at)
+            first += _PAGE
+            if len(page) < _PAGE:
+                return
+
+    async def sizes(self, namespace: str) -> AsyncIterator[tuple[Cell, int]]:
+        """All cells of a namespace that hold jobs, as `cells`, and how many jobs are in each."""
+        first = 0
+        while True:
             page = await self._tally(namespace=namespace, first=first, limit=_PAGE)
             for name, changed, size in zip(page.names, page.changed, page.sizes, strict=True):
-                yield Cell.read(name, int(changed), int(size))
+                yield Cell.read(name, int(changed)), int(size)
             first += _PAGE
             if len(page.names) < _PAGE:
                 return
@@ -76,3 +93,12 @@ class Cells(Verbs):
         at, job_id = before or (None, "")
         reply = await self._newest(limit=limit, before=at, before_id=job_id, since=since, cells=cells)
         return list(zip(map(int, reply.changed), reply.ids, strict=True))
+
+
+def scored(found: list[object]) -> list[tuple[str, int]]:
+    """Members with their scores, in the order in which Redis gives them: RESP3 gives pairs, RESP2 a flat list."""
+    flat = found
+    if found and isinstance(found[0], list):
+        flat = [part for pair in cast("list[list[object]]", found) for part in pair]
+    members, scores = cast("list[bytes]", flat[::2]), cast("list[bytes | float]", flat[1::2])
+    return [(member.decode(), int(float(score))) for member, score in zip(members, scores, strict=True)]

@@ -53,22 +53,42 @@ class Facets:
 
 
 class Counts:
-    """How many jobs there are of each kind, from the sizes of cells."""
+    """How many jobs there are beside a choice of filters: by state with the rest of the choice, and by queue likewise.
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        self._by_kind = Counter[tuple[State, str, str, str]]()
-        for one in cells:
-            phase = one.detail if one.state is State.LAUNCHED else ""
-            self._by_kind[one.state, phase, one.queue, one.cls] += one.size
+    One pass over the cells is enough for all numbers of a page; a namespace may have thousands of them.
+    """
 
-    def jobs(self, chosen: Choice) -> int:
-        """How many jobs these filters mean."""
-        wanted = (chosen.record_state, chosen.phase, chosen.queue, chosen.cls)
-        return sum(
-            size
-            for kind, size in self._by_kind.items()
-            if all(one is None or one == found for one, found in zip(wanted, kind, strict=True))
-        )
+    def __init__(self, chosen: Choice) -> None:
+        self._chosen = chosen
+        self._states = Counter[str]()
+        self._queues = Counter[str]()
+        self.total = 0
+        self.matching = 0
+
+    def add(self, cell: Cell, size: int) -> None:
+        """Count the jobs of one cell."""
+        if self._chosen.cls not in {None, cell.cls}:
+            return
+        phase = cell.detail if cell.state is State.LAUNCHED else ""
+        is_queue = self._chosen.queue in {None, cell.queue}
+        is_state = self._chosen.record_state in {None, cell.state} and self._chosen.phase in {None, phase}
+        if is_queue:
+            self.total += size
+            self._states[cell.state] += size
+            if phase:
+                self._states[phase] += size
+        if is_state:
+            self._queues[cell.queue] += size
+        if is_queue and is_state:
+            self.matching += size
+
+    def of_state(self, name: str) -> int:
+        """How many jobs have this state, or this phase of a launched job."""
+        return self._states[name]
+
+    def of_queue(self, name: str) -> int:
+        """How many jobs are of this queue."""
+        return self._queues[name]
 
 
 async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], chosen: Choice) -> Facets:
@@ -80,29 +100,30 @@ async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], c
         queues: names of queues to show.
         chosen: the filters in force.
     """
-    counts = Counts([cell for namespace in namespaces async for cell in store.cells(namespace)])
-
-    def facet(word: str, choice: Choice, *, current: bool) -> Facet:
-        return Facet(word, choice.url, words.count(counts.jobs(choice)), current)
-
+    counts = Counts(chosen)
+    for namespace in namespaces:
+        async for cell, size in store.sizes(namespace):
+            counts.add(cell, size)
     return Facets(
-        total=facet("All jobs", replace(chosen, state=None), current=chosen.state is None),
+        total=Facet("All jobs", replace(chosen, state=None).url, words.count(counts.total), chosen.state is None),
         groups=_groups(chosen, counts),
         queues=tuple(
-            replace(
-                facet(name, replace(chosen, queue=name), current=name == chosen.queue),
-                url=replace(chosen, queue=None if name == chosen.queue else name).url,
+            Facet(
+                name,
+                replace(chosen, queue=None if name == chosen.queue else name).url,
+                words.count(counts.of_queue(name)),
+                name == chosen.queue,
             )
             for name in queues
         ),
-        matching=counts.jobs(chosen),
+        matching=counts.matching,
     )
 
 
 def _groups(chosen: Choice, counts: Counts) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
     def facet(name: str, *, part: bool = False) -> Facet:
-        shown, choice = states.named(name), replace(chosen, state=name)
-        return Facet(shown.word, choice.url, words.count(counts.jobs(choice)), chosen.state == name, shown, part)
+        shown, count = states.named(name), words.count(counts.of_state(name))
+        return Facet(shown.word, replace(chosen, state=name).url, count, chosen.state == name, shown, part)
 
     groups: list[tuple[str, tuple[Facet, ...]]] = []
     for heading, members in states.GROUPS:

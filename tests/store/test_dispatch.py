@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.store import keys
 from tests.store import contents
@@ -259,38 +260,30 @@ async def test_nobody_leads_an_empty_redis(store: CheckedStore, client: Client) 
     assert (await store.claim(epoch="", queue=QUEUE_KEY, limit=1)).did == "not_leader"
 
 
-async def test_concurrency_keys_take_turns(store: CheckedStore, life: Life) -> None:
+async def test_concurrency_keys_take_turns(store: CheckedStore, clock: Clock) -> None:
     """One key with many jobs does not hold up another one, nor the jobs without a key."""
-    await life.leader()
-    many_of_one = many(a_job().but(concurrency_key="large"), 12)
-    few = many(a_job().but(concurrency_key="small"), 2)
-    without = many(a_job(), 2)
-    for job in (*many_of_one, *few, *without):
-        await store.enqueue(job)
+    large, small = a_job().but(concurrency_key="large"), a_job().but(concurrency_key="small")
+    many_of_one = await _enqueue_in_order(store, clock, *[large.but(id=new_job_id()) for _ in range(12)])
+    few = await _enqueue_in_order(store, clock, *[small.but(id=new_job_id()) for _ in range(2)])
+    without = await _enqueue_in_order(store, clock, a_job(), a_job())
 
     first = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=6)
 
-    assert [one.id for one in (many_of_one[0], few[0], without[0], many_of_one[1], few[1], without[1])] == list(
-        first.ids
-    )
+    assert list(first.ids) == [many_of_one[0], few[0], without[0], many_of_one[1], few[1], without[1]]
     rest = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=20)
-    assert list(rest.ids) == [one.id for one in many_of_one[2:6]]
+    assert list(rest.ids) == many_of_one[2:6]
 
 
-async def test_high_priority_comes_before_the_turn_of_any_key(store: CheckedStore, life: Life) -> None:
-    await life.leader()
-    low = many(a_job().but(concurrency_key="acme"), 2)
-    high = many(a_job().high().but(concurrency_key="acme"), 2)
-    for job in (*low, *high):
-        await store.enqueue(job)
+async def test_high_priority_comes_before_the_turn_of_any_key(store: CheckedStore, clock: Clock) -> None:
+    low = await _enqueue_in_order(store, clock, *[a_job().but(concurrency_key="acme") for _ in range(2)])
+    high = await _enqueue_in_order(store, clock, *[a_job().high().but(concurrency_key="acme") for _ in range(2)])
 
     claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=3)
 
-    assert list(claimed.ids) == [high[0].id, high[1].id, low[0].id]
+    assert list(claimed.ids) == [*high, low[0]]
 
 
-async def test_a_key_whose_last_job_is_cancelled_has_no_turn(store: CheckedStore, life: Life) -> None:
-    await life.leader()
+async def test_a_key_whose_last_job_is_cancelled_has_no_turn(store: CheckedStore) -> None:
     gone, stays = a_job().but(concurrency_key="gone").build(), a_job().build()
     for job in (gone, stays):
         await store.enqueue(job)
@@ -299,10 +292,7 @@ async def test_a_key_whose_last_job_is_cancelled_has_no_turn(store: CheckedStore
     assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (stays.id,)
 
 
-async def test_a_lane_or_due_time_without_a_record_holds_nobody_up(
-    store: CheckedStore, client: Client, life: Life
-) -> None:
-    await life.leader()
+async def test_a_lane_or_due_time_without_a_record_holds_nobody_up(store: CheckedStore, client: Client) -> None:
     job = a_job().build()
     await store.enqueue(job)
     await client.zadd(keys.lane(QUEUE_KEY, 0, ""), {"vanished": 1})

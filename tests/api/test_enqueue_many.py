@@ -242,6 +242,18 @@ async def test_many_errors_are_told_of_the_first_job_alone(world: World) -> None
     assert len(response.content) < 2000
 
 
+@pytest.mark.parametrize("where", ["batch", "job", "labels"])
+async def test_far_too_many_fields_are_one_error(world: World, where: str) -> None:
+    """Each would become an error of its own, and all together more than the memory of a pod."""
+    many = {f"x{number}": "" for number in range(200_000)}
+    body = {"batch": {"jobs": [one()], **many}, "job": {"jobs": [one(), one(**many)]},
+            "labels": {"jobs": [one(labels=many)]}}[where]  # fmt: skip
+    response = await world.call("POST", PATH, content=json.dumps(body).encode())
+    assert response.status_code == 422
+    assert len(response.content) < 1000
+    assert "more than 100 fields" in response.text
+
+
 async def test_redis_fails_in_the_middle(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [one(parameters=[number]) for number in range(50)]
     script = world.store._enqueue  # pyright: ignore[reportPrivateUsage]

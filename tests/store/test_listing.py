@@ -62,6 +62,23 @@ async def test_pages_have_each_job_once_even_if_all_changed_in_one_millisecond(
     await client.delete(*map(keys.cell, cells), keys.cells("planted"))
 
 
+@pytest.mark.parametrize("limit", [1, 5, 19, 20])
+async def test_pages_of_jobs_that_were_enqueued_at_once_have_each_once(store: CheckedStore, limit: int) -> None:
+    jobs = [*many(a_job(), 30), *many(a_job().but(cls="shop.jobs.Mail"), 10)]
+    await store.enqueue_many(jobs)
+    seen: list[str] = []
+    cursor: Row | None = None
+
+    while True:
+        page = await listing.page(store, SHOP, limit, cursor)
+        seen += [one.id for one in page.records]
+        if page.next_cursor is None:
+            break
+        cursor = listing.read_cursor(page.next_cursor)
+
+    assert sorted(seen) == sorted(job.id for job in jobs)
+
+
 async def test_a_job_that_changes_between_two_pages_moves_up_and_no_other_is_missed(
     store: CheckedStore, clock: Clock
 ) -> None:
@@ -204,3 +221,25 @@ async def test_work_lists_are_read_by_pages_the_oldest_first(store: CheckedStore
     assert await store.ids_in(keys.due, start=2, limit=2) == ids[2:4]
     assert [one async for one in store.all_ids_in(keys.due)] == ids
     assert await store.oldest_in(keys.due) == (await store.there(ids[0])).not_before
+
+
+async def test_jobs_are_found_though_what_they_have_in_common_is_forgotten_meanwhile(
+    store: CheckedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bgjobs_core.store.reading._SHARED_KEPT", 1)
+    jobs = [a_job().but(method=f"method{n}").build() for n in range(6)]
+    await store.enqueue_many(jobs)
+    ids = [job.id for job in jobs]
+
+    for some in (ids[:3], ids[2:5], ids[4:], ids):
+        assert [job.id for job in await store.jobs(some)] == some
+
+
+async def test_requests_share_what_they_have_in_common(store: CheckedStore, client: Client) -> None:
+    jobs = [a_job().of_request(f"r{n}").but(created_by=f"request:r{n}").build() for n in range(3)]
+    await store.enqueue_many([*jobs, a_job().build()])
+
+    assert len(await client.keys("*}:spec:*")) == 2
+    assert [job.created_by for job in await store.jobs([one.id for one in jobs])] == [
+        "request:r0", "request:r1", "request:r2",
+    ]  # fmt: skip

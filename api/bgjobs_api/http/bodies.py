@@ -6,7 +6,7 @@ They must be JSON exactly as RFC 8259 says, without repeated names, and fit the 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,7 @@ from bgjobs_api.http.problems import ProblemError, invalid, many_invalid, of_job
 
 MAX_BODY_BYTES: Final = 512 * 1024
 
+_MOST_FIELDS: Final = 100
 _Model = TypeVar("_Model", bound=BaseModel)
 _SPACE: Final = " \t\n\r"
 # Finds only where a value ends; numbers are read, and judged, by strict_json.
@@ -50,8 +51,10 @@ def parse(model: type[_Model], body: bytes) -> _Model:
     Raises:
         ProblemError: status 400 if it is not a JSON object, status 422 if a field of it is wrong.
     """
-    if not _is_strict_object(body):
+    if (found := _strict_object(body)) is None:
         _check(body)
+    else:
+        _bounded(found)
     try:
         # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
         return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
@@ -59,13 +62,25 @@ def parse(model: type[_Model], body: bytes) -> _Model:
         raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
 
 
-def _is_strict_object(body: bytes) -> bool:
-    """Whether a body is certainly a JSON object as it should be: the usual case, found out in one step."""
+def _strict_object(body: bytes) -> dict[str, Any] | None:
+    """What is in a body if it is certainly a JSON object as it should be: the usual case, found out in one step."""
     try:
         # Decoded here: of bytes the decoder would take UTF-16, too.
-        return isinstance(strict_json.loads(body.decode(), limit=len(body)), dict)
+        found = strict_json.loads(body.decode(), limit=len(body))
     except ValueError:
-        return False
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def _bounded(fields: dict[str, Any]) -> None:
+    """Refuse what has far more fields than there are, before each of them becomes an error of its own.
+
+    Raises:
+        ProblemError: if it has.
+    """
+    for name, found in (("", fields), ("labels", fields.get("labels"))):
+        if isinstance(found, dict) and len(cast("dict[str, Any]", found)) > _MOST_FIELDS:
+            raise invalid(name, f"has more than {_MOST_FIELDS} fields")
 
 
 def _check(body: bytes) -> None:
@@ -145,8 +160,10 @@ def parse_batch(body: bytes) -> list[EnqueueRequest]:
     Raises:
         ProblemError: as `parse` does; what is wrong with one job is said of the first one that is wrong.
     """
-    if not _is_strict_object(body):
+    if (found := _strict_object(body)) is None:
         _check_batch(body)
+    else:
+        _bounded_batch(found)
     try:
         jobs = BatchRequest.model_validate_json(body, strict=True, by_alias=True, by_name=False).jobs
     except ValidationError as error:
@@ -156,6 +173,17 @@ def parse_batch(body: bytes) -> list[EnqueueRequest]:
         if (other := first.setdefault(job.id, index)) != index:
             raise of_job(invalid("id", f"is that of job {other}, too"), index)
     return jobs
+
+
+def _bounded_batch(fields: dict[str, Any]) -> None:
+    _bounded(fields)
+    jobs = fields.get("jobs")
+    for index, job in enumerate(cast("list[Any]", jobs) if isinstance(jobs, list) else ()):
+        if isinstance(job, dict):
+            try:
+                _bounded(cast("dict[str, Any]", job))
+            except ProblemError as problem:
+                raise of_job(problem, index) from problem
 
 
 def _first_job(errors: Sequence[Any]) -> ProblemError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,6 +72,7 @@ class Deps:
         findings: what `/readyz` should warn of, as far as it is known already; nothing is asked for it.
         ask_operator: reads from Redis what the operator has found wrong; raises StoreError.
         roles: how the names of the chart's ClusterRoles begin, for telling callers which one they need.
+        batches: held by whoever makes jobs of the body of a batch.
         gate: whether there is room in Redis for more jobs.
     """
 
@@ -87,6 +89,7 @@ class Deps:
     findings: Callable[[], Sequence[Finding]] = tuple["Finding", ...]
     ask_operator: Callable[[], Awaitable[Sequence[Finding]]] = _no_findings
     roles: str = "bgjobs"
+    batches: asyncio.Lock = field(default_factory=asyncio.Lock)
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:

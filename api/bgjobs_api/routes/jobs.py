@@ -162,14 +162,15 @@ async def enqueue_jobs(request: Request) -> Response:
     """Store up to 1,000 jobs safely, all of them or none.
 
     If one is refused, none is stored, and the problem says which one in `index`; the first one is 0, and the fields of
-    `errors` begin with `jobs.0`. After 503, and after no answer at all, some may be stored: send the same request
-    again, with the same ids, and each job is there once.
+    `errors` begin with `jobs.0`. After 503 and 507, and after no answer at all, some may be stored: send the same
+    request again, with the same ids, and each job is there once.
     """
     deps, caller = deps_of(request), caller_of(request)
     await require_somewhere(deps, caller, access.ENQUEUE)
     body = await read(request, MAX_BATCH_BYTES)
-    # On a thread of its own, so that others are served meanwhile.
-    asked = await asyncio.to_thread(_asked_many, body, caller)
+    # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
+    async with deps.batches:
+        asked = await asyncio.to_thread(_asked_many, body, caller)
     first: dict[str, int] = {}
     for index, one in enumerate(asked):
         first.setdefault(one.namespace, index)

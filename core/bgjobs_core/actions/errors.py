@@ -3,7 +3,7 @@
 `ActionError` is the base, and everything that the actions raise of their own is one; its text says to whoever asked
 what to do about it:
 
-    ActionError                 the action was not done, and nothing was written
+    ActionError                 the action was not done; nothing was written, but for what `NoRoomError` says
     ├── NotAdmittedError        the rules of the job's queue refuse it
     ├── IdTakenError            the id belongs to a job that was asked for with other words
     ├── NoRoomError             Redis is too full for another job
@@ -52,7 +52,10 @@ class IdTakenError(ActionError):
 
 
 class NoRoomError(ActionError):
-    """Redis is too full for another job; the jobs that it has go on."""
+    """Redis is too full for another job; the jobs that it has go on.
+
+    Of many jobs that were to be stored together some may be stored. Asking again is safe.
+    """
 
 
 class TooManyClassesError(NoRoomError):

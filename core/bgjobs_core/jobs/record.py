@@ -112,7 +112,7 @@ class NewJob:
 
 @dataclass(frozen=True)
 class SharedRecord:
-    """What many jobs have in common; the store keeps it once."""
+    """What many jobs have in common; the store keeps it once. The creator of a request's job is in its own record."""
 
     queue_key: str
     spec: CompleteSpec
@@ -127,7 +127,7 @@ class SharedRecord:
         return cls(
             queue_key,
             specs.shared_part({**hash_fields, b"queue": queue_key.partition("/")[2].encode()}),
-            hash_fields[b"created_by"].decode(),
+            hash_fields.get(b"created_by", b"").decode(),
             int(hash_fields[b"logs_seconds"]),
             int(hash_fields[b"records_ms"]),
         )
@@ -199,7 +199,7 @@ class JobRecord:
             id=job_id,
             namespace=shared.queue_key.partition("/")[0],
             spec=specs.with_own_part(shared.spec, hash_fields),
-            created_by=shared.created_by,
+            created_by=hash_fields.get(b"created_by", b"").decode() or shared.created_by,
             logs_seconds=shared.logs_seconds,
             **known,
         )

@@ -73,6 +73,11 @@ class _Sessions:
         return self._settings.proxy, self._settings.proxy_headers
 
     @property
+    def server_name(self) -> str | None:
+        """The name that the server's certificate must have, if it is another one than the host's."""
+        return self._settings.tls_server_name or None
+
+    @property
     def _settings(self) -> Any:
         return self.configuration
 
@@ -158,6 +163,7 @@ class Kube:
                 timeout=_WATCH_TIMEOUT if watching else _TIMEOUT,
                 proxy=proxy,
                 proxy_headers=proxy_headers,
+                server_hostname=self._sessions.server_name,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error

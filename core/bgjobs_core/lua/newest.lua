@@ -17,9 +17,7 @@ local function merge(rows)
     local other, other_score = ids[mine], scores[mine]
     if not id and not other then break end
     if id and (not other or score > other_score or (score == other_score and id > other)) then
-      if score ~= before or id < before_id then
-        merged[#merged + 1], merged_scores[#merged_scores + 1] = id, score
-      end
+      merged[#merged + 1], merged_scores[#merged_scores + 1] = id, score
       theirs = theirs + 2
     else
       merged[#merged + 1], merged_scores[#merged_scores + 1] = other, other_score
@@ -29,15 +27,21 @@ local function merge(rows)
   ids, scores = merged, merged_scores
 end
 
--- The latest rows of a cell from behind the last row of the page before. Many rows may have that row's time.
+-- The latest rows of a cell from behind the last row of the page before; at least as many as wanted, if there are so
+-- many. Many rows may have the time of that last row, as after many jobs were enqueued at once.
 local function rows_of(cell)
-  local top, bottom, passed = before and text(before) or '+inf', text(scores[limit] or since), 0
+  local top, bottom, passed, kept = before and text(before) or '+inf', text(scores[limit] or since), 0, {}
   while true do
     local rows = redis.call(
-      'ZRANGE', key.cell(cell), top, bottom, 'BYSCORE', 'REV', 'LIMIT', passed, limit + 1, 'WITHSCORES')
-    local last = #rows - 1
-    if last < 2 * limit or tonumber(rows[last + 1]) ~= before or rows[last] < before_id then return rows end
-    passed = passed + limit + 1
+      'ZRANGE', key.cell(cell), top, bottom, 'BYSCORE', 'REV', 'LIMIT', passed, limit, 'WITHSCORES')
+    for i = 1, #rows, 2 do
+      if tonumber(rows[i + 1]) ~= before or rows[i] < before_id then
+        local n = #kept
+        kept[n + 1], kept[n + 2] = rows[i], rows[i + 1]
+      end
+    end
+    if #rows < 2 * limit or #kept >= 2 * limit then return kept end
+    passed = passed + limit
   end
 end
 

@@ -42,7 +42,7 @@ class Together(aredis.Redis):
         """Ask for one thing; it is sent with what else is asked until this task gives way."""
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.append(_Asked(args, options, reply))
-        if self._sending is None:
+        if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_all(), name="redis, together")
         return await reply
 
@@ -58,6 +58,15 @@ class Together(aredis.Redis):
         await super().aclose(close_connection_pool)
 
     async def _send_all(self) -> None:
+        try:
+            await self._send_what_waits()
+        finally:  # whatever has ended this: nobody waits for a reply that will not come
+            for one in (*self._sent, *self._asked):
+                one.reply.cancel()
+            self._asked.clear()
+            self._sending = None
+
+    async def _send_what_waits(self) -> None:
         while self._asked:
             taken = [self._asked.popleft() for _ in range(min(_AT_ONCE, len(self._asked)))]
             # Nobody needs the reply of a caller that was cancelled before its command was sent.
@@ -73,7 +82,6 @@ class Together(aredis.Redis):
                     one.reply.set_exception(reply)
                 else:
                     one.reply.set_result(reply)
-        self._sending = None
 
     async def _replies(self, sent: Sequence[_Asked]) -> list[Any]:
         if len(sent) == 1:

@@ -87,8 +87,10 @@ def _fields(job: NewJob) -> tuple[Fields, Fields]:
     """What many jobs have in common, and what is this job's own."""
     asked = job.asked
     shared, own = to_hashes(job.spec)
+    # Each request is another creator, and most are of one job alone.
+    (own if asked.request_name else shared)["created_by"] = asked.created_by
     shared |= {
-        "queue": job.queue_key, "created_by": asked.created_by,
+        "queue": job.queue_key,
         "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
     }  # fmt: skip
     some = {"request_name": asked.request_name, "request_uid": asked.request_uid, "rerun_of": asked.rerun_of}

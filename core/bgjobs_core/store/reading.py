@@ -67,20 +67,21 @@ class Reading(Connected):
         return cast("bytes | None", await self._ask("GET", keys.result(job_id))) or b""
 
     async def _records(self, ids: Sequence[str], found: Sequence[dict[bytes, bytes]]) -> list[JobRecord]:
-        unknown = {fields[b"spec"] for fields in found if fields and fields[b"spec"] not in self._shared}
-        if unknown:
-            digests = list(unknown)
-            hashes = await self._hashes(keys.spec(one.decode()) for one in digests)
+        wanted = {fields[b"spec"] for fields in found if fields}
+        # Kept apart from what is remembered: other callers forget that meanwhile.
+        shared = {digest: self._shared[digest] for digest in wanted if digest in self._shared}
+        if unknown := [digest for digest in wanted if digest not in shared]:
+            hashes = await self._hashes(keys.spec(digest.decode()) for digest in unknown)
+            # A hash is gone where the last job with it was dropped between the two reads.
+            read = {digest: SharedRecord.read(one) for digest, one in zip(unknown, hashes, strict=True) if one}
+            shared |= read
             if len(self._shared) > _SHARED_KEPT:
                 self._shared.clear()
-            # A hash is gone where the last job with it was dropped between the two reads.
-            self._shared.update(
-                (digest, SharedRecord.read(one)) for digest, one in zip(digests, hashes, strict=True) if one
-            )
+            self._shared |= read
         return [
-            JobRecord.read(job_id, fields, self._shared[fields[b"spec"]])
+            JobRecord.read(job_id, fields, shared[fields[b"spec"]])
             for job_id, fields in zip(ids, found, strict=True)
-            if fields and fields[b"spec"] in self._shared
+            if fields and fields[b"spec"] in shared
         ]
 
     async def attempts(self, job: JobRecord) -> list[AttemptRecord]:

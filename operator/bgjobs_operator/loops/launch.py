@@ -37,7 +37,7 @@ PERIOD: Final = 2.0  # seconds between two looks at the index
 SYSTEM: Final = "bgjobs"
 
 if TYPE_CHECKING:
-    _Settings = asyncio.Task[QueueRecord | StoreError | None]
+    _Settings = asyncio.Task[QueueRecord | Exception | None]
 
 log: Any = structlog.get_logger(__name__)
 
@@ -135,10 +135,10 @@ class Launch:
         for job_id in ids:
             self._take_up(job_id, settings)
 
-    async def _settings(self, queue: str) -> QueueRecord | StoreError | None:
+    async def _settings(self, queue: str) -> QueueRecord | Exception | None:
         try:
             return await self.store.queue(queue)
-        except StoreError as error:  # it is told to those who wait for it, and does not end the leader
+        except Exception as error:  # noqa: BLE001 - it is told to those who wait for it, and does not end the leader
             return error
 
     def _take_up(self, job_id: str, settings: _Settings | None) -> None:
@@ -259,6 +259,6 @@ class Launch:
 
 async def _said(settings: _Settings) -> QueueRecord | None:
     found = await asyncio.shield(settings)  # others wait for it, too
-    if isinstance(found, StoreError):
+    if isinstance(found, Exception):
         raise found
     return found

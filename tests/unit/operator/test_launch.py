@@ -128,9 +128,11 @@ class TestHandedOver:
             post.gate.set()
         assert world.launcher.posts == [job]
 
-    async def test_when_redis_does_not_tell_the_settings_it_is_taken_up_again(self, world: World) -> None:
+    @pytest.mark.parametrize("error", [StoreUnavailableError("gone"), ValueError("settings of another version")])
+    async def test_when_the_settings_cannot_be_read_it_is_taken_up_again(self, world: World, error: Exception) -> None:
+        """And whoever leads goes on leading."""
         job = await world.claimed()
-        world.store.settings_failing = StoreUnavailableError("gone")
+        world.store.settings_failing = error
         async with asyncio.TaskGroup() as tasks:
             world.launches.tasks = tasks
             world.launches.take(QUEUE_KEY, [job])

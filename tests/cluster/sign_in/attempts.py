@@ -82,7 +82,7 @@ _OF_RUNNERS: Final = {
     "/RUNNER/v1/jobs/{mill}/finish": 404,
     "//runner/v1/jobs/{mill}/finish": 301,
     "/jobs/..%2frunner/v1/jobs/{mill}/finish": 301,
-    "http://{host}/runner/v1/jobs/{mill}/finish": 404,
+    "http://{host}/runner/v1/jobs/{mill}/finish": 400,  # handed on as it is; the API takes no whole address for a path
 }
 
 _ATTEMPTS: dict[str, tuple[str, tuple[int, ...]]] = {

@@ -3,8 +3,9 @@
 Measured: the processor time of the server's main thread for each call, at 10,000 and at 1,000,000 waiting jobs (20
 queues, 200 classes, payloads of 100 bytes), each call alone and in a mix of all calls as jobs live; then with payloads
 of 256 KiB; then a page of the list and the page with its counts, over HTTP. Few and many stand beside each other, in
-two servers that take turns. Beside the mix: a script that always does the same, whose longest calls are the machine's
-and not ours.
+two servers that take turns. Some calls are several commands, between which Redis serves others. So how long one script
+of the mix keeps Redis busy is measured by the server itself. Beside the mix: a script that always does the same, whose
+longest calls are the machine's and not ours.
 
 By arithmetic: a call of Redis from Lua takes 1 to 2 µs, and a place in a sorted set of a million jobs some 20 steps in
 place of 13 among ten thousand. So a verb that writes 30 to 60 keys takes 0.1 to 0.2 ms, a claim of 20 jobs 2 to 3 ms,
@@ -24,20 +25,23 @@ from bench.benchmark import Benchmark
 from bench.cpu import MainThreadClock
 from bench.measures.pages import page_times, ratios
 from bench.redis_servers import Server, running
-from bench.results import OURS, Figure, Result, Verdict, figure, percentile
+from bench.results import OURS, Figure, Result, Verdict, figure
 from bench.subjects import jobs
 from bench.subjects.store_life import StoreLife
 from bgjobs_core.redis import connection
 from bgjobs_core.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from bench.subjects.store_life import Call
     from bench.terminal import Progress
 
 MIX: Final = "mix of all calls"
+_SCRIPT: Final = "one script of the mix, by the server's clock"
 _YARDSTICK: Final = "a script that always does the same"
+_YARDSTICK_SCRIPT: Final = f"{_YARDSTICK}, by the server's clock"
+_SERVER_PERCENTILES: Final = "0 50 99 99.9 100"
 _YARDSTICK_LUA: Final = "local sum = 0 for n = 1, 20000 do sum = sum + n end return sum"
 _YARDSTICK_EVERY: Final = 20  # calls of the mix
 _UNIT: Final = "µs of processor"
@@ -138,6 +142,28 @@ class _Side:
                 await self.timed(_YARDSTICK, partial(self.client.eval, _YARDSTICK_LUA, 0))
 
 
+async def _scripts(side: _Side) -> list[Figure]:
+    """How long the scripts of the mix kept the server busy, and the yardstick, as the server has counted."""
+    told = await side.client.info("latencystats")
+    return [
+        _of_server(what, side, told[f"latency_percentiles_usec_{command}"])
+        for what, command in ((_SCRIPT, "evalsha"), (_YARDSTICK_SCRIPT, "eval"))
+    ]
+
+
+def _of_server(what: str, side: _Side, told: Mapping[str, float]) -> Figure:
+    return Figure(
+        what=what,
+        side=side.name,
+        unit="µs",
+        median=told["p50"],
+        low=told["p0"],
+        high=told["p100"],
+        samples=len(side.took[MIX if what == _SCRIPT else _YARDSTICK]),
+        percentiles={name: told[name] for name in ("p99", "p99.9")},
+    )
+
+
 async def _opened(name: str, count: int, server: Server, sizes: Sizes, progress: Progress) -> _Side:
     client = connection.connect(server.url)
     factory = jobs.Factory(sizes.queues, sizes.classes, sizes.payload_bytes, records_seconds=0)
@@ -158,6 +184,9 @@ async def _calls(sides: Sequence[_Side], sizes: Sizes, progress: Progress) -> No
             progress.step(f"{name} alone: {done} of {sizes.alone}")
             for side in sides:
                 await side.alone(name, min(_AT_A_TIME, sizes.alone - done), name)
+    for side in sides:
+        await side.client.config_set("latency-tracking-info-percentiles", _SERVER_PERCENTILES)
+        await side.client.config_resetstat()
     order = random.Random(sizes.seed).choices(  # noqa: S311 - the same in each run
         list(calls), [call.weight for call in calls.values()], k=sizes.mix
     )
@@ -195,15 +224,21 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
         sides = [await _opened(name, counts[name], servers[name], sizes, progress) for name in counts]
         few, many = sides
         await _calls(sides, sizes, progress)
+        scripts = [one for side in sides for one in await _scripts(side)]
         pages = await page_times({side.name: side.server for side in sides}, sizes.pages, progress)
         big = await _big(few, sizes, progress)
         for side in sides:
             await side.life.store.close()
     headings = [MIX, _YARDSTICK, *few.life.calls()]
-    figures = [*_figures(sides, headings), *_figures([big], list(big.took)), *pages]
-    mixed = sorted(many.took[MIX])
+    figures = [*scripts, *_figures(sides, headings), *_figures([big], list(big.took)), *pages]
+    slowest = next(one for one in scripts if (one.what, one.side) == (_SCRIPT, many.name))
     verdicts = [
-        Verdict(what=f"{MIX} with {many.name}, p99.9", value=1000 * percentile(mixed, 0.999), goal=_GOAL_MS, unit="ms"),
+        Verdict(
+            what=f"{_SCRIPT}, with {many.name}, p99.9",
+            value=slowest.percentiles["p99.9"] / 1000,
+            goal=_GOAL_MS,
+            unit="ms",
+        ),
         *ratios(pages, few.name, many.name),
     ]
     notes = [f"longest with {many.name}: {1000 * took:.2f} ms {name}: {did}" for took, name, did in many.longest]

@@ -1,4 +1,4 @@
-"""A second namespace of jobs whose pods go to fake nodes: load on everything but a container runtime."""
+"""Namespaces of jobs whose pods go to fake nodes: load on everything but a container runtime."""
 
 from __future__ import annotations
 
@@ -21,20 +21,27 @@ QUEUE = "bulk"
 NODES = 3
 
 
-def make(max_concurrent: int) -> None:
-    """The namespace, its nodes, a queue, and the right of the shop's web application to ask for jobs there."""
+def make(max_concurrent: int, name: str = FLEET, *, pods_run_for: str = "") -> None:
+    """A namespace, its nodes, a queue, and the right of the shop's web application to ask for jobs there.
+
+    Args:
+        max_concurrent: of the queue.
+        name: of the namespace.
+        pods_run_for: how long its pods run, such as `1h`; "": they end at once.
+    """
     done = subprocess.run(
         [sys.executable, ROOT / "devcluster/cluster", "kwok", str(NODES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"no fake nodes (only the cluster of devcluster/cluster has them): {done.stderr}"
-    namespace = {"metadata": {"name": FLEET, "labels": {"fake-nodes": "true"}}}
+    namespace = {"metadata": {"name": name, "labels": {"fake-nodes": "true"}}}
     binding = {
-        "metadata": {"name": CALLER, "namespace": FLEET},
+        "metadata": {"name": CALLER, "namespace": name},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bgjobs-submitter"},
         "subjects": [{"kind": "ServiceAccount", "name": CALLER, "namespace": SHOP}],
     }
-    spec = {"maxConcurrent": max_concurrent, "approvedClasses": ["shop.jobs.*"], "image": IMAGE}
-    queue = {"metadata": {"name": QUEUE, "namespace": FLEET}, "spec": spec}
+    pod = {"annotations": {"kwok.bgjobs.dev/run-for": pods_run_for}} if pods_run_for else {}
+    spec = {"maxConcurrent": max_concurrent, "approvedClasses": ["shop.jobs.*"], "image": IMAGE, "pod": pod}
+    queue = {"metadata": {"name": QUEUE, "namespace": name}, "spec": spec}
     for version, kind, body in (
         ("v1", "Namespace", namespace),
         ("rbac.authorization.k8s.io/v1", "RoleBinding", binding),

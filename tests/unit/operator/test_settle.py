@@ -20,7 +20,7 @@ OF_NIGHTLY = a_job().of_request("nightly")
 
 
 async def dirty(world: World) -> list[str]:
-    return await world.store.ids_in(keys.dirty)
+    return await world.store.ids_in(keys.dirty, "shop")
 
 
 async def test_a_job_that_is_over_at_once_is_written_once(world: World) -> None:

@@ -62,7 +62,8 @@ class EnqueueReply(NamedTuple):
 
     Attributes:
         did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
-            job) or `too_many_classes` (the namespace has too many different queues, states and classes).
+            job), `too_many_classes` (the namespace has too many different queues, states and classes) or
+            `other_rules` (the queue has other settings by now, or is gone).
         states: for each job its state after the verb; "" if there is none.
         now: Redis TIME in ms.
     """

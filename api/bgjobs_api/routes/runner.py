@@ -105,13 +105,13 @@ async def start(
 async def beat(
     deps: DepsDep, caller: Caller, job_id: str, body: Annotated[BeatRequest, Depends(json_body(BeatRequest))]
 ) -> BeatReply:
-    """A piece of log and the progress; the answer may say stop."""
+    """A piece of log and the progress; the answer may say stop, also when there is no room for what was sent."""
     record = await _record_for(deps, caller, job_id, body)
     chunk = runner_statements.chunk_of(body.chunk)
     progress = runner_statements.progress_of(body.progress)
     if record is None:
         return BeatReply(action=GO_AWAY, beat_seconds=BEAT_SECONDS, next_offset=0)
-    action, next_offset = await deps.store.beat(
+    reply = await deps.store.beat(
         job_id=job_id,
         pod_uid=body.pod_uid,
         attempt=body.attempt,
@@ -121,9 +121,10 @@ async def beat(
     )
     return BeatReply.model_validate(
         {
-            "action": action,
+            "action": reply.action,
             "beat_seconds": await _beat_seconds(deps, job_id),
-            "next_offset": next_offset,
+            "next_offset": reply.next_offset,
+            "kept": reply.kept == "yes",
         }
     )
 

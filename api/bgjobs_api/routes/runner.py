@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Response
 
-from bgjobs.protocol import GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.protocol import FOREIGN_POD, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
 from bgjobs_api.http import answers
@@ -61,7 +61,7 @@ async def _record_for(deps: Deps, caller: Identity, job_id: str, said: RunnerIde
     record = await deps.store.job(job_id)
     objection = runner_statements.objection(caller, said, job_id, record)
     if objection is not None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "foreign_pod", objection)
+        raise ProblemError(HTTPStatus.FORBIDDEN, FOREIGN_POD, objection)
     return record
 
 

@@ -16,7 +16,7 @@ from bgjobs.runner import process, termination
 from bgjobs.runner.delivery import Delivery, Limits
 from bgjobs.runner.linux import become_subreaper
 from bgjobs.runner.mirror import say
-from bgjobs.runner.outcome import Report, decide, failure
+from bgjobs.runner.outcome import Report, before_delivery, decide, failure, undelivered
 from bgjobs.runner.output import LogBuffer
 from bgjobs.runner.reporter import Reporter
 from bgjobs.runner.settings import Settings, read_settings
@@ -105,11 +105,16 @@ def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
     if reporter.order == GO_AWAY:
         say("this attempt is not the job's current one; its code was stopped")
         return EXIT_REFUSED
-    _write_termination_message(settings.termination_file, report.termination_message(number))
-    limits = Limits(settings.patience, settings.grace, settings.request)
-    accepted = Delivery(reporter, api, pod.signals, limits).deliver(number, report)
+    _write_termination_message(settings.termination_file, before_delivery(report).termination_message(number))
+    limits = Limits(settings.patience, settings.result_patience, settings.grace, settings.request)
+    receipt = Delivery(reporter, api, pod.signals, limits).deliver(number, report)
     api.close()
-    return report.process_exit_code if accepted else EXIT_REFUSED
+    if receipt.is_superseded:
+        return EXIT_REFUSED
+    if receipt.problem is not None:
+        report = undelivered(report, receipt.problem, is_stopping=pod.signals.stop_at is not None)
+    _write_termination_message(settings.termination_file, report.termination_message(number))
+    return report.process_exit_code
 
 
 def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -> Report:

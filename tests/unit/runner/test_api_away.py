@@ -193,7 +193,7 @@ def test_a_success_whose_result_nobody_has_is_none(pod: Pod, reply: Any, patienc
 
 def test_a_result_and_the_log_before_it_wait_for_an_api_that_is_away_for_longer(pod: Pod) -> None:
     pod.call("speak")
-    pod.api.beat.extendleft([503] * 7)
+    pod.api.beat.extendleft([503] * 4)
     pod.api.finish.extendleft([503] * 3)
 
     code, _, err = pod.runs(patience=0.4)

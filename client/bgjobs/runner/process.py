@@ -93,6 +93,13 @@ def _job_environ(environ: Mapping[str, str]) -> dict[str, str]:
 _spawned: list[int] = []
 
 
+def discard(child: Child) -> None:
+    """End a child that has got no call, so that none of the job's code has run in it."""
+    for fd in (child.call, child.stdout, child.stderr, child.frames):
+        os.close(fd)
+    kill_leftovers(child.pid)
+
+
 def signal_group(pid: int, number: signal.Signals) -> None:
     """Send a signal to the child's process group: the child, and what it started without a group of its own."""
     try:

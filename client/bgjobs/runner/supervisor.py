@@ -71,6 +71,7 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
     pod = _Pod(settings, environ, Signals())
     try:
         pod.signals.interrupts = True
+        child = _start_child(environ)
         api = _connect(settings)
         reply = ask_to_start(api, settings, say)
         pod.signals.interrupts = False
@@ -80,7 +81,25 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
     except ConfigurationError as error:
         say(str(error))
         return EXIT_REFUSED
-    return reply if isinstance(reply, int) else _attempt(pod, api, reply)
+    if isinstance(reply, int):
+        if child is not None:
+            process.discard(child)
+        return reply
+    return _attempt(pod, api, reply, child)
+
+
+def _start_child(environ: Mapping[str, str]) -> process.Child | None:
+    """Start the child, which does nothing until it gets the call; None if there is no memory or process left.
+
+    Its interpreter starts while the API is asked, which takes about as long: the job's code begins earlier by that. If
+    we end without a word to it, the pipe for the call ends, and so does the child.
+    """
+    if os.getpid() != 1:
+        become_subreaper()
+    try:
+        return process.spawn(environ)
+    except OSError:
+        return None
 
 
 def _connect(settings: Settings) -> RunnerApi:
@@ -91,13 +110,13 @@ def _connect(settings: Settings) -> RunnerApi:
     return RunnerApi(settings)
 
 
-def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
+def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any], child: process.Child | None) -> int:
     settings = pod.settings
     number = int(reply["attempt"])
     log = LogBuffer()
     reporter = Reporter(api, number, log, float(reply["beat_seconds"]), pod.signals.wake)
     reporter.start()
-    report = _run(pod, reply, log, reporter)
+    report = _run(pod, reply, child, reporter, log)
     # A beat that is still under way keeps the old connection; it may hang.
     if not reporter.end(min(settings.request, settings.reserve / 2)):
         api = _connect(settings)
@@ -117,10 +136,12 @@ def _attempt(pod: _Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
     return report.process_exit_code
 
 
-def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -> Report:
-    """Run the job's code in a child until that has ended."""
+def _run(pod: _Pod, reply: dict[str, Any], child: process.Child | None, reporter: Reporter, log: LogBuffer) -> Report:
+    """Run the job's code in the child until that has ended."""
     settings = pod.settings
     if pod.signals.stop_at is not None:
+        if child is not None:
+            process.discard(child)
         message = "the attempt was told to stop before its code had started"
         return Report(Outcome.DISRUPTED, None, failure("Stopped", message))
     call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
@@ -131,10 +152,8 @@ def _run(pod: _Pod, reply: dict[str, Any], log: LogBuffer, reporter: Reporter) -
             "namespace": settings.namespace,
         }
     }
-    if os.getpid() != 1:
-        become_subreaper()
     try:
-        child = process.spawn(pod.environ)
+        child = child or process.spawn(pod.environ)
     except OSError as error:
         return Report(
             Outcome.ERROR, None, failure(type(error).__name__, f"the job's process could not be started: {error}")

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.runner.settings import ENV_JOB_PATH
@@ -161,13 +160,15 @@ def _own_children() -> list[int]:
     """The process numbers of our children; an empty list on systems without /proc."""
     own = str(os.getpid())
     children: list[int] = []
-    for entry in Path("/proc").iterdir() if Path("/proc/self/stat").exists() else ():
-        if entry.name.isdecimal():
+    # No pathlib, which would take longer to import than all of this module.
+    for name in os.listdir("/proc") if os.access("/proc/self/stat", os.R_OK) else ():  # noqa: PTH208
+        if name.isdecimal():
             try:
-                stat = (entry / "stat").read_bytes()
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    stat = file.read()
             except OSError:
                 continue
             # pid (name) state parent …; the name may hold spaces and brackets.
             if stat.rpartition(b")")[2].split()[1].decode() == own:
-                children.append(int(entry.name))
+                children.append(int(name))
     return children

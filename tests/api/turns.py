@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class TakingTurns:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            def log_request(self, *_: Any) -> None:
+            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
                 pass
 
         return Handler

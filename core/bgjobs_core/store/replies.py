@@ -11,10 +11,12 @@ class BeatReply(NamedTuple):
     Attributes:
         action: stop: the job is being stopped; go_away: this is not the current attempt.
         next_offset: up to where the log has arrived; 0 with go_away.
+        kept: no: Redis is full, and neither the chunk nor the progress was kept.
     """
 
     action: Literal["continue", "stop", "go_away"]
     next_offset: int
+    kept: Literal["yes", "no"]
 
 
 class BindReply(NamedTuple):

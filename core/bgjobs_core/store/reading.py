@@ -141,7 +141,7 @@ class Reading(Connected):
     async def queue_load(self, key: str) -> QueueLoad:
         """How many jobs hold a slot of a queue, and how many are ready for one."""
         owned, uid = await self._ask_all([("ZCARD", keys.owned(key)), ("HGET", keys.queue(key), "uid")])
-        queued = await self._ask("HGET", keys.ready(), f"{key}:{cast('bytes | None', uid or b'').decode()}")
+        queued = await self._ask("HGET", keys.ready(), f"{key}:{(cast('bytes | None', uid) or b'').decode()}")
         return QueueLoad(cast("int", owned), int(cast("bytes | None", queued) or 0))
 
     async def waiting_for(self) -> list[tuple[str, str]]:

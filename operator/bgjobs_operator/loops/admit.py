@@ -202,7 +202,7 @@ class Admit:
         except ValidationError as error:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
-            await self.store.put_queue(key, spec)
+            await self.store.put_queue(key, spec, obj["metadata"]["uid"])
             problem = queue_problem(spec)
         if part(obj, "status").get("observedGeneration") != generation:
             said = request_status.of_queue(problem, generation, round(time.time() * 1000))

@@ -1,0 +1,125 @@
+"""One trouble, from its beginning to its end: what the healthy namespace does meanwhile, and how the other recovers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bench.redis_servers import running
+from tests.isolation import virtual_time
+from tests.isolation.healthy import DEEDS
+from tests.isolation.installation import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.isolation.kubernetes import Call
+
+WELL: Final = "well"
+ROUNDS: Final = 4
+BETWEEN_SECONDS: Final = 7.3  # two rounds; no multiple of a loop's period
+SLACK_SECONDS: Final = 0.5  # what a deed may take longer beside twice its time
+
+
+@dataclass
+class Course:
+    """What came of it.
+
+    Attributes:
+        took: the longest time of each deed, in seconds.
+        wrong: why a deed did not succeed.
+        calls: what was asked of Kubernetes while the trouble lasted.
+        seconds: how long it lasted.
+        aftermath: why the others have not recovered; "" if they have.
+        died: why the leader ended, or which of its loops is stuck; "" if all is well.
+        twice: KubeJobs that were made twice.
+    """
+
+    took: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    wrong: dict[str, str] = field(default_factory=dict[str, str])
+    calls: Sequence[Call] = ()
+    seconds: float = 0.0
+    aftermath: str = ""
+    died: str = ""
+    twice: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+class Trouble:
+    """A trouble; each kind overrides what it needs.
+
+    Attributes:
+        namespaces: of jobs, besides the healthy one.
+    """
+
+    namespaces: Sequence[str] = ("ill",)
+
+    async def before(self, it: Installation) -> None:
+        """The leader leads, and all is well."""
+
+    async def begins(self, it: Installation) -> None:
+        """The trouble is there when this returns, and has had its time to spread."""
+
+    async def ends(self, it: Installation) -> None:
+        """Its cause is gone."""
+
+    async def recovered(self, it: Installation) -> None:
+        """Waits until all that it has held up is done; fails if that does not come by itself."""
+
+
+async def _round(it: Installation, course: Course, namespace: str) -> None:
+    async def one(name: str) -> None:
+        try:
+            course.took[name] = max(course.took[name], await DEEDS[name](it, namespace))
+        except AssertionError as error:
+            course.wrong.setdefault(name, str(error))
+
+    await asyncio.gather(*(one(name) for name in DEEDS))
+
+
+async def _play(trouble: Trouble) -> Course:
+    course = Course()
+    with running("valkey", "no") as server:
+        async with Installation((*trouble.namespaces, WELL), server) as it:
+            await it.become(await it.enqueue(WELL, "quick"), "succeeded", 60.0, "the first job")
+            await trouble.before(it)
+            began = time.monotonic()
+            before = len(it.kubernetes.calls)
+            await trouble.begins(it)
+            rounds: list[asyncio.Task[None]] = []
+            for _ in range(ROUNDS):
+                rounds.append(asyncio.create_task(_round(it, course, WELL)))
+                await asyncio.sleep(BETWEEN_SECONDS)
+            await asyncio.gather(*rounds)
+            course.calls, course.seconds = it.kubernetes.calls[before:], time.monotonic() - began
+            course.died = it.died
+            await trouble.ends(it)
+            try:
+                await trouble.recovered(it)
+            except AssertionError as error:
+                course.aftermath = str(error)
+            course.died = course.died or it.died
+            course.twice = [name for name, uids in it.kubernetes.made.items() if len(uids) > 1]
+    return course
+
+
+_played: Final = dict[str, Course]()
+
+
+def played(name: str, trouble: Callable[[], Trouble]) -> Course:
+    """The course of a trouble; it is played once in a run, and without any trouble for comparison."""
+    if name not in _played:
+        _played[name] = virtual_time.run(lambda: _play(trouble()))
+    return _played[name]
+
+
+def allowed(control: Course, deed: str) -> float:
+    """How long a deed may take at most."""
+    return 2 * control.took[deed] + SLACK_SECONDS
+
+
+def readable(words: str) -> str:
+    """A test's id that can be typed."""
+    return words.replace(" ", "_")

@@ -189,5 +189,5 @@ def a_queue(slots: int, **spec: Any) -> dict[str, Any]:
     """The spec of a queue."""
     return {
         "maxConcurrent": slots, "approvedClasses": ["shop.jobs.*"], "image": "shop:1",
-        "retention": {"recordsSeconds": 60, "logsSeconds": 60}, **spec,
+        "retention": {"recordsSeconds": 7200, "logsSeconds": 60}, **spec,
     }  # fmt: skip

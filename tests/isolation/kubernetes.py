@@ -113,6 +113,7 @@ class _Collection:
     objects: dict[str, Object] = field(default_factory=dict[str, "Object"])
     log: list[_News] = field(default_factory=list["_News"])
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    oldest: int = 0  # version that a watch can go on from
     watches: set[asyncio.Transport] = field(default_factory=set[asyncio.Transport])
 
 
@@ -213,6 +214,11 @@ class Kubernetes:
             if where == namespace:
                 for transport in one.watches:
                     transport.abort()
+
+    def forget_history(self, kind: str, namespace: str) -> None:
+        """Watches of these break, and who goes on where one ended is told 410: list again."""
+        self._of(kind, namespace).oldest = self._version
+        self.break_watches(namespace)
 
     def drop_namespace(self, namespace: str) -> None:
         """All that is in it is gone."""
@@ -392,6 +398,8 @@ class Kubernetes:
 
     async def _watch(self, request: web.Request, where: _Collection) -> web.StreamResponse:
         seen = int(request.query.get("resourceVersion") or self._version)
+        if seen < where.oldest:
+            return _status(410, "Expired", "too old resource version")
         ends = time.monotonic() + float(request.query.get("timeoutSeconds") or 300)
         response = web.StreamResponse()
         await response.prepare(request)

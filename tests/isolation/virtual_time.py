@@ -31,6 +31,7 @@ T = TypeVar("T")
 _real_monotonic: Final = time.monotonic
 _real_time: Final = time.time
 _GRACE_SECONDS: Final = 0.0003  # of real time, for what was sent through the loopback device and is not there yet
+_DOORBELL_SECONDS: Final = 0.005  # of virtual time, before it is looked at again
 _STEP_SECONDS: Final = 0.000_01  # of virtual time for each turn of the loop, so that whoever spins gets older, too
 _PATIENCE_SECONDS: Final = 120.0  # of real time
 
@@ -46,12 +47,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         ahead: how many seconds its clock is ahead of the real one.
         awaited: replies of Redis that are to come.
         replied: is set when one has come.
+        reply_seconds: how long each takes, besides what it takes in reality, during which this clock stands still.
     """
 
     def __init__(self) -> None:
         self.now = _real_monotonic()
         self.awaited = 0
         self.replied = asyncio.Event()
+        self.reply_seconds = 0.0
         self.until = self.now + _PATIENCE_SECONDS
         super().__init__(_Waiting(self))
 
@@ -90,6 +93,11 @@ class _Waiting(selectors.DefaultSelector):
 _running: list[VirtualLoop] = []
 
 
+def loop() -> VirtualLoop:
+    """The one that runs."""
+    return _running[-1]
+
+
 def _monotonic() -> float:
     return _running[-1].now if _running else _real_monotonic()
 
@@ -110,10 +118,13 @@ def _redis_is_awaited(loop: VirtualLoop) -> Generator[None]:
     async def counted(self: AbstractConnection, *args: Any, **options: Any) -> Any:
         loop.awaited += 1
         try:
-            return await read(self, *args, **options)
+            found = await read(self, *args, **options)
         finally:
             loop.awaited -= 1
             loop.replied.set()
+        if loop.reply_seconds:
+            await asyncio.sleep(loop.reply_seconds)
+        return found
 
     kind: Any = AbstractConnection
     kind.read_response = counted
@@ -154,14 +165,14 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 async def until(what: str, holds: Callable[[], Awaitable[object]], seconds: float) -> float:
     """Wait until it is so, and return how long that took; fails after so many seconds. All of it in virtual time.
 
-    It looks again after 2 % of what it has waited by then, at least after 10 ms.
+    It looks again after 4 % of what it has waited by then, at least after 20 ms.
     """
     began = time.monotonic()
     while not await holds():
         waited = time.monotonic() - began
         if waited > seconds:
             raise AssertionError(f"not so after {seconds:.0f} s: {what}")
-        await asyncio.sleep(max(0.01, waited / 50))
+        await asyncio.sleep(max(0.02, waited / 25))
     return time.monotonic() - began
 
 
@@ -199,7 +210,7 @@ class Polled:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(ends):
                     await loop.replied.wait()
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(_DOORBELL_SECONDS)
 
     async def aclose(self) -> None:
         await self._client.aclose()

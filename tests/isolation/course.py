@@ -14,7 +14,7 @@ from tests.isolation.healthy import ALONE, DEEDS
 from tests.isolation.installation import Installation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tests.isolation.kubernetes import Call
 

@@ -13,7 +13,7 @@ from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from tests.isolation.installation import KEEP_SECONDS, RECORDS_SECONDS, Installation, a_queue
-from tests.isolation.kubernetes import JOBS
+from tests.isolation.kubernetes import JOBS, nobody_hears
 from tests.isolation.virtual_time import until
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ async def lost_kube_job_is_missed(it: Installation, namespace: str) -> float:
 
 async def lost_request_is_found(it: Installation, namespace: str) -> float:
     """Reconcile: no event told that it is there."""
-    heard, it.kubernetes.changed = it.kubernetes.changed, lambda *_: None
+    heard, it.kubernetes.changed = it.kubernetes.changed, nobody_hears
     job = it.request(namespace, "quick")
     it.kubernetes.changed = heard
     return await _told(it, namespace, job, "succeeded", _RECONCILED)

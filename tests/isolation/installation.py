@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.jobs import ids
+from bgjobs_core.kube.objects import part
 from bgjobs_core.redis import connection
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_core.store.doorbell import Doorbell
@@ -19,7 +20,7 @@ from bgjobs_operator.cluster.kube_resources import KubeResources
 from bgjobs_operator.cluster.lease import Lease
 from bgjobs_operator.health.health import Health
 from bgjobs_operator.leader import Leader
-from bgjobs_operator.pokes import Poke, Pokes
+from bgjobs_operator.pokes import Pokes
 from tests.isolation.kubernetes import JOBS, Kubernetes
 from tests.isolation.virtual_time import Polled, VirtualStore, until
 from tests.store.builders import a_job, many
@@ -99,7 +100,7 @@ class Installation:
             KEEP_SECONDS,
             self.health,
         )
-        self.kubernetes.changed = lambda *what: pokes.add(Poke(*what))
+        self.kubernetes.changed = pokes.add
 
         async def process() -> None:
             await lease.acquire()
@@ -181,7 +182,7 @@ class Installation:
 
     def said(self, namespace: str) -> dict[str, str]:
         """What the requests say of their jobs: states by job ids."""
-        found = [one.get("status") or {} for one in self.kubernetes.all(REQUESTS, namespace)]
+        found = [part(one, "status") for one in self.kubernetes.all(REQUESTS, namespace)]
         return {one["jobId"]: one["state"] for one in found if "jobId" in one}
 
 

@@ -25,6 +25,7 @@ from kubernetes.aio import client
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
+from bgjobs_operator.pokes import Poke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +118,10 @@ class _Collection:
     watches: set[asyncio.Transport] = field(default_factory=set[asyncio.Transport])
 
 
+def nobody_hears(_: Poke) -> None:
+    """In place of an informer that has missed an event."""
+
+
 class Kubernetes:
     """Use it as a context.
 
@@ -126,7 +131,7 @@ class Kubernetes:
         made: UIDs of all KubeJobs that were ever made, by namespace and name.
         words: what the pods of jobs whose method is `fails` leave as their termination message, by job id.
         broken: errors of this server itself.
-        changed: hears the kind, namespace, name and UID of each request and queue that people have changed.
+        changed: hears of each request and queue that people have changed, as kopf would.
     """
 
     def __init__(self) -> None:
@@ -134,7 +139,7 @@ class Kubernetes:
         self.calls: list[Call] = []
         self.made: defaultdict[tuple[str, str], list[str]] = defaultdict(list[str])
         self.words: dict[str, str] = {}
-        self.changed: Callable[[str, str, str, str], None] = lambda *_: None
+        self.changed: Callable[[Poke], None] = nobody_hears
         self.broken: list[Exception] = []
         self._kept: defaultdict[tuple[str, str], _Collection] = defaultdict(_Collection)
         self._version = 0
@@ -184,7 +189,7 @@ class Kubernetes:
             obj["metadata"]["generation"] = old["metadata"]["generation"] + 1
             obj["status"] = old.get("status", {})
         self._happens(kind, "MODIFIED" if old else "ADDED", obj)
-        self.changed(kind, namespace, name, obj["metadata"]["uid"])
+        self.changed(Poke(kind, namespace, name, obj["metadata"]["uid"]))
         return obj
 
     def put_as_it_is(self, kind: str, obj: Object, *, silently: bool = False) -> None:
@@ -199,7 +204,7 @@ class Kubernetes:
         if kind == JOBS:
             self._of(PODS, namespace).objects.pop(name, None)
         if not silently and kind in {REQUESTS, QUEUES}:
-            self.changed(kind, namespace, name, obj["metadata"]["uid"])
+            self.changed(Poke(kind, namespace, name, obj["metadata"]["uid"]))
             self._collect_garbage(namespace, obj["metadata"]["uid"])
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:

@@ -102,14 +102,14 @@ class InNamespace(Trouble):
 
 
 class NamespaceDeleted(InNamespace):
-    """It is deleted with all that is in it, and made again later."""
+    """It is deleted with all that is in it, and made again later.
 
-    def __init__(self) -> None:
-        super().__init__(
-            _rule({"create"}, 404, "NotFound", 'namespaces "{namespace}" not found'),
-            _rule(set(), 403, "Forbidden", FORBIDDEN),  # our Role was in it
-            goes_away=True,
-        )
+    Args:
+        otherwise: what befalls calls that create nothing.
+    """
+
+    def __init__(self, otherwise: Rule) -> None:
+        super().__init__(_rule({"create"}, 404, "NotFound", NO_NAMESPACE), otherwise, goes_away=True)
 
     async def begins(self, it: Installation) -> None:
         await super().begins(it)
@@ -132,6 +132,7 @@ def _of_jobs(status: int, reason: str, message: str, **more: Any) -> Rule:
 
 
 FORBIDDEN: Final = '{kind} "{name}" is forbidden: User "operator" cannot create resource "{kind}" in "{namespace}"'
+NO_NAMESPACE: Final = 'namespaces "{namespace}" not found'
 WEBHOOK: Final = 'Internal error occurred: failed calling webhook "policy.example": connection refused'
 QUOTA: Final = 'jobs.batch "{name}" is forbidden: exceeded quota: few, requested: count/jobs.batch=1'
 TERMINATING: Final = 'jobs.batch "{name}" is forbidden: unable to create new content in namespace {namespace}'
@@ -140,8 +141,8 @@ NO_TROUBLE: Final = "no trouble"
 TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     NO_TROUBLE: InNamespace,
     "forbidden": lambda: InNamespace(_rule(set(), 403, "Forbidden", FORBIDDEN)),
-    "gone": lambda: InNamespace(_rule(set(), 404, "NotFound", 'namespaces "{namespace}" not found'), goes_away=True),
-    "deleted": NamespaceDeleted,
+    "gone": lambda: NamespaceDeleted(_rule(set(), 404, "NotFound", NO_NAMESPACE)),
+    "gone with our Role in it": lambda: NamespaceDeleted(_rule(set(), 403, "Forbidden", FORBIDDEN)),
     "terminating": lambda: InNamespace(
         _of_jobs(403, "Forbidden", TERMINATING, cause="NamespaceTerminating"), goes_away=True
     ),

@@ -10,6 +10,7 @@ import pytest
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.resources.models import API_VERSION, QUEUES, REQUESTS
 from bgjobs_core.store import keys
+from bgjobs_operator.pokes import Poke
 from tests.isolation.course import WELL, Course, Trouble, allowed, played, readable
 from tests.isolation.healthy import DEEDS
 from tests.isolation.installation import Installation, a_queue
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS: Final = 7200
 SPREADS_SECONDS: Final = 10.0
+POLICY: Final = 'admission webhook "policy.example" denied the request: not on my watch'
 RECOVERS_SECONDS: Final = 400.0  # a hostile object is looked at again after five minutes at most
 SEVERAL: Final = 12  # more than any loop works on at once in one namespace
 
@@ -28,11 +30,14 @@ SEVERAL: Final = 12  # more than any loop works on at once in one namespace
 class HalfASurrogate(Trouble):
     """Pods whose last words are half a pair of UTF-16; JSON can say it, UTF-8 cannot."""
 
-    words = '{"outcome": "error", "error": {"type": "Oh\ud800", "message": "\udfff"}}'
+    words = (
+        r'{"outcome": "error", "error": {"type": "Oh\ud800", "message": "\udfff"}}',  # the runner has escaped it
+        '{"outcome": "error", "error": {"type": "Oh\ud800", "message": "\udfff"}}',
+    )
 
     async def begins(self, it: Installation) -> None:
         jobs = [it.job(WELL, "fails").kept(KEPT_SECONDS).build() for _ in range(SEVERAL)]
-        it.kubernetes.words.update({job.id: self.words for job in jobs})
+        it.kubernetes.words.update({job.id: self.words[place % 2] for place, job in enumerate(jobs)})
         self.jobs = [job.id for job in jobs]
         await it.store.enqueue_many(jobs)
         await asyncio.sleep(SPREADS_SECONDS)
@@ -70,9 +75,8 @@ class StrayThatStays(Trouble):
         for job in self.jobs:
             await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
         names = frozenset(f"bgjob-{job}" for job in self.jobs)
-        message = 'admission webhook "policy.example" denied the request: not on my watch'
         it.kubernetes.rules.append(
-            Rule(verbs=frozenset({"delete"}), names=names, status=403, reason="Forbidden", message=message)
+            Rule(verbs=frozenset({"delete"}), names=names, status=403, reason="Forbidden", message=POLICY)
         )
         for job in self.jobs:
             metadata = {"name": f"bgjob-{job}", "namespace": WELL, "uid": f"stray-{job}"}
@@ -99,7 +103,7 @@ class UndeletableKubeJob(Trouble):
         await it.become(self.jobs, "launched", 30.0)
         names = frozenset(f"bgjob-{job}" for job in self.jobs)
         it.kubernetes.rules.append(
-            Rule(verbs=frozenset({"delete"}), names=names, status=403, reason="Forbidden", message="not on my watch")
+            Rule(verbs=frozenset({"delete"}), names=names, status=403, reason="Forbidden", message=POLICY)
         )
         for job in self.jobs:
             await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
@@ -142,7 +146,7 @@ class OddRequest(Trouble):
                     "spec": {"class": "shop.jobs.Report", "method": "long", "delaySeconds": 7200},
                 },
             )
-            it.kubernetes.changed(REQUESTS, WELL, metadata["name"], metadata["uid"])
+            it.kubernetes.changed(Poke(REQUESTS, WELL, metadata["name"], metadata["uid"]))
         it.kubernetes.put(QUEUES, WELL, "odd", {"maxConcurrent": "many"})
         await asyncio.sleep(SPREADS_SECONDS)
 
@@ -220,6 +224,11 @@ async def _vanish(it: Installation, job: str) -> None:
     await it.client.delete(keys.job(job))
 
 
+async def _leave_remains(it: Installation, job: str) -> None:
+    await it.client.delete(keys.job(job))
+    await it.client.hset(keys.job(job), "rev", "7")
+
+
 async def _lose_what_is_shared(it: Installation, job: str) -> None:
     digest = await it.client.hget(keys.job(job), "spec")
     if digest is not None:
@@ -236,6 +245,7 @@ TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     "requests that cannot be read": OddRequest,
     "records that cannot be read": lambda: RecordThat(_unreadable, _readable),
     "ids without a record": lambda: RecordThat(_vanish),
+    "remains of records": lambda: RecordThat(_leave_remains),
     "records without what they share": lambda: RecordThat(_lose_what_is_shared),
 }
 

@@ -13,7 +13,9 @@ from tests.isolation.course import WELL, Course, Trouble, allowed, played, reada
 from tests.isolation.healthy import DEEDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    Step = Callable[[Installation], Awaitable[None]]
 
     from tests.isolation.installation import Installation
 
@@ -23,7 +25,16 @@ KEPT_SECONDS: Final = 7200
 
 
 class OfRedis(Trouble):
-    """It lasts for a minute, and the deeds come after it."""
+    """It lasts for a minute, and the deeds come after it.
+
+    Args:
+        breaks: begins it.
+        mends: ends it.
+    """
+
+    def __init__(self, breaks: Step, mends: Step) -> None:
+        self.breaks = breaks
+        self.mends = mends
 
     async def before(self, it: Installation) -> None:
         self.stopped = await it.enqueue(WELL, "long", 10, records_seconds=KEPT_SECONDS)
@@ -45,47 +56,37 @@ class OfRedis(Trouble):
         await it.become(self.stopped, "cancelled", RECOVERS_SECONDS, "cancelled jobs are")
         await it.become(self.asked, "succeeded", RECOVERS_SECONDS, "requests have")
 
-    async def breaks(self, it: Installation) -> None: ...
 
-    async def mends(self, it: Installation) -> None: ...
-
-
-class Slow(OfRedis):
-    """Each reply takes half a second."""
-
-    async def breaks(self, it: Installation) -> None:
-        virtual_time.loop().reply_seconds = 0.5
-
-    async def mends(self, it: Installation) -> None:
-        virtual_time.loop().reply_seconds = 0.0
+async def _slow(_: Installation) -> None:
+    virtual_time.loop().reply_seconds = 0.5
 
 
-class Full(OfRedis):
-    """It takes no more."""
-
-    async def breaks(self, it: Installation) -> None:
-        await it.client.config_set("maxmemory", "1")
-
-    async def mends(self, it: Installation) -> None:
-        await it.client.config_set("maxmemory", "0")
+async def _quick(_: Installation) -> None:
+    virtual_time.loop().reply_seconds = 0.0
 
 
-class Restarted(OfRedis):
-    """It is killed, and comes back with what it had."""
+async def _full(it: Installation) -> None:
+    await it.client.config_set("maxmemory", "1")
 
-    async def breaks(self, it: Installation) -> None:
-        it.server.kill()
 
-    async def mends(self, it: Installation) -> None:
-        it.server.start()
+async def _empty_enough(it: Installation) -> None:
+    await it.client.config_set("maxmemory", "0")
+
+
+async def _killed(it: Installation) -> None:
+    it.server.kill()
+
+
+async def _started(it: Installation) -> None:
+    it.server.start()
 
 
 NO_TROUBLE: Final = "no trouble"
 TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     NO_TROUBLE: Trouble,
-    "slow": Slow,
-    "full": Full,
-    "killed and started again": Restarted,
+    "slow": lambda: OfRedis(_slow, _quick),
+    "full": lambda: OfRedis(_full, _empty_enough),
+    "killed and started again": lambda: OfRedis(_killed, _started),
 }
 
 

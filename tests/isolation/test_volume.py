@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from bgjobs.vocabulary import Outcome
 from bgjobs_core.resources.models import REQUESTS
 from tests.isolation.course import Course, Trouble, allowed, played, readable
 from tests.isolation.healthy import DEEDS
@@ -94,7 +95,7 @@ class UsedUpQuota(Trouble):
 
     async def ends(self, it: Installation) -> None:
         for job in self.jobs[200:]:  # the others are too many for the suite
-            await it.store.stop(job_id=job, verdict="cancelled", by="ada", note="")
+            await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
         it.kubernetes.rules.clear()
 
     async def recovered(self, it: Installation) -> None:

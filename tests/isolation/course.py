@@ -113,7 +113,10 @@ _played: Final = dict[str, Course]()
 def played(name: str, trouble: Callable[[], Trouble]) -> Course:
     """The course of a trouble; it is played once in a run, and without any trouble for comparison."""
     if name not in _played:
-        _played[name] = virtual_time.run(lambda: _play(trouble()))
+        try:
+            _played[name] = virtual_time.run(lambda: _play(trouble()))
+        except (virtual_time.StuckError, AssertionError) as error:
+            _played[name] = Course(wrong=dict.fromkeys(DEEDS, str(error)), aftermath=str(error), died=str(error))
     return _played[name]
 
 

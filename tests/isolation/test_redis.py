@@ -15,9 +15,9 @@ from tests.isolation.healthy import DEEDS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    Step = Callable[[Installation], Awaitable[None]]
-
     from tests.isolation.installation import Installation
+
+    Step = Callable[[Installation], Awaitable[None]]
 
 LASTS_SECONDS: Final = 60.0
 RECOVERS_SECONDS: Final = 90.0

@@ -16,7 +16,7 @@ from tests.isolation.installation import Installation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tests.isolation.kubernetes import Call
+    from tests.isolation.rules import Call
 
 WELL: Final = "well"
 ROUNDS: Final = 3

@@ -1,12 +1,8 @@
 """A Kubernetes API server in this process, with a Job controller, and trouble by namespace, verb and kind.
 
 It answers over HTTP, after a while that is the same for every call of a verb. It has KubeJobs, pods, Events, requests,
-queues and Leases, as far as the operator asks for them. What is made of a KubeJob is in the name of its job's method:
-
-    quick       its pod runs and it completes
-    long        its pod runs until it is deleted
-    stuck       its pod waits for an image
-    fails       its pod ends with what `words` has for it, and it has failed
+queues and Leases, as far as the operator asks for them; `job_controller` says what becomes of KubeJobs, `rules` what
+befalls calls.
 """
 
 from __future__ import annotations
@@ -16,7 +12,6 @@ import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
@@ -26,6 +21,8 @@ from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
 from bgjobs_operator.pokes import Poke
+from tests.isolation.job_controller import end_of, method_of, now, pod_of
+from tests.isolation.rules import Call, Rule, answer, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +38,6 @@ RUN_SECONDS: Final = 0.2
 GRACE_SECONDS: Final = 0.1
 _READ_SECONDS: Final = 0.005
 _WRITE_SECONDS: Final = 0.01
-_CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
 _WRITES: Final = frozenset({"create", "delete", "patch", "update"})
 _GROUPS: Final = (
     "/apis/batch/v1",
@@ -49,53 +45,6 @@ _GROUPS: Final = (
     "/apis/coordination.k8s.io/v1",
     "/api/v1",
 )
-
-
-@dataclass(frozen=True)
-class Call:
-    """What was asked, when (seconds of the loop's clock), and the status that was answered; 0: none yet."""
-
-    at: float
-    verb: str
-    kind: str
-    namespace: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What befalls the calls that fit; an empty set fits all.
-
-    Attributes:
-        status: that is answered in place of what was asked for; 0: it is done, and answered as usual.
-        message: of the answer, with `{kind}`, `{name}` and `{namespace}`.
-        cause: a reason in its causes.
-        after: the answer is held for so many seconds.
-    """
-
-    namespaces: frozenset[str] = frozenset()
-    verbs: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    status: int = 0
-    reason: str = ""
-    message: str = ""
-    cause: str = ""
-    retry_after: int = 0
-    after: float = 0.0
-
-    def fits(self, call: Call) -> bool:
-        return (
-            (not self.namespaces or call.namespace in self.namespaces)
-            and (not self.verbs or call.verb in self.verbs)
-            and (not self.kinds or call.kind in self.kinds)
-            and (not self.names or call.name in self.names)
-        )
-
-    def answer(self, call: Call) -> web.Response:
-        message = self.message.format(kind=call.kind, name=call.name, namespace=call.namespace)
-        headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
-        return _status(self.status, self.reason, message, self.cause, headers)
 
 
 @dataclass(frozen=True)
@@ -244,7 +193,7 @@ class Kubernetes:
             "namespace": namespace,
             "uid": f"uid-{self._version}",
             "generation": 1,
-            "creationTimestamp": _now(),
+            "creationTimestamp": now(),
         }
         kinds = {REQUESTS: "BackgroundJobRequest", QUEUES: "BackgroundJobQueue", JOBS: "Job"}
         group = "batch/v1" if kind == JOBS else f"{GROUP}/{VERSION}"
@@ -272,7 +221,7 @@ class Kubernetes:
 
     def _begin_deletion(self, job: Object) -> None:
         if not job["metadata"].get("deletionTimestamp"):
-            job["metadata"]["deletionTimestamp"] = _now()
+            job["metadata"]["deletionTimestamp"] = now()
             self._happens(JOBS, "MODIFIED", job)
             self._start(self._end(job))
 
@@ -283,43 +232,20 @@ class Kubernetes:
 
     # -------------------------------------------------------------- controller
     async def _run(self, job: Object) -> None:
-        metadata = job["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
-        method = part(metadata, "annotations").get("bgjobs.dev/call", "").rpartition(".")[2]
-        await asyncio.sleep(RUN_SECONDS / 2)
-        if self.get(JOBS, namespace, name) is not job or metadata.get("deletionTimestamp"):
-            return
-        self._of(PODS, namespace).objects[name] = self._pod(job, method)
-        await asyncio.sleep(RUN_SECONDS / 2)
-        if self.get(JOBS, namespace, name) is not job or metadata.get("deletionTimestamp"):
-            return
-        if method == "quick":
-            job["status"] = {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}
-        elif method == "fails":
-            failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"}
-            job["status"] = {"failed": 1, "conditions": [failed]}
-        else:
-            return
-        self._happens(JOBS, "MODIFIED", job)
+        namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
 
-    def _pod(self, job: Object, method: str) -> Object:
-        metadata = job["metadata"]
-        state: Object = {"running": {}}
-        phase = "Running"
-        if method == "stuck":
-            phase, state = "Pending", {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
-        elif method == "fails":
-            message = self.words.get(metadata["labels"]["bgjobs.dev/job-id"], "")
-            phase, state = "Failed", {"terminated": {"exitCode": 1, "reason": "Error", "message": message}}
-        elif method == "quick":
-            phase, state = "Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}
-        labels = {**part(job, "spec", "template", "metadata", "labels"), _CONTROLLER_UID: metadata["uid"]}
-        name, namespace, uid = metadata["name"], metadata["namespace"], metadata["uid"]
-        about = {"name": f"{name}-x", "namespace": namespace, "uid": f"pod-of-{uid}"}
-        return {
-            "metadata": {**about, "labels": labels, "creationTimestamp": _now()},
-            "status": {"phase": phase, "containerStatuses": [{"name": "job", "state": state}]},
-        }
+        def is_there() -> bool:
+            return self.get(JOBS, namespace, name) is job and not job["metadata"].get("deletionTimestamp")
+
+        await asyncio.sleep(RUN_SECONDS / 2)
+        if is_there():
+            words = self.words.get(job["metadata"]["labels"]["bgjobs.dev/job-id"], "")
+            self._of(PODS, namespace).objects[name] = pod_of(job, words)
+            await asyncio.sleep(RUN_SECONDS / 2)
+        end = end_of(method_of(job))
+        if is_there() and end is not None:
+            job["status"] = end
+            self._happens(JOBS, "MODIFIED", job)
 
     async def _end(self, job: Object) -> None:
         await asyncio.sleep(GRACE_SECONDS)
@@ -361,12 +287,12 @@ class Kubernetes:
         if call.verb == "list":
             return self._list(request, where)
         if call.verb == "create":
-            return _status(409, "AlreadyExists", "it is there") if there else self._create(call, body)
+            return failure(409, "AlreadyExists", "it is there") if there else self._create(call, body)
         if there is None:
-            return _status(404, "NotFound", f'{call.kind} "{call.name}" not found')
+            return failure(404, "NotFound", f'{call.kind} "{call.name}" not found')
         wanted = part(body, "preconditions").get("uid") or part(body, "metadata").get("uid")
         if call.verb in _WRITES and wanted not in {None, there["metadata"]["uid"]}:
-            return _status(409, "Conflict", "it is another one")
+            return failure(409, "Conflict", "it is another one")
         match call.verb:
             case "patch":
                 assert sub == "status"
@@ -374,7 +300,7 @@ class Kubernetes:
                 self._happens(call.kind, "MODIFIED", there)
             case "update":
                 if body["metadata"].get("resourceVersion") != there["metadata"]["resourceVersion"]:
-                    return _status(409, "Conflict", "it has changed")
+                    return failure(409, "Conflict", "it has changed")
                 self._happens(call.kind, "MODIFIED", body)
                 there = body
             case "delete" if call.kind == JOBS:
@@ -384,7 +310,7 @@ class Kubernetes:
                 self._collect_garbage(call.namespace, there["metadata"]["uid"])
             case _:
                 pass
-        return _json(there)
+        return answer(there)
 
     def _create(self, call: Call, body: Object) -> web.Response:
         obj = self._new(call.kind, call.namespace, call.name, body)
@@ -392,19 +318,19 @@ class Kubernetes:
         if call.kind == JOBS:
             self.made[call.namespace, call.name].append(obj["metadata"]["uid"])
             self._start(self._run(obj))
-        return _json(obj, 201)
+        return answer(obj, 201)
 
     def _list(self, request: web.Request, where: _Collection) -> web.Response:
         found = [one for one in where.objects.values() if _selected(one, request.query)]
         start, limit = int(request.query.get("continue") or 0), int(request.query.get("limit") or 10**6)
         more = str(start + limit) if start + limit < len(found) else ""
         metadata = {"resourceVersion": str(self._version), **({"continue": more} if more else {})}
-        return _json({"kind": "List", "metadata": metadata, "items": found[start : start + limit]})
+        return answer({"kind": "List", "metadata": metadata, "items": found[start : start + limit]})
 
     async def _watch(self, request: web.Request, where: _Collection) -> web.StreamResponse:
         seen = int(request.query.get("resourceVersion") or self._version)
         if seen < where.oldest:
-            return _status(410, "Expired", "too old resource version")
+            return failure(410, "Expired", "too old resource version")
         ends = time.monotonic() + float(request.query.get("timeoutSeconds") or 300)
         response = web.StreamResponse()
         await response.prepare(request)
@@ -454,21 +380,3 @@ def _selected(obj: Object, query: Any) -> bool:
         return False
     fields = str(query.get("fieldSelector") or "")
     return "status.phase=Pending" not in fields or part(obj, "status").get("phase") == "Pending"
-
-
-def _now() -> str:
-    return datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _json(obj: Any, status: int = 200) -> web.Response:
-    return web.Response(body=json.dumps(obj).encode(), status=status, content_type="application/json")
-
-
-def _status(
-    code: int, reason: str, message: str, cause: str = "", headers: dict[str, str] | None = None
-) -> web.Response:
-    details = {"causes": [{"reason": cause}]} if cause else {}
-    body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
-    answer = _json({**body, "details": details}, code)
-    answer.headers.update(headers or {})
-    return answer

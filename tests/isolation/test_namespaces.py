@@ -14,7 +14,8 @@ from bgjobs_core.store import keys
 from tests.isolation.course import Course, Trouble, allowed, played, readable
 from tests.isolation.healthy import DEEDS
 from tests.isolation.installation import Installation, a_queue
-from tests.isolation.kubernetes import JOBS, Rule
+from tests.isolation.kubernetes import JOBS
+from tests.isolation.rules import Rule
 from tests.isolation.virtual_time import until
 
 if TYPE_CHECKING:

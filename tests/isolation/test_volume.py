@@ -16,7 +16,8 @@ from bgjobs.vocabulary import Outcome
 from bgjobs_core.resources.models import REQUESTS
 from tests.isolation.course import Course, Trouble, allowed, played, readable
 from tests.isolation.healthy import DEEDS
-from tests.isolation.kubernetes import JOBS, Rule
+from tests.isolation.kubernetes import JOBS
+from tests.isolation.rules import Rule
 from tests.isolation.virtual_time import until
 
 if TYPE_CHECKING:

@@ -3,106 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from bgjobs.ids import new_job_id
-from bgjobs.vocabulary import Outcome
 from bgjobs_core.resources.models import QUEUES
-from bgjobs_core.store import keys
 from tests.isolation.course import Course, Trouble, allowed, played, readable
 from tests.isolation.healthy import DEEDS
-from tests.isolation.installation import Installation, a_queue
+from tests.isolation.installation import a_queue
 from tests.isolation.kubernetes import JOBS
 from tests.isolation.rules import Rule
-from tests.isolation.virtual_time import until
+from tests.isolation.tenant import LITTLE, MUCH, Tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
+
+    from tests.isolation.installation import Installation
 
 ILL: Final = "ill"
-ENDED: Final = 120  # more than retire takes at once
-DIRTY: Final = 510  # more than settle takes at once
-INTENTS: Final = 60  # more than launch carries out at once
-RUNNING: Final = 30
-KEPT_SECONDS: Final = 7200  # records of jobs of the other namespace
+MANY: Final = tuple(f"ill-{number}" for number in range(24))  # more than any loop has places
 SPREADS_SECONDS: Final = 25.0
-RECOVERS_SECONDS: Final = 300.0
 
 
-class InNamespace(Trouble):
-    """All calls of one namespace that fit have trouble.
+class InNamespaces(Trouble):
+    """All calls in one namespace that fit have trouble, or in several namespaces.
 
     Args:
-        rules: of it.
-        goes_away: what is to run in it is cancelled.
+        rules: of each, for any namespace.
+        goes_away: what is to run there is cancelled.
+        namespaces: where.
     """
 
-    namespaces = (ILL,)
-
-    def __init__(self, *rules: Rule, goes_away: bool = False) -> None:
-        self.rules = rules
-        self.goes_away = goes_away
-        self.stopped: list[str] = []
-        self.running: list[str] = []
-        self.ended: list[str] = []
-        self.direct: list[str] = []
-        self.asked: list[str] = []
-        self.dirty: list[str] = []
+    def __init__(self, *rules: Rule, goes_away: bool = False, namespaces: Sequence[str] = (ILL,)) -> None:
+        self.namespaces = namespaces
+        self.rules = [replace(one, namespaces=frozenset(namespaces)) for one in rules]
+        work = MUCH if len(namespaces) == 1 else LITTLE
+        self.tenants = [Tenant(one, work, goes_away) for one in namespaces]
 
     async def before(self, it: Installation) -> None:
-        self.ended = await it.enqueue(ILL, "quick", ENDED, records_seconds=KEPT_SECONDS)
-        running = await it.enqueue(ILL, "long", RUNNING, records_seconds=KEPT_SECONDS)
-        await it.become(self.ended, "succeeded", 60.0)
-        await it.become(running, "launched", 60.0)
-        self.stopped, self.running = running[::2], running[1::2]
+        await asyncio.gather(*(one.before(it) for one in self.tenants))
 
     async def begins(self, it: Installation) -> None:
-        later = it.job(ILL, "quick").delayed(7200)
-        dirty = [later.of_request(f"later-{number}").but(id=new_job_id()).build() for number in range(DIRTY)]
-        self.dirty = [job.id for job in dirty]
-        await it.store.enqueue_many(dirty)
-        for job in self.stopped:
-            await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
-        self.direct = await it.enqueue(ILL, "quick", INTENTS, records_seconds=KEPT_SECONDS)
-        self.asked = [it.request(ILL, "quick") for _ in range(INTENTS)]
-        it.kubernetes.put(QUEUES, ILL, "default", a_queue(it.slots + 1))
+        for one in self.tenants:
+            await one.begins(it)
         it.kubernetes.rules += self.rules
-        it.kubernetes.break_watches(ILL)
+        for one in self.tenants:
+            it.kubernetes.break_watches(one.namespace)
         await asyncio.sleep(SPREADS_SECONDS)
 
     async def ends(self, it: Installation) -> None:
         it.kubernetes.rules.clear()
 
     async def recovered(self, it: Installation) -> None:
-        if self.goes_away:
-            await it.ended([*self.direct, *self.asked], RECOVERS_SECONDS)
-            self.direct, self.asked = (
-                await it.enqueue(ILL, "quick", 5, records_seconds=KEPT_SECONDS),
-                [it.request(ILL, "quick") for _ in range(5)],
-            )
-        await it.become(self.direct, "succeeded", RECOVERS_SECONDS, "jobs of the other namespace have")
-        await it.become(self.stopped, "cancelled", RECOVERS_SECONDS, "cancelled jobs of the other namespace are")
-
-        async def told() -> bool:
-            said = it.said(ILL)
-            return all(said.get(job) == "succeeded" for job in self.asked)
-
-        async def retired() -> bool:
-            return not any(it.kube_job(ILL, job) for job in self.ended)
-
-        async def settled() -> bool:
-            return not set(self.dirty) & set(await it.left_in(keys.dirty, ILL))
-
-        await until("requests of the other namespace say succeeded", told, RECOVERS_SECONDS)
-        await until("KubeJobs of ended jobs of the other namespace are gone", retired, RECOVERS_SECONDS)
-        await until("nothing of the other namespace is left to be told", settled, RECOVERS_SECONDS)
-        if not self.goes_away:
-            await it.become(self.running, "launched", 1.0, "what ran on in the other namespace is")
+        for one in self.tenants:
+            await one.recovered(it)
 
 
-class NamespaceDeleted(InNamespace):
+class NamespaceDeleted(InNamespaces):
     """It is deleted with all that is in it, and made again later.
 
     Args:
@@ -123,13 +81,12 @@ class NamespaceDeleted(InNamespace):
 
 
 def _rule(verbs: Collection[str], status: int, reason: str, message: str, **more: Any) -> Rule:
-    return Rule(frozenset({ILL}), frozenset(verbs), frozenset(), frozenset(), status, reason, message, **more)
+    return Rule(verbs=frozenset(verbs), status=status, reason=reason, message=message, **more)
 
 
 def _of_jobs(status: int, reason: str, message: str, **more: Any) -> Rule:
     """POSTs of KubeJobs."""
-    posts, jobs = frozenset({"create"}), frozenset({JOBS})
-    return Rule(frozenset({ILL}), posts, jobs, frozenset(), status, reason, message, **more)
+    return _rule({"create"}, status, reason, message, kinds=frozenset({JOBS}), **more)
 
 
 FORBIDDEN: Final = '{kind} "{name}" is forbidden: User "operator" cannot create resource "{kind}" in "{namespace}"'
@@ -140,18 +97,20 @@ TERMINATING: Final = 'jobs.batch "{name}" is forbidden: unable to create new con
 
 NO_TROUBLE: Final = "no trouble"
 TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
-    NO_TROUBLE: InNamespace,
-    "forbidden": lambda: InNamespace(_rule(set(), 403, "Forbidden", FORBIDDEN)),
+    NO_TROUBLE: InNamespaces,
+    "forbidden": lambda: InNamespaces(_rule(set(), 403, "Forbidden", FORBIDDEN)),
     "gone": lambda: NamespaceDeleted(_rule(set(), 404, "NotFound", NO_NAMESPACE)),
     "gone with our Role in it": lambda: NamespaceDeleted(_rule(set(), 403, "Forbidden", FORBIDDEN)),
-    "terminating": lambda: InNamespace(
+    "terminating": lambda: InNamespaces(
         _of_jobs(403, "Forbidden", TERMINATING, cause="NamespaceTerminating"), goes_away=True
     ),
-    "answers after 20 s": lambda: InNamespace(Rule(frozenset({ILL}), after=20.0)),
-    "a webhook fails POSTs": lambda: InNamespace(_of_jobs(500, "InternalError", WEBHOOK)),
-    "a webhook fails everything": lambda: InNamespace(_rule(set(), 500, "InternalError", WEBHOOK)),
-    "out of quota": lambda: InNamespace(_of_jobs(403, "Forbidden", QUOTA)),
-    "told to wait for an hour": lambda: InNamespace(_rule(set(), 429, "TooManyRequests", "later", retry_after=3600)),
+    "answers after 20 s": lambda: InNamespaces(Rule(after=20.0)),
+    "many answer after 20 s": lambda: InNamespaces(Rule(after=20.0), namespaces=MANY),
+    "a webhook fails POSTs": lambda: InNamespaces(_of_jobs(500, "InternalError", WEBHOOK)),
+    "a webhook fails everything": lambda: InNamespaces(_rule(set(), 500, "InternalError", WEBHOOK)),
+    "out of quota": lambda: InNamespaces(_of_jobs(403, "Forbidden", QUOTA)),
+    "many are out of quota": lambda: InNamespaces(_of_jobs(403, "Forbidden", QUOTA), namespaces=MANY),
+    "told to wait for an hour": lambda: InNamespaces(_rule(set(), 429, "TooManyRequests", "later", retry_after=3600)),
 }
 IN_TROUBLE: Final = [one for one in TROUBLES if one != NO_TROUBLE]
 

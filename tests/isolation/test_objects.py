@@ -72,7 +72,7 @@ class StrayThatStays(Trouble):
     """KubeJobs that must not be there; a policy refuses to delete them."""
 
     async def begins(self, it: Installation) -> None:
-        self.jobs = await it.enqueue(WELL, "long", SEVERAL, delay_seconds=7200.0)
+        self.jobs = await it.enqueue(WELL, "long", SEVERAL, delay_seconds=7200.0, records_seconds=KEPT_SECONDS)
         for job in self.jobs:
             await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
         names = frozenset(f"bgjob-{job}" for job in self.jobs)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ILL: Final = "ill"
 MANY: Final = tuple(f"ill-{number}" for number in range(24))  # more than any loop has places
 SPREADS_SECONDS: Final = 25.0
+KNOWN_SECONDS: Final = 100.0  # of many that answer late: each holds a place until it is known
 
 
 class InNamespaces(Trouble):
@@ -50,7 +51,7 @@ class InNamespaces(Trouble):
         it.kubernetes.rules += self.rules
         for one in self.tenants:
             it.kubernetes.break_watches(one.namespace)
-        await asyncio.sleep(SPREADS_SECONDS)
+        await asyncio.sleep(SPREADS_SECONDS if len(self.tenants) == 1 else KNOWN_SECONDS)
 
     async def ends(self, it: Installation) -> None:
         it.kubernetes.rules.clear()

@@ -29,6 +29,7 @@ class Course:
     """What came of it.
 
     Attributes:
+        notice_seconds: see `Trouble`.
         took: the longest time of each deed, in seconds.
         wrong: why a deed did not succeed.
         calls: what was asked of Kubernetes while the trouble lasted.
@@ -38,6 +39,7 @@ class Course:
         twice: KubeJobs that were made twice.
     """
 
+    notice_seconds: float = 0.0
     took: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     wrong: dict[str, str] = field(default_factory=dict[str, str])
     calls: Sequence[Call] = ()
@@ -52,9 +54,11 @@ class Trouble:
 
     Attributes:
         namespaces: of jobs, besides the healthy one.
+        notice_seconds: what a deed may take longer because nobody knows of the trouble yet.
     """
 
     namespaces: Sequence[str] = ("ill",)
+    notice_seconds: float = 0.0
 
     async def before(self, it: Installation) -> None:
         """The leader leads, and all is well."""
@@ -80,7 +84,7 @@ async def _round(it: Installation, course: Course, names: Iterable[str]) -> None
 
 
 async def _play(trouble: Trouble) -> Course:
-    course = Course()
+    course = Course(notice_seconds=trouble.notice_seconds)
     with running("valkey", "no") as server:
         async with Installation((*trouble.namespaces, WELL), server) as it:
             await it.become(await it.enqueue(WELL, "quick"), "succeeded", 60.0, "the first job")
@@ -120,9 +124,10 @@ def played(name: str, trouble: Callable[[], Trouble]) -> Course:
     return _played[name]
 
 
-def allowed(control: Course, deed: str) -> float:
-    """How long a deed may take at most."""
-    return 2 * control.took[deed] + SLACK_SECONDS
+def slow(course: Course, control: Course, deed: str) -> str:
+    """Whether a deed took longer than it may, in words; "" if not."""
+    took, may = course.took[deed], 2 * control.took[deed] + SLACK_SECONDS + course.notice_seconds
+    return f"{deed}: {took:.2f} s, may take {may:.2f} s" if took > may else ""
 
 
 def readable(words: str) -> str:

@@ -16,7 +16,7 @@ from tests.isolation.installation import Installation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tests.isolation.rules import Call
+    from tests.isolation.rules import Call, Rule
 
 WELL: Final = "well"
 ROUNDS: Final = 3
@@ -34,6 +34,8 @@ class Course:
         wrong: why a deed did not succeed.
         calls: what was asked of Kubernetes while the trouble lasted.
         seconds: how long it lasted.
+        spoiled: how many calls had trouble in its last half minute.
+        ready: what `/readyz` said at its end, and when it was over.
         aftermath: why the others have not recovered; "" if they have.
         died: why the leader ended, or which of its loops is stuck; "" if all is well.
         twice: KubeJobs that were made twice.
@@ -44,6 +46,8 @@ class Course:
     wrong: dict[str, str] = field(default_factory=dict[str, str])
     calls: Sequence[Call] = ()
     seconds: float = 0.0
+    spoiled: int = 0
+    ready: tuple[str, str] = ("", "")
     aftermath: str = ""
     died: str = ""
     twice: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -83,6 +87,11 @@ async def _round(it: Installation, course: Course, names: Iterable[str]) -> None
     await asyncio.gather(*(one(name) for name in names))
 
 
+def _spoiled(calls: Sequence[Call], rules: Sequence[Rule]) -> int:
+    since = time.monotonic() - 30.0
+    return sum(call.at > since and any(rule.fits(call) for rule in rules) for call in calls)
+
+
 async def _play(trouble: Trouble) -> Course:
     course = Course(notice_seconds=trouble.notice_seconds)
     with running("valkey", "no") as server:
@@ -100,13 +109,14 @@ async def _play(trouble: Trouble) -> Course:
             for name in ALONE:
                 await _round(it, course, [name])
             course.calls, course.seconds = it.kubernetes.calls[before:], time.monotonic() - began
-            course.died = it.died
+            course.spoiled = _spoiled(course.calls, it.kubernetes.rules)
+            course.died, ready = it.died, it.ready
             await trouble.ends(it)
             try:
                 await trouble.recovered(it)
             except AssertionError as error:
                 course.aftermath = str(error)
-            course.died = course.died or it.died
+            course.died, course.ready = course.died or it.died, (ready, it.ready)
             course.twice = [name for name, uids in it.kubernetes.made.items() if len(uids) > 1]
     return course
 

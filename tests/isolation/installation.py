@@ -123,6 +123,12 @@ class Installation:
         code, body = self.health.live(time.monotonic())
         return "" if code == 200 else f"loops are stuck: {body}"
 
+    @property
+    def ready(self) -> str:
+        """The status of `/readyz` and what it says."""
+        code, body = self.health.ready()
+        return f"{code} {body['problems'] or ''}{body['warnings'] or ''}".strip()
+
     # -------------------------------------------------------------------- jobs
     async def enqueue(self, namespace: str, method: str, count: int = 1, **fields: Any) -> list[str]:
         """Jobs, as a program enqueues them; their ids."""

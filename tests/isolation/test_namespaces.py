@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ILL: Final = "ill"
 MANY: Final = tuple(f"ill-{number}" for number in range(24))  # more than any loop has places
+MOST_CALLS: Final = 40  # of nine loops in half a minute
 SPREADS_SECONDS: Final = 25.0
 NOTICED_SECONDS: Final = 5.0  # an answer that takes longer is a trouble, which is known then
 KNOWN_SECONDS: Final = 100.0  # of many that answer late: each holds a place until it is known
@@ -144,3 +145,15 @@ def test_when_it_is_over_it_recovers_by_itself(trouble: str) -> None:
 @pytest.mark.parametrize("trouble", TROUBLES, ids=readable)
 def test_the_leader_goes_on_and_makes_nothing_twice(trouble: str) -> None:
     assert (course(trouble).died, course(trouble).twice) == ("", [])
+
+
+@pytest.mark.parametrize("trouble", IN_TROUBLE, ids=readable)
+def test_it_is_not_asked_for_ever(trouble: str) -> None:
+    assert course(trouble).spoiled <= MOST_CALLS * len(TROUBLES[trouble]().namespaces)
+
+
+@pytest.mark.parametrize("trouble", IN_TROUBLE, ids=readable)
+def test_readyz_names_it_as_long_as_it_lasts(trouble: str) -> None:
+    during, afterwards = course(trouble).ready
+    assert (during[:3], ILL in during) == ("200", True), during
+    assert afterwards == "200"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from bench.redis_servers import running
 from tests.isolation import virtual_time
 from tests.isolation.healthy import ALONE, DEEDS
 from tests.isolation.installation import Installation
+from tests.isolation.virtual_time import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 WELL: Final = "well"
 ROUNDS: Final = 3
 BETWEEN_SECONDS: Final = 7.3  # two rounds; no multiple of a loop's period
+FORGOTTEN_SECONDS: Final = 150.0  # until nothing is said of a trouble that is over
 SLACK_SECONDS: Final = 0.5  # what a deed may take longer beside twice its time
 
 
@@ -92,6 +95,15 @@ def _spoiled(calls: Sequence[Call], rules: Sequence[Rule]) -> int:
     return sum(call.at > since and any(rule.fits(call) for rule in rules) for call in calls)
 
 
+async def _ready_again(it: Installation) -> str:
+    async def is_ready() -> bool:
+        return it.ready == "200"
+
+    with contextlib.suppress(AssertionError):
+        await until("nothing is said any more", is_ready, FORGOTTEN_SECONDS)
+    return it.ready
+
+
 async def _play(trouble: Trouble) -> Course:
     course = Course(notice_seconds=trouble.notice_seconds)
     with running("valkey", "no") as server:
@@ -116,7 +128,7 @@ async def _play(trouble: Trouble) -> Course:
                 await trouble.recovered(it)
             except AssertionError as error:
                 course.aftermath = str(error)
-            course.died, course.ready = course.died or it.died, (ready, it.ready)
+            course.died, course.ready = course.died or it.died, (ready, await _ready_again(it))
             course.twice = [name for name, uids in it.kubernetes.made.items() if len(uids) > 1]
     return course
 

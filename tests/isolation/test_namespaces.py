@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ILL: Final = "ill"
 MANY: Final = tuple(f"ill-{number}" for number in range(24))  # more than any loop has places
-MOST_CALLS: Final = 40  # of nine loops in half a minute
+MOST_CALLS: Final = 25  # of nine loops in half a minute
 SPREADS_SECONDS: Final = 25.0
 NOTICED_SECONDS: Final = 5.0  # an answer that takes longer is a trouble, which is known then
 KNOWN_SECONDS: Final = 100.0  # of many that answer late: each holds a place until it is known

@@ -34,6 +34,7 @@ _GRACE_SECONDS: Final = 0.0003  # of real time, for what was sent through the lo
 _DOORBELL_SECONDS: Final = 0.005  # of virtual time, before it is looked at again
 _STEP_SECONDS: Final = 0.000_01  # of virtual time for each turn of the loop, so that whoever spins gets older, too
 _PATIENCE_SECONDS: Final = 90.0  # of this process' CPU
+_LONGEST_SECONDS: Final = 900.0  # of real time, on a busy machine
 
 
 class StuckError(Exception):
@@ -44,6 +45,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """The loop, which is its own clock.
 
     Attributes:
+        until: how much CPU the process may use.
+        ends: when it must be done, in real time.
         ahead: how many seconds its clock is ahead of the real one.
         awaited: replies of Redis that are to come.
         replied: is set when one has come.
@@ -56,6 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.replied = asyncio.Event()
         self.reply_seconds = 0.0
         self.until = time.process_time() + _PATIENCE_SECONDS
+        self.ends = self.now + _LONGEST_SECONDS
         super().__init__(_Waiting(self))
 
     @property
@@ -78,6 +82,9 @@ class _Waiting(selectors.DefaultSelector):
         if time.process_time() > loop.until:
             loop.until += _PATIENCE_SECONDS  # for those who clean up
             raise StuckError(f"{_PATIENCE_SECONDS:.0f} s of CPU were not enough")
+        if _real_monotonic() > loop.ends:
+            loop.ends += _LONGEST_SECONDS
+            raise StuckError(f"{_LONGEST_SECONDS:.0f} s were not enough")
         loop.now += _STEP_SECONDS
         found = super().select(0)
         if found or timeout == 0:
@@ -138,7 +145,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run it in virtual time.
 
     Raises:
-        StuckError: it took too much CPU.
+        StuckError: it took too much CPU, or too long.
     """
     random.seed(12)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -48,12 +48,16 @@ class ManyNamespaces(Trouble):
 
 
 class ManyRequests(Trouble):
-    """So many requests at once; their jobs are for later."""
+    """So many requests at once, where each answer takes a little longer; their jobs are for later."""
 
     namespaces = (ILL,)
 
     async def begins(self, it: Installation) -> None:
+        it.kubernetes.rules.append(Rule(frozenset({ILL}), after=0.05))
         self.jobs = [it.request(ILL, "quick", delaySeconds=7200) for _ in range(REQUESTS_AT_ONCE)]
+
+    async def ends(self, it: Installation) -> None:
+        it.kubernetes.rules.clear()
 
     async def recovered(self, it: Installation) -> None:
         async def told() -> bool:

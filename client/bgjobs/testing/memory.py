@@ -38,9 +38,13 @@ class Memory:
     Args:
         run: whether a job runs when it is asked for.
         raise_errors: whether what goes wrong in a job is raised where it runs.
+
+    Attributes:
+        name: that no other memory has.
     """
 
     def __init__(self, *, run: bool, raise_errors: bool) -> None:
+        self.name = new_job_id()
         self.jobs: list[RecordedJob] = []
         self._by_id: dict[str, RecordedJob] = {}
         self._runs = run

@@ -153,7 +153,7 @@ class EnqueueManyError(BgjobsError):
     that fails no other is sent.
 
     Attributes:
-        stored: the ids of the jobs that are safely stored.
+        stored: the ids of the jobs that are safely stored; in these three, a job that has a key is named by its key.
         unknown: the ids of the jobs of which it is unknown, because the server did not answer or has failed.
         not_stored: the ids of the others.
         rest: what was asked for with `unknown` and `not_stored`. `send_many(error.rest)` asks for it again; a job that

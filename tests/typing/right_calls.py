@@ -47,6 +47,7 @@ def options() -> None:
     with_options(priority=1, delay=0.5, queue="mail").enqueue(Invoices.render, 2026, 11, country="at")
     with_options(id=new_job_id(), namespace=None, labels={"team": "billing"}).enqueue(Invoices.nothing)
     with_options(cls=Reminders, timeout=5, max_retries=0, timeout_seconds=60).enqueue(Reminders.nothing)
+    with_options(key="invoice-2026-11").enqueue(Invoices.nothing)
     urgent = with_options(priority=1)
     handle: JobHandle = urgent.enqueue(Invoices.render, 2026, 11)
     urgent.request(Invoices.later, seconds=1)

@@ -45,6 +45,7 @@ def options() -> None:
     with_options(labels={"team": 1}).enqueue(Invoices.nothing)  # wrong
     with_options(queue="mail").enqueue(Invoices.render, 2026)  # wrong
     with_options(queue="mail").request(Invoices.render, 2026, 11, land="at")  # wrong
+    with_options(key=11).enqueue(Invoices.nothing)  # wrong
     with_options("mail").enqueue(Invoices.nothing)  # wrong
 
 

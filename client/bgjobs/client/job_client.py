@@ -114,14 +114,15 @@ class JobClient:
             delay: seconds to wait before the job becomes due.
             options: `queue` (`"default"`), `namespace`, `max_retries` (default: the queue's), `timeout_seconds` of
                 one attempt (default: the queue's), `image` (one that the queue lists; default: its own), `id` (a
-                UUIDv7; default: a new one).
+                UUIDv7 of `new_job_id`; default: a new one), or in its place `key` (a name of your own; the same key
+                in a namespace is the same job), `concurrency_key`, `labels`.
 
         Returns:
             A handle on the job, which is safely stored.
 
         Raises:
             InvalidJobError: before anything is sent, or as the API's answer.
-            ConflictError: if the id belongs to another job.
+            ConflictError: if the id or key belongs to another job.
             ForbiddenError: if the caller may not create jobs in the namespace.
             UnreachableError: naming the id; whether the job is stored is unknown, so call again with it.
         """

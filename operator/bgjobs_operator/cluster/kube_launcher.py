@@ -163,6 +163,9 @@ class KubeLauncher:
         found = await self.find(job.namespace, job.kube_job)
         if found is None:  # deleted between the two calls: the name is free again
             raise LauncherUnreachableError(f"{job.kube_job} was there and is gone")
+        if found.deleting and (found.complete or found.failure):
+            # Of an earlier job with the same key, whose record is gone. Its end would be taken for that of this job.
+            raise LauncherUnreachableError(f"{job.kube_job} of an earlier job with this id is still being deleted")
         if found.job_id != job.id:
             raise LaunchRefusedError(Refusal.INVALID, f"another object has the name {job.kube_job}")
         return found.uid

@@ -23,7 +23,7 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
 
     # The leader gives it the queue's slot: an intent is written ahead of the KubeJob.
     assert (await store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=10)).ids == (job.id,)
-    assert await store.ids_in(keys.launching) == [job.id]
+    assert await store.ids_in(keys.launching, "shop") == [job.id]
 
     # The KubeJob is created, its UID recorded: from now on no other KubeJob can run this job.
     assert await store.bind(job_id=job.id, kube_uid="kube-1") == ("bound", "launched")
@@ -32,7 +32,7 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
     assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1") == ("run", 1, "")
     assert await store.beat(
         job_id=job.id, pod_uid="pod-1", attempt=1, chunk=None, progress='{"done":1,"total":2}', keep_seconds=600
-    ) == ("continue", 0)
+    ) == ("continue", 0, "yes")
     assert await store.finish(
         job_id=job.id,
         pod_uid="pod-1",
@@ -94,7 +94,7 @@ async def test_a_delayed_job_becomes_due(store: CheckedStore, clock: Clock) -> N
 
     clock.forward(60)
     due = await store.promote()
-    assert due == (1, None, due.now)
+    assert due == (1, None, due.now, 0)
     assert (await store.there(job.id)).state == "queued"
 
 
@@ -135,7 +135,7 @@ async def test_an_ended_job_is_retired(store: CheckedStore, clock: Clock) -> Non
     await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
     # First its KubeJob (had it one), then, after the retention, the record.
-    assert await store.ids_in(keys.ended) == [job.id]
+    assert await store.ids_in(keys.ended, "shop") == [job.id]
     assert await store.retire(job_id=job.id, stage="kube_job") == "retired"
     assert await store.retire(job_id=job.id, stage="record") == "kept"
     clock.forward(3600)

@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self._can_be_full)
     @rule(full=st.booleans())
     def memory(self, full: bool) -> None:
-        """At the limit everything but `enqueue` and a `beat` that brings something goes on."""
+        """At the limit everything but `enqueue` goes on, and of a `beat` nothing is kept."""
         if self._full != full:
             self._wait_for(self._client.config_set("maxmemory", int(full)))
         self._full = full
@@ -227,10 +227,10 @@ class Machine(RuleBasedStateMachine):
     def promote(self, limit: int) -> None:
         before = self._now
         promoted = self._do("promote", "", lambda: self._store.promote(limit=limit), lambda _: "", twice=False)
-        late = [one for one, due in before.scores(keys.due()).items() if due <= promoted.now]
+        late = [one for one, due in before.scores(keys.due("shop")).items() if due <= promoted.now]
         assert promoted.promoted == min(limit, len(late))
-        still = [one for one in self._now.scores(keys.due()) if one not in late]
-        assert len(still) == len(before.scores(keys.due())) - len(late), "S6: promoted before its time"
+        still = [one for one in self._now.scores(keys.due("shop")) if one not in late]
+        assert len(still) == len(before.scores(keys.due("shop"))) - len(late), "S6: promoted before its time"
 
     @rule(led_ago=LED_AGO, queue=queues, limit=st.integers(1, 3))
     def claim(self, led_ago: int, queue: str, limit: int) -> None:
@@ -296,14 +296,13 @@ class Machine(RuleBasedStateMachine):
         before, pod = self._now, f"kube-1-{pod}"
         chunk = (offset, 10, b"packed")
 
-        async def send() -> tuple[str, int]:
+        async def send() -> tuple[str, int, str]:
             return await self._store.beat(
                 job_id=job.id, pod_uid=pod, attempt=attempt, chunk=chunk, progress='{"done":1}', keep_seconds=600
             )
 
-        if self._is_refused(send):
-            return
-        action, _ = self._do("beat", job.id, send, lambda one: one[0], twice=twice)
+        assert not self._is_refused(send), "a beat is answered also when Redis is full"
+        action, _, _ = self._do("beat", job.id, send, lambda one: one[0], twice=twice)
         record = self._now.jobs().get(job.id)
         if record is None or (record.fence, record.attempt) != (pod, attempt):
             assert action == "go_away"
@@ -425,7 +424,7 @@ class Machine(RuleBasedStateMachine):
     def retire(self, job: NewJob, stage: Literal["kube_job", "record"], twice: bool) -> None:
         self._do("retire", job.id, lambda: self._store.retire(job_id=job.id, stage=stage), str, twice=twice)
 
-    @precondition(lambda self: bool(self._now.scores(keys.ended())))
+    @precondition(lambda self: bool(self._now.scores(keys.ended("shop"))))
     @rule(twice=TWICE)
     def retire_everything_that_is_due(self, twice: bool) -> None:
         self._clock.forward(61)
@@ -441,7 +440,7 @@ class Machine(RuleBasedStateMachine):
                     str,
                     twice=twice,
                 )
-        assert self._now.scores(keys.ended()) == {}
+        assert self._now.scores(keys.ended("shop")) == {}
 
     @rule(job=jobs, behind=st.integers(0, 1), twice=TWICE)
     def settled(self, job: NewJob, behind: int, twice: bool) -> None:

@@ -40,13 +40,14 @@ def test_every_error_has_a_meaning_of_ours(theirs: Exception, ours: type[StoreEr
 
 
 async def test_what_a_script_says_comes_as_a_store_error(store: CheckedStore, client: Client) -> None:
-    await client.set(keys.due(), "not a sorted set")
+    await client.set(keys.dues(), "not a sorted set")
+    await client.set(keys.due("shop"), "not a sorted set")
 
     with pytest.raises(StoreError, match="WRONGTYPE"):
         await store.promote()
     with pytest.raises(StoreError, match="WRONGTYPE"):
-        await store.ids_in(keys.due)
-    await client.delete(keys.due())
+        await store.ids_in(keys.due, "shop")
+    await client.delete(keys.dues(), keys.due("shop"))
 
 
 async def test_reads_translate_too(store: CheckedStore, client: Client) -> None:
@@ -71,7 +72,7 @@ async def test_the_doorbell_translates_too(client: Client) -> None:
 async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> None:
     """A global variable is an error on a real server, and on fakeredis it breaks every script after it."""
     calls: dict[str, list[Argument]] = {
-        "enqueue": ["s", {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
+        "enqueue": ["s", "", None, {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
                     [{"id": "id", "digest": "d", "payload": "[]", "delay_ms": 0, "not_before_ms": 0, "priority": 0,
                       "request_name": "r"}]],
         "tally": ["n", 0, 10], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
@@ -79,7 +80,8 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
         "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],
         "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
-        "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1], "lead": ["e", "s"],
+        "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1],
+        "forget": ["n", "x"], "lead": ["e", "s"],
         "put_queue": ["n/q", {"max_concurrent": 1, "paused": 0}], "drop_queue": ["n/q"],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip

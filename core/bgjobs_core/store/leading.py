@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final, Literal
 
+from bgjobs_core.jobs.spec import short_digest
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
     from bgjobs_core.health.operator_report import OperatorReport, OperatorRole
+    from bgjobs_core.jobs.spec import Fields
     from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.replies import LeadReply
 
@@ -39,12 +41,12 @@ class Leading(Verbs):
         Returns:
             `put`, or `same` if the store has these settings already.
         """
-        fields = {
+        fields: Fields = {
             "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
             "max_concurrent": spec.max_concurrent,
             "is_paused": int(spec.paused),
         }
-        return await self._put_queue(queue=key, fields=fields)
+        return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})
 
     async def report(self, said: OperatorReport, epoch: str = "") -> Literal["told", "not_leader"]:
         """Keep what an operator says of itself for a minute.

@@ -11,10 +11,12 @@ class BeatReply(NamedTuple):
     Attributes:
         action: stop: the job is being stopped; go_away: this is not the current attempt.
         next_offset: up to where the log has arrived; 0 with go_away.
+        kept: no: Redis is full, and neither the chunk nor the progress was kept.
     """
 
     action: Literal["continue", "stop", "go_away"]
     next_offset: int
+    kept: Literal["yes", "no"]
 
 
 class BindReply(NamedTuple):
@@ -37,10 +39,12 @@ class ClaimReply(NamedTuple):
         did: ok: as many as were there were claimed; not_leader: another one leads by now; closed: there is
             no such queue, or it is paused; full: all its slots are taken.
         ids: the jobs that were claimed, in their order.
+        dropped: how many ids were dropped.
     """
 
     did: Literal["ok", "not_leader", "closed", "full"]
     ids: tuple[str, ...]
+    dropped: int
 
 
 class DeclineReply(NamedTuple):
@@ -60,7 +64,8 @@ class EnqueueReply(NamedTuple):
 
     Attributes:
         did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
-            job) or `too_many_classes` (the namespace has too many different queues, states and classes).
+            job), `too_many_classes` (the namespace has too many different queues, states and classes) or
+            `other_rules` (the queue has other settings by now, or is gone).
         states: for each job its state after the verb; "" if there is none.
         now: Redis TIME in ms.
     """
@@ -152,11 +157,13 @@ class PromoteReply(NamedTuple):
         promoted: how many became ready.
         next_due: Unix time in ms at which the next job becomes due; None if no job is scheduled.
         now: Redis TIME in ms.
+        dropped: how many ids were dropped.
     """
 
     promoted: int
     next_due: int | None
     now: int
+    dropped: int
 
 
 class StartReply(NamedTuple):

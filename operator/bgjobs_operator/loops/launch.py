@@ -121,8 +121,9 @@ class Launch:
 
     async def turn(self) -> float | None:
         """Take up every intent that is not under way."""
-        async for job_id in self.store.all_ids_in(keys.launching):
-            self._take_up(job_id, None)
+        for namespace in await self.store.namespaces():
+            async for job_id in self.store.all_ids_in(keys.launching, namespace):
+                self._take_up(job_id, None)
         return None
 
     def room(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import Outcome, Phase, State
@@ -94,9 +95,10 @@ class Pending:
         turn = _Turn(self.store, await self.store.now_ms())
         first: defaultdict[str, list[JobRecord]] = defaultdict(list)  # by namespace, those that were never started
         work: list[Callable[[], Awaitable[None]]] = []
-        for index in (keys.launched, keys.launching):
+        lists = product(await self.store.namespaces(), (keys.launched, keys.launching))
+        for namespace, index in lists:
             start = 0
-            while ids := await self.store.ids_in(index, turn.now - AFTER_MS, _BATCH, start):
+            while ids := await self.store.ids_in(index, namespace, turn.now - AFTER_MS, _BATCH, start):
                 for job in filter(self._waits, await self.store.jobs(ids)):
                     if job.state is State.LAUNCHED and job.attempt == 0:
                         first[job.namespace].append(job)

@@ -55,10 +55,8 @@ class Reconcile:
     async def _launched(self) -> dict[str, list[str]]:
         """Ids of launched jobs by their namespaces."""
         found: dict[str, list[str]] = {}
-        async for job_id in self.store.all_ids_in(keys.launched):
-            job = await self.store.job(job_id)
-            if job is not None:
-                found.setdefault(job.namespace, []).append(job_id)
+        for namespace in await self.store.namespaces():
+            found[namespace] = [job_id async for job_id in self.store.all_ids_in(keys.launched, namespace)]
         return found
 
     async def _namespace(self, launched: Mapping[str, Sequence[str]], namespace: str) -> None:

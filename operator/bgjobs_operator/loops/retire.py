@@ -45,29 +45,36 @@ class Retire:
         """Drop what is due, and sleep until the next one is."""
         now = await self.store.now_ms()
         until = round(now - self.keep_seconds * 1000)
-        kube_jobs = await self.store.ids_in(keys.ended, until, BATCH)
-        records = await self.store.ids_in(keys.expiring, now, BATCH)
-        steps = [partial(self._kube_job, job_id) for job_id in kube_jobs]
-        steps += [partial(self._record, job_id, until) for job_id in records]
+        steps: list[Callable[[], Awaitable[bool]]] = []
+        more = False
+        for namespace in await self.store.namespaces():
+            kube_jobs = await self.store.ids_in(keys.ended, namespace, until, BATCH)
+            records = await self.store.ids_in(keys.expiring, namespace, now, BATCH)
+            steps += [partial(self._kube_job, namespace, job_id) for job_id in kube_jobs]
+            steps += [partial(self._record, namespace, job_id, until) for job_id in records]
+            more = more or BATCH in {len(kube_jobs), len(records)}
         done = await each(steps, lambda step: step())
-        if any(done) and BATCH in {len(kube_jobs), len(records)}:
+        if any(done) and more:
             return 0.0
-        oldest = await self.store.oldest_in(keys.ended)
-        return sleep_seconds(oldest, self.keep_seconds, now)
+        oldest = [await self.store.oldest_in(keys.ended, namespace) for namespace in await self.store.namespaces()]
+        return sleep_seconds(min((one for one in oldest if one is not None), default=None), self.keep_seconds, now)
 
-    async def _kube_job(self, job_id: str) -> bool:
+    async def _kube_job(self, namespace: str, job_id: str) -> bool:
         """Whether it is gone."""
         job = await self.store.job(job_id)
-        if job is not None and job.kube_uid and job.namespace in self.namespaces:
+        if job is None:
+            return await self.store.forget(namespace=namespace, job_id=job_id) == "forgotten"
+        if job.kube_uid and job.namespace in self.namespaces:
             await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
         return await self.store.retire(job_id=job_id, stage="kube_job") != "kept"
 
-    async def _record(self, job_id: str, until: int) -> bool:
+    async def _record(self, namespace: str, job_id: str, until: int) -> bool:
         """Whether it is gone; of what has ended after `until` the KubeJob is kept, which may not outlive its record."""
         job = await self.store.job(job_id)
-        if job is not None:
-            if (job.finished_at or 0) > until:
-                return False
-            if job.request_uid and job.namespace in self.namespaces:  # the request goes with its record
-                await self.drop_request(job)
+        if job is None:
+            return await self.store.forget(namespace=namespace, job_id=job_id) == "forgotten"
+        if (job.finished_at or 0) > until:
+            return False
+        if job.request_uid and job.namespace in self.namespaces:  # the request goes with its record
+            await self.drop_request(job)
         return await self.store.retire(job_id=job_id, stage="record") != "kept"

@@ -42,16 +42,20 @@ class Settle:
     async def turn(self) -> float | None:
         """Write what is due; look again soon while anything is left."""
         now = await self.store.now_ms()
-        ids = await self.store.ids_in(keys.dirty, limit=BATCH)
-        found = {job.id: job for job in await self.store.jobs(ids)}
-        for job_id in ids:
-            if job_id not in found:
-                self._written.pop(job_id, None)
-                await self.store.settled(job_id=job_id, rev=0)
-        due = [job for job in found.values() if ready(job, now)]
+        due: list[JobRecord] = []
+        left = False
+        for namespace in await self.store.namespaces():
+            ids = await self.store.ids_in(keys.dirty, namespace, limit=BATCH)
+            found = {job.id: job for job in await self.store.jobs(ids)}
+            for job_id in ids:
+                if job_id not in found:
+                    self._written.pop(job_id, None)
+                    await self.store.forget(namespace=namespace, job_id=job_id)
+            now_due = [job for job in found.values() if ready(job, now)]
+            left = left or len(ids) == BATCH or len(now_due) < len(found)
+            due += now_due
         settled = await each(due, self._write)
-        left = len(ids) == BATCH or len(due) < len(found) or not all(settled)
-        return COALESCE_SECONDS / 3 if left else None
+        return COALESCE_SECONDS / 3 if left or not all(settled) else None
 
     async def _write(self, job: JobRecord) -> bool:
         said = request_status.of_job(job, 1)

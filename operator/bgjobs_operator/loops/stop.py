@@ -63,7 +63,9 @@ class Stop:
 
     async def turn(self) -> float | None:
         """Look again soon while anything is left."""
-        done = await each([job_id async for job_id in self.store.all_ids_in(keys.stopping)], self._step)
+        namespaces = await self.store.namespaces()
+        ids = [job_id for one in namespaces async for job_id in self.store.all_ids_in(keys.stopping, one)]
+        done = await each(ids, self._step)
         return None if all(done) else LOOK_AGAIN_SECONDS
 
     async def _step(self, job_id: str) -> bool:

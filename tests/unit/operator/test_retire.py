@@ -102,7 +102,7 @@ async def test_what_is_left_is_taken_up_at_once(world: World) -> None:
         world.forward(seconds)
         while await retire.turn() == 0.0:
             pass
-        assert await world.store.ids_in(index) == []
+        assert await world.store.ids_in(index, "shop") == []
 
 
 async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: World) -> None:

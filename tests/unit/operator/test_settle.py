@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 OF_NIGHTLY = a_job().of_request("nightly")
 
 
-async def dirty(world: World) -> list[str]:
-    return await world.store.ids_in(keys.dirty)
+async def dirty(world: World, namespace: str = "shop") -> list[str]:
+    return await world.store.ids_in(keys.dirty, namespace)
 
 
 async def test_a_job_that_is_over_at_once_is_written_once(world: World) -> None:
@@ -123,7 +123,7 @@ async def test_one_that_is_refused_does_not_keep_the_others_waiting(world: World
     with pytest.raises(KubeRefusedError, match="namespace closed"):
         await world.settle.turn()
     assert [name for name, _ in world.resources.written] == ["nightly"]
-    assert await dirty(world) == [refused]
+    assert (await dirty(world), await dirty(world, "closed")) == ([], [refused])
 
 
 async def test_jobs_of_clients_have_no_request(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -288,8 +289,15 @@ class JobClient:
         return self._transport.send(endpoints.result(job_id))
 
 
+# One for all handles that were pickled with the same settings, and not a connection for each of them.
+_unpickled_clients: dict[tuple[object, ...], JobClient] = {}
+
+
 def _unpickled(kind: type[JobClient], url: str, namespace: str | None, limits: Limits) -> JobClient:
     """A client that was pickled. Nothing is raised here, where nobody could catch it: what is missing shows in use."""
+    what = (kind, url, namespace, limits)
+    if (there := _unpickled_clients.get(what)) is not None:
+        return there
     client = kind.__new__(kind)
     server = parse_url(url)
     client.__dict__.update(
@@ -298,4 +306,10 @@ def _unpickled(kind: type[JobClient], url: str, namespace: str | None, limits: L
         _namespace=namespace,
         sleep=time.sleep,
     )
-    return client
+    return _unpickled_clients.setdefault(what, client)
+
+
+@atexit.register
+def _close_unpickled_clients() -> None:
+    for client in _unpickled_clients.values():
+        client.close()

@@ -49,6 +49,10 @@ def run_in_ascii(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *words: st
     return code, out.getvalue(), err.getvalue()
 
 
+def named(one: object) -> str | None:
+    return ascii(one) if isinstance(one, list) else None
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -67,7 +71,7 @@ def run_in_ascii(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *words: st
         (["show", PARTY], 3),
         (["run", "--help"], 0),
     ],
-    ids=lambda one: " ".join(one).encode("ascii", "replace").decode() if isinstance(one, list) else None,
+    ids=named,
 )
 def test_every_command(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int) -> None:
     ended, out, err = run_in_ascii(terminal, monkeypatch, *words)

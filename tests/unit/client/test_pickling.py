@@ -15,6 +15,7 @@ import pytest
 
 import bgjobs
 from bgjobs import AsyncJobClient, AsyncJobHandle, ConfigurationError, JobClient, JobFailedError, JobHandle, errors
+from bgjobs.client import polling
 from bgjobs.client.request import build_request
 from bgjobs.wire import Job
 
@@ -99,17 +100,18 @@ def test_the_cause_goes_with_it_if_it_is_ours() -> None:
     assert pickle.loads(pickle.dumps(error)).__cause__ is None
 
 
-def fail() -> None:
-    raise JobFailedError("no such month", "failed", "error", "Traceback ...")
-
-
 @pytest.mark.slow
 def test_a_pool_of_processes_gets_the_error() -> None:
+    failed = Job.model_validate(
+        job(state="failed", outcome="error", error={"type": "ValueError", "message": "no", "traceback": "Traceback"})
+    )
+
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        error = pool.submit(fail).exception(timeout=60)
+        error = pool.submit(polling.raise_unless_succeeded, failed).exception(timeout=60)
 
     assert isinstance(error, JobFailedError)
-    assert (str(error), error.state, error.outcome) == ("no such month", "failed", "error")
+    assert str(error).endswith("failed (error): ValueError: no")
+    assert (error.state, error.outcome, error.traceback) == ("failed", "error", "Traceback")
 
 
 def a_handle(client: Any, kind: type[Any]) -> Any:

@@ -44,7 +44,7 @@ def test_the_page_about_testing(tmp_path: Path) -> None:
 def test_the_page_about_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each example by itself, but for those that only show a signature."""
     monkeypatch.setenv("BGJOBS_URL", "http://127.0.0.1:1")
-    monkeypatch.syspath_prepend(DOCS.parent / "examples" / "shop")
+    monkeypatch.setattr(sys, "path", [str(DOCS.parent / "examples" / "shop"), *sys.path])
     found = [one for one in blocks("client.md") if "import " in one]
     assert len(found) > 5
 

@@ -89,7 +89,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], colours: Mapping[int, str
 def escape_what_cannot_be_shown(*streams: TextIO) -> None:
     """Have streams that cannot carry every character write it as Python escapes it, and never end with an error."""
     for stream in streams:
-        if isinstance(stream, io.TextIOWrapper) and not is_unicode(stream):
+        if not is_unicode(stream) and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -7,12 +7,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
-from bgjobs_operator.cluster.kube_launcher import KubeLauncher, latest_complaint, pod_view, view_of
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher
+from bgjobs_operator.cluster.views import Pod, pod_view, view_of
 from bgjobs_operator.interfaces.launcher import (
     Gone,
     KubeJobView,
+    LauncherObjectError,
     LauncherUnreachableError,
     LaunchRefusedError,
     Listed,
@@ -129,7 +132,45 @@ def job_container(**state: Any) -> list[dict[str, Any]]:
 )
 def test_what_is_seen_of_a_pod(found: dict[str, Any], expected: dict[str, Any]) -> None:
     nothing = PodView(name="bgjob-pod", uid="pod-1", ended=False)
-    assert pod_view(found) == replace(nothing, **expected)
+    assert pod_view(msgspec.convert(found, Pod)) == replace(nothing, **expected)
+
+
+HOSTILE_TEXT = "bad \0 and \x1b[31m and \ud83d\r\nand \u0085" + "x" * 100_000
+CLEANED = "bad \ufffd and \ufffd[31m and \ufffd\nand \ufffdx"
+
+
+def test_text_that_comes_from_pods_and_kube_jobs_is_cleaned() -> None:
+    """It goes into Redis, a request's status, a page and a terminal."""
+    state = {"exitCode": 1, "reason": HOSTILE_TEXT, "message": HOSTILE_TEXT}
+    ended = pod_view(msgspec.convert(pod(containerStatuses=job_container(terminated=state)), Pod))
+    waiting = pod_view(msgspec.convert(pod(containerStatuses=job_container(waiting=state)), Pod))
+    failed = {"conditions": [condition("Failed", reason=HOSTILE_TEXT, message=HOSTILE_TEXT)]}
+    view = view_of(json.dumps(kube_job(status=failed), ensure_ascii=True).encode().replace(rb"\ud83d", rb"\u0001"))
+    texts = [ended.terminated_reason, ended.termination_message, waiting.waiting_reason, waiting.waiting_message]
+    for text in (*texts, view.failure, view.message):
+        assert text.startswith(CLEANED)
+        assert len(text) <= 4096
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"status": {"failed": "many"}},
+        {"status": {"failed": -1}},
+        {"status": {"failed": 2**31}},
+        {"status": {"conditions": {}}},
+        {"metadata": {"name": "../../secrets"}},
+        {"metadata": {"uid": ""}},
+    ],
+)
+def test_a_kube_job_that_cannot_be_read(hostile: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        view_of(json.dumps(kube_job(**hostile)).encode())
+
+
+@pytest.mark.parametrize("missing", [{"status": None}, {"status": {"failed": None, "conditions": None}}])
+def test_what_is_null_is_as_if_it_were_not_there(missing: dict[str, Any]) -> None:
+    assert view_of(json.dumps(kube_job(**missing)).encode()) == SEEN
 
 
 @pytest.fixture
@@ -149,6 +190,18 @@ class TestCreate:
         cluster.script(f"GET {ONE}", Answer(kube_job("kube-0")))
         assert await launcher.create(JOB, QUEUE) == "kube-0"
 
+    async def test_one_that_is_being_deleted(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        """Its code may run still, and never again: the name is POSTed again when it is gone; that is no rejection."""
+        dying = kube_job("kube-0", metadata={"deletionTimestamp": "2026-11-24T17:58:43Z"})
+        cluster.script(
+            f"POST {JOBS}", status(409, "AlreadyExists"), status(409, "AlreadyExists"), Answer(kube_job(), 201)
+        )
+        cluster.script(f"GET {ONE}", Answer(dying))
+        for _ in range(2):  # the second time it is gone between the two calls
+            with pytest.raises(LauncherObjectError):
+                await launcher.create(JOB, QUEUE)
+        assert await launcher.create(JOB, QUEUE) == "kube-1"
+
     async def test_one_that_was_there(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
         cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
         with pytest.raises(LauncherUnreachableError, match="was there and is gone"):
@@ -164,7 +217,7 @@ class TestCreate:
         earlier["status"] = {"conditions": [{"type": kind, "status": "True", "reason": reason}]}
         cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
         cluster.script(f"GET {ONE}", Answer(earlier))
-        with pytest.raises(LauncherUnreachableError, match="of an earlier job with this id is still being deleted"):
+        with pytest.raises(LauncherObjectError, match="is being deleted, and its name is taken until it is gone"):
             await launcher.create(JOB, QUEUE)
 
     async def test_something_else_of_that_name(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
@@ -192,17 +245,20 @@ class TestCreate:
 class TestDelete:
     async def test_names_uid_and_propagation(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
         cluster.script(f"DELETE {ONE}", Answer({}))
+        cluster.script(f"DELETE {PODS}/pod", Answer({}))
         await launcher.delete("shop", NAME, "kube-1")
-        (call,) = cluster.calls
-        assert call.body["propagationPolicy"] == "Foreground"
-        assert call.body["preconditions"] == {"uid": "kube-1"}
+        await launcher.delete_pod("shop", "pod", "pod-1")
+        assert [call.body["propagationPolicy"] for call in cluster.calls] == ["Foreground", "Foreground"]
+        assert [call.body["preconditions"] for call in cluster.calls] == [{"uid": "kube-1"}, {"uid": "pod-1"}]
 
     @pytest.mark.parametrize("answer", [status(404, "NotFound"), status(409, "Conflict")])
     async def test_of_what_is_gone_is_no_error(
         self, cluster: FakeCluster, launcher: KubeLauncher, answer: Answer
     ) -> None:
         cluster.script(f"DELETE {ONE}", answer)
+        cluster.script(f"DELETE {PODS}/pod", answer)
         await launcher.delete("shop", NAME, "kube-1")
+        await launcher.delete_pod("shop", "pod", "pod-1")
 
 
 async def find(launcher: KubeLauncher) -> object:
@@ -249,7 +305,47 @@ async def test_find_reads_what_is_there_now(cluster: FakeCluster, launcher: Kube
 async def test_pods_of_a_kube_job(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Running")]}))
     assert [one.uid for one in await launcher.pods("shop", "kube-1")] == ["pod-1"]
-    assert cluster.calls[0].query == {"labelSelector": "batch.kubernetes.io/controller-uid=kube-1"}
+    assert cluster.calls[0].query["labelSelector"] == "batch.kubernetes.io/controller-uid=kube-1"
+
+
+@pytest.mark.parametrize("hostile", [{"phase": ["Failed"]}, {"containerStatuses": {}}, {"conditions": "all"}])
+async def test_a_pod_that_cannot_be_read_is_there_and_has_not_ended(
+    cluster: FakeCluster, launcher: KubeLauncher, hostile: dict[str, Any]
+) -> None:
+    """A job is cancelled when no pod is left, so none may be overlooked."""
+    other = pod(phase="Succeeded")
+    other["metadata"]["uid"] = "pod-2"
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(**hostile), other]}))
+    seen = await launcher.pods("shop", "kube-1")
+    assert {(one.uid, one.name, one.ended) for one in seen} == {
+        ("pod-1", "bgjob-pod", False), ("pod-2", "bgjob-pod", True),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [2**31, -(2**40), 1e300, "0", None])
+async def test_an_exit_code_that_is_none(cluster: FakeCluster, launcher: KubeLauncher, code: object) -> None:
+    state = job_container(terminated={"exitCode": code})
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Failed", containerStatuses=state)]}))
+    [seen] = await launcher.pods("shop", "kube-1")
+    assert (seen.uid, seen.exit_code) == ("pod-1", None)
+
+
+async def test_a_hostile_pod_or_event_costs_no_glance(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    good = pod(phase="Pending", containerStatuses=job_container(waiting={"reason": "ErrImagePull"}))
+    good["metadata"]["labels"] = {"batch.kubernetes.io/controller-uid": "kube-1"}
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(phase=7), good]}))
+    event = {"involvedObject": {"uid": "kube-2"}, "reason": "FailedCreate", "message": "quota \x1b[31m"}
+    odd = {"involvedObject": "me", "message": 7}
+    cluster.script("GET /api/v1/namespaces/shop/events", Answer({"items": [odd, event, {"message": None}]}))
+    glance = await launcher.glance("shop")
+    assert [one.waiting_reason for one in glance.waiting["kube-1"]] == ["ErrImagePull"]
+    assert glance.complaints["kube-2"] == "FailedCreate: quota \ufffd[31m"
+
+
+async def test_a_kube_job_that_cannot_be_read_is_not_absent(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    cluster.script(f"GET {ONE}", Answer(kube_job(status={"failed": "many"})))
+    with pytest.raises(LauncherObjectError):
+        await launcher.find("shop", NAME)
 
 
 async def test_a_glance_at_all_that_do_not_start(cluster: FakeCluster, launcher: KubeLauncher) -> None:
@@ -280,8 +376,11 @@ async def test_watch(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     assert cluster.calls[0].query["labelSelector"] == "bgjobs.dev/install=install-1"
 
 
-def test_the_newest_of_several_complaints_counts() -> None:
-    old = {"reason": "FailedCreate", "message": "first", "lastTimestamp": "2026-11-24T10:00:00Z"}
-    new = {"reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": "2026-11-24T10:00:09Z"}
-    assert latest_complaint([old, new]) == latest_complaint([new, old]) == "FailedCreate: exceeded quota"
-    assert latest_complaint([]) == ""
+async def test_the_newest_of_several_complaints_counts(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    of = {"involvedObject": {"uid": "kube-1"}, "reason": "FailedCreate"}
+    old = {**of, "message": "first", "lastTimestamp": "2026-11-24T10:00:00Z"}
+    new = {**of, "message": "exceeded quota", "lastTimestamp": "2026-11-24T10:00:09Z"}
+    events = "/api/v1/namespaces/shop/events"
+    cluster.script(f"GET {events}", Answer({"items": [old, new]}), Answer({"items": [new, old]}), Answer({"items": []}))
+    complaints = [await launcher.complaint("shop", "kube-1") for _ in range(3)]
+    assert complaints == ["FailedCreate: exceeded quota", "FailedCreate: exceeded quota", ""]

@@ -192,7 +192,7 @@ def test_a_success_whose_result_nobody_has_is_none(pod: Pod, reply: Any, patienc
 
 
 def test_a_result_and_the_log_before_it_wait_for_an_api_that_is_away_for_longer(pod: Pod) -> None:
-    pod.call("speak")
+    pod.call("speak_and_return")
     pod.api.beats_after = 3
     pod.api.finish.extendleft([503] * 3)
 

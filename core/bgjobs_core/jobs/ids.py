@@ -17,8 +17,8 @@ def request_job_id(request_uid: str) -> str:
 
 
 def is_stored_id(text: str) -> bool:
-    """Whether a job can have this id: one that a client made (version 7), or one derived from a request (version 5).
+    """Whether a job can have this id: one that a client made (7), or one derived from a request (5) or a key (8).
 
     Anything else in a path or a cursor never reaches the name of a key.
     """
-    return is_job_id(text, (5, 7))
+    return is_job_id(text, (5, 7, 8))

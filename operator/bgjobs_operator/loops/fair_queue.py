@@ -92,12 +92,13 @@ class FairQueue(Generic[T]):
         self._paused_until = 0.0
         self._changed = asyncio.Event()
 
-    def offer(self, namespace: str, key: str, what: T) -> bool:
+    def offer(self, namespace: str, key: str, what: T, *, now: bool = False) -> bool:
         """Let an item wait for its turn; False if its namespace's line has no room: offer it again later.
 
-        What waits, rests or is under way is not taken twice. What is under way is worked on once more.
+        What waits, rests or is under way is not taken twice. What is under way is worked on once more; with `now`, what
+        rests is worked on at once, unless it has trouble of its own.
         """
-        taken = self._flows.offer(namespace, key, what)
+        taken = self._flows.offer(namespace, key, what, now=now)
         self._pump()
         return taken
 
@@ -127,8 +128,13 @@ class FairQueue(Generic[T]):
         self._pump()
 
     def try_soon(self, namespace: str) -> None:
-        """Something has happened that may have ended the trouble of a namespace: try it now."""
-        self._flows.try_soon(namespace, self._clock.time())
+        """Something has happened that may have ended the trouble of a namespace: try it earlier."""
+        self._flows.try_soon(namespace)
+        self._pump()
+
+    def wake(self, namespace: str) -> None:
+        """What rests in a namespace, but not for trouble of its own, need not wait any longer."""
+        self._flows.wake(namespace)
         self._pump()
 
     async def has_room(self, namespace: str) -> None:
@@ -187,7 +193,7 @@ class FairQueue(Generic[T]):
         self._pump()
 
     async def _carry(self, item: Item[T]) -> None:
-        outcome = Outcome(again=0.0)
+        outcome = Outcome(again=0.0, heard=False)
         try:
             outcome = await self._work(item) or DONE
             end_if_cancelled()
@@ -211,16 +217,16 @@ class FairQueue(Generic[T]):
                 pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10))
                 self._paused_until = self._clock.time() + pause
                 log.warning("pausing", loop=self.name, error=str(error), failures=self._failures)
-                return Outcome(again=0.0)
+                return Outcome(again=0.0, heard=False)
             case Whose.NAMESPACE:
                 return Outcome(again=0.0, trouble=trouble)
             case Whose.ITEM:
                 words = {"loop": self.name, "namespace": item.namespace, "item": item.key, "tries": item.tries + 1}
                 if isinstance(error, (KubeError, LauncherError)):
                     log.warning("not done yet", **words, error=str(error))
-                else:
-                    log.exception("failed unexpectedly", **words, exc_info=error)
-                return Outcome(failed=True)
+                    return Outcome(failed=True)
+                log.exception("failed unexpectedly", **words, exc_info=error)
+                return Outcome(failed=True, heard=False)
 
     def _tell(self, namespace: str, trouble: Trouble | None) -> None:
         words = {"loop": self.name, "namespace": namespace}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+TRY_SOON_SECONDS: Final = 2.0  # between two tries of a namespace, at least
 RESTING_MOST: Final = 10_000  # what has no room among them is forgotten here, and found in its work list again
 
 
@@ -29,11 +30,13 @@ class Outcome:
         again: after how many seconds the item is to be worked on again (0: as the last of its line); None: it is done.
         trouble: what is wrong with its namespace; None if its namespace has answered well.
         failed: the trouble is the item's own: it is worked on again, each time later.
+        heard: whether Kubernetes has answered at all.
     """
 
     again: float | None = None
     trouble: Trouble | None = None
     failed: bool = False
+    heard: bool = True
 
 
 DONE: Final = Outcome()
@@ -55,6 +58,7 @@ class Item(Generic[T]):
     key: str
     what: T
     began: float = 0.0
+    resting: int = 0  # its number among those that rest, if it does
     under_way: bool = False
     holds: bool = False
     offered: bool = False
@@ -79,6 +83,7 @@ class _Flow(Generic[T]):
     window: int = 1
     trouble: Trouble | None = None
     tries: int = 0
+    tried: float = 0.0
     next_try: float = 0.0
     well: int = 0
 
@@ -164,15 +169,23 @@ class Flows(Generic[T]):
         return min(times, default=None)
 
     # ------------------------------------------------------------------ what happens
-    def offer(self, namespace: str, key: str, what: T) -> bool:
+    def offer(self, namespace: str, key: str, what: T, *, now: bool = False) -> bool:
         """Let an item wait for its turn; whether it was taken, or is known already.
 
         One that is under way is worked on once more, so that nothing that has happened since is missed.
+
+        Args:
+            namespace: whose line it is.
+            key: of the item.
+            what: is to be worked on; what is known already stays as it is.
+            now: an item that rests, but not for trouble of its own, is woken.
         """
         known = self._known.get((namespace, key))
         if known is not None:
-            known.what = what
             known.offered = known.offered or known.under_way
+            if now and known.resting and not known.tries:
+                known.resting = 0
+                self._append(self._flow(namespace), known)
             return True
         flow = self._flow(namespace)
         if len(flow.line) >= self._line:
@@ -214,7 +227,7 @@ class Flows(Generic[T]):
         """The work on an item has ended so."""
         flow = self._flows[item.namespace]
         outcome, said = self._judge(flow, item, outcome), outcome
-        if item.holds and said.trouble is None:
+        if item.holds and said.trouble is None and said.heard:
             self.answered(item, now)
         elif item.holds:
             self._leave(item)
@@ -242,11 +255,19 @@ class Flows(Generic[T]):
             self._turns.pop(namespace, None)
         return [item.what for item in gone]
 
-    def try_soon(self, namespace: str, now: float) -> None:
-        """Something has happened that may have ended the trouble of a namespace: try it now."""
+    def wake(self, namespace: str) -> None:
+        """What rests in a namespace, but not for trouble of its own, need not wait any longer."""
+        flow = self._flow(namespace)
+        for _, number, item in self._resting:
+            if item.namespace == namespace and item.resting == number and not item.tries:
+                item.resting = 0
+                self._append(flow, item)
+
+    def try_soon(self, namespace: str) -> None:
+        """Something has happened that may have ended the trouble of a namespace: try it earlier."""
         flow = self._flows.get(namespace)
         if flow is not None and flow.trouble is not None:
-            flow.next_try = min(flow.next_try, now)
+            flow.next_try = min(flow.next_try, flow.tried + TRY_SOON_SECONDS)
 
     # --------------------------------------------------------------------------------
     def _flow(self, namespace: str) -> _Flow[T]:
@@ -319,6 +340,7 @@ class Flows(Generic[T]):
             return
         flow.trouble, flow.window = trouble, 1
         flow.tries = flow.tries + 1 if tries is None else tries
+        flow.tried = now
         flow.next_try = now + self._jitter(back_off(flow.tries, trouble.retry_after))
         self._tell(namespace, trouble)
 
@@ -327,12 +349,15 @@ class Flows(Generic[T]):
             del self._known[item.namespace, item.key]
             return
         self._count += 1
+        item.resting = self._count
         heapq.heappush(self._resting, (until, self._count, item))
 
     def _wake(self, now: float) -> None:
         while self._resting and self._resting[0][0] <= now:
-            _, _, item = heapq.heappop(self._resting)
-            self._append(self._flow(item.namespace), item)
+            _, number, item = heapq.heappop(self._resting)
+            if item.resting == number:  # else it was woken
+                item.resting = 0
+                self._append(self._flow(item.namespace), item)
         for item in self._holding.values():
             if now - item.began < SLOW_SECONDS:
                 break

@@ -64,11 +64,11 @@ class Reconcile:
     async def _namespace(self, launched: Mapping[str, Sequence[str]], namespace: str) -> None:
         requests: set[str] = set()
         queues: set[str] = set()
-        for obj in await self.api.list(QUEUES, namespace):
+        async for obj in self.api.pages(QUEUES, namespace):
             metadata = obj["metadata"]
             queues.add(f"{namespace}/{metadata['name']}")
             self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
-        for obj in await self.api.list(REQUESTS, namespace):
+        async for obj in self.api.pages(REQUESTS, namespace):
             metadata = obj["metadata"]
             requests.add(metadata["uid"])
             if not request_status.has_ended(obj):

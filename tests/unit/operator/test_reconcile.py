@@ -18,6 +18,8 @@ from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from tests.unit.operator.world import World
 
 JOB = ids.request_job_id("uid-of-nightly")
@@ -67,10 +69,11 @@ class TestReconcile:
     ) -> None:
         job = await of_request(world)
 
-        async def before_it_was_made(*_: str) -> list[object]:
-            return []
+        async def before_it_was_made(*_: str) -> AsyncGenerator[object, None]:
+            for nothing in ():
+                yield nothing
 
-        monkeypatch.setattr(world.resources, "list", before_it_was_made)
+        monkeypatch.setattr(world.resources, "pages", before_it_was_made)
         await world.reconcile.turn()
         assert await world.state(job) == "launched"
 

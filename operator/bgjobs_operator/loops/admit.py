@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bgjobs_operator.loops.troubles import Trouble
     from bgjobs_operator.pokes import Poke, Pokes
 
+PERIOD: Final = 60.0
 _RETRY_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 60.0
 _AT_ONCE: Final = 16

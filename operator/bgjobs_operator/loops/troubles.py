@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
-from bgjobs_core.kube.errors import KubeError, KubeRefusedError
+from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreadableError
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
 
@@ -72,11 +72,12 @@ def trouble_of(error: Exception) -> Trouble | None:
         return None if kind is None else Trouble(kind, error.message, error.retry_after)
     if isinstance(error, LauncherUnreachableError):
         cause = error.__cause__
-        return trouble_of(cause) if isinstance(cause, KubeRefusedError) else Trouble(Kind.SILENT, str(error))
+        return trouble_of(cause) if isinstance(cause, KubeError) else Trouble(Kind.SILENT, str(error))
     if isinstance(error, KubeRefusedError):
         kind = _kind(error)
         return None if kind is None else Trouble(kind, str(error), error.retry_after)
-    return Trouble(Kind.SILENT, str(error)) if isinstance(error, KubeError) else None
+    of_the_namespace = isinstance(error, KubeError) and not isinstance(error, KubeUnreadableError)
+    return Trouble(Kind.SILENT, str(error)) if of_the_namespace else None
 
 
 _REFUSALS: Final = {

@@ -99,11 +99,15 @@ class Leader:
         health.namespaces.ours = namespaces
         tell = health.namespaces.tell
         observers: dict[str, Observer] = {}
+
+        def poke_stop(namespace: str, job_id: str) -> None:
+            stop.look_at(namespace, job_id)
+
         launch = Launch(
             store,
             self._launcher,
             epoch,
-            lambda namespace, job_id: stop.look_at(namespace, job_id),
+            poke_stop,
             tasks,
             partial(cancel_with_request, store, self._api),
             namespaces,

@@ -33,7 +33,7 @@ from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
 from bgjobs_operator.loops import request_status
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
-from bgjobs_operator.loops.flows import DONE, Item, Outcome
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +174,7 @@ class Admit:
                 break
             self.fair.offer(namespace, _key(poke), Looking(poke), now=True)
 
-    async def _work(self, item: Item[Looking]) -> Outcome:
+    async def _work(self, item: Item[Looking]) -> WorkEnd:
         looking = item.what
         is_queue = looking.poke.plural == QUEUES
         try:
@@ -187,7 +187,7 @@ class Admit:
         if done:
             return DONE
         looking.waits += 1
-        return Outcome(again=min(_LONGEST_WAIT, _RETRY_SECONDS * 2 ** (looking.waits - 1)))
+        return WorkEnd(again=min(_LONGEST_WAIT, _RETRY_SECONDS * 2 ** (looking.waits - 1)))
 
     async def _request(self, poke: Poke) -> bool:
         obj = await self.api.get(REQUESTS, poke.namespace, poke.name)

@@ -14,7 +14,7 @@ import structlog
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_operator.interfaces.launcher import LauncherError
-from bgjobs_operator.loops.flows import DONE, Flows, Item, Outcome
+from bgjobs_operator.loops.flows import DONE, Flows, Item, WorkEnd
 from bgjobs_operator.loops.loop import NotLeaderError
 from bgjobs_operator.loops.troubles import Whose, whose
 
@@ -51,7 +51,6 @@ class Clock(Protocol):
         ...
 
 
-
 class FairQueue(Generic[T]):
     """Works on what is offered, so many at once, namespaces in turn.
 
@@ -69,7 +68,7 @@ class FairQueue(Generic[T]):
     def __init__(
         self,
         name: str,
-        work: Callable[[Item[T]], Awaitable[Outcome | None]],
+        work: Callable[[Item[T]], Awaitable[WorkEnd | None]],
         *,
         places: int = PLACES,
         line: int = LINE,
@@ -193,7 +192,7 @@ class FairQueue(Generic[T]):
         self._pump()
 
     async def _carry(self, item: Item[T]) -> None:
-        outcome = Outcome(again=0.0, heard=False)
+        outcome = WorkEnd(again=0.0, heard=False)
         try:
             outcome = await self._work(item) or DONE
             end_if_cancelled()
@@ -209,7 +208,7 @@ class FairQueue(Generic[T]):
             self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type] - inside a task there is one
             self._pump()
 
-    def _outcome(self, item: Item[T], error: Exception) -> Outcome:
+    def _outcome(self, item: Item[T], error: Exception) -> WorkEnd:
         owner, trouble = whose(error)
         match owner:
             case Whose.EVERYBODY:
@@ -217,16 +216,16 @@ class FairQueue(Generic[T]):
                 pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10))
                 self._paused_until = self._clock.time() + pause
                 log.warning("pausing", loop=self.name, error=str(error), failures=self._failures)
-                return Outcome(again=0.0, heard=False)
+                return WorkEnd(again=0.0, heard=False)
             case Whose.NAMESPACE:
-                return Outcome(again=0.0, trouble=trouble)
+                return WorkEnd(again=0.0, trouble=trouble)
             case Whose.ITEM:
                 words = {"loop": self.name, "namespace": item.namespace, "item": item.key, "tries": item.tries + 1}
                 if isinstance(error, (KubeError, LauncherError)):
                     log.warning("not done yet", **words, error=str(error))
-                    return Outcome(failed=True)
-                log.exception("failed unexpectedly", **words, exc_info=error)
-                return Outcome(failed=True, heard=False)
+                    return WorkEnd(failed=True)
+                log.error("failed unexpectedly", **words, exc_info=error)
+                return WorkEnd(failed=True, heard=False)
 
     def _tell(self, namespace: str, trouble: Trouble | None) -> None:
         words = {"loop": self.name, "namespace": namespace}

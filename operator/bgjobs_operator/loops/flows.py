@@ -23,7 +23,7 @@ RESTING_MOST: Final = 10_000  # what has no room among them is forgotten here, a
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WorkEnd:
     """How the work on an item has ended.
 
     Attributes:
@@ -39,7 +39,7 @@ class Outcome:
     heard: bool = True
 
 
-DONE: Final = Outcome()
+DONE: Final = WorkEnd()
 
 
 @dataclass(slots=True, eq=False)
@@ -223,7 +223,7 @@ class Flows(Generic[T]):
             else:
                 self._into_trouble(item.namespace, self._flows[item.namespace], trouble, now)
 
-    def end(self, item: Item[T], now: float, outcome: Outcome) -> None:
+    def end(self, item: Item[T], now: float, outcome: WorkEnd) -> None:
         """The work on an item has ended so."""
         flow = self._flows[item.namespace]
         outcome, said = self._judge(flow, item, outcome), outcome
@@ -303,13 +303,13 @@ class Flows(Generic[T]):
         else:
             self._held -= 1
 
-    def _judge(self, flow: _Flow[T], item: Item[T], outcome: Outcome) -> Outcome:
+    def _judge(self, flow: _Flow[T], item: Item[T], outcome: WorkEnd) -> WorkEnd:
         """Trouble of a namespace that only this item meets, while others get good answers, is the item's own."""
         if outcome.trouble is None or outcome.trouble.kind is Kind.QUOTA:
             return outcome
         others_well = -1 < item.well_before < flow.well
         item.well_before = flow.well
-        return Outcome(failed=True) if others_well and outcome.again is not None else outcome
+        return WorkEnd(failed=True) if others_well and outcome.again is not None else outcome
 
     def _well(self, item: Item[T], now: float) -> None:
         flow = self._flows[item.namespace]

@@ -13,18 +13,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 
-from bgjobs.vocabulary import Outcome as JobOutcome
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.store import keys
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
 from bgjobs_operator.loops.after_refusal import AfterRefusal, is_final, plan_after_refusal, seconds_after_unknown
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
-from bgjobs_operator.loops.flows import DONE, Item, Outcome
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 from bgjobs_operator.loops.troubles import Kind, trouble_of
 from bgjobs_operator.loops.walk import walk
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 IN_FLIGHT: Final = 32
 PERIOD: Final = 2.0  # seconds between two looks at the index
 SYSTEM: Final = "bgjobs"
-_NOTHING_ASKED: Final = Outcome(heard=False)
+_NOTHING_ASKED: Final = WorkEnd(heard=False)
 # Whoever waits behind such a refusal would get the same one.
 _ALL_GO_BACK: Final = frozenset({Kind.QUOTA, Kind.FORBIDDEN})
 
@@ -179,7 +178,7 @@ class Launch:
         for job_id in ids:
             self.fair.offer(namespace, job_id, Intent(job_id, jobs.get(job_id) if fresh[job_id] else None, settings))
 
-    async def _work(self, item: Item[Intent]) -> Outcome:
+    async def _work(self, item: Item[Intent]) -> WorkEnd:
         intent = item.what
         if self.room() == self.in_flight - self.in_flight // 2:
             self.poke_dispatch()
@@ -190,7 +189,7 @@ class Launch:
         finally:
             self.posting.discard(intent.job_id)
 
-    async def _try(self, item: Item[Intent], intent: Intent) -> Outcome:
+    async def _try(self, item: Item[Intent], intent: Intent) -> WorkEnd:
         # Read anew at each further try: it may be cancelled, or bound by the observer, and its KubeJob gone since.
         job, intent.job = intent.job or await self.store.job(intent.job_id), None
         queue, intent.queue = intent.queue, None
@@ -215,7 +214,7 @@ class Launch:
         except LauncherUnreachableError as error:
             log.warning("launch unknown", job=job.id, error=str(error))
             intent.tries += 1
-            return Outcome(seconds_after_unknown(intent.tries - 1), trouble_of(error))
+            return WorkEnd(seconds_after_unknown(intent.tries - 1), trouble_of(error))
         except LaunchRefusedError as error:
             return await self._refused(item, job, error, unknown_since)
         self.fair.answered(item)
@@ -225,7 +224,7 @@ class Launch:
 
     async def _refused(
         self, item: Item[Intent], job: JobRecord, error: LaunchRefusedError, unknown_since: float | None
-    ) -> Outcome:
+    ) -> WorkEnd:
         trouble = trouble_of(error)
         if error.refusal is not Refusal.BUSY:  # it says for sure that this POST has made nothing
             self._unsure.pop(job.id, None)
@@ -247,7 +246,7 @@ class Launch:
         log.warning("launch refused", job=job.id, refusal=error.refusal, step=decided.step.value, message=error.message)
         if decided.step is AfterRefusal.POST_AGAIN:
             item.what.tries += 1
-            return Outcome(decided.seconds, trouble)
+            return WorkEnd(decided.seconds, trouble)
         self.fair.answered(item, trouble)
         await self._settle_refusal(job, decided, error.message)
         self._unsure.pop(job.id, None)
@@ -262,11 +261,13 @@ class Launch:
             case AfterRefusal.FAIL:
                 await self._decline(job, State.FAILED, 0, message)
             case AfterRefusal.CANCEL:
-                await self.store.stop(job_id=job.id, verdict=JobOutcome.CANCELLED, by=SYSTEM, note=message)
+                await self.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by=SYSTEM, note=message)
             case AfterRefusal.POST_AGAIN:
                 pass
 
-    async def _decline(self, job: JobRecord, target: State, seconds: float, reason: str) -> None:
+    async def _decline(
+        self, job: JobRecord, target: Literal[State.SCHEDULED, State.FAILED], seconds: float, reason: str
+    ) -> None:
         back_off = round(seconds * 1000)
         await self.store.decline(epoch=self.epoch, job_id=job.id, target=target, back_off_ms=back_off, reason=reason)
 

@@ -24,7 +24,7 @@ from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from bgjobs_operator.loops import outcomes
 from bgjobs_operator.loops.admit import cancel_with_request
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
-from bgjobs_operator.loops.flows import Item, Outcome
+from bgjobs_operator.loops.flows import Item, WorkEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -130,7 +130,7 @@ def observe_queue(tell: Callable[[str, str, Trouble | None], None], clock: Clock
     return FairQueue("observe", _look_at, places=_PLACES, tell=tell, clock=clock)
 
 
-async def _look_at(item: Item[Observer]) -> Outcome | None:
+async def _look_at(item: Item[Observer]) -> WorkEnd | None:
     return await item.what.look_at(item)
 
 
@@ -270,12 +270,12 @@ class Observer:
             case Missing():
                 return [ObserveStep.CHECK_ABSENT]
 
-    async def look_at(self, item: Item[Observer]) -> Outcome | None:
+    async def look_at(self, item: Item[Observer]) -> WorkEnd | None:
         """Do what is to be done about a KubeJob, whose UID is the key."""
         uid = item.key
         event = self._open.get(uid)
         if event is None:
-            return Outcome(heard=False)
+            return WorkEnd(heard=False)
         job_id = _job_id(event)
         job = self._records.pop(uid, None) or await self.store.job(job_id)
         steps = self._plan(event, job)
@@ -286,7 +286,7 @@ class Observer:
         if self._open.get(uid) is event:
             del self._open[uid]
             self._has_looked_at(uid, event)
-        return Outcome(heard=any(step in _ASKS for step in steps))
+        return WorkEnd(heard=any(step in _ASKS for step in steps))
 
     def _has_looked_at(self, uid: str, event: Seen | Gone | Missing) -> None:
         if isinstance(event, Seen):

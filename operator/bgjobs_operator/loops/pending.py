@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.launcher import Glance, Launcher, PodView
-    from bgjobs_operator.loops.flows import Item, Outcome
+    from bgjobs_operator.loops.flows import Item, WorkEnd
     from bgjobs_operator.loops.troubles import Trouble
 
 PERIOD: Final = 5.0  # seconds between two looks
@@ -113,7 +113,7 @@ class Pending:
     def _waits(self, job: JobRecord) -> bool:
         return job.namespace in self.namespaces and (job.attempt == 0 or job.phase == Phase.RETRYING)
 
-    async def _work(self, item: Item[JobRecord | None]) -> Outcome | None:
+    async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
         now = await self.store.now_ms()
         if item.what is None:
             return await self._namespace(item.namespace, _Turn(self.store, now))
@@ -122,7 +122,7 @@ class Pending:
             await self._look(_Turn(self.store, now), job)
         return None
 
-    async def _namespace(self, namespace: str, turn: _Turn) -> Outcome | None:
+    async def _namespace(self, namespace: str, turn: _Turn) -> WorkEnd | None:
         """Page by page; those of which a glance does not tell enough are looked at one by one, beside this."""
         glance: Glance | None = None
         to_pass, passed = self._passed.pop(namespace, 0), 0
@@ -173,4 +173,3 @@ class Pending:
         if (job.phase, job.reason) != (phase, reason):
             await self.store.observe_phase(job_id=job.id, kube_uid=job.kube_uid, phase=phase, reason=reason)
         return reason
-

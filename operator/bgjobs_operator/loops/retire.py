@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
-from bgjobs_operator.loops.flows import DONE, Item, Outcome
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 from bgjobs_operator.loops.walk import walk
 
 if TYPE_CHECKING:
@@ -65,15 +65,18 @@ class Retire:
         namespaces = await self.store.namespaces()
         new = 0
 
-        def offer(stage: Stage, namespace: str, job_id: str) -> bool:
-            nonlocal new
-            known = self.fair.knows(namespace, f"{stage} {job_id}") is not None
-            new += not known
-            return known or self.fair.offer(namespace, f"{stage} {job_id}", (stage, job_id))
+        def offer(stage: Stage) -> Callable[[str, str], bool]:
+            def one(namespace: str, job_id: str) -> bool:
+                nonlocal new
+                known = self.fair.knows(namespace, f"{stage} {job_id}") is not None
+                new += not known
+                return known or self.fair.offer(namespace, f"{stage} {job_id}", (stage, job_id))
+
+            return one
 
         until = self._until(now)
-        found = await walk(self.store, keys.ended, namespaces, lambda *one: offer("kube_job", *one), until)
-        found += await walk(self.store, keys.expiring, namespaces, lambda *one: offer("record", *one), now)
+        found = await walk(self.store, keys.ended, namespaces, offer("kube_job"), until)
+        found += await walk(self.store, keys.expiring, namespaces, offer("record"), now)
         if new:
             return LOOK_AGAIN_SECONDS
         return min(await self._until_the_next(namespaces, until, now), _PATIENT_SECONDS if found else LONGEST_SLEEP)
@@ -86,18 +89,18 @@ class Retire:
         oldest = min((one for one in found if one is not None and one > until), default=None)
         return sleep_seconds(oldest, self.keep_seconds, now)
 
-    async def _work(self, item: Item[tuple[Stage, str]]) -> Outcome | None:
+    async def _work(self, item: Item[tuple[Stage, str]]) -> WorkEnd | None:
         stage, job_id = item.what
         job = await self.store.job(job_id)
         if job is None:
             await self.store.forget(namespace=item.namespace, job_id=job_id)
-            return Outcome(heard=False)
+            return WorkEnd(heard=False)
         ours = job.namespace in self.namespaces
         if stage == "kube_job":
             if job.kube_uid and ours:
                 await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
         elif (job.finished_at or 0) > self._until(await self.store.now_ms()):
-            return Outcome(heard=False)  # its KubeJob is kept still, and may not outlive its record
+            return WorkEnd(heard=False)  # its KubeJob is kept still, and may not outlive its record
         elif job.request_uid and ours:  # the request goes with its record
             await self.drop_request(job)
         self.fair.answered(item)

@@ -14,7 +14,7 @@ from bgjobs_core.resources.models import REQUESTS
 from bgjobs_core.store import keys
 from bgjobs_operator.loops import request_status
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
-from bgjobs_operator.loops.flows import DONE, Item, Outcome
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -94,10 +94,10 @@ class Settle:
                 return left
         return True
 
-    async def _work(self, item: Item[Due]) -> Outcome:
+    async def _work(self, item: Item[Due]) -> WorkEnd:
         job, item.what.job = item.what.job or await self.store.job(item.key), None
         if job is None:
-            return Outcome(heard=False)
+            return WorkEnd(heard=False)
         said = request_status.of_job(job, 1)
         if job.namespace in self.namespaces and self._written.get(job.id) != said:
             there = await self.api.apply_status(REQUESTS, job.namespace, job.request_name, job.request_uid, said)
@@ -107,4 +107,4 @@ class Settle:
             self._written.pop(job.id, None)
         self.fair.answered(item)
         did = await self.store.settled(job_id=job.id, rev=job.rev)
-        return Outcome(again=COALESCE_SECONDS / 3) if did == "dirty" else DONE
+        return WorkEnd(again=COALESCE_SECONDS / 3) if did == "dirty" else DONE

@@ -12,7 +12,7 @@ import structlog
 from bgjobs.vocabulary import State
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
-from bgjobs_operator.loops.flows import DONE, Item, Outcome
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 from bgjobs_operator.loops.walk import walk
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ class Stop:
         if namespace in self.namespaces:
             self.fair.offer(namespace, job_id, Stopping(), now=True)
 
-    async def _work(self, item: Item[Stopping]) -> Outcome:
-        return DONE if await self._step(item.key, item.what) else Outcome(again=LOOK_AGAIN_SECONDS)
+    async def _work(self, item: Item[Stopping]) -> WorkEnd:
+        return DONE if await self._step(item.key, item.what) else WorkEnd(again=LOOK_AGAIN_SECONDS)
 
     async def _step(self, job_id: str, stopping: Stopping) -> bool:
         """Whether the job is done with."""

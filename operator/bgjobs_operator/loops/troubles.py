@@ -1,6 +1,6 @@
 """Whose trouble an error is: a namespace's, one item's, or everybody's; and when the next try is made.
 
-One policy for all loops. What is a namespace's pauses the namespace, and nobody else; what is an item's pauses the item.
+One policy for all loops. What is a namespace's pauses that namespace alone; what is an item's pauses that item alone.
 """
 
 from __future__ import annotations

@@ -119,21 +119,28 @@ def unreadable(raw: msgspec.Raw | bytes, why: str, path: str) -> Unreadable:
 
 
 async def pages(
-    kube: Kube, path: str, decode: Callable[[msgspec.Raw | bytes], T], query: Mapping[str, str] | None = None
+    kube: Kube,
+    path: str,
+    decode: Callable[[msgspec.Raw | bytes], T],
+    query: Mapping[str, str] | None = None,
+    *,
+    at_one_time: bool = False,
 ) -> AsyncGenerator[Page[T], None]:
     """Read a collection page by page; nothing of a page is held when the next one is asked for.
 
-    It takes connections and memory apart from other calls. A list that lasts so long that the server forgets its state
-    is gone on with in a newer one.
+    It takes connections and memory apart from other calls.
 
     Args:
         kube: the connection.
         path: of the collection, as `/apis/batch/v1/namespaces/shop/jobs`.
         decode: an object's JSON to the part of it that is of interest; raises msgspec.MsgspecError.
         query: selectors.
+        at_one_time: the list must be as things were at one time, its `version`. Without, a list that lasts so long that
+            the server forgets that time is gone on with as things are then.
 
     Raises:
-        KubeRefusedError, KubeUnreachableError: a page cannot be had.
+        KubeRefusedError: a page cannot be had; with status 410 if the server has forgotten.
+        KubeUnreachableError: a page cannot be had.
     """
     reader = _Reader(kube.by(Pool.PAGES), path, decode, dict(query or {}))
     further: str | None = ""
@@ -141,7 +148,7 @@ async def pages(
         try:
             page, further = await reader.page(further)
         except KubeRefusedError as error:
-            if error.status != _GONE or not error.further or error.further == further:
+            if at_one_time or error.status != _GONE or not error.further or error.further == further:
                 raise
             further = error.further
             continue

@@ -148,9 +148,11 @@ class FairQueue(Generic[T]):
         return not self._tasks
 
     def wake_at(self) -> float | None:
-        """When time changes something."""
-        when = self._flows.wake_at(self._clock.time())
-        return when if when is None else max(when, self._paused_until)
+        """When time alone changes something; None: nothing waits for it."""
+        now = self._clock.time()
+        if now < self._paused_until:
+            return self._paused_until
+        return self._flows.wake_at(now)
 
     async def run(self) -> None:
         """Work until this is cancelled. Raises NotLeaderError."""

@@ -98,6 +98,7 @@ class Launch:
     # These are being read, or given back; False: what is read of them may be out of date.
     _aside: dict[str, bool] = field(default_factory=dict[str, bool])
     _reading: Counter[str] = field(default_factory=Counter[str])  # how many are being read, by namespace
+    _is_crowded: bool = False
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -151,12 +152,17 @@ class Launch:
             known.what.job = None  # it is read again before its POST
         return job_id in self.posting
 
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._aside and self.fair.at_rest()
+
     def _is_known(self, namespace: str, job_id: str) -> bool:
         return job_id in self._aside or self.fair.knows(namespace, job_id) is not None
 
     def _set_aside(self, namespace: str, ids: Sequence[str]) -> None:
         self._aside.update(dict.fromkeys(ids, True))
         self._reading[namespace] += len(ids)
+        self._is_crowded = self._is_crowded or self.room() < self.in_flight // 2
 
     async def _take_up(self, namespace: str, ids: Sequence[str], queue: str | None) -> None:
         """Read those that were set aside, all at once, and let them wait for their turn."""
@@ -180,7 +186,8 @@ class Launch:
 
     async def _work(self, item: Item[Intent]) -> WorkEnd:
         intent = item.what
-        if self.room() == self.in_flight - self.in_flight // 2:
+        if self._is_crowded and self.room() >= self.in_flight // 2:
+            self._is_crowded = False
             self.poke_dispatch()
         # First this, then the read: whoever stops the job looks the other way round, so that one sees the other.
         self.posting.add(intent.job_id)

@@ -11,7 +11,7 @@ from typing import Final
 
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreadableError
 from bgjobs_core.redis.errors import StoreError
-from bgjobs_operator.interfaces.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
+from bgjobs_operator.interfaces.launcher import LauncherObjectError, LauncherUnreachableError, LaunchRefusedError, Refusal
 
 SLOW_SECONDS: Final = 5.0  # an answer that takes longer is trouble
 MOST_SECONDS: Final = 60.0  # between two tries in a namespace
@@ -70,6 +70,8 @@ def trouble_of(error: Exception) -> Trouble | None:
     if isinstance(error, LaunchRefusedError):
         kind = _REFUSALS.get(error.refusal)
         return None if kind is None else Trouble(kind, error.message, error.retry_after)
+    if isinstance(error, LauncherObjectError):
+        return None
     if isinstance(error, LauncherUnreachableError):
         cause = error.__cause__
         return trouble_of(cause) if isinstance(cause, KubeError) else Trouble(Kind.SILENT, str(error))

@@ -191,7 +191,7 @@ class TestTrouble:
         world.launcher.vanish(job, silently=True)
         world.store.failing = None
         await world.observe()
-        await world.reconcile.turn()
+        await world.reconcile()
         record = await world.job(job)
         assert (record.state, record.outcome) == ("failed", "lost")
 

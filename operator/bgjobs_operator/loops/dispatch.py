@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from bgjobs_operator.loops.loop import NotLeaderError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from bgjobs_core.store.store import Store
+
+log: Any = structlog.get_logger(__name__)
 
 BATCH: Final = 20  # of one claim, so that none holds up Redis for long
 LONGEST_SLEEP: Final = 4.0
@@ -84,6 +88,8 @@ class Dispatch:
         claiming = [asyncio.ensure_future(self._claim(queue, limit)) for queue, limit in round_]
         await asyncio.gather(promoting, listing, *claiming)
         promoted = promoting.result()
+        if promoted.dropped:
+            log.warning("ids without a job were dropped from what is due", dropped=promoted.dropped)
         self._known = [queue for queue in listing.result() if queue.partition("/")[0] in self.namespaces]
         # On several connections the claims may have come before what is due was made ready.
         had_less = set[str]() if promoted.promoted else _had_less(round_, [one.result() for one in claiming])
@@ -106,6 +112,8 @@ class Dispatch:
         claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit)
         if claim.did == "not_leader":
             raise NotLeaderError
+        if claim.dropped:
+            log.warning("ids without a job were dropped", queue=queue, dropped=claim.dropped)
         if claim.ids:
             self.launch(queue, claim.ids)
         return len(claim.ids)

@@ -107,7 +107,11 @@ def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
         return []
     if job.state is State.STOPPING:
         return [ObserveStep.POKE_STOP]
-    return [ObserveStep.CHECK_ABSENT] if job.state is State.LAUNCHED else []
+    if job.state is not State.LAUNCHED:
+        return []
+    if view.complete:
+        return [ObserveStep.COMPLETE]
+    return [ObserveStep.FAILED] if view.failure else [ObserveStep.CHECK_ABSENT]
 
 
 def is_quiet(view: KubeJobView) -> bool:
@@ -160,8 +164,8 @@ class Observer:
     _failures: dict[str, int] = field(default_factory=dict[str, int])
     _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
     _unread: set[str] = field(default_factory=set[str])  # UIDs of what was seen, and left to the launch loop
-    # What is to be looked at, by UID, as it was last seen; and records as they were read for the first look.
-    _open: dict[str, Seen | Gone | Missing] = field(default_factory=dict[str, "Seen | Gone | Missing"])
+    # What is to be looked at, by UID: as it was last seen, and that it is gone. Records as they were read for that.
+    _open: dict[str, list[Seen | Gone | Missing]] = field(default_factory=dict[str, "list[Seen | Gone | Missing]"])
     _records: dict[str, JobRecord | None] = field(default_factory=dict[str, "JobRecord | None"])
 
     async def run(self) -> None:
@@ -200,6 +204,9 @@ class Observer:
                     raise event
                 self.on_listed()
             elif self._is_news(event):
+                if event.view.uid in news:  # what happens to one KubeJob is taken in step by step
+                    await self._offer(news)
+                    news = {}
                 news[event.view.uid] = event
         await self._offer(news)
 
@@ -238,15 +245,21 @@ class Observer:
             return
         jobs = await self._read_jobs([_job_id(event) for event in news.values()])
         for uid, event in news.items():
-            if jobs is not None:
+            if jobs is not None and uid not in self._open:
                 job = jobs.get(_job_id(event))
                 if not self._plan(event, job):
                     self._has_looked_at(uid, event)
                     continue
                 self._records[uid] = job
-            self._open[uid] = event
-            await self.fair.has_room(self.namespace)
-            self.fair.offer(self.namespace, uid, self)
+            await self._look_soon(uid, event)
+
+    async def _look_soon(self, uid: str, event: Seen | Gone | Missing) -> None:
+        steps = self._open.setdefault(uid, [])
+        if steps and isinstance(steps[-1], Seen) and isinstance(event, Seen):
+            steps.pop()  # as it is now says more
+        steps.append(event)
+        await self.fair.has_room(self.namespace)
+        self.fair.offer(self.namespace, uid, self)
 
     async def _read_jobs(self, ids: list[str]) -> dict[str, JobRecord] | None:
         """The jobs; None if one of them cannot be read, so that each is to be read by itself."""
@@ -272,21 +285,22 @@ class Observer:
 
     async def look_at(self, item: Item[Observer]) -> WorkEnd | None:
         """Do what is to be done about a KubeJob, whose UID is the key."""
-        uid = item.key
-        event = self._open.get(uid)
-        if event is None:
-            return WorkEnd(heard=False)
-        job_id = _job_id(event)
-        job = self._records.pop(uid, None) or await self.store.job(job_id)
-        steps = self._plan(event, job)
-        if ObserveStep.DELETE_STRAY in steps:  # others were seen to since the record was read
-            steps = self._plan(event, await self.store.job(job_id))
-        for step in steps:
-            await self._do(step, event)
-        if self._open.get(uid) is event:
-            del self._open[uid]
+        uid, asked = item.key, False
+        while events := self._open.get(uid):
+            event = events[0]
+            job = self._records.pop(uid, None) or await self.store.job(_job_id(event))
+            steps = self._plan(event, job)
+            if ObserveStep.DELETE_STRAY in steps:  # others were seen to since the record was read
+                steps = self._plan(event, await self.store.job(_job_id(event)))
+            for step in steps:
+                await self._do(step, event)
+            asked = asked or any(step in _ASKS for step in steps)
             self._has_looked_at(uid, event)
-        return WorkEnd(heard=any(step in _ASKS for step in steps))
+            if events and events[0] is event:
+                events.pop(0)
+            if not events:
+                self._open.pop(uid, None)
+        return WorkEnd(heard=asked)
 
     def _has_looked_at(self, uid: str, event: Seen | Gone | Missing) -> None:
         if isinstance(event, Seen):
@@ -299,10 +313,11 @@ class Observer:
         for job in jobs:
             view = self.views.get(job.kube_uid)
             event = Missing(job) if view is None else Seen(view)
-            if job.kube_uid not in self._open and self._plan(event, job):
-                self._open[job.kube_uid] = event
+            if job.kube_uid in self._open:
                 await self.fair.has_room(self.namespace)
-                self.fair.offer(self.namespace, job.kube_uid, self)
+                self.fair.offer(self.namespace, job.kube_uid, self)  # in case that it was forgotten there
+            elif self._plan(event, job):
+                await self._look_soon(job.kube_uid, event)
 
     async def _do(self, step: ObserveStep, event: Seen | Gone | Missing) -> None:
         if isinstance(event, Missing):

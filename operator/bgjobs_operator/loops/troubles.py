@@ -11,7 +11,12 @@ from typing import Final
 
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreadableError
 from bgjobs_core.redis.errors import StoreError
-from bgjobs_operator.interfaces.launcher import LauncherObjectError, LauncherUnreachableError, LaunchRefusedError, Refusal
+from bgjobs_operator.interfaces.launcher import (
+    LauncherObjectError,
+    LauncherUnreachableError,
+    LaunchRefusedError,
+    Refusal,
+)
 
 SLOW_SECONDS: Final = 5.0  # an answer that takes longer is trouble
 MOST_SECONDS: Final = 60.0  # between two tries in a namespace

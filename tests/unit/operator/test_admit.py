@@ -15,7 +15,6 @@ from bgjobs_operator.loops.admit import asked_by, parse, queue_problem
 from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import QUEUE_KEY, a_queue
 from tests.unit.operator.builders import CREATED_MS, NAMESPACE, a_queue_object, a_request
-
 from tests.unit.operator.world import taken
 
 if TYPE_CHECKING:

@@ -100,9 +100,7 @@ async def test_no_more_than_so_many_are_under_way(world: World) -> None:
     assert len(world.launcher.created) == IN_FLIGHT + 1
 
 
-async def test_a_place_is_held_only_while_a_post_is_under_way(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_place_is_held_only_while_a_post_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bind comes after: others are POSTed meanwhile."""
     await world.lead(queue=a_queue(100))
     for job in many(a_job(), IN_FLIGHT):
@@ -161,7 +159,7 @@ async def test_a_cancel_of_a_job_behind_them_does_not_wait(world: World) -> None
             await world.stop()
         assert await world.state(last) == "cancelled"
     await world.launch()
-    assert last not in world.launcher.created.values()
+    assert world.launcher.view(last) is None
 
 
 async def test_what_is_cancelled_after_it_was_read_for_its_post_is_not_posted(world: World) -> None:
@@ -186,9 +184,9 @@ async def test_what_is_cancelled_after_it_was_read_for_its_post_is_not_posted(wo
 
 
 async def test_a_quota_that_is_used_up_costs_few_posts(world: World) -> None:
-    """300 jobs wait; one is tried again and again, and nothing else is claimed."""
-    await world.lead(queue=a_queue(300))
-    for job in many(a_job(), 300):
+    """Many jobs wait; one is tried again and again, and nothing else is claimed."""
+    await world.lead(queue=a_queue(100))
+    for job in many(a_job(), 100):
         await world.store.enqueue(job)
     world.launcher.script(*[Refuse(Refusal.QUOTA, "exceeded quota")] * 3000)
     dispatch = Dispatch(

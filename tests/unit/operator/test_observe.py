@@ -61,7 +61,9 @@ LAUNCHED = a_record().launched().build()
         pytest.param(
             a_kube_job().but(name="a-copy").complete().build(), LAUNCHED, 0, [Do.DELETE_STRAY], id="nor does it decide"
         ),
-        pytest.param(a_kube_job().but(name="a-copy").deleting().build(), LAUNCHED, 0, [], id="a copy that goes already"),
+        pytest.param(
+            a_kube_job().but(name="a-copy").deleting().build(), LAUNCHED, 0, [], id="a copy that goes already"
+        ),
         pytest.param(COPY, a_record().stopping().build(), 0, [Do.DELETE_STRAY], id="a copy of what is stopping"),
         pytest.param(COPY, None, 0, [], id="a copy of what is not recorded"),
         pytest.param(FAILED, LAUNCHED, 1, [Do.READ_PODS, Do.FAILED], id="failed: the last pod says it best"),
@@ -99,6 +101,11 @@ def test_plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int
 )
 def test_plan_gone(job: JobRecord | None, expected: list[Do]) -> None:
     assert plan_gone(THERE, job) == expected
+
+
+@pytest.mark.parametrize(("view", "expected"), [(COMPLETE, [Do.COMPLETE]), (FAILED, [Do.FAILED])])
+def test_what_had_ended_before_it_went_is_not_lost(view: KubeJobView, expected: list[Do]) -> None:
+    assert plan_gone(view, LAUNCHED) == expected
 
 
 class TestEndings:
@@ -242,6 +249,7 @@ class TestTrouble:
 
         monkeypatch.setattr(world.launcher, "delete", refuse)
         async with watching(world):
+            await until(lambda: world.observer.views)
             begun = world.launcher.watched
             world.launcher.tell(Seen(copy))
             await until(lambda: "copy" in tries)

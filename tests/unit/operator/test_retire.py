@@ -8,7 +8,6 @@ import pytest
 
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.fair_queue import LINE
 from bgjobs_operator.loops.retire import LOOK_AGAIN_SECONDS
 from tests.store.builders import a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_request
@@ -93,10 +92,10 @@ async def test_a_job_without_a_kube_job_has_nothing_to_delete(world: World) -> N
 
 
 async def test_what_is_left_is_taken_up_at_once(world: World) -> None:
-    for job in many(a_job(), LINE + 1):
+    for job in many(a_job(), 11):
         await world.store.enqueue(job)
         await world.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
-    retire = world.retire()
+    retire = world.retire(line=5)
     for index, seconds in ((keys.ended, 601), (keys.expiring, 3000)):
         world.forward(seconds)
         while await world.retired(retire) == LOOK_AGAIN_SECONDS:

@@ -311,7 +311,9 @@ class Flows(Generic[T]):
             return outcome
         others_well = -1 < item.well_before < flow.well
         item.well_before = flow.well
-        return WorkEnd(failed=True) if others_well and outcome.again is not None else outcome
+        if not others_well or outcome.again is None:
+            return outcome
+        return WorkEnd(again=outcome.again) if outcome.again else WorkEnd(failed=True)
 
     def _well(self, item: Item[T], now: float) -> None:
         flow = self._flows[item.namespace]

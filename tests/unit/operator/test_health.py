@@ -129,6 +129,15 @@ def test_a_namespace_that_cannot_be_watched_is_told() -> None:
     assert health.findings(LOOK) == ()
 
 
+def test_of_many_that_cannot_be_watched_ten_are_named() -> None:
+    health = leader(loop("stop", 10, 0))
+    for number in range(150):
+        health.watched(f"team-{number}", "503: no")
+    warnings = health.ready()[1]["warnings"]
+    assert isinstance(warnings, list)
+    assert (len(warnings), warnings[-1]) == (11, "KubeJobs of 140 more are not watched")
+
+
 def test_what_follows_from_a_missing_permission_is_not_told_twice() -> None:
     health = leader(
         loop("reconcile", 60, 0, failing="403 Forbidden: no", forbidden=True), loop("settle", 60, 0, failing="oh")

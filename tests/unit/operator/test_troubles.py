@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError, KubeUnreadableError
-from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
+from bgjobs_core.redis.errors import StoreError, StoreFullError, StoreLayoutError, StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import (
     LauncherObjectError,
     LauncherUnreachableError,
@@ -33,6 +33,8 @@ NAMESPACE, ITEM, EVERYBODY = Whose.NAMESPACE, Whose.ITEM, Whose.EVERYBODY
     [
         (StoreUnavailableError("gone"), EVERYBODY, None),
         (StoreFullError("full"), EVERYBODY, None),
+        (StoreLayoutError("9"), EVERYBODY, None),
+        (StoreError("a script cannot read this record"), ITEM, None),
         (KubeUnreachableError("reset"), NAMESPACE, Kind.SILENT),
         (KubeUnreadableError("too large"), ITEM, None),
         (KubeRefusedError(401, "Unauthorized", "no"), NAMESPACE, Kind.FORBIDDEN),

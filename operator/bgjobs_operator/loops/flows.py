@@ -147,6 +147,10 @@ class Flows(Generic[T]):
         """The item that waits, rests or is under way."""
         return self._known.get((namespace, key))
 
+    def is_empty(self) -> bool:
+        """Whether nothing waits, rests or is under way."""
+        return not self._known
+
     def troubles(self) -> dict[str, Trouble]:
         """The namespaces in trouble."""
         return {namespace: flow.trouble for namespace, flow in self._troubled.items() if flow.trouble is not None}

@@ -258,7 +258,7 @@ class World:
             while True:
                 await until(self.launches.is_at_rest)
                 when = fair.wake_at()
-                if when is None or not sleeps:
+                if when is None or not sleeps or fair.is_empty():
                     break
                 sleeps -= 1
                 self.slept.append(when - self.clock.now)

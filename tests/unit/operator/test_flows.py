@@ -278,7 +278,7 @@ class Model:
 
     def recovers(self) -> None:
         """When the trouble is over, everything is done in the end, without being offered again."""
-        self.bad = frozenset()
+        self.bad = frozenset[str]()
         for _ in range(2000):
             while self.under_way:
                 self.end(0, "done")

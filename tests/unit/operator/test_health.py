@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -32,6 +32,10 @@ def leader(*loops: Loop) -> Health:
     health = Health()
     health.begin("epoch", list(loops))
     return health
+
+
+def warnings_of(health: Health) -> list[str]:
+    return cast("list[str]", health.ready()[1]["warnings"])
 
 
 def lacking(*missing: Permission) -> Rights:
@@ -133,8 +137,7 @@ def test_of_many_that_cannot_be_watched_ten_are_named() -> None:
     health = leader(loop("stop", 10, 0))
     for number in range(150):
         health.watched(f"team-{number}", "503: no")
-    warnings = health.ready()[1]["warnings"]
-    assert isinstance(warnings, list)
+    warnings = warnings_of(health)
     assert (len(warnings), warnings[-1]) == (11, "KubeJobs of 140 more are not watched")
 
 
@@ -187,8 +190,7 @@ def test_since_when_is_since_it_began() -> None:
 
 def test_the_ten_longest_in_trouble_are_named() -> None:
     health = troubled(*(f"team-{number:03}" for number in range(150)))
-    warnings = health.ready()[1]["warnings"]
-    assert isinstance(warnings, list)
+    warnings = warnings_of(health)
     assert len(warnings) == 11
     assert "team-000" in warnings[0]
     assert warnings[-1] == "140 more namespaces are in trouble"

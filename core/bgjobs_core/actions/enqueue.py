@@ -55,7 +55,7 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
         NoRoomError: Redis is too full.
     """
     queue = await store.queue(asked.queue_key)
-    decision = decide(asked, queue.spec if queue else None)
+    decision = decide(asked, queue.spec, queue.uid) if queue else decide(asked, None)
     if isinstance(decision, NotAdmitted):
         return await _asked_before(store, asked, NotAdmittedError(decision))
     if gate is not None and not await gate.is_open():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QueueRecord:
-    """A queue's settings, as the operator last saw its object."""
+    """A queue's settings, as the operator last saw its object.
+
+    Attributes:
+        namespace: of the object.
+        name: of the object, without the namespace.
+        spec: what it says.
+        uid: of the object; two of one name at different times are two queues.
+        since: when an object with this UID was seen first, in Unix ms.
+    """
 
     namespace: str
     name: str
     spec: QueueSpec
+    uid: str = ""
+    since: int = field(default=0, compare=False)
 
     @property
     def key(self) -> str:
@@ -29,7 +39,8 @@ class QueueRecord:
     def read(cls, key: str, fields: Mapping[bytes, bytes]) -> QueueRecord:
         """The queue of this full name, from the fields of its hash in Redis."""
         namespace, _, name = key.partition("/")
-        return cls(namespace, name, _spec(fields[b"spec"]))
+        uid, since = fields.get(b"uid", b"").decode(), int(fields.get(b"since", b"0"))
+        return cls(namespace, name, _spec(fields[b"spec"]), uid, since)
 
 
 @lru_cache(maxsize=256)

@@ -21,7 +21,7 @@ local function place(new)
   if there[1] then return there[1] == new.digest and 'exists' or 'conflict', there[2] end
   local not_before = math.max(now + tonumber(new.delay_ms), tonumber(new.not_before_ms))
   local job = {id = id, queue = shared.queue, class = shared.class, records_ms = records_ms, rev = '0', state = NEW}
-  job.namespace = namespace
+  job.namespace, job.queue_uid = namespace, shared.queue_uid or ''
   local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = now}
   if not_before > now then
     to, changes.not_before = STATE.scheduled, not_before

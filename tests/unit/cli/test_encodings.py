@@ -49,10 +49,6 @@ def run_in_ascii(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *words: st
     return code, out.getvalue(), err.getvalue()
 
 
-def named(one: object) -> str | None:
-    return ascii(one) if isinstance(one, list) else None
-
-
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -71,7 +67,7 @@ def named(one: object) -> str | None:
         (["show", PARTY], 3),
         (["run", "--help"], 0),
     ],
-    ids=named,
+    ids=ascii,
 )
 def test_every_command(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int) -> None:
     ended, out, err = run_in_ascii(terminal, monkeypatch, *words)

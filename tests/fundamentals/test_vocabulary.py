@@ -30,6 +30,7 @@ OTHER_MEANINGS: Final = {
     # Names of colours and of icons in the style sheet and the sprite.
     "api/bgjobs_api/pages/shared/states.py": {"launched", "launching", "running", "paused", "unreachable"},
     "operator/bgjobs_operator/leader.py": {"pending"},  # a loop
+    "operator/bgjobs_operator/loops/pending.py": {"pending"},  # the loop
     "operator/bgjobs_operator/loops/observe.py": {"failed"},  # what a KubeJob did, an argument of `observe_end`
 }
 # A field of JSON bodies.

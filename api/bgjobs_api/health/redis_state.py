@@ -9,7 +9,7 @@ from redis import exceptions as rex
 
 from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreUnavailableError, translate
-from bgjobs_core.redis.memory import Memory, MemoryReader
+from bgjobs_core.redis.memory import Memory, MemoryReader, memory_of
 
 if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
@@ -55,10 +55,9 @@ class RealRedisState:
             StoreError: if Redis does not tell.
         """
         try:
-            facts = cast("dict[str, Any]", await self._client.info("memory"))
+            return memory_of(cast("dict[str, Any]", await self._client.info("memory")))
         except (rex.RedisError, OSError) as error:
             raise translate(error) from error
-        return Memory(int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0)))
 
     async def durability(self) -> Durability:
         """Which of its settings may lose jobs, by the command CONFIG GET; managed servers may refuse to tell them.

@@ -10,7 +10,7 @@ import structlog
 from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 log: Any = structlog.get_logger(__name__)
 
@@ -24,6 +24,11 @@ class Memory:
 
     used: int
     limit: int
+
+
+def memory_of(facts: Mapping[str, Any]) -> Memory:
+    """How much memory Redis uses, from what the command INFO says."""
+    return Memory(int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0)))
 
 
 class MemoryReader(Protocol):

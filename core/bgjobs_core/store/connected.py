@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis import exceptions as rex
 
 from bgjobs_core.redis.errors import translate
+from bgjobs_core.redis.memory import Memory, memory_of
 from bgjobs_core.store.scripts import Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bgjobs_core.redis.connection import Client
+
+
+UNREADABLE: Final = object()  # stands for what a key holds that is not of its type
 
 
 class Connected:
@@ -26,6 +30,13 @@ class Connected:
     def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
         self._client = client
         self._scripts = Scripts(client, clock_offset_ms)
+
+    async def memory(self) -> Memory:
+        """How much memory Redis uses, and how much it may."""
+        try:
+            return memory_of(cast("Mapping[str, Any]", await self._client.info("memory")))
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
 
     async def _ask(self, command: str, *arguments: object) -> object:
         try:
@@ -44,6 +55,24 @@ class Connected:
             return await pipe.execute()
         except (rex.RedisError, OSError) as error:
             raise translate(error) from error
+
+    async def _ask_each(self, commands: Sequence[Sequence[object]]) -> list[object]:
+        """The replies to commands that are sent together; `UNREADABLE` for a key that holds something else."""
+        if not commands:
+            return []
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for command in commands:
+                pipe.execute_command(*command)
+            found: list[object] = await pipe.execute(raise_on_error=False)
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
+        for place, one in enumerate(found):
+            if isinstance(one, rex.RedisError):
+                if "WRONGTYPE" not in str(one):
+                    raise translate(one) from one
+                found[place] = UNREADABLE
+        return found
 
     async def _hash(self, name: str) -> dict[bytes, bytes]:
         try:

@@ -32,13 +32,31 @@ def sleep_seconds(next_due: int | None, now: int) -> float:
     return min(LONGEST_SLEEP, max(0.0, (next_due - now) / 1000))
 
 
-def shares(queues: Sequence[str], room: int) -> list[tuple[str, int]]:
+def shares(queues: Sequence[str], room: int, room_in: Callable[[str], int] = lambda _: BATCH) -> list[tuple[str, int]]:
     """How many jobs each queue may claim at once: all the same, and no more than there is room for.
 
-    With less room than queues, the last ones have no share in this round.
+    Args:
+        queues: as `namespace/name`; with less room than queues, the last ones have no share in this round.
+        room: how many jobs in all.
+        room_in: how many of a namespace, whose queues share them in turn.
     """
-    asking = queues[: max(0, room)]
-    return [(queue, min(BATCH, room // len(asking))) for queue in asking]
+    left: dict[str, int] = {}
+    open_: list[str] = []
+    for queue in queues:
+        namespace = queue.partition("/")[0]
+        if namespace not in left:
+            left[namespace] = room_in(namespace)
+        if left[namespace] > 0:
+            open_.append(queue)
+    asking = open_[: max(0, room)]
+    found: list[tuple[str, int]] = []
+    for queue in asking:
+        namespace = queue.partition("/")[0]
+        share = min(BATCH, room // len(asking), left[namespace])
+        if share > 0:
+            left[namespace] -= share
+            found.append((queue, share))
+    return found
 
 
 @dataclass
@@ -48,6 +66,7 @@ class Dispatch:
     Attributes:
         namespaces: of jobs; elsewhere nothing may be launched, and jobs wait.
         room: how many more jobs can be launched soon. Whoever says that there is none pokes this loop when there is.
+        room_in: how many of a namespace; where nothing can be launched, nothing is claimed.
         launch: takes the jobs that were claimed of a queue.
     """
 
@@ -56,6 +75,7 @@ class Dispatch:
     namespaces: Collection[str]
     room: Callable[[], int]
     launch: Callable[[str, Sequence[str]], None]
+    room_in: Callable[[str], int] = lambda _: BATCH
     _last: str = ""  # the queue that was asked last; the next round begins behind it
     _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
 
@@ -83,7 +103,7 @@ class Dispatch:
 
     def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
         behind = [queue for queue in queues if queue > self._last]
-        round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room())
+        round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room(), self.room_in)
         if round_:
             self._last = round_[-1][0]
         return round_

@@ -43,7 +43,7 @@ async def leader(
     """Not leading yet; it has a queue of two slots."""
     monkeypatch.setattr("bgjobs_operator.leader._RETRY_SECONDS", 0.01)
     monkeypatch.setattr("bgjobs_operator.leader.MAX_BLOCK_MS", 100)
-    await world.lead(queue=a_queue(2))
+    await world.lead(queue=a_queue(2), uid="uid-of-default")
     bell = Doorbell(FakeAsyncRedis(server=redis_server))  # a connection of its own: it blocks
     made = Leader(world.store, bell, world.launcher, world.resources, world.pokes, (NAMESPACE,), 600, health)
     world.resources.put(a_queue_object(maxConcurrent=2))
@@ -150,7 +150,7 @@ async def test_out_of_memory_until_kubernetes_gives_up(world: World, leader: Lea
 
 async def test_a_new_leader_goes_on_with_the_intents_of_the_one_before(world: World, leader: Leader) -> None:
     world.resources.put(a_queue_object(maxConcurrent=3))
-    await world.lead(queue=a_queue(3))
+    await world.lead(queue=a_queue(3), uid="uid-of-default")
     done, lost, refused = [await world.claimed() for _ in range(3)]
     world.launcher.stray(done, await world.job(done))
     world.launcher.stray(lost, await world.job(lost))
@@ -224,3 +224,34 @@ async def test_a_lost_answer_in_all_the_bustle(world: World, leader: Leader) -> 
         job = await world.queued()
         await becomes(world, job, "launched")
         assert list(world.launcher.created.values()) == [job]
+
+
+async def test_who_stands_by_keeps_no_pokes(world: World, leader: Leader) -> None:
+    """They would be all that ever was in the cluster; whoever begins to lead looks at everything."""
+    async with leading(leader):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+    world.poke("backgroundjobrequests", a_request())
+    assert world.pokes.namespaces() == []
+
+
+async def test_a_namespace_that_refuses_is_told_and_the_other_one_works(
+    world: World, redis_server: FakeServer, health: Health, leader: Leader
+) -> None:
+    bell = Doorbell(FakeAsyncRedis(server=redis_server))
+    both = Leader(world.store, bell, world.launcher, world.resources, world.pokes, ("closed", NAMESPACE), 600, health)
+    world.on_ring = lambda: both.poke("admit")
+    world.resources.refused.add("closed")
+    world.launcher.refused_namespaces.add("closed")
+    async with leading(both):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+
+        async def told() -> bool:
+            return [one.code for one in health.findings("")] == ["namespace_in_trouble"]
+
+        await eventually(told)
+        assert health.ready()[0] == 200
+        world.launcher.change(job, complete=True)
+        await becomes(world, job, "succeeded")
+    await bell.close()

@@ -16,11 +16,17 @@ from tests.store import invariants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from bgjobs_core.jobs.record import JobRecord
     from tests.store.contents import Contents
 
 GONE = "gone"
+
+
+def did(reply: Any) -> str:
+    """What a verb says that it did."""
+    return reply.did
 
 
 @dataclass(frozen=True)

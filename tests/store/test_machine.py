@@ -30,7 +30,7 @@ from bgjobs_core.store.store import Store
 from tests.store import contents
 from tests.store.builders import NAMESPACE, a_job, a_queue
 from tests.store.checked_store import Clock
-from tests.store.safety import Step, Witness
+from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_turn
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Machine(RuleBasedStateMachine):
 
     def _send_enqueue(self, job: NewJob, *, twice: bool) -> None:
         if not self._is_refused(lambda: self._store.enqueue(job)):
-            self._do("enqueue", job.id, lambda: self._store.enqueue(job), _did, twice=twice)
+            self._do("enqueue", job.id, lambda: self._store.enqueue(job), did, twice=twice)
 
     # ------------------------------------------------------------------- how it should go
     @rule(job=jobs, steps=st.integers(1, 3), pod=PODS, twice=TWICE)
@@ -286,7 +286,7 @@ class Machine(RuleBasedStateMachine):
             "decline",
             job.id,
             lambda: self._store.decline(epoch=epoch, job_id=job.id, target=back_to, back_off_ms=1000, reason="quota"),
-            _did,
+            did,
             twice=twice,
         )
         assert (reply.did == "not_leader") == (led_ago > 0)
@@ -295,7 +295,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(job=jobs, kube=KUBES, twice=TWICE)
     def bind(self, job: NewJob, kube: str, twice: bool) -> None:
-        reply = self._do("bind", job.id, lambda: self._store.bind(job_id=job.id, kube_uid=kube), _did, twice=twice)
+        reply = self._do("bind", job.id, lambda: self._store.bind(job_id=job.id, kube_uid=kube), did, twice=twice)
         record = self._now.jobs().get(job.id)
         assert (reply.did == "bound") == (record is not None and record.kube_uid == kube)
 
@@ -368,7 +368,7 @@ class Machine(RuleBasedStateMachine):
             lambda: self._store.finish(
                 job_id=job.id, pod_uid=pod, attempt=attempt, outcome=outcome, failure="{}", result="7", exit_code=1
             ),
-            _did,
+            did,
             twice=twice,
         )
         record = before.jobs().get(job.id)
@@ -390,7 +390,7 @@ class Machine(RuleBasedStateMachine):
             lambda: self._store.observe_end(
                 job_id=job.id, kube_uid=kube, what=what, outcome=Outcome.ERROR, reason="seen"
             ),
-            _did,
+            did,
             twice=twice,
         )
         record = before.jobs().get(job.id)
@@ -410,7 +410,7 @@ class Machine(RuleBasedStateMachine):
             lambda: self._store.observe_attempt(
                 job_id=job.id, kube_uid=kube, pod_uid=pod, outcome=Outcome.OOM_KILLED, exit_code=137, failure="{}"
             ),
-            _did,
+            did,
             twice=twice,
         )
 
@@ -420,7 +420,7 @@ class Machine(RuleBasedStateMachine):
             "observe_phase",
             job.id,
             lambda: self._store.observe_phase(job_id=job.id, kube_uid=kube, phase=phase, reason="words"),
-            _did,
+            did,
             twice=twice,
         )
 
@@ -443,7 +443,7 @@ class Machine(RuleBasedStateMachine):
             "stop",
             job.id,
             lambda: self._store.stop(job_id=job.id, verdict=verdict, by="ada", note="why"),
-            _did,
+            did,
             twice=twice,
         )
         if reply.did in {"cancelled", "stopping"}:
@@ -478,10 +478,6 @@ class Machine(RuleBasedStateMachine):
         rev = record.rev - behind if record else 1
         said = self._do("settled", job.id, lambda: self._store.settled(job_id=job.id, rev=rev), str, twice=twice)
         assert (said == "dirty") == (record is not None and behind == 1)
-
-
-def _did(reply: Any) -> str:
-    return reply.did
 
 
 def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> None:

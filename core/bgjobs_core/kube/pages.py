@@ -28,7 +28,7 @@ MOST: Final = 500
 _GONE: Final = 410
 _MAX_NAME: Final = 253
 # The server leaves spec and status out, so that what cannot be read has a name at least.
-_METADATA_ALONE: Final = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+LIST_OF_METADATA: Final = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
 
 T = TypeVar("T")
 log: Any = structlog.get_logger(__name__)
@@ -205,7 +205,7 @@ class _Reader(Generic[T]):
 
     async def _names(self, further: str) -> tuple[Page[T], str | None]:
         """In place of the one object that a page cannot be had of."""
-        raw = await self._ask(further, _METADATA_ALONE)
+        raw = await self._ask(further, LIST_OF_METADATA)
         found = decoded(raw, _items.decode, f"GET {self._path}")
         left_out = [
             unreadable(entry, "it is too large, or nested too deeply", self._path) for entry in found.items or ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
+from bgjobs_core.kube.pages import LIST_OF_METADATA
 from bgjobs_core.resources.models import GROUP, REQUESTS, VERSION
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Metadata, Present
 from bgjobs_operator.pokes import Poke
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
     from bgjobs_core.kube.door import Kube
     from bgjobs_operator.pokes import Pokes
 
-_METADATA_ALONE: Final = {
-    "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-}
+# The API server refuses a list that is asked for in the form of one object, whatever else would be welcome.
+_METADATA_ALONE: Final = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 _RETRY_SECONDS: Final = 1.0
 
 log: Any = structlog.get_logger(__name__)
@@ -74,6 +73,7 @@ async def follow(
         sleep,
         lists=False,
         headers=_METADATA_ALONE,
+        list_headers=LIST_OF_METADATA,
     )
     while True:
         try:

@@ -123,7 +123,8 @@ class ListWatch(Generic[T]):
         tell: hears of trouble that lasts, and "" when it goes well again.
         lists: False: it begins with what changes from now on, and remembers nothing. `Listed` says then that from here
             on nothing is missed, and that something may have been before.
-        headers: of its requests, for example what form of the objects is wanted.
+        headers: of the watch, for example what form of the objects is wanted.
+        list_headers: the same of the request for the list before it, whose form has another name.
     """
 
     kube: Kube
@@ -135,6 +136,7 @@ class ListWatch(Generic[T]):
     tell: Callable[[str], None] = _nobody
     lists: bool = True
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    list_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     _known: dict[str, T] = field(default_factory=dict[str, T])
 
     async def events(self) -> AsyncGenerator[Present[T] | Absent[T] | Listed, None]:
@@ -214,7 +216,7 @@ class ListWatch(Generic[T]):
 
     async def _version(self) -> str:
         kube = self.kube.by(Pool.PAGES)
-        raw, _ = await kube.answer("GET", self.path, query={"limit": "1"}, headers=self.headers)
+        raw, _ = await kube.answer("GET", self.path, query={"limit": "1"}, headers=self.list_headers)
         return decoded(raw, _marked.decode, f"GET {self.path}").metadata.resource_version
 
     async def _watch(self, version: str) -> AsyncGenerator[_Change[T], None]:

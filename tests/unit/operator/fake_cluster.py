@@ -237,7 +237,10 @@ class FakeCluster:
         begin = int(request.query.get("continue") or 0)
         end = begin + int(request.query.get("limit") or len(everything) + 1)
         further = str(end) if end < len(everything) else ""
-        alone = "PartialObjectMetadata" in request.headers.get("Accept", "")
+        accept = request.headers.get("Accept", "")
+        if "as=PartialObjectMetadata;" in accept:  # as the real one, whatever else would be welcome
+            return _no(406, "NotAcceptable")
+        alone = "as=PartialObjectMetadataList;" in accept
         items = b",".join(_json(one, alone=alone) for one in everything[begin:end])
         meta = json.dumps({"resourceVersion": "1", "continue": further}).encode()
         body = b'{"kind": "List", "metadata": ' + meta + b', "items": [' + items + b"]}"

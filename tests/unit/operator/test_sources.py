@@ -99,7 +99,8 @@ class TestRequests:
         [listed], [watched] = cluster.asked("GET"), cluster.asked("WATCH")
         assert listed.query == {"limit": "1"}
         assert watched.query["resourceVersion"] == "1"
-        assert all("as=PartialObjectMetadata" in call.accept for call in cluster.calls)
+        assert "as=PartialObjectMetadataList;" in listed.accept
+        assert "as=PartialObjectMetadata;" in watched.accept
 
     async def test_what_the_operator_writes_itself_is_no_news(
         self, cluster: FakeCluster, heard: list[Poke], missed: list[str]

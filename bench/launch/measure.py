@@ -146,7 +146,7 @@ class Bench:
         await _until(all_ended, 0.05)
 
     async def _has(self, index: keys.Key, jobs: int) -> bool:
-        return bool(await self._store.ids_in(index, limit=1, start=jobs - 1))
+        return bool(await self._store.ids_in(index, NAMESPACE, limit=1, start=jobs - 1))
 
     async def arrivals(self) -> dict[str, float]:
         """When the POST of each KubeJob arrived."""

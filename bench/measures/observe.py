@@ -152,7 +152,7 @@ class _Scene:
         await jobs.fill(self.store, factory, count, progress.step)
 
         async def launched() -> bool:
-            done = await self.store.ids_in(keys.launched, limit=1, start=count + already - 1)
+            done = await self.store.ids_in(keys.launched, processes.NAMESPACE, limit=1, start=count + already - 1)
             progress.step(f"{len(await self.at.arrivals()) - already:,} of {count:,} launched")
             return bool(done)
 

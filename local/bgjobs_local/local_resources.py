@@ -13,7 +13,7 @@ from bgjobs_core.resources.models import QUEUES, QueueSpec
 from bgjobs_local.errors import ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
     from bgjobs_core.kube.objects import Object
@@ -84,11 +84,12 @@ class LocalResources:
         """See `ResourcesApi.get`."""
         return self.readable().get((namespace, name)) if plural == QUEUES else None
 
-    async def list(self, plural: str, namespace: str) -> list[Object]:
-        """See `ResourcesApi.list`; local mode has no BackgroundJobRequests, only queues."""
-        if plural != QUEUES:
-            return []
-        return [obj for (where, _), obj in self.readable().items() if where == namespace]
+    async def pages(self, plural: str, namespace: str) -> AsyncGenerator[Object, None]:
+        """See `ResourcesApi.pages`; local mode has no BackgroundJobRequests, only queues."""
+        if plural == QUEUES:
+            for (where, _), obj in self.readable().items():
+                if where == namespace:
+                    yield obj
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:  # noqa: ARG002 - as the interface has it
         """See `ResourcesApi.apply_status`."""

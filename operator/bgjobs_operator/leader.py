@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,21 +13,25 @@ import structlog
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.redis.memory import MemoryGate
 from bgjobs_core.resources.models import REQUESTS
 from bgjobs_core.store.doorbell import MAX_BLOCK_MS
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops.admit import PERIOD as ADMIT_PERIOD
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
 from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.loops.launch import IN_FLIGHT, Launch
 from bgjobs_operator.loops.launch import PERIOD as LAUNCH_PERIOD
 from bgjobs_operator.loops.loop import Loop
-from bgjobs_operator.loops.observe import Observer
+from bgjobs_operator.loops.observe import Observer, observe_queue
 from bgjobs_operator.loops.pending import PERIOD as PENDING_PERIOD
 from bgjobs_operator.loops.pending import Pending
 from bgjobs_operator.loops.reconcile import PERIOD, Reconcile
 from bgjobs_operator.loops.retire import LONGEST_SLEEP as RETIRE_SLEEP
 from bgjobs_operator.loops.retire import Retire
+from bgjobs_operator.loops.settle import PERIOD as SETTLE_PERIOD
 from bgjobs_operator.loops.settle import Settle
+from bgjobs_operator.loops.stop import PERIOD as STOP_PERIOD
 from bgjobs_operator.loops.stop import Stop
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from bgjobs_operator.health.health import Health
     from bgjobs_operator.interfaces.launcher import Launcher
     from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.loops.fair_queue import FairQueue
     from bgjobs_operator.pokes import Pokes
 
 log: Any = structlog.get_logger(__name__)
@@ -59,6 +65,7 @@ class Leader:
         keep_seconds: float,
         health: Health,
         launch_in_flight: int = IN_FLIGHT,
+        gate: MemoryGate | None = None,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
@@ -69,6 +76,7 @@ class Leader:
         self._keep_seconds = keep_seconds
         self._health = health
         self._launch_in_flight = launch_in_flight
+        self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
 
     def poke(self, name: str) -> None:
@@ -79,55 +87,83 @@ class Leader:
     async def lead(self) -> None:
         """Until cancelled, or until another leader has taken over (then NotLeaderError)."""
         epoch = await self._take_over()
-        async with asyncio.TaskGroup() as tasks:
-            observers: dict[str, Observer] = {}
-            launch = Launch(
-                self._store,
+        self._pokes.begin()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._work(epoch, tasks)
+        finally:
+            self._pokes.end()
+
+    async def _work(self, epoch: str, tasks: asyncio.TaskGroup) -> None:
+        health, store, namespaces = self._health, self._store, self._namespaces
+        health.namespaces.ours = namespaces
+        tell = health.namespaces.tell
+        observers: dict[str, Observer] = {}
+
+        def poke_stop(namespace: str, job_id: str) -> None:
+            stop.look_at(namespace, job_id)
+
+        launch = Launch(
+            store,
+            self._launcher,
+            epoch,
+            poke_stop,
+            tasks,
+            partial(cancel_with_request, store, self._api),
+            namespaces,
+            self._launch_in_flight,
+            lambda: self.poke("dispatch"),
+            lambda namespace, uid: observers[namespace].bound(uid),
+            tell,
+        )
+        dispatch = Dispatch(store, epoch, namespaces, launch.room, launch.take, launch.room_in)
+        stop = Stop(store, self._launcher, namespaces, launch.halt, tell)
+        settle = Settle(store, self._api, namespaces, tell)
+        pending = Pending(store, self._launcher, namespaces, tell)
+        retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell)
+        admit = Admit(store, self._api, self._pokes, self._gate, tell)
+        observe = observe_queue(tell)
+        reconcile = Reconcile(
+            store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"), settle.write_again, tell
+        )
+        for namespace in namespaces:
+            observers[namespace] = Observer(
+                store,
                 self._launcher,
-                epoch,
-                lambda: self.poke("stop"),
-                tasks,
-                partial(cancel_with_request, self._store, self._api),
-                self._namespaces,
-                self._launch_in_flight,
-                lambda: self.poke("dispatch"),
-                lambda namespace, uid: observers[namespace].bound(uid),
+                self._api,
+                namespace,
+                observe,
+                stop.look_at,
+                partial(self._listed, namespace, reconcile),
+                launch.posting.__contains__,
+                launch.fair.try_soon,
             )
-            for namespace in self._namespaces:
-                observers[namespace] = Observer(
-                    self._store,
-                    self._launcher,
-                    self._api,
-                    namespace,
-                    lambda: self.poke("stop"),
-                    partial(self._listed, namespace),
-                    launch.posting.__contains__,
-                )
-            dispatch = Dispatch(self._store, epoch, self._namespaces, launch.room, launch.take)
-            stop = Stop(self._store, self._launcher, self._namespaces, launch.under_way)
-            retire = Retire(self._store, self._launcher, self._keep_seconds, self._namespaces, self._drop_request)
-            reconcile = Reconcile(self._store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"))
-            loops = [
-                Loop("admit", Admit(self._store, self._api, self._pokes).turn, PERIOD),
-                Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
-                Loop("launch", launch.turn, LAUNCH_PERIOD),
-                Loop("stop", stop.turn, 10.0),
-                Loop("settle", Settle(self._store, self._api, self._namespaces).turn, 10.0),
-                Loop("pending", Pending(self._store, self._launcher, self._namespaces).turn, PENDING_PERIOD),
-                Loop("reconcile", reconcile.turn, PERIOD),
-                Loop("retire", retire.turn, RETIRE_SLEEP),
-            ]
-            self._loops = {loop.name: loop for loop in loops}
-            self._health.begin(epoch, loops)
-            try:
-                for loop in loops:
-                    tasks.create_task(loop.run(), name=loop.name)
-                for observer in observers.values():
-                    tasks.create_task(self._observe(observer), name=f"observe {observer.namespace}")
-                await self._listen()
-            finally:
-                self._loops = {}
-                self._health.end()
+        queues: list[FairQueue[Any]] = [
+            launch.fair, stop.fair, settle.fair, pending.fair, retire.fair, admit.fair, observe, reconcile.fair,
+        ]  # fmt: skip
+        loops = [
+            Loop("admit", admit.turn, ADMIT_PERIOD),
+            Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
+            Loop("launch", launch.turn, LAUNCH_PERIOD),
+            Loop("stop", stop.turn, STOP_PERIOD),
+            Loop("settle", settle.turn, SETTLE_PERIOD),
+            Loop("pending", pending.turn, PENDING_PERIOD),
+            Loop("reconcile", reconcile.turn, PERIOD),
+            Loop("retire", retire.turn, RETIRE_SLEEP),
+        ]
+        self._loops = {loop.name: loop for loop in loops}
+        health.begin(epoch, loops)
+        try:
+            for queue in queues:
+                tasks.create_task(queue.run(), name=f"work of {queue.name}")
+            for loop in loops:
+                tasks.create_task(loop.run(), name=loop.name)
+            for observer in observers.values():
+                tasks.create_task(self._observe(observer), name=f"observe {observer.namespace}")
+            await self._listen()
+        finally:
+            self._loops = {}
+            health.end()
 
     async def _take_over(self) -> str:
         epoch = secrets.token_hex(8)
@@ -167,9 +203,9 @@ class Leader:
                 self._health.watched(observer.namespace, repr(error))
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _listed(self, namespace: str) -> None:
+    def _listed(self, namespace: str, reconcile: Reconcile) -> None:
         self._health.watched(namespace, "")
-        self.poke("reconcile")
+        reconcile.look_at(namespace)
 
     def _poke_all(self, but: str) -> None:
         for name in self._loops:

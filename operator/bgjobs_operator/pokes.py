@@ -6,11 +6,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bgjobs_core.resources.models import QUEUES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Poke:
     """Look at this object; its UID as it was when something happened to it."""
 
@@ -20,25 +22,54 @@ class Poke:
     uid: str
 
 
-@dataclass(frozen=True)
-class Pokes:
-    """A keyed queue: an object that is poked many times is looked at once.
+_Waiting = OrderedDict[Poke, None]
 
-    Everything that kopf calls in a replica that does not lead stays here, bounded by the objects there are.
+
+@dataclass
+class Pokes:
+    """Keyed lines, two for each namespace: an object that is poked many times is looked at once, queues first.
+
+    It is bounded by the objects there are. A replica that does not lead keeps nothing: whoever begins to lead looks at
+    everything.
+
+    Attributes:
+        ring: called for each poke that is kept.
+        kept: whether pokes are kept.
     """
 
     ring: Callable[[], None]
-    _waiting: OrderedDict[Poke, None] = field(default_factory=OrderedDict[Poke, None])
+    kept: bool = True
+    _queues: dict[str, _Waiting] = field(default_factory=dict[str, _Waiting])
+    _requests: dict[str, _Waiting] = field(default_factory=dict[str, _Waiting])
+
+    def begin(self) -> None:
+        """We lead: keep what is poked from now on."""
+        self.kept = True
+
+    def end(self) -> None:
+        """We do not lead any more: whoever does looks at everything."""
+        self.kept = False
+        self._queues.clear()
+        self._requests.clear()
 
     def add(self, poke: Poke) -> None:
         """Look at it soon."""
-        self._waiting[poke] = None
-        self.ring()
+        if self.kept:
+            lines = self._queues if poke.plural == QUEUES else self._requests
+            lines.setdefault(poke.namespace, OrderedDict())[poke] = None
+            self.ring()
 
-    def put_back(self, poke: Poke) -> None:
-        """Look at it in the next turn, whenever that is: ringing would be a turn without a pause."""
-        self._waiting.setdefault(poke)
+    def namespaces(self) -> list[str]:
+        """Where something waits."""
+        return [*dict.fromkeys([*self._queues, *self._requests])]
 
-    def take(self) -> Poke | None:
-        """The one that waits longest."""
-        return self._waiting.popitem(last=False)[0] if self._waiting else None
+    def take(self, namespace: str, *, queue: bool) -> Poke | None:
+        """The queue, or the request, that waits longest in a namespace."""
+        lines = self._queues if queue else self._requests
+        waiting = lines.get(namespace)
+        if waiting is None:
+            return None
+        poke, _ = waiting.popitem(last=False)
+        if not waiting:
+            del lines[namespace]
+        return poke

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 import uvicorn
 from fakeredis import FakeAsyncRedis, FakeServer
 
@@ -24,7 +25,7 @@ from bgjobs_api.clock import system_clock
 from bgjobs_api.http.deps import Deps
 from bgjobs_core.jobs.record import AskedJob, JobRecord, NewJob
 from bgjobs_core.store.store import Store
-from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
+from bgjobs_operator.interfaces.launcher import Gone, LauncherObjectError, Listed, Seen
 from tests.api.world import FakeAccess, FakeRedisState
 
 if TYPE_CHECKING:
@@ -277,6 +278,32 @@ class Conformance:
         await bench.until("it is gone", lambda: bench.is_gone(uid))
         other = await bench.launcher.create(replace(job), bench.queue)
         assert other != uid
+
+    async def test_one_that_is_being_deleted_is_not_taken_for_the_one_that_is_asked_for(self, bench: Bench) -> None:
+        job, uid = await bench.running("Orders.stubborn", 600)
+        await bench.launcher.delete(NAMESPACE, job.kube_job, uid)
+        await bench.until("it is being deleted", lambda: (view := bench.last(uid)) is not None and view.deleting)
+        with pytest.raises(LauncherObjectError):
+            await bench.launcher.create(job, bench.queue)
+        await bench.until("it is gone", lambda: bench.is_gone(uid))
+        assert await bench.launcher.create(job, bench.queue) != uid
+
+    async def test_a_pod_that_is_deleted_makes_room_for_another_one_of_its_kube_job(self, bench: Bench) -> None:
+        job, uid = await bench.running("Orders.hold", 600)
+        [pod] = await bench.launcher.pods(NAMESPACE, uid)
+        await bench.launcher.delete_pod(NAMESPACE, pod.name, "another-pod")
+        await bench.launcher.delete_pod(NAMESPACE, "another-pod", pod.uid)
+        assert [one.uid for one in await bench.launcher.pods(NAMESPACE, uid) if not one.ended] == [pod.uid]
+        await bench.launcher.delete_pod(NAMESPACE, pod.name, pod.uid)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while {one.uid for one in await bench.launcher.pods(NAMESPACE, uid)} <= {pod.uid}:  # noqa: ASYNC110 - a watch of KubeJobs has no event for it
+                await asyncio.sleep(0.1)
+        found = await bench.launcher.find(NAMESPACE, job.kube_job)
+        assert found is not None
+        assert (found.uid, found.deleting, found.failure) == (uid, False, "")
+        attempt = (await bench.store.attempts(await bench.record(job.id)))[0]
+        assert (attempt.number, attempt.outcome) == (1, Outcome.DISRUPTED)
+        await bench.launcher.delete_pod(NAMESPACE, pod.name, pod.uid)  # it is gone, which is no error
 
     async def test_a_watch_begins_with_what_is_there(self, bench: Bench) -> None:
         _, uid = await bench.launched("Invoices.render", 2026, 11)

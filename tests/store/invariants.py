@@ -88,17 +88,17 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
     yield keys.cell(f"{job.queue_key}:{standing}:{job.spec.cls}"), job.changed_at
     own: dict[State, tuple[str, int | None]] = {
         State.QUEUED: (keys.lane(job.queue_key, job.spec.priority, job.spec.concurrency_key or ""), job.queued_at),
-        State.SCHEDULED: (keys.due(), job.not_before),
-        State.LAUNCHING: (keys.launching(), job.claimed_at),
-        State.LAUNCHED: (keys.launched(), job.launched_at),
-        State.STOPPING: (keys.stopping(), job.stopped_at),
+        State.SCHEDULED: (keys.due(job.namespace), job.not_before),
+        State.LAUNCHING: (keys.launching(job.namespace), job.claimed_at),
+        State.LAUNCHED: (keys.launched(job.namespace), job.launched_at),
+        State.STOPPING: (keys.stopping(job.namespace), job.stopped_at),
     }
     if job.state in own:
         name, score = own[job.state]
         yield name, -1 if score is None else score
     if job.state in TERMINAL and job.finished_at is not None:
         spec = contents.fields(keys.job(job.id))[b"spec"].decode()
-        yield keys.expiring(), job.finished_at + int(contents.fields(keys.spec(spec))[b"records_ms"])
+        yield keys.expiring(job.namespace), job.finished_at + int(contents.fields(keys.spec(spec))[b"records_ms"])
 
 
 def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
@@ -117,17 +117,40 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     if held != owned:
         yield f"S8: slots are held by {held}, the records say {dict(owned)}"
 
+    yield from _namespaces_are_listed(contents)
     yield from _cells_are_listed(contents)
     yield from _lanes_take_turns(contents)
     yield from _specs_are_counted(contents)
 
     # Whoever deletes KubeJobs and writes status takes these two down, so they hold some of what they may hold.
-    for job_id, score in contents.scores(keys.ended()).items():
-        if job_id not in jobs or jobs[job_id].state not in TERMINAL or score != jobs[job_id].finished_at:
-            yield f"S8: {job_id} is in {keys.ended()} with {score}"
-    for job_id in contents.scores(keys.dirty()):
-        if job_id not in jobs or not jobs[job_id].request_name:
-            yield f"S8: {job_id} is in {keys.dirty()}"
+    for name, job_id, score in _entries(contents, keys.ended):
+        job = jobs.get(job_id)
+        if job is None or keys.ended(job.namespace) != name or job.state not in TERMINAL or score != job.finished_at:
+            yield f"S8: {job_id} is in {name} with {score}"
+    for name, job_id, _ in _entries(contents, keys.dirty):
+        job = jobs.get(job_id)
+        if job is None or keys.dirty(job.namespace) != name or not job.request_name:
+            yield f"S8: {job_id} is in {name}"
+
+
+def _entries(contents: Contents, key: keys.Key) -> Iterator[tuple[str, str, int]]:
+    """All sorted sets of a family: the name of each, and a member with its score."""
+    for name, entry in contents.entries.items():
+        if family(name) is key:
+            yield from ((name, member, score) for member, score in entry.value.items())
+
+
+def _namespaces_are_listed(contents: Contents) -> Iterator[str]:
+    """Namespaces are those with jobs, and the parent of what is due has the first one of each."""
+    with_jobs = {job.namespace for job in contents.jobs().values()}
+    if with_jobs != (contents.value(keys.namespaces()) or set()):
+        yield f"S8: {keys.namespaces()} is {contents.value(keys.namespaces())}, the records say {with_jobs}"
+    first: dict[str, int] = {}
+    for name, _, score in _entries(contents, keys.due):
+        namespace = name.removeprefix(keys.due(""))
+        first[namespace] = min(score, first.get(namespace, score))
+    if contents.scores(keys.dues()) != first:
+        yield f"S8: {keys.dues()} is {contents.scores(keys.dues())}, the first due ones are {first}"
 
 
 def _cells_are_listed(contents: Contents) -> Iterator[str]:

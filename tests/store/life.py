@@ -136,7 +136,8 @@ class Life:
     async def _held(self, job: JobRecord, state: str) -> JobRecord:
         """No verb leads to `blocked` or `paused` yet; the others must leave such a job alone all the same."""
         await self.client.hset(keys.job(job.id), "state", state)
-        await self.client.zrem(keys.due(), job.id)
+        await self.client.zrem(keys.due(job.namespace), job.id)
+        await self.client.zrem(keys.dues(), job.namespace)
         before, after = (f"{job.queue_key}:{one}:{job.spec.cls}" for one in (job.state, state))
         await self.client.zrem(keys.cell(before), job.id)
         if not await self.client.exists(keys.cell(before)):

@@ -126,6 +126,6 @@ def _same_job(step: Step, old: JobRecord, new: JobRecord) -> Iterator[str]:
         if b"ended_at" in step.before.fields(name) and step.before.fields(name) != step.after.fields(name):
             yield f"attempt {number} changed after its end"
     if new.state in TERMINAL and old.state not in TERMINAL and new.request_name:
-        dirty = step.after.scores(keys.dirty())
+        dirty = step.after.scores(keys.dirty(new.namespace))
         if new.id not in dirty:
             yield "ended, and its request will not hear of it"

@@ -23,7 +23,7 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
 
     # The leader gives it the queue's slot: an intent is written ahead of the KubeJob.
     assert (await store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=10)).ids == (job.id,)
-    assert await store.ids_in(keys.launching) == [job.id]
+    assert await store.ids_in(keys.launching, "shop") == [job.id]
 
     # The KubeJob is created, its UID recorded: from now on no other KubeJob can run this job.
     assert await store.bind(job_id=job.id, kube_uid="kube-1") == ("bound", "launched")
@@ -94,7 +94,7 @@ async def test_a_delayed_job_becomes_due(store: CheckedStore, clock: Clock) -> N
 
     clock.forward(60)
     due = await store.promote()
-    assert due == (1, None, due.now)
+    assert due == (1, None, due.now, 0)
     assert (await store.there(job.id)).state == "queued"
 
 
@@ -135,7 +135,7 @@ async def test_an_ended_job_is_retired(store: CheckedStore, clock: Clock) -> Non
     await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
     # First its KubeJob (had it one), then, after the retention, the record.
-    assert await store.ids_in(keys.ended) == [job.id]
+    assert await store.ids_in(keys.ended, "shop") == [job.id]
     assert await store.retire(job_id=job.id, stage="kube_job") == "retired"
     assert await store.retire(job_id=job.id, stage="record") == "kept"
     clock.forward(3600)

@@ -45,7 +45,7 @@ async def test_promote_takes_what_is_due_and_says_when_the_next_one_is(store: Ch
 
     assert (promoted.promoted, promoted.next_due) == (2, (await store.there(much_later.id)).not_before)
     assert promoted.now == pytest.approx(await store.now_ms() + 21_000, abs=2000)
-    assert await store.ids_in(keys.due) == [much_later.id]
+    assert await store.ids_in(keys.due, "shop") == [much_later.id]
 
 
 async def test_promote_takes_at_most_its_limit_the_earliest_first(store: CheckedStore, clock: Clock) -> None:
@@ -53,7 +53,7 @@ async def test_promote_takes_at_most_its_limit_the_earliest_first(store: Checked
     clock.forward(60)
 
     assert (await store.promote(limit=3)).promoted == 3
-    assert await store.ids_in(keys.due) == [ids[0]]
+    assert await store.ids_in(keys.due, "shop") == [ids[0]]
     assert (await store.promote(limit=3)).promoted == 1
 
 
@@ -117,7 +117,7 @@ async def test_a_claim_never_takes_more_than_the_free_slots(store: CheckedStore)
     claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100)
 
     assert len(claimed.ids) == 2
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100) == ("full", ())
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100) == ("full", (), 0)
     load = await store.queue_load(QUEUE_KEY)
     assert (load.owned, load.queued) == (2, 3)
 
@@ -191,7 +191,7 @@ async def test_a_paused_queue_gives_no_slot_until_it_is_open_again(store: Checke
     await store.enqueue(job)
     await store.put_queue(QUEUE_KEY, a_queue(paused=True))
 
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1) == ("closed", ())
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1) == ("closed", (), 0)
     await store.put_queue(QUEUE_KEY, a_queue())
     assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids == (job.id,)
 
@@ -215,9 +215,9 @@ async def test_a_claim_is_a_write_ahead_intent(store: CheckedStore, clock: Clock
     record = await store.there(job.id)
     assert (record.state, record.epoch, record.kube_uid) == ("launching", EPOCH, "")
     assert record.claimed_at is not None
-    assert await store.ids_in(keys.launching, until=record.claimed_at) == [job.id]
-    assert await store.ids_in(keys.launching, until=record.claimed_at - 1) == []
-    assert await store.oldest_in(keys.launching) == record.claimed_at
+    assert await store.ids_in(keys.launching, "shop", until=record.claimed_at) == [job.id]
+    assert await store.ids_in(keys.launching, "shop", until=record.claimed_at - 1) == []
+    assert await store.oldest_in(keys.launching, "shop") == record.claimed_at
 
 
 # ----------------------------------------------------------------------------- the epoch
@@ -228,7 +228,7 @@ async def test_a_new_leader_fences_off_the_one_before(store: CheckedStore, clien
     await store.lead("epoch-2")
     before = await contents.read(client)
 
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("not_leader", ())
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("not_leader", (), 0)
     assert await store.decline(epoch=EPOCH, job_id=intent.id, target=State.FAILED, back_off_ms=0, reason="") == (
         "not_leader",
         "",
@@ -296,8 +296,71 @@ async def test_a_lane_or_due_time_without_a_record_holds_nobody_up(store: Checke
     job = a_job().build()
     await store.enqueue(job)
     await client.zadd(keys.lane(QUEUE_KEY, 0, ""), {"vanished": 1})
-    await client.zadd(keys.due(), {"vanished": 1})
+    await client.hincrby(keys.ready(), QUEUE_KEY, 1)
+    await client.zadd(keys.due("shop"), {"vanished": 1})
+    await client.zadd(keys.dues(), {"shop": 1})
 
-    assert (await store.promote()).promoted == 1
-    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (job.id,)
-    assert await store.ids_in(keys.due) == []
+    promoted = await store.promote()
+    assert (promoted.promoted, promoted.dropped) == (0, 1)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (job.id,), 1)
+    assert await store.ids_in(keys.due, "shop") == []
+
+
+# ------------------------------------------------------------------------- the namespaces
+async def _plant_due_jobs(store: CheckedStore, clock: Clock, counts: dict[str, int]) -> None:
+    """So many scheduled jobs of each namespace, those of the first one the earliest, all due by now."""
+    for namespace, count in counts.items():
+        await store.enqueue_many(many(a_job().on("default", namespace).delayed(10), count))
+        clock.forward(0.01)
+    clock.forward(10)
+
+
+async def test_many_due_jobs_of_one_namespace_hold_up_no_other(store: CheckedStore, clock: Clock) -> None:
+    await _plant_due_jobs(store, clock, {"crowded": 100, "shop": 1})
+
+    assert (await store.promote(limit=20)).promoted == 20
+
+    assert await store.ids_in(keys.due, "shop") == []
+    assert len(await store.ids_in(keys.due, "crowded")) == 81
+
+
+async def test_what_one_namespace_leaves_of_its_share_goes_to_the_others(store: CheckedStore, clock: Clock) -> None:
+    await _plant_due_jobs(store, clock, {"large": 30, "small": 2, "medium": 5})
+
+    assert (await store.promote(limit=20)).promoted == 20
+
+    assert [len(await store.ids_in(keys.due, one)) for one in ("large", "small", "medium")] == [17, 0, 0]
+
+
+async def test_more_namespaces_than_one_script_looks_at_take_turns(store: CheckedStore, clock: Clock) -> None:
+    crowded = {f"crowded-{number}": 10 for number in range(7)}
+    await _plant_due_jobs(store, clock, {**crowded, "shop": 1})
+
+    for _ in range(4):
+        await store.promote(limit=3)
+
+    assert await store.ids_in(keys.due, "shop") == [], "a namespace with one job is served before the backlog is"
+
+
+async def test_the_next_due_time_is_that_of_any_namespace(store: CheckedStore, clock: Clock, client: Client) -> None:
+    late, early = a_job().delayed(100).build(), a_job().on("default", "other").delayed(50).build()
+    await store.enqueue_many([late, early])
+    assert (await store.promote()).next_due == (await store.there(early.id)).not_before
+
+    await store.stop(job_id=early.id, verdict=Outcome.CANCELLED, by="ada", note="")
+
+    assert (await store.promote()).next_due == (await store.there(late.id)).not_before
+    assert await store.namespaces() == ["other", "shop"]
+
+
+async def test_a_namespace_is_listed_as_long_as_it_has_records(store: CheckedStore, clock: Clock, life: Life) -> None:
+    assert await store.namespaces() == []
+    job = await life.ended(a_job().kept(records_seconds=60))
+    await store.enqueue(a_job().on("default", "other").build())
+    assert await store.namespaces() == ["other", "shop"]
+
+    clock.forward(100)
+    await store.retire(job_id=job.id, stage="kube_job")
+    assert await store.retire(job_id=job.id, stage="record") == "retired"
+
+    assert await store.namespaces() == ["other"]

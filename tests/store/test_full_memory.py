@@ -271,4 +271,4 @@ async def test_a_beat_keeps_no_log_and_no_progress_but_the_order_to_stop_is_hear
     )
 
     assert before.differences(await contents.read(client)) == []
-    assert await store.ids_in(keys.stopping) == [job.id]
+    assert await store.ids_in(keys.stopping, "shop") == [job.id]

@@ -99,8 +99,8 @@ async def test_bind_records_the_uid_once_and_for_ever(store: CheckedStore, life:
 
     record = await store.there(job.id)
     assert (record.kube_uid, record.phase) == (KUBE, "pending")
-    assert await store.ids_in(keys.launching) == []
-    assert await store.ids_in(keys.launched) == [job.id]
+    assert await store.ids_in(keys.launching, "shop") == []
+    assert await store.ids_in(keys.launched, "shop") == [job.id]
 
 
 @pytest.mark.parametrize("back", ["scheduled", "queued"])
@@ -115,7 +115,7 @@ async def test_a_kubejob_that_appears_after_all_is_taken(
         await store.promote()
 
     assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "launched")
-    assert await store.ids_in(keys.due) == []
+    assert await store.ids_in(keys.due, "shop") == []
     load = await store.queue_load(QUEUE_KEY)
     assert (load.owned, load.queued) == (1, 0)
 

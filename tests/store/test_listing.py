@@ -210,17 +210,17 @@ async def test_jobs_are_read_together_and_those_that_are_gone_left_out(store: Ch
 
 
 async def test_work_lists_are_read_by_pages_the_oldest_first(store: CheckedStore, client: Client) -> None:
-    assert await store.oldest_in(keys.due) is None
+    assert await store.oldest_in(keys.due, "shop") is None
     jobs = [a_job().delayed(100 - n).build() for n in range(5)]
     for job in jobs:
         await store.enqueue(job)
     ids = [job.id for job in reversed(jobs)]
 
-    assert await store.ids_in(keys.due) == ids
-    assert await store.ids_in(keys.due, limit=2) == ids[:2]
-    assert await store.ids_in(keys.due, start=2, limit=2) == ids[2:4]
-    assert [one async for one in store.all_ids_in(keys.due)] == ids
-    assert await store.oldest_in(keys.due) == (await store.there(ids[0])).not_before
+    assert await store.ids_in(keys.due, "shop") == ids
+    assert await store.ids_in(keys.due, "shop", limit=2) == ids[:2]
+    assert await store.ids_in(keys.due, "shop", start=2, limit=2) == ids[2:4]
+    assert [one async for one in store.all_ids_in(keys.due, "shop")] == ids
+    assert await store.oldest_in(keys.due, "shop") == (await store.there(ids[0])).not_before
 
 
 async def test_jobs_are_found_though_what_they_have_in_common_is_forgotten_meanwhile(

@@ -227,10 +227,10 @@ class Machine(RuleBasedStateMachine):
     def promote(self, limit: int) -> None:
         before = self._now
         promoted = self._do("promote", "", lambda: self._store.promote(limit=limit), lambda _: "", twice=False)
-        late = [one for one, due in before.scores(keys.due()).items() if due <= promoted.now]
+        late = [one for one, due in before.scores(keys.due("shop")).items() if due <= promoted.now]
         assert promoted.promoted == min(limit, len(late))
-        still = [one for one in self._now.scores(keys.due()) if one not in late]
-        assert len(still) == len(before.scores(keys.due())) - len(late), "S6: promoted before its time"
+        still = [one for one in self._now.scores(keys.due("shop")) if one not in late]
+        assert len(still) == len(before.scores(keys.due("shop"))) - len(late), "S6: promoted before its time"
 
     @rule(led_ago=LED_AGO, queue=queues, limit=st.integers(1, 3))
     def claim(self, led_ago: int, queue: str, limit: int) -> None:
@@ -425,7 +425,7 @@ class Machine(RuleBasedStateMachine):
     def retire(self, job: NewJob, stage: Literal["kube_job", "record"], twice: bool) -> None:
         self._do("retire", job.id, lambda: self._store.retire(job_id=job.id, stage=stage), str, twice=twice)
 
-    @precondition(lambda self: bool(self._now.scores(keys.ended())))
+    @precondition(lambda self: bool(self._now.scores(keys.ended("shop"))))
     @rule(twice=TWICE)
     def retire_everything_that_is_due(self, twice: bool) -> None:
         self._clock.forward(61)
@@ -441,7 +441,7 @@ class Machine(RuleBasedStateMachine):
                     str,
                     twice=twice,
                 )
-        assert self._now.scores(keys.ended()) == {}
+        assert self._now.scores(keys.ended("shop")) == {}
 
     @rule(job=jobs, behind=st.integers(0, 1), twice=TWICE)
     def settled(self, job: NewJob, behind: int, twice: bool) -> None:

@@ -40,13 +40,14 @@ def test_every_error_has_a_meaning_of_ours(theirs: Exception, ours: type[StoreEr
 
 
 async def test_what_a_script_says_comes_as_a_store_error(store: CheckedStore, client: Client) -> None:
-    await client.set(keys.due(), "not a sorted set")
+    await client.set(keys.dues(), "not a sorted set")
+    await client.set(keys.due("shop"), "not a sorted set")
 
     with pytest.raises(StoreError, match="WRONGTYPE"):
         await store.promote()
     with pytest.raises(StoreError, match="WRONGTYPE"):
-        await store.ids_in(keys.due)
-    await client.delete(keys.due())
+        await store.ids_in(keys.due, "shop")
+    await client.delete(keys.dues(), keys.due("shop"))
 
 
 async def test_reads_translate_too(store: CheckedStore, client: Client) -> None:
@@ -79,7 +80,8 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
         "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],
         "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
-        "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1], "lead": ["e", "s"],
+        "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1],
+        "forget": ["n", "x"], "lead": ["e", "s"],
         "put_queue": ["n/q", {"max_concurrent": 1, "paused": 0}], "drop_queue": ["n/q"],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip

@@ -35,10 +35,10 @@ async def test_each_change_of_a_requests_job_makes_it_dirty(store: CheckedStore,
     revs: list[int] = []
     for step in steps:
         await step()
-        assert await store.ids_in(keys.dirty) == [job.id]
+        assert await store.ids_in(keys.dirty, "shop") == [job.id]
         record = await store.there(job.id)
         assert await store.settled(job_id=job.id, rev=record.rev) == "settled"
-        assert await store.ids_in(keys.dirty) == []
+        assert await store.ids_in(keys.dirty, "shop") == []
         revs.append(record.rev)
 
     assert revs == list(range(1, len(steps) + 1))
@@ -52,12 +52,12 @@ async def test_news_that_come_while_the_status_is_written_keep_the_job_dirty(sto
     )  # while the API server is being told of `written`
 
     assert await store.settled(job_id=job.id, rev=written) == "dirty"
-    assert await store.ids_in(keys.dirty) == [job.id]
+    assert await store.ids_in(keys.dirty, "shop") == [job.id]
     assert await store.settled(job_id=job.id, rev=(await store.there(job.id)).rev) == "settled"
     # A reply that was lost, and a belated one, change nothing.
     assert await store.settled(job_id=job.id, rev=(await store.there(job.id)).rev) == "settled"
     assert await store.settled(job_id=job.id, rev=written) == "dirty"
-    assert await store.ids_in(keys.dirty) == []
+    assert await store.ids_in(keys.dirty, "shop") == []
 
 
 async def test_who_has_waited_longest_comes_first(store: CheckedStore, clock: Clock) -> None:
@@ -69,14 +69,14 @@ async def test_who_has_waited_longest_comes_first(store: CheckedStore, clock: Cl
         job_id=first.id, verdict=Outcome.CANCELLED, by="ada", note=""
     )  # more news do not send it to the end
 
-    assert await store.ids_in(keys.dirty) == [first.id, second.id]
+    assert await store.ids_in(keys.dirty, "shop") == [first.id, second.id]
 
 
 async def test_jobs_of_the_api_are_never_dirty(store: CheckedStore, life: Life) -> None:
     await life.ended()
 
-    assert await store.ids_in(keys.dirty) == []
+    assert await store.ids_in(keys.dirty, "shop") == []
 
 
-async def test_a_job_that_is_gone_is_settled(store: CheckedStore) -> None:
-    assert await store.settled(job_id="no-such-id", rev=3) == "settled"
+async def test_a_job_that_is_gone_has_no_status(store: CheckedStore) -> None:
+    assert await store.settled(job_id="no-such-id", rev=3) == "missing"

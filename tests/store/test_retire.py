@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -107,21 +107,27 @@ async def test_the_work_lists_say_what_is_due(store: CheckedStore, life: Life) -
     job = await life.ended(a_job().kept(records_seconds=3600))
     ended_at = job.finished_at or 0
 
-    assert await store.ids_in(keys.ended, until=ended_at) == [job.id]
-    assert await store.ids_in(keys.ended, until=ended_at - 1) == []
-    assert await store.ids_in(keys.expiring, until=ended_at + 3_600_000) == [job.id]
-    assert await store.ids_in(keys.expiring, until=ended_at + 3_599_999) == []
+    assert await store.ids_in(keys.ended, "shop", until=ended_at) == [job.id]
+    assert await store.ids_in(keys.ended, "shop", until=ended_at - 1) == []
+    assert await store.ids_in(keys.expiring, "shop", until=ended_at + 3_600_000) == [job.id]
+    assert await store.ids_in(keys.expiring, "shop", until=ended_at + 3_599_999) == []
 
 
-@pytest.mark.parametrize("stage", ["kube_job", "record"])
-async def test_what_is_left_of_a_vanished_record_is_swept_up(
-    store: CheckedStore, client: Client, life: Life, stage: Literal["kube_job", "record"]
-) -> None:
+async def test_what_is_left_of_a_vanished_record_is_swept_up(store: CheckedStore, client: Client, life: Life) -> None:
     job = await life.ended(a_job().of_request())
     await client.delete(keys.job(job.id), keys.attempt(job.id, 1))
     await client.delete(keys.payload(job.id), keys.result(job.id), keys.cells("shop"), *await client.keys("*}:spec:*"))
-    await client.delete(*await client.keys("*}:cell:*"))
+    await client.delete(keys.namespaces(), *await client.keys("*}:cell:*"))
+    assert await store.retire(job_id=job.id, stage="record") == "missing"
 
-    assert await store.retire(job_id=job.id, stage=stage) == "missing"
+    assert await store.forget(namespace="shop", job_id=job.id) == "forgotten"
 
-    assert await store.ids_in(keys.ended) == await store.ids_in(keys.expiring) == await store.ids_in(keys.dirty) == []
+    for index in (keys.ended, keys.expiring, keys.dirty):
+        assert await store.ids_in(index, "shop") == []
+
+
+async def test_a_job_that_is_there_is_not_forgotten(store: CheckedStore, life: Life) -> None:
+    job = await life.ended()
+
+    assert await store.forget(namespace="shop", job_id=job.id) == "kept"
+    assert await store.ids_in(keys.ended, "shop") == [job.id]

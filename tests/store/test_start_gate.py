@@ -195,4 +195,4 @@ async def test_a_paused_queue_does_not_hold_back_a_launched_job(store: CheckedSt
     await store.put_queue(QUEUE_KEY, a_queue(paused=True))
 
     assert (await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME)).action == "run"
-    assert await store.ids_in(keys.launched) == [job.id]
+    assert await store.ids_in(keys.launched, "shop") == [job.id]

@@ -52,7 +52,7 @@ async def test_a_running_job_ends_with_its_verdict_when_nothing_of_it_is_left(
 
     record = await store.there(job.id)
     assert (record.phase, record.verdict, record.finished_at) == ("ending", verdict, None)
-    assert await store.ids_in(keys.stopping) == [job.id]
+    assert await store.ids_in(keys.stopping, "shop") == [job.id]
     # Only absence ends it: its KubeJob's own end does not, since pods may be left.
     for what in ("complete", "failed"):
         assert await store.observe_end(job_id=job.id, kube_uid=KUBE, what=what, outcome=Outcome.ERROR, reason="") == (

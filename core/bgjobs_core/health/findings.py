@@ -31,6 +31,7 @@ class FindingCode(StrEnum):
     OPERATOR_FAILS = "operator_fails"
     OPERATOR_PERMISSION = "operator_permission"
     OPERATOR_VERSION = "operator_version"
+    NAMESPACE_IN_TROUBLE = "namespace_in_trouble"
     ISSUER_UNREACHABLE = "issuer_unreachable"
 
 

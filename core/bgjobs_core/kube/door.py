@@ -8,11 +8,12 @@ alone and copies each answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
-import json
 import urllib.parse
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import aiohttp
@@ -20,85 +21,35 @@ import msgspec
 from kubernetes.aio import client, config
 from yarl import URL
 
-from bgjobs_core.kube.errors import KubeUnreachableError, error_from_response
+from bgjobs_core.kube.connections import Connections, Pool
+from bgjobs_core.kube.errors import (
+    KubeTooLargeError,
+    KubeUnreachableError,
+    KubeUnreadableError,
+    error_from_response,
+)
 from bgjobs_core.kube.objects import ApiServer, api_server
+from bgjobs_core.kube.reading import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable
 
     from bgjobs_core.kube.objects import Object
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=3)
+# Of every call but a watch: from when it is asked for until its whole answer is there, however slowly that comes.
+ANSWER_SECONDS: Final = 15.0
+MAX_ANSWER: Final = 2**23  # bytes of an answer; a page of a list is made to have half of that at most
+_CONNECT_SECONDS: Final = 3.0
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)  # the rest is `ANSWER_SECONDS`
 # Bookmarks come about once a minute, so a stream that says nothing for longer is dead.
-_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=3, sock_read=70)
-_LONGEST_LINE: Final = 2**21  # of a watch; an object may have 1.5 MiB
+_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=70)
 _JSON: Final = "application/json"
 _HTTP_ERROR: Final = 400
 _FORBIDDEN: Final = 403
+_Headers = Mapping[str, str]
+NO_HEADERS: Final[_Headers] = MappingProxyType({})
 T = TypeVar("T")
-
-
-@dataclass
-class _Sessions:
-    """The connections to one API server; each session is made when it is first asked for, within the running loop.
-
-    Attributes:
-        configuration: where the server is, and how it is reached.
-    """
-
-    configuration: client.Configuration
-    _client: client.ApiClient = field(init=False)
-    _work: aiohttp.ClientSession | None = None
-    _watches: aiohttp.ClientSession | None = None
-
-    def __post_init__(self) -> None:
-        self._client = client.ApiClient(self.configuration)  # it sets up TLS, by the configuration
-
-    def work(self) -> aiohttp.ClientSession:
-        """For calls that end soon: so many at once as the configuration says."""
-        if self._work is None:
-            self._work = self._session(int(self._settings.connection_pool_maxsize))
-        return self._work
-
-    def watches(self) -> aiohttp.ClientSession:
-        """For watches. Each keeps its connection, so there is no limit: one more must not stop everything else."""
-        if self._watches is None:
-            self._watches = self._session(0)
-        return self._watches
-
-    @property
-    def proxy(self) -> tuple[str | None, Mapping[str, str] | None]:
-        """The address of a proxy, if the configuration names one, and the headers that it wants."""
-        return self._settings.proxy, self._settings.proxy_headers
-
-    @property
-    def server_name(self) -> str | None:
-        """The name that the server's certificate must have, if it is another one than the host's."""
-        return self._settings.tls_server_name or None
-
-    @property
-    def _settings(self) -> Any:
-        return self.configuration
-
-    def _session(self, limit: int) -> aiohttp.ClientSession:
-        tls = cast("Any", self._client).rest_client.ssl_context
-        # Proxies of the environment and netrc would be looked up for each request, which takes four times its own time.
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limit, ssl=tls), trust_env=False, read_bufsize=_LONGEST_LINE
-        )
-
-    async def authorize(self, headers: dict[str, str], method: str, path: str) -> None:
-        """Put the token, as it is by now, into the headers."""
-        auth: Any = cast("Any", self._client).update_params_for_auth
-        await auth(headers, [], ["BearerToken"], path, method, None)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        for session in (self._work, self._watches):
-            if session is not None:
-                await session.close()
-        await self._client.close()
 
 
 class Kube:
@@ -111,8 +62,8 @@ class Kube:
 
     def __init__(self, configuration: client.Configuration) -> None:
         self.forbidden = asyncio.Event()
-        self._sessions = _Sessions(configuration)
-        self._host = str(cast("Any", configuration).host)
+        self._connections = Connections(configuration)
+        self._pool = Pool.WORK
         self._may_write: Callable[[], bool] = lambda: True
 
     @classmethod
@@ -135,57 +86,69 @@ class Kube:
         other._may_write = may_write
         return other
 
+    def by(self, pool: Pool) -> Kube:
+        """The same door, whose calls go by the connections of another pool. Close the first one, and not this one."""
+        other = copy.copy(self)
+        other._pool = pool
+        return other
+
     async def _send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        query: Mapping[str, str] | None,
-        content_type: str,
-        *,
-        watching: bool = False,
+        self, pool: Pool, method: str, path: str, body: bytes | None, query: Mapping[str, str] | None, headers: _Headers
     ) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
-        await self._sessions.authorize(headers, method, path)
-        url = f"{self._host}{path}"
+        # What is sent compressed may be a thousand times as large here, and within a cluster it takes more time.
+        sent = {"Accept": "application/json, */*", "Content-Type": _JSON, "Accept-Encoding": "identity", **headers}
+        await self._connections.authorize(sent, method, path)
+        url = f"{self._connections.host}{path}"
         if query:
             url += "?" + "&".join(f"{key}={_quote(value)}" for key, value in query.items())
         if method != "GET" and not self._may_write():
             raise KubeUnreachableError(f"{method} {path}: not sent, as somebody else may lead by now")
-        session = self._sessions.watches() if watching else self._sessions.work()
-        proxy, proxy_headers = self._sessions.proxy
-        try:
-            response = await session.request(
-                method,
-                URL(url, encoded=True),
-                data=body,
-                headers=headers,
-                timeout=_WATCH_TIMEOUT if watching else _TIMEOUT,
-                proxy=proxy,
-                proxy_headers=proxy_headers,
-                server_hostname=self._sessions.server_name,
-            )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
+        proxy, proxy_headers = self._connections.proxy
+        response = await self._connections.of(pool).request(
+            method,
+            URL(url, encoded=True),
+            data=body,
+            headers=sent,
+            timeout=_WATCH_TIMEOUT if pool is Pool.WATCHES else _TIMEOUT,
+            proxy=proxy,
+            proxy_headers=proxy_headers,
+            server_hostname=self._connections.server_name,
+        )
         # Where even the question about our permissions is refused, asking it again at once is no use.
         if response.status == _FORBIDDEN and "/selfsubject" not in path:
             self.forbidden.set()
         return response
 
-    async def _answer(
+    async def answer(
         self,
         method: str,
         path: str,
-        body: Object | None,
-        query: Mapping[str, str] | None,
-        content_type: str = _JSON,
+        body: Object | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: _Headers = NO_HEADERS,
     ) -> tuple[bytes, Mapping[str, str]]:
+        """Send one request, and return the body and the headers of the answer as they are.
+
+        Raises:
+            KubeRefusedError: if the status of the answer is 400 or more.
+            KubeTooLargeError: if the answer has more than `MAX_ANSWER` bytes.
+            KubeUnreachableError: if there is no answer, or not all of it within `ANSWER_SECONDS`.
+        """
         sent = None if body is None else msgspec.json.encode(body)
-        response = await self._send(method, path, sent, query, content_type)
+        call = f"{method} {path}"
         try:
-            raw = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise KubeUnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
+            async with asyncio.timeout(ANSWER_SECONDS) as limit:
+                response = await self._send(self._pool, method, path, sent, query, headers)
+                async with response, contextlib.AsyncExitStack() as reading:
+                    if self._pool is Pool.PAGES:  # the server has done its part; now it is for us to find room for it
+                        limit.reschedule(None)
+                        await reading.enter_async_context(self._connections.readers)
+                        limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+                    raw = await _body(response, call)
+        except TimeoutError as error:
+            raise KubeUnreachableError(f"{call}: {str(error) or f'no answer within {ANSWER_SECONDS:g} s'}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise KubeUnreachableError(f"{call}: {error or type(error).__name__}") from error
         if response.status >= _HTTP_ERROR:
             raise error_from_response(response.status, raw, response.headers)
         return raw, response.headers
@@ -211,7 +174,7 @@ class Kube:
             KubeRefusedError: if the status of the answer is 400 or more.
             KubeUnreachableError: if there is no answer, or if it is not JSON.
         """
-        raw, _ = await self._answer(method, path, body, query, content_type)
+        raw, _ = await self.answer(method, path, body, query, {"Content-Type": content_type})
         return _object(raw, f"{method} {path}")
 
     async def read(
@@ -226,15 +189,12 @@ class Kube:
 
         It raises the errors of `request`. An answer that does not have these parts is like one that is not JSON.
         """
-        raw, _ = await self._answer(method, path, body, query)
-        try:
-            return decoder.decode(raw)
-        except ValueError as error:
-            raise _not_json(f"{method} {path}", raw) from error
+        raw, _ = await self.answer(method, path, body, query)
+        return decoded(raw, decoder.decode, f"{method} {path}")
 
     async def about(self) -> ApiServer:
         """Ask the API server for its version, which everybody may do. It raises the errors of `request`."""
-        raw, headers = await self._answer("GET", "/version", None, None)
+        raw, headers = await self.answer("GET", "/version")
         return api_server(_object(raw, "GET /version"), headers.get("Date", ""))
 
     async def post(self, path: str, body: Object) -> Object:
@@ -243,40 +203,49 @@ class Kube:
 
     async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """GET something that is not JSON, for example the log of a pod. It raises the errors of `request`."""
-        raw, _ = await self._answer("GET", path, None, query)
+        raw, _ = await self.answer("GET", path, query=query)
         return raw.decode(errors="replace")
 
-    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, path: str, query: Mapping[str, str], headers: _Headers = NO_HEADERS
+    ) -> AsyncGenerator[bytes, None]:
         """The lines of a watch, until the server ends it. It raises the errors of `request`."""
-        response = await self._send("GET", path, None, query, _JSON, watching=True)
+        response: aiohttp.ClientResponse | None = None
         try:
+            response = await self._send(Pool.WATCHES, "GET", path, None, query, headers)
             if response.status >= _HTTP_ERROR:
-                raise error_from_response(response.status, await response.read(), response.headers)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    raw = await _body(response, f"watch of {path}")
+                raise error_from_response(response.status, raw, response.headers)
             while line := await response.content.readline():
                 yield line
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise KubeUnreachableError(f"watch of {path}: {error or type(error).__name__}") from error
         finally:
-            response.close()
+            if response is not None:
+                response.close()
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._sessions.close()
+        await self._connections.close()
+
+
+async def _body(response: aiohttp.ClientResponse, call: str) -> bytes:
+    pieces, size = list[bytes](), 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MAX_ANSWER:
+            response.close()
+            raise KubeTooLargeError(f"{call}: the answer has more than {MAX_ANSWER} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _object(raw: bytes, call: str) -> Object:
-    try:
-        return msgspec.json.decode(raw) if raw else {}
-    except ValueError:
-        pass
-    try:  # text of a pod may have half of a surrogate pair in it, which nothing behind this door can write
-        return json.loads(json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="replace"))
-    except ValueError as error:  # it was cut off, or a proxy in front of the API server has answered
-        raise _not_json(call, raw) from error
-
-
-def _not_json(call: str, raw: bytes) -> KubeUnreachableError:
-    return KubeUnreachableError(f"{call}: the answer is not JSON: {raw[:100]!r}")
+    found: Any = decoded(raw, msgspec.json.decode, call) if raw else {}
+    if not isinstance(found, dict):
+        raise KubeUnreadableError(f"{call}: the answer is no object: {raw[:100]!r}")
+    return cast("Object", found)
 
 
 def _quote(value: str) -> str:

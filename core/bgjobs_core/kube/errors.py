@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.kube.objects import Object, part, parts
+from bgjobs_core.kube.text import cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+LONGEST_PAUSE: Final = 60.0  # seconds; whoever wants us to stay away for longer is asked again sooner
 
 
 class KubeError(Exception):
@@ -17,13 +20,23 @@ class KubeError(Exception):
     Everything that `bgjobs_core.kube.door` raises is one of these:
 
     KubeError
-    ├── KubeUnreachableError   there was no usable answer, so nobody knows whether a write was done
-    └── KubeRefusedError       the API server has answered, and its answer is an error
+    ├── KubeUnreachableError       there was no usable answer, so nobody knows whether a write was done
+    │   └── KubeUnreadableError    there was an answer, but what it is about cannot be read: trouble of that object
+    │       └── KubeTooLargeError  it is larger than any answer that is read
+    └── KubeRefusedError           the API server has answered, and its answer is an error
     """
 
 
 class KubeUnreachableError(KubeError):
     """The API server gave no answer, or a broken one, so it is unknown whether a write was done."""
+
+
+class KubeUnreadableError(KubeUnreachableError):
+    """The API server has answered, but the object in the answer cannot be read, now or later."""
+
+
+class KubeTooLargeError(KubeUnreadableError):
+    """The answer has more bytes than are read of any answer."""
 
 
 class KubeRefusedError(KubeError):
@@ -34,7 +47,9 @@ class KubeRefusedError(KubeError):
         reason: the field `reason` of the answered Status object, for example `AlreadyExists`.
         message: the API server's own sentence about what is wrong.
         causes: the list `details.causes` of the Status object, each as (reason, field, message).
-        retry_after: after how many seconds the API server wants to be asked again; None if it did not say.
+        retry_after: after how many seconds the API server wants to be asked again, `LONGEST_PAUSE` at most; None if
+            it did not say.
+        further: with 410 in the middle of a list, where the list can be gone on with; else "".
     """
 
     def __init__(
@@ -44,6 +59,7 @@ class KubeRefusedError(KubeError):
         message: str,
         causes: tuple[tuple[str, str, str], ...] = (),
         retry_after: float | None = None,
+        further: str = "",
     ) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
@@ -51,6 +67,7 @@ class KubeRefusedError(KubeError):
         self.message = message
         self.causes = causes
         self.retry_after = retry_after
+        self.further = further
 
 
 def error_from_response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> KubeRefusedError:
@@ -61,18 +78,19 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str] | N
     """
     try:
         found = part({"status": json.loads(body)}, "status")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = Object()
     details = part(found, "details")
     causes = tuple(
-        (str(cause.get("reason", "")), str(cause.get("field", "")), str(cause.get("message", "")))
+        (cleaned(cause.get("reason")), cleaned(cause.get("field")), cleaned(cause.get("message")))
         for cause in parts(details, "causes")
     )
-    after = (headers or {}).get("Retry-After") or details.get("retryAfterSeconds")
+    after = str((headers or {}).get("Retry-After") or details.get("retryAfterSeconds"))
     return KubeRefusedError(
         status,
-        found.get("reason") or "",
-        found.get("message") or body[:500].decode(errors="replace"),
+        cleaned(found.get("reason")),
+        cleaned(found.get("message")) or cleaned(body[:500].decode(errors="replace")),
         causes,
-        float(after) if after and str(after).isdigit() else None,
+        min(LONGEST_PAUSE, float(after)) if after.isascii() and after.isdigit() else None,
+        str(part(found, "metadata").get("continue") or ""),
     )

@@ -26,8 +26,9 @@ def part(obj: Object, *names: str) -> Object:
 
 
 def parts(obj: Object, name: str) -> list[Object]:
-    """The list of objects under this name; an empty one where the name is missing, or its value is null."""
-    return cast("list[Object]", obj.get(name) or [])
+    """The list of objects under this name, without what is no object; an empty one where there is no list."""
+    found: Any = obj.get(name)
+    return [one for one in cast("list[Object]", found) if isinstance(one, dict)] if isinstance(found, list) else []  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@
 --> now     whole   Redis TIME in ms
 local now = now_ms()
 local did, states = {}, {}
-local namespace = namespace_of(shared.queue)
+local namespace, records_ms = namespace_of(shared.queue), tonumber(shared.records_ms)
 local is_crowded = redis.call('ZCARD', key.cells(namespace)) >= LIMIT.cells
 
 local function place(new)
@@ -20,7 +20,8 @@ local function place(new)
   local there = redis.call('HMGET', key.job(id), 'digest', 'state')
   if there[1] then return there[1] == new.digest and 'exists' or 'conflict', there[2] end
   local not_before = math.max(now + tonumber(new.delay_ms), tonumber(new.not_before_ms))
-  local job = {id = id, queue = shared.queue, class = shared.class, records_ms = shared.records_ms, rev = '0', state = NEW}
+  local job = {id = id, queue = shared.queue, class = shared.class, records_ms = records_ms, rev = '0', state = NEW}
+  job.namespace = namespace
   local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = now}
   if not_before > now then
     to, changes.not_before = STATE.scheduled, not_before

@@ -16,7 +16,7 @@ local now = now_ms()
 
 if job.state == STATE.stopping then
   if what ~= 'absent' then return {'same', job.state} end
-  redis.call('ZREM', key.stopping(), job_id)
+  even_if_full()
   local changes = {outcome = job.verdict, phase = false, reason = job.note}
   if job.verdict == OUTCOME.cancelled then
     close_attempt(job, OUTCOME.cancelled, '', nil, now)
@@ -29,7 +29,7 @@ if job.state == STATE.stopping then
 end
 if job.state ~= STATE.launched then return {'same', job.state} end
 
-redis.call('ZREM', key.launched(), job_id)
+even_if_full()
 if what == 'complete' then
   close_attempt(job, OUTCOME.succeeded, '', nil, now)
   move(job, STATE.succeeded, {outcome = OUTCOME.succeeded, error_attempt = false, phase = false, reason = false}, now)

@@ -1,26 +1,22 @@
 -- retire: Drops what is left of a job that has ended, in two stages.
 -- The caller deletes the KubeJob first and says so with the stage kube_job. The stage record drops the record, its
--- texts, its attempts, its logs and its places in the indexes.
+-- texts, its attempts, its logs and its places in the indexes. What is left of an id without a record is `forget`'s.
 --@ job_id  text  the job
 --@ stage   kube_job|record  what is dropped
 --> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, or its
 --    request does not say yet how it ended; missing: there is no such job
 local job = load_job(job_id)
-if not job then
-  redis.call('ZREM', key.ended(), job_id)
-  redis.call('ZREM', key.expiring(), job_id)
-  redis.call('ZREM', key.dirty(), job_id)
-  return {'missing'}
-end
+if not job then return {'missing'} end
 if not TERMINAL[job.state] then return {'kept'} end
+local ended, expiring = key.ended(job.namespace), key.expiring(job.namespace)
 if stage == 'kube_job' then
-  redis.call('ZREM', key.ended(), job_id)
+  redis.call('ZREM', ended, job_id)
   return {'retired'}
 end
-local due = redis.call('ZSCORE', key.expiring(), job_id)
+local due = redis.call('ZSCORE', expiring, job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
-if redis.call('ZSCORE', key.ended(), job_id) or redis.call('ZSCORE', key.dirty(), job_id) then return {'kept'} end
-redis.call('ZREM', key.expiring(), job_id)
+if redis.call('ZSCORE', ended, job_id) or redis.call('ZSCORE', key.dirty(job.namespace), job_id) then return {'kept'} end
+redis.call('ZREM', expiring, job_id)
 unshelve(job, cell_of(job))
 for number = 1, tonumber(job.attempt or '0') do
   redis.call('UNLINK', key.attempt(job_id, number), key.log_head(job_id, number), key.log_tail(job_id, number))

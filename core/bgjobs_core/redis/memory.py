@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import structlog
+from redis import exceptions as rex
 
-from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
+from bgjobs_core.redis.errors import StoreError, StoreUnavailableError, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bgjobs_core.redis.connection import Client
 
 log: Any = structlog.get_logger(__name__)
 
@@ -24,6 +27,15 @@ class Memory:
 
     used: int
     limit: int
+
+
+async def read_memory(client: Client) -> Memory:
+    """How much memory Redis uses, by the command INFO. Raises StoreError if Redis does not tell."""
+    try:
+        facts = cast("dict[str, Any]", await client.info("memory"))
+    except (rex.RedisError, OSError) as error:
+        raise translate(error) from error
+    return Memory(int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0)))
 
 
 class MemoryReader(Protocol):

@@ -37,7 +37,7 @@ LIMITS: Final = {
 _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
-    "clock", "arguments", "hashes", "records", "doorbell", "standing", "cells", "lanes", "work_list", "moves",
+    "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "work_list", "lists", "moves",
     "attempts",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
@@ -168,13 +168,15 @@ def groups(verb_name: str) -> dict[str, str]:
 
 
 def standing() -> str:
-    """The Lua function that gives a job's standing: its state, with the detail that the life cycle names."""
+    """The Lua function that gives a job's standing: its state, with the detail that the life cycle names.
+
+    It is nil for a record that lacks one of the two.
+    """
     lines = ["local function standing(job)"]
-    lines += [
-        f"  if job.state == '{row.state.value}' then return '{row.state.value}/' .. job.{row.detail} end"
-        for row in STATES
-        if row.detail
-    ]
+    for row in STATES:
+        if row.detail:
+            said = f"job.{row.detail} and '{row.state.value}/' .. job.{row.detail}"
+            lines.append(f"  if job.state == '{row.state.value}' then return {said} end")
     return "\n".join([*lines, "  return job.state", "end"])
 
 
@@ -196,4 +198,4 @@ def work_list() -> str:
 def _call_of(row: StateRow) -> str:
     if all(one.name != row.work_list for one in keys.KEYS):
         raise LuaError(f"core/bgjobs_core/jobs/lifecycle.py: {row.state.value}: there is no key {row.work_list!r}")
-    return f"key.{row.work_list}()"
+    return f"key.{row.work_list}(job.namespace)"

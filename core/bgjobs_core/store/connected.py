@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from redis import exceptions as rex
 
 from bgjobs_core.redis.errors import translate
+from bgjobs_core.redis.memory import Memory, read_memory
 from bgjobs_core.store.scripts import Scripts
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ class Connected:
     def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
         self._client = client
         self._scripts = Scripts(client, clock_offset_ms)
+
+    async def memory(self) -> Memory:
+        """How much memory Redis uses, and how much it may."""
+        return await read_memory(self._client)
 
     async def _ask(self, command: str, *arguments: object) -> object:
         try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "{bgjobs}:"
 # The number of this layout. It changes when a server of the version before could not read what this one writes.
-LAYOUT: Final = "2"
+LAYOUT: Final = "3"
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,30 @@ lane = Key(
 )
 turns = Key("turns", "turns:{queue}:{priority}", "zset", "concurrency keys with queued jobs, by turn", "queued jobs")
 ready = Key("ready", "ready", "hash", "how many jobs of each queue are queued", "queues with queued jobs")
-due = Key("due", "due", "zset", "scheduled jobs by not_before", "one per scheduled job")
+due = Key("due", "due:{namespace}", "zset", "scheduled jobs by not_before", "one per scheduled job")
+dues = Key("dues", "dues", "zset", "namespaces with scheduled jobs, by the earliest not_before", "scheduled jobs")
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
-launching = Key("launching", "launching", "zset", "write-ahead intents", "one per launching job")
-launched = Key("launched", "launched", "zset", "jobs with a KubeJob, by launched_at", "one per launched job")
-stopping = Key("stopping", "stopping", "zset", "jobs whose KubeJob is being deleted", "one per stopping job")
-ended = Key("ended", "ended", "zset", "ended jobs whose KubeJob is still kept, by finished_at", "retire, after R")
-expiring = Key("expiring", "expiring", "zset", "ended jobs by the time their record is dropped", "retire")
+launching = Key("launching", "launching:{namespace}", "zset", "write-ahead intents", "one per launching job")
+launched = Key(
+    "launched", "launched:{namespace}", "zset", "jobs with a KubeJob, by launched_at", "one per launched job"
+)
+stopping = Key(
+    "stopping", "stopping:{namespace}", "zset", "jobs whose KubeJob is being deleted", "one per stopping job"
+)
+ended = Key(
+    "ended", "ended:{namespace}", "zset", "ended jobs whose KubeJob is still kept, by finished_at", "retire, after R"
+)
+expiring = Key("expiring", "expiring:{namespace}", "zset", "ended jobs by the time their record is dropped", "retire")
 cell = Key(
     "cell", "cell:{cell}", "zset", "jobs of one queue, standing and class, by changed_at", "each job in one cell"
 )
 cells = Key(
     "cells", "cells:{namespace}", "zset", "cells that hold jobs, by the latest changed_at", "10,000 for new jobs"
 )
-dirty = Key("dirty", "dirty", "zset", "request-born jobs whose status is to be written", "one per job, settled")
+namespaces = Key("namespaces", "namespaces", "set", "namespaces that have cells", "namespaces with records")
+dirty = Key(
+    "dirty", "dirty:{namespace}", "zset", "request-born jobs whose status is to be written", "one per job, settled"
+)
 queue = Key("queue", "queue:{queue}", "hash", "settings of a queue", "one per BackgroundJobQueue")
 queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "one per BackgroundJobQueue")
 layout = Key("layout", "layout", "string", "the number of this layout of keys", "one")
@@ -87,9 +97,9 @@ operator = Key(
 )
 
 KEYS: Final = (
-    job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, owned, launching,
-    launched, stopping, ended, expiring, cell, cells, dirty, queue, queues, epoch, layout, seq, store_id, wake, watched,
-    operator,
+    job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
+    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, queues, epoch, layout, seq,
+    store_id, wake, watched, operator,
 )  # fmt: skip
 
 

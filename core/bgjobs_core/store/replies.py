@@ -37,10 +37,12 @@ class ClaimReply(NamedTuple):
         did: ok: as many as were there were claimed; not_leader: another one leads by now; closed: there is
             no such queue, or it is paused; full: all its slots are taken.
         ids: the jobs that were claimed, in their order.
+        dropped: how many ids were dropped.
     """
 
     did: Literal["ok", "not_leader", "closed", "full"]
     ids: tuple[str, ...]
+    dropped: int
 
 
 class DeclineReply(NamedTuple):
@@ -152,11 +154,13 @@ class PromoteReply(NamedTuple):
         promoted: how many became ready.
         next_due: Unix time in ms at which the next job becomes due; None if no job is scheduled.
         now: Redis TIME in ms.
+        dropped: how many ids were dropped.
     """
 
     promoted: int
     next_due: int | None
     now: int
+    dropped: int
 
 
 class StartReply(NamedTuple):

@@ -73,7 +73,7 @@ class Verbs(Connected):
         that has waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before
         Kubernetes is asked for anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat
         after a lost reply claims what is free then. No caller depends on the reply, because the launch loop reads the
-        index of launching jobs.
+        index of launching jobs. An id that is no queued job of the lane, or whose record cannot be read, is dropped.
 
         Args:
             epoch: the leader's token.
@@ -158,6 +158,22 @@ class Verbs(Connected):
         return replies.FinishReply._make(
             await self._scripts.run("finish", job_id, pod_uid, attempt, outcome, failure, result, exit_code)
         )
+
+    async def forget(self, *, namespace: str, job_id: str) -> Literal["forgotten", "kept"]:
+        """Takes an id out of the work lists of a namespace if no job of the namespace has it.
+
+        So an id without a record, or with one that cannot be read, never stops who walks such a list. It does not touch
+        what is under the name of the record.
+
+        Args:
+            namespace: of the lists.
+            job_id: the id.
+
+        Returns:
+            `forgotten`, `kept`. forgotten: no list has it any more; kept: it is the id of a job of the
+            namespace.
+        """
+        return (await self._scripts.run("forget", namespace, job_id))[0]
 
     async def _lead(self, *, epoch: str, store_id: str) -> replies.LeadReply:
         """Makes the caller the leader.
@@ -250,10 +266,13 @@ class Verbs(Connected):
         )
 
     async def promote(self, *, limit: int = 20) -> replies.PromoteReply:
-        """Makes ready the jobs whose time has come.
+        """Makes ready the jobs whose time has come, from all namespaces in turn.
+
+        A namespace whose jobs are due by the thousands does not hold up another one. An id that is no scheduled job of
+        the namespace, or whose record cannot be read, is dropped.
 
         Args:
-            limit: how many jobs at most.
+            limit: how many jobs at most, and how many namespaces are looked at.
         """
         return replies.PromoteReply._make(await self._scripts.run("promote", limit))
 
@@ -295,7 +314,8 @@ class Verbs(Connected):
         """Drops what is left of a job that has ended, in two stages.
 
         The caller deletes the KubeJob first and says so with the stage kube_job. The stage record drops the record, its
-        texts, its attempts, its logs and its places in the indexes.
+        texts, its attempts, its logs and its places in the indexes. What is left of an id without a record is
+        `forget`'s.
 
         Args:
             job_id: the job.
@@ -307,7 +327,7 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("retire", job_id, stage))[0]
 
-    async def settled(self, *, job_id: str, rev: int) -> Literal["settled", "dirty"]:
+    async def settled(self, *, job_id: str, rev: int) -> Literal["settled", "dirty", "missing"]:
         """The status of the job's request now says what the record said at this revision.
 
         Args:
@@ -315,7 +335,8 @@ class Verbs(Connected):
             rev: the revision of the record that was written into the status.
 
         Returns:
-            `settled`, `dirty`. dirty: the record has changed since, so its status is to be written again.
+            `settled`, `dirty`, `missing`. dirty: the record has changed since, so its status is to be written
+            again; missing: there is no such job.
         """
         return (await self._scripts.run("settled", job_id, rev))[0]
 

@@ -1,44 +1,53 @@
-"""Reads of the leader's lists of what is to be done."""
+"""Reads of the leader's lists of what is to be done, each of which is of one namespace."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from bgjobs_core.store import keys
 from bgjobs_core.store.connected import Connected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from bgjobs_core.store import keys
+    from collections.abc import AsyncIterator, Iterable
 
 
 class WorkLists(Connected):
     """The part of the store that walks the leader's work lists."""
 
-    async def ids_in(self, index: keys.Key, until: int | None = None, limit: int = 1000, start: int = 0) -> list[str]:
-        """The ids in one of the leader's work lists, the oldest first.
+    async def namespaces(self) -> list[str]:
+        """The namespaces that have jobs, ended ones included, in the order of their names."""
+        found = cast("Iterable[bytes]", await self._ask("SMEMBERS", keys.namespaces()))
+        return sorted(name.decode() for name in found)
+
+    async def ids_in(
+        self, index: keys.Key, namespace: str, until: int | None = None, limit: int = 1000, start: int = 0
+    ) -> list[str]:
+        """The ids in one of the leader's work lists of a namespace, the oldest first.
+
+        An id without a job, or whose job cannot be read, is `forget`'s.
 
         Args:
-            index: `keys.launching`, `launched`, `stopping`, `ended`, `expiring` or `dirty`.
+            index: `keys.due`, `launching`, `launched`, `stopping`, `ended`, `expiring` or `dirty`.
+            namespace: of the jobs.
             until: only those with a score (ms) up to this.
             limit: at most so many.
             start: how many to pass over.
         """
         top = "+inf" if until is None else until
-        found = await self._ask("ZRANGE", index(), "-inf", top, "BYSCORE", "LIMIT", start, limit)
+        found = await self._ask("ZRANGE", index(namespace), "-inf", top, "BYSCORE", "LIMIT", start, limit)
         return [one.decode() for one in cast("list[bytes]", found)]
 
-    async def all_ids_in(self, index: keys.Key) -> AsyncIterator[str]:
+    async def all_ids_in(self, index: keys.Key, namespace: str) -> AsyncIterator[str]:
         """Every id of a work list, read by pages. A job that moves meanwhile may be missed or come twice."""
         start = 0
-        while page := await self.ids_in(index, start=start):
+        while page := await self.ids_in(index, namespace, start=start):
             for one in page:
                 yield one
             start += len(page)
 
-    async def oldest_in(self, index: keys.Key) -> int | None:
+    async def oldest_in(self, index: keys.Key, namespace: str) -> int | None:
         """The lowest score of a work list, a Unix time in ms; None if the list is empty."""
-        found = cast("list[object]", await self._ask("ZRANGE", index(), 0, 0, "WITHSCORES"))
+        found = cast("list[object]", await self._ask("ZRANGE", index(namespace), 0, 0, "WITHSCORES"))
         if not found:
             return None
         flat = cast("list[bytes]", found[0]) if isinstance(found[0], list) else cast("list[bytes]", found)

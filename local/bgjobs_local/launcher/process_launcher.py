@@ -24,6 +24,7 @@ from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_operator.interfaces.launcher import (
     Glance,
     Gone,
+    LauncherObjectError,
     LauncherUnreachableError,
     LaunchRefusedError,
     Listed,
@@ -119,6 +120,8 @@ class ProcessLauncher:
         """See `Launcher.create`."""
         key = (job.namespace, job.kube_job)
         if known := self._jobs.get(key):
+            if known.deleting:
+                raise LauncherObjectError(f"{job.kube_job} is being deleted, and its name is taken until it is gone")
             return known.uid
         made = _kube_job(job, queue, str(uuid.uuid4()), self._clock())
         try:
@@ -141,6 +144,12 @@ class ProcessLauncher:
             return
         self._keep(msgspec.structs.replace(job, deleting=True))
         self._poked.set()
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """See `Launcher.delete_pod`."""
+        for job in self._jobs.values():
+            if job.namespace == namespace and job.running and (job.running.name, job.running.uid) == (name, uid):
+                self._stop(job)
 
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         """See `Launcher.pods`."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from bgjobs_core.kube.errors import KubeRefusedError
-from bgjobs_core.kube.objects import part, parts
+from bgjobs_core.kube.pages import pages
 from bgjobs_core.resources.models import API_VERSION, GROUP, QUEUES, REQUESTS, VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from bgjobs_core.kube.door import Kube
     from bgjobs_core.kube.objects import Object
 
@@ -16,6 +21,28 @@ FIELD_MANAGER: Final = "bgjobs-operator"
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _KINDS: Final = {REQUESTS: "BackgroundJobRequest", QUEUES: "BackgroundJobQueue"}
+
+
+class _Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+
+
+class _WithoutSpec(msgspec.Struct, omit_defaults=True):
+    metadata: _Metadata
+    status: dict[str, Any] | None = None
+
+
+class _WithSpec(_WithoutSpec, omit_defaults=True):
+    spec: dict[str, Any] | None = None
+
+
+_without_spec: Final = msgspec.json.Decoder(_WithoutSpec)
+_with_spec: Final = msgspec.json.Decoder(_WithSpec)
 
 
 class KubeResources:
@@ -33,17 +60,13 @@ class KubeResources:
                 return None
             raise
 
-    async def list(self, plural: str, namespace: str) -> list[Object]:
-        """See `ResourcesApi.list`."""
-        found: list[Object] = []
-        query = {"limit": "500"}
-        while True:
-            page = await self._kube.request("GET", _path(plural, namespace), query=query)
-            found += parts(page, "items")
-            following = part(page, "metadata").get("continue")
-            if not following:
-                return found
-            query["continue"] = following
+    async def pages(self, plural: str, namespace: str) -> AsyncGenerator[Object, None]:
+        """See `ResourcesApi.pages`."""
+        decode = (_with_spec if plural == QUEUES else _without_spec).decode
+        async with aclosing(pages(self._kube, _path(plural, namespace), decode)) as found:
+            async for page in found:
+                for item in page.items:
+                    yield msgspec.to_builtins(item)
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         """See `ResourcesApi.apply_status`; by server-side apply."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs_core.kube.connections import Pool
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError
 from bgjobs_core.kube.objects import part
 
@@ -72,7 +73,7 @@ class Lease:
         timing: Timing | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._kube = kube
+        self._kube = kube.by(Pool.LEASE)  # nothing that the others do may delay a renewal
         self._tell = tell  # why it cannot be had, "" when it can
         self._timing = timing or Timing()
         self._namespace = namespace

@@ -1,13 +1,15 @@
-"""List and watch of one kind of object in one namespace: what kopf's watching lacks for KubeJobs.
+"""List and watch of one kind of object in one namespace: what kopf's watching lacks for KubeJobs and requests.
 
 It asks for bookmarks, takes a silent stream for dead, lists again after `410 Gone`, and makes up the
-deletions that happened while nobody watched by comparing the list with what was known.
+deletions that happened while nobody watched by comparing the list with what was known. An object that cannot be read
+costs itself: it is told of in the log, and everything else goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -15,17 +17,20 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 import structlog
 
-from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreachableError
+from bgjobs_core.kube.connections import Pool
+from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreachableError, KubeUnreadableError
+from bgjobs_core.kube.pages import Unreadable, pages, read_item, unreadable
+from bgjobs_core.kube.reading import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from bgjobs_core.kube.door import Kube
 
-_PAGE: Final = "500"
 _SERVER_SECONDS: Final = "300"
 _GONE: Final = 410
 _MAX_BACK_OFF: Final = 30.0
+_OF_A_WATCH: Final = re.compile(rb'{\s*"type"\s*:\s*"(ADDED|MODIFIED|DELETED)"')
 
 T = TypeVar("T")
 log: Any = structlog.get_logger(__name__)
@@ -38,7 +43,9 @@ class Metadata(msgspec.Struct, rename="camel"):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    labels: dict[str, str] = {}
+    generation: int = 0
+    labels: dict[str, str] | None = None
+    creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
 
 
@@ -47,32 +54,34 @@ class _Head(msgspec.Struct):
     object: msgspec.Raw
 
 
-class _ListMeta(msgspec.Struct, rename="camel"):
+class _Version(msgspec.Struct, rename="camel"):
     resource_version: str = ""
-    further: str | None = msgspec.field(name="continue", default=None)
 
 
-class _Page(msgspec.Struct):
-    metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
-    items: list[msgspec.Raw] | None = None
+class _Marked(msgspec.Struct):
+    metadata: _Version = msgspec.field(default_factory=_Version)
 
 
-class _Marked(msgspec.Struct, rename="camel"):
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
+class _Status(msgspec.Struct):
     code: int = 0
     message: str = ""
 
 
 _head: Final = msgspec.json.Decoder(_Head)
 _marked: Final = msgspec.json.Decoder(_Marked)
-_page: Final = msgspec.json.Decoder(_Page)
+_status: Final = msgspec.json.Decoder(_Status)
 
 
 @dataclass(frozen=True)
 class Present(Generic[T]):
-    """An object is there, as this."""
+    """An object is there, as this.
+
+    Attributes:
+        changed: it was there before, too, in another form.
+    """
 
     item: T
+    changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,26 +100,41 @@ def _nobody(_: str) -> None:
     """Hears it."""
 
 
+@dataclass(frozen=True)
+class _Change(Generic[T]):
+    """A line of a watch; `item` is None where there is none, or none that can be read (then `uid` may say which)."""
+
+    kind: str
+    item: T | None
+    version: str
+    uid: str = ""
+
+
 @dataclass
 class ListWatch(Generic[T]):
     """Follows a collection for ever.
 
     Attributes:
         path: as `/apis/batch/v1/namespaces/shop/jobs`.
-        selector: a label selector.
-        decode: an object's JSON to the part of it that is of interest.
+        selector: a label selector; "" for everything.
+        decode: an object's JSON to the part of it that is of interest; raises msgspec.MsgspecError.
         uid: of such a part.
         sleep: replaced in tests.
         tell: hears of trouble that lasts, and "" when it goes well again.
+        lists: False: it begins with what changes from now on, and remembers nothing. `Listed` says then that from here
+            on nothing is missed, and that something may have been before.
+        headers: of its requests, for example what form of the objects is wanted.
     """
 
     kube: Kube
     path: str
     selector: str
-    decode: Callable[[bytes], T]
+    decode: Callable[[bytes | msgspec.Raw], T]
     uid: Callable[[T], str]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     tell: Callable[[str], None] = _nobody
+    lists: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     _known: dict[str, T] = field(default_factory=dict[str, T])
 
     async def events(self) -> AsyncGenerator[Present[T] | Absent[T] | Listed, None]:
@@ -119,7 +143,7 @@ class ListWatch(Generic[T]):
         while True:
             try:
                 if not version:
-                    items, version = await self._list()
+                    items, version = await self._begin()
                     for item in self._gone(items):
                         yield Absent(item)
                     for item in items.values():
@@ -127,14 +151,10 @@ class ListWatch(Generic[T]):
                     yield Listed()
                 silent = True
                 async with aclosing(self._watch(version)) as changes:
-                    async for kind, item, seen in changes:
-                        version, silent, failures = seen, False, self._goes_well(failures)
-                        if kind == "DELETED" and item is not None:
-                            self._known.pop(self.uid(item), None)
-                            yield Absent(item)
-                        elif item is not None:
-                            self._known[self.uid(item)] = item
-                            yield Present(item)
+                    async for change in changes:
+                        version, silent, failures = change.version or version, False, self._goes_well(failures)
+                        if event := self._take_in(change):
+                            yield event
                 if silent:  # the server says at least a bookmark before it ends a stream by itself
                     raise KubeUnreachableError(f"watch of {self.path}: it ended without a word")
             except KubeError as error:
@@ -147,6 +167,18 @@ class ListWatch(Generic[T]):
                 self._interrupted(error, failures)
                 pause = min(_MAX_BACK_OFF, 0.2 * 2 ** min(failures, 10))
                 await self.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+
+    def _take_in(self, change: _Change[T]) -> Present[T] | Absent[T] | None:
+        if change.kind == "DELETED":
+            uid = change.uid if change.item is None else self.uid(change.item)
+            before = self._known.pop(uid, None)
+            last = before if change.item is None else change.item
+            return None if last is None else Absent(last)
+        if change.item is None:
+            return None
+        if self.lists:
+            self._known[self.uid(change.item)] = change.item
+        return Present(change.item, changed=change.kind == "MODIFIED")
 
     def _goes_well(self, failures: int) -> int:
         if failures:
@@ -163,34 +195,60 @@ class ListWatch(Generic[T]):
         self._known = dict(items)
         return gone
 
-    async def _list(self) -> tuple[dict[str, T], str]:
-        items: dict[str, T] = {}
-        query = {"labelSelector": self.selector, "limit": _PAGE}
-        while True:
-            page = await self.kube.read("GET", self.path, _page, query=query)
-            for entry in page.items or ():
-                item = self.decode(bytes(entry))
-                items[self.uid(item)] = item
-            if not page.metadata.further:
-                return items, page.metadata.resource_version
-            query["continue"] = page.metadata.further
+    async def _begin(self) -> tuple[dict[str, T], str]:
+        if not self.lists:
+            return {}, await self._version()
+        items, version = dict[str, T](), ""
+        query = {"labelSelector": self.selector}
+        async with aclosing(pages(self.kube, self.path, self.decode, query, at_one_time=True)) as found:
+            async for page in found:
+                version = page.version
+                for item in page.items:
+                    uid = self.uid(item)
+                    before = self._known.get(uid)
+                    items[uid] = item if before != item or before is None else before  # one copy in memory
+                for one in page.unreadable:  # it is there, as it was when it could be read
+                    if one.uid in self._known:
+                        items[one.uid] = self._known[one.uid]
+        return items, version
 
-    async def _watch(self, version: str) -> AsyncGenerator[tuple[str, T | None, str], None]:
+    async def _version(self) -> str:
+        kube = self.kube.by(Pool.PAGES)
+        raw, _ = await kube.answer("GET", self.path, query={"limit": "1"}, headers=self.headers)
+        return decoded(raw, _marked.decode, f"GET {self.path}").metadata.resource_version
+
+    async def _watch(self, version: str) -> AsyncGenerator[_Change[T], None]:
         query = {
-            "labelSelector": self.selector,
+            **({"labelSelector": self.selector} if self.selector else {}),
             "watch": "1",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": _SERVER_SECONDS,
         }
-        async with aclosing(self.kube.stream(self.path, query)) as lines:
+        async with aclosing(self.kube.stream(self.path, query, self.headers)) as lines:
             async for line in lines:
-                try:
-                    head = _head.decode(line)
-                    marked = _marked.decode(head.object)
-                    if head.type == "ERROR":
-                        raise KubeRefusedError(marked.code, "WatchError", marked.message)
-                    item = None if head.type == "BOOKMARK" else self.decode(bytes(head.object))
-                except msgspec.MsgspecError as error:  # a line that was cut off
-                    raise KubeUnreachableError(f"watch of {self.path}: {error}: {line[:100]!r}") from error
-                yield head.type, item, marked.metadata.resource_version
+                yield self._change(line)
+
+    def _change(self, line: bytes) -> _Change[T]:
+        """Read a line; it raises KubeUnreachableError if it was cut off, and KubeRefusedError if it is an error."""
+        call = f"watch of {self.path}"
+        try:
+            head = decoded(line, _head.decode, call)
+        except KubeUnreadableError as error:
+            if not _OF_A_WATCH.match(line):
+                raise  # JSON, but of somebody else
+            unreadable(line, str(error), self.path)
+            return _Change("", None, "")
+        if head.type == "ERROR":
+            said = decoded(head.object, _status.decode, call)
+            raise KubeRefusedError(said.code, "WatchError", said.message)
+        try:
+            version = decoded(head.object, _marked.decode, call).metadata.resource_version
+        except KubeUnreadableError:
+            version = ""
+        if head.type == "BOOKMARK":
+            return _Change(head.type, None, version)
+        item = read_item(head.object, self.decode, self.path)
+        if isinstance(item, Unreadable):
+            return _Change(head.type, None, version, item.uid)
+        return _Change(head.type, item, version)

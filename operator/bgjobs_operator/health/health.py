@@ -6,7 +6,8 @@ Kubernetes does not answer, it is not ready: a restart would not bring them back
 A permission that is missing in one of several namespaces is a warning, and the operator stays ready. The other
 namespaces are served, and `helm upgrade --wait`, which may bring the permission, must not hang on it. The same holds
 for what is forbidden in a namespace that was taken out of `jobNamespaces` and still has jobs. If the operator can serve
-no namespace at all, or cannot lead, it is not ready, so that alarms go off.
+no namespace at all, or cannot lead, it is not ready, so that alarms go off. It is the same with a namespace that is in
+trouble for another reason, as a webhook that fails or a quota that is used up: a warning that names it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.health.findings import Finding, FindingCode
+from bgjobs_operator.health.namespaces import Namespaces
 from bgjobs_operator.health.permissions import Rights
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Health:
         problems: what the process waits for, each with the reason.
         loops: the loops that run while it leads.
         blind: the namespaces whose KubeJobs cannot be watched, each with the reason.
+        namespaces: what is wrong with namespaces of jobs.
         rights: which permissions Kubernetes gives it.
         news: an event that is set when something has changed that should be reported at once.
     """
@@ -51,6 +54,7 @@ class Health:
     problems: dict[str, str] = field(default_factory=dict[str, str])
     loops: list[Loop] = field(default_factory=list["Loop"])
     blind: dict[str, str] = field(default_factory=dict[str, str])
+    namespaces: Namespaces = field(default_factory=Namespaces)
     rights: Rights = field(default_factory=Rights)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -67,6 +71,7 @@ class Health:
     def end(self) -> None:
         """Note that this process does not lead any more."""
         self.epoch, self.blind, self.since = "", {}, time.time()
+        self.namespaces.clear()
 
     def watched(self, namespace: str, trouble: str) -> None:
         """Note whether the KubeJobs of a namespace can be watched: `trouble` is why not, or ""."""
@@ -98,6 +103,9 @@ class Health:
                 elif loop.failing:
                     problems[loop.name] = loop.failing
             warnings += [f"KubeJobs of {namespace} are not watched: {why}" for namespace, why in self.blind.items()]
+            warnings += self.namespaces.sentences()
+            if self.namespaces.nothing_works():
+                problems["namespaces"] = "every namespace of jobs is in trouble"
         if not self.rights.suffice_somewhere:
             problems["permissions"] = warnings.pop(0)
         body: dict[str, object] = {"leading": self.leading, "problems": problems, "warnings": warnings}
@@ -122,5 +130,6 @@ class Health:
             ]
         return (
             *found,
+            *(self.namespaces.findings() if self.leading else ()),
             *(Finding(FindingCode.OPERATOR_FAILS, f"the operator is in trouble: {one}", look) for one in said),
         )

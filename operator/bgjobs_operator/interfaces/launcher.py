@@ -32,8 +32,9 @@ class LauncherError(Exception):
     Every launcher raises one of these:
 
     LauncherError
-    ├── LaunchRefusedError         the KubeJob was definitely not created by this call
-    └── LauncherUnreachableError   there was no answer, so nobody knows whether something was done
+    ├── LaunchRefusedError           the KubeJob was definitely not created by this call
+    └── LauncherUnreachableError     there was no answer, so nobody knows whether something was done
+        └── LauncherObjectError      there was an answer, and this one object is the trouble
     """
 
 
@@ -57,7 +58,14 @@ class LauncherUnreachableError(LauncherError):
     """There was no answer, so it is unknown whether the KubeJob was created or deleted."""
 
 
-@dataclass(frozen=True)
+class LauncherObjectError(LauncherUnreachableError):
+    """Not now, because of this one object: its name is still taken by one that is being deleted, or it cannot be read.
+
+    Call again later, as after any `LauncherUnreachableError`; nothing else in its namespace is concerned.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class KubeJobView:
     """What is seen of a KubeJob.
 
@@ -79,7 +87,7 @@ class KubeJobView:
     deleting: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PodView:
     """What is seen of a pod of a KubeJob.
 
@@ -143,13 +151,14 @@ class Launcher(Protocol):
     """Creates, finds, deletes and watches KubeJobs."""
 
     async def create(self, job: JobRecord, queue: QueueRecord) -> str:
-        """Create the job's KubeJob, or find the one that is there under its name.
+        """Create the job's KubeJob, or find the one that is there under its name and is not being deleted.
 
         Returns:
             Its UID.
 
         Raises:
             LaunchRefusedError: it was definitely not created by this call.
+            LauncherObjectError: its name is taken by a KubeJob that is being deleted; call again when that is gone.
             LauncherUnreachableError: unknown; call again, the name is the same.
         """
         ...
@@ -162,8 +171,18 @@ class Launcher(Protocol):
         """Delete this very KubeJob, its pods first; it is no error if it is gone. Raises LauncherUnreachableError."""
         ...
 
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Delete this very pod, with its grace period, whatever its KubeJob does; it is no error if it is gone.
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
-        """All pods of a KubeJob that are still there. Raises LauncherUnreachableError."""
+        """All pods of a KubeJob that are still there; one that cannot be read is there and has not ended.
+
+        Raises LauncherUnreachableError.
+        """
         ...
 
     async def complaint(self, namespace: str, kube_uid: str) -> str:
@@ -174,7 +193,7 @@ class Launcher(Protocol):
         ...
 
     async def glance(self, namespace: str) -> Glance:
-        """All KubeJobs of ours whose pods do not start, with two questions. Raises LauncherUnreachableError."""
+        """All KubeJobs of ours whose pods do not start, with two lists. Raises LauncherUnreachableError."""
         ...
 
     def watch(self, namespace: str) -> AsyncGenerator[Seen | Gone | Listed, None]:

@@ -8,18 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from bgjobs_core.kube.objects import Object
 
 
 class ResourcesApi(Protocol):
-    """Requests and queues, as plain JSON objects. Raises the errors of `bgjobs_core.kube.objects`."""
+    """Requests and queues, as plain JSON objects. Raises the errors of `bgjobs_core.kube.errors`."""
 
     async def get(self, plural: str, namespace: str, name: str) -> Object | None:
-        """One object, or None if it is not there."""
+        """One object, or None if it is not there. Raises KubeUnreadableError if it is there and cannot be read."""
         ...
 
-    async def list(self, plural: str, namespace: str) -> list[Object]:
-        """All objects of a namespace."""
+    def pages(self, plural: str, namespace: str) -> AsyncGenerator[Object, None]:
+        """All objects of a namespace, one by one; they are read page by page, so that few are in memory at once.
+
+        Of an object there is what a look at all of them needs: `metadata` with name, namespace, uid, generation,
+        creationTimestamp and deletionTimestamp, `status`, and of queues `spec`. A request's spec, which may be large,
+        is read by `get`. An object that cannot be read is left out, and logged.
+        """
         ...
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:

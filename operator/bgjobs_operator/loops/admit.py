@@ -5,9 +5,11 @@ kopf, and the reconcile once a minute, only say which object to look at; what it
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,19 +29,27 @@ from bgjobs_core.actions.errors import (
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.jobs.record import AskedJob
-from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
-from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
 from bgjobs_operator.loops import request_status
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.redis.memory import MemoryGate
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.loops.troubles import Trouble
     from bgjobs_operator.pokes import Poke, Pokes
 
+PERIOD: Final = 60.0
 _RETRY_SECONDS: Final = 5.0
+_LONGEST_WAIT: Final = 60.0
+_AT_ONCE: Final = 16
+_LINE: Final = 200
 
 log: Any = structlog.get_logger(__name__)
 
@@ -114,29 +124,70 @@ async def _cancel(store: Store, job_id: str, request: str) -> None:
 
 
 @dataclass
+class Looking:
+    """An object that is looked at: whether it was before, and how often it had to wait."""
+
+    poke: Poke
+    seen: bool = False
+    waits: int = 0
+
+
+def _key(poke: Poke) -> str:
+    return f"{poke.plural}/{poke.name}/{poke.uid}"
+
+
+@dataclass
 class Admit:
-    """One turn looks at everything that was poked."""
+    """Looks at everything that was poked, some at once; in each namespace at the queues before the requests.
+
+    Attributes:
+        gate: says whether Redis has room for more jobs; a request that finds none waits, and says so.
+        tell, clock: see `FairQueue`.
+    """
 
     store: Store
     api: ResourcesApi
     pokes: Pokes
+    gate: MemoryGate | None = None
+    tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
+    clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fair: FairQueue[Looking] = field(init=False)
+    _queues: Counter[str] = field(default_factory=Counter[str])  # queues that were not looked at yet, by namespace
+
+    def __post_init__(self) -> None:
+        self.fair = FairQueue("admit", self._work, places=_AT_ONCE, line=_LINE, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
-        """Objects that could not be dealt with are poked again, and looked at after a while."""
-        again: list[Poke] = []
+        """Take up what was poked, as far as there is room; whatever is done with makes room for more."""
+        for namespace in self.pokes.namespaces():
+            self._take_up(namespace)
+        return None
+
+    def _take_up(self, namespace: str) -> None:
+        while self.fair.room(namespace) and (poke := self.pokes.take(namespace, queue=True)) is not None:
+            if self.fair.knows(namespace, _key(poke)) is None:
+                self._queues[namespace] += 1
+            self.fair.offer(namespace, _key(poke), Looking(poke), now=True)
+        while not self._queues[namespace] and self.fair.room(namespace):
+            poke = self.pokes.take(namespace, queue=False)
+            if poke is None:
+                break
+            self.fair.offer(namespace, _key(poke), Looking(poke), now=True)
+
+    async def _work(self, item: Item[Looking]) -> WorkEnd:
+        looking = item.what
+        is_queue = looking.poke.plural == QUEUES
         try:
-            while (poke := self.pokes.take()) is not None:
-                try:
-                    done = await (self._queue(poke) if poke.plural == QUEUES else self._request(poke))
-                except (StoreError, KubeError) as error:
-                    log.warning("not admitted yet", name=poke.name, namespace=poke.namespace, error=str(error))
-                    done = False
-                if not done:
-                    again.append(poke)
+            done = await (self._queue(looking.poke) if is_queue else self._request(looking.poke))
         finally:
-            for poke in again:
-                self.pokes.put_back(poke)
-        return _RETRY_SECONDS if again else None
+            if is_queue and not looking.seen:
+                looking.seen = True
+                self._queues[item.namespace] -= 1
+            self._take_up(item.namespace)
+        if done:
+            return DONE
+        looking.waits += 1
+        return WorkEnd(again=min(_LONGEST_WAIT, _RETRY_SECONDS * 2 ** (looking.waits - 1)))
 
     async def _request(self, poke: Poke) -> bool:
         obj = await self.api.get(REQUESTS, poke.namespace, poke.name)
@@ -161,8 +212,7 @@ class Admit:
         if isinstance(asked, NotAdmitted):
             return await self._refuse(obj, asked, now)
         try:
-            # Without a gate: a request is an object that waits anyway, until Redis itself takes its job.
-            await enqueue(self.store, asked, gate=None)
+            await enqueue(self.store, asked, gate=self.gate)
         except NotAdmittedError as error:
             if error.refusal.code == "queue_not_found":  # it may be applied a moment later, in the same file
                 return await self._wait(obj, str(error))
@@ -202,7 +252,8 @@ class Admit:
         except ValidationError as error:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
-            await self.store.put_queue(key, spec)
+            if await self.store.put_queue(key, spec) == "put":
+                self.fair.wake(poke.namespace)  # requests may have waited for it
             problem = queue_problem(spec)
         if part(obj, "status").get("observedGeneration") != generation:
             said = request_status.of_queue(problem, generation, round(time.time() * 1000))

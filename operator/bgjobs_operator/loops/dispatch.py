@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from bgjobs_operator.loops.loop import NotLeaderError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from bgjobs_core.store.store import Store
+
+log: Any = structlog.get_logger(__name__)
 
 BATCH: Final = 20  # of one claim, so that none holds up Redis for long
 LONGEST_SLEEP: Final = 4.0
@@ -28,13 +32,31 @@ def sleep_seconds(next_due: int | None, now: int) -> float:
     return min(LONGEST_SLEEP, max(0.0, (next_due - now) / 1000))
 
 
-def shares(queues: Sequence[str], room: int) -> list[tuple[str, int]]:
+def shares(queues: Sequence[str], room: int, room_in: Callable[[str], int] = lambda _: BATCH) -> list[tuple[str, int]]:
     """How many jobs each queue may claim at once: all the same, and no more than there is room for.
 
-    With less room than queues, the last ones have no share in this round.
+    Args:
+        queues: as `namespace/name`; with less room than queues, the last ones have no share in this round.
+        room: how many jobs in all.
+        room_in: how many of a namespace, whose queues share them in turn.
     """
-    asking = queues[: max(0, room)]
-    return [(queue, min(BATCH, room // len(asking))) for queue in asking]
+    left: dict[str, int] = {}
+    open_: list[str] = []
+    for queue in queues:
+        namespace = queue.partition("/")[0]
+        if namespace not in left:
+            left[namespace] = room_in(namespace)
+        if left[namespace] > 0:
+            open_.append(queue)
+    asking = open_[: max(0, room)]
+    found: list[tuple[str, int]] = []
+    for queue in asking:
+        namespace = queue.partition("/")[0]
+        share = min(BATCH, room // len(asking), left[namespace])
+        if share > 0:
+            left[namespace] -= share
+            found.append((queue, share))
+    return found
 
 
 @dataclass
@@ -44,6 +66,7 @@ class Dispatch:
     Attributes:
         namespaces: of jobs; elsewhere nothing may be launched, and jobs wait.
         room: how many more jobs can be launched soon. Whoever says that there is none pokes this loop when there is.
+        room_in: how many of a namespace; where nothing can be launched, nothing is claimed.
         launch: takes the jobs that were claimed of a queue.
     """
 
@@ -52,6 +75,7 @@ class Dispatch:
     namespaces: Collection[str]
     room: Callable[[], int]
     launch: Callable[[str, Sequence[str]], None]
+    room_in: Callable[[str], int] = lambda _: BATCH
     _last: str = ""  # the queue that was asked last; the next round begins behind it
     _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
 
@@ -64,6 +88,8 @@ class Dispatch:
         claiming = [asyncio.ensure_future(self._claim(queue, limit)) for queue, limit in round_]
         await asyncio.gather(promoting, listing, *claiming)
         promoted = promoting.result()
+        if promoted.dropped:
+            log.warning("ids without a job were dropped from what is due", dropped=promoted.dropped)
         self._known = [queue for queue in listing.result() if queue.partition("/")[0] in self.namespaces]
         # On several connections the claims may have come before what is due was made ready.
         had_less = set[str]() if promoted.promoted else _had_less(round_, [one.result() for one in claiming])
@@ -77,7 +103,7 @@ class Dispatch:
 
     def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
         behind = [queue for queue in queues if queue > self._last]
-        round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room())
+        round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room(), self.room_in)
         if round_:
             self._last = round_[-1][0]
         return round_
@@ -86,6 +112,8 @@ class Dispatch:
         claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit)
         if claim.did == "not_leader":
             raise NotLeaderError
+        if claim.dropped:
+            log.warning("ids without a job were dropped", queue=queue, dropped=claim.dropped)
         if claim.ids:
             self.launch(queue, claim.ids)
         return len(claim.ids)

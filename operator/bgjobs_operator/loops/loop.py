@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -19,14 +19,10 @@ from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
 _MAX_BACK_OFF: Final = 10.0
-_AT_ONCE: Final = 8
-_PATIENCE_SECONDS: Final = 20.0
 _FORBIDDEN: Final = 403
-T = TypeVar("T")
-R = TypeVar("R")
 log: Any = structlog.get_logger(__name__)
 
 
@@ -38,44 +34,6 @@ def is_forbidden(error: Exception) -> bool:
     """Whether Kubernetes said no, or that is why the launcher cannot."""
     refusal = error.__cause__ if isinstance(error, LauncherUnreachableError) else error
     return isinstance(refusal, KubeRefusedError) and refusal.status == _FORBIDDEN
-
-
-async def each(items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
-    """Work on every item, some at once; what Kubernetes refuses for one (a namespace) must not block the others.
-
-    Returns:
-        What the work returned, in no order.
-
-    Raises:
-        KubeError, LauncherUnreachableError: the first one, when all have had their turn, or when there has been
-            trouble for `_PATIENCE_SECONDS`: where nobody answers, each item would wait for its own timeout.
-        Exception: any other error of the work, at once.
-    """
-    waiting, results, troubles = iter(items), list[R](), list[KubeError | LauncherUnreachableError]()
-    until = float("inf")
-
-    async def worker() -> None:
-        nonlocal until
-        for item in waiting:
-            end_if_cancelled()
-            if time.monotonic() > until:
-                return
-            try:
-                results.append(await work(item))
-            except (KubeError, LauncherUnreachableError) as error:
-                troubles.append(error)
-                until = min(until, time.monotonic() + _PATIENCE_SECONDS)
-
-    workers = [asyncio.create_task(worker()) for _ in range(_AT_ONCE)]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for one in workers:
-            one.cancel()
-        await asyncio.wait(workers)
-    if troubles:
-        raise troubles[0]
-    return results
 
 
 @dataclass

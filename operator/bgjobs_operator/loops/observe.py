@@ -2,6 +2,9 @@
 
 Pods are listed only when a KubeJob's count of failures rises, when it ends, or when it stays pending. Most events of a
 KubeJob change nothing that is read here, and cost no question to Redis; what comes together is asked for together.
+
+A KubeJob is looked at as it was last seen, and what is to be done is done by a fair queue: one that makes trouble is
+looked at again later, and keeps nobody from what is seen of the others.
 """
 
 from __future__ import annotations
@@ -16,20 +19,25 @@ import structlog
 
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.cancellation import end_if_cancelled
+from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from bgjobs_operator.loops import outcomes
 from bgjobs_operator.loops.admit import cancel_with_request
-from bgjobs_operator.loops.loop import each
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.flows import Item, WorkEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher, PodView
     from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.loops.troubles import Trouble
 
 _AT_ONCE: Final = 64  # events that are taken in together
+_PLACES: Final = 16
+_RETRY_SECONDS: Final = 1.0
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -47,6 +55,10 @@ class ObserveStep(Enum):
     CHECK_ABSENT = "check absent"
 
 
+# These ask Kubernetes something, so that its answer tells how its namespace is.
+_ASKS: Final = frozenset({ObserveStep.DELETE_STRAY, ObserveStep.READ_PODS, ObserveStep.CHECK_ABSENT})
+
+
 def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> list[ObserveStep]:
     """What is done about a KubeJob that is there.
 
@@ -59,6 +71,8 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
         # The gate at `start` lets none of its code run. A record that is missing since Redis is older than
         # the world is not ours to destroy here; Kubernetes' own TTL ends what has finished.
         return []
+    if not _is_named_for(view, job):  # a copy that somebody has made: it never binds or decides the job
+        return [] if view.deleting else [ObserveStep.DELETE_STRAY]
     if not job.kube_uid and job.state in _UNBOUND:
         return [ObserveStep.BIND, *plan_launched(view, job, failures_known)]
     if job.kube_uid and job.kube_uid != view.uid:
@@ -75,24 +89,29 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
     return plan_launched(view, job, failures_known)
 
 
+def _is_named_for(view: KubeJobView, job: JobRecord) -> bool:
+    return (view.namespace, view.name) == (job.namespace, job.kube_job)
+
+
 def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> list[ObserveStep]:
     """What is done about the KubeJob that a job is bound to."""
-    if view.complete:
-        return [ObserveStep.COMPLETE]
     if view.failure:
         return [ObserveStep.READ_PODS, ObserveStep.FAILED]
-    if view.failed > failures_known and job.state is State.LAUNCHED:
-        return [ObserveStep.READ_PODS]
-    return []
+    steps = [ObserveStep.READ_PODS] if view.failed > failures_known and job.state is State.LAUNCHED else []
+    return [*steps, ObserveStep.COMPLETE] if view.complete else steps
 
 
 def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
     """What is done about a KubeJob that is not there any more."""
-    if job is None or job.kube_uid != view.uid:
+    if job is None or job.kube_uid != view.uid or not _is_named_for(view, job):
         return []
     if job.state is State.STOPPING:
         return [ObserveStep.POKE_STOP]
-    return [ObserveStep.CHECK_ABSENT] if job.state is State.LAUNCHED else []
+    if job.state is not State.LAUNCHED:
+        return []
+    if view.complete:
+        return [ObserveStep.COMPLETE]
+    return [ObserveStep.FAILED] if view.failure else [ObserveStep.CHECK_ABSENT]
 
 
 def is_quiet(view: KubeJobView) -> bool:
@@ -103,29 +122,54 @@ def is_quiet(view: KubeJobView) -> bool:
 Event = Seen | Gone | Listed
 
 
+@dataclass(frozen=True)
+class Missing:
+    """The KubeJob of a launched job is not among those that are seen."""
+
+    job: JobRecord
+
+
+def observe_queue(tell: Callable[[str, str, Trouble | None], None], clock: Clock | None = None) -> FairQueue[Observer]:
+    """The queue in which the observers of all namespaces look at KubeJobs, each known by its UID."""
+    return FairQueue("observe", _look_at, places=_PLACES, tell=tell, clock=clock)
+
+
+async def _look_at(item: Item[Observer]) -> WorkEnd | None:
+    return await item.what.look_at(item)
+
+
 @dataclass
 class Observer:
     """Follows the KubeJobs of one namespace and remembers them as last seen.
 
     Attributes:
+        poke_stop: hears of the namespace and id of a job that is to be stopped, when something happens to its KubeJob.
+        on_listed: all KubeJobs of the namespace were seen.
         posting: whether the launch loop of this process is creating a job's KubeJob at the moment. It binds what it
             made, so such a KubeJob needs nothing of us while it is new.
+        on_ended: a KubeJob has ended or is gone, so that there may be room for another one.
+        fair: where KubeJobs are looked at.
     """
 
     store: Store
     launcher: Launcher
     api: ResourcesApi
     namespace: str
-    poke_stop: Callable[[], None]
+    fair: FairQueue[Observer]
+    poke_stop: Callable[[str, str], None]
     on_listed: Callable[[], None]
     posting: Callable[[str], bool] = lambda _: False
+    on_ended: Callable[[str], None] = lambda _: None
     views: dict[str, KubeJobView] = field(default_factory=dict[str, "KubeJobView"])
     _failures: dict[str, int] = field(default_factory=dict[str, int])
     _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
     _unread: set[str] = field(default_factory=set[str])  # UIDs of what was seen, and left to the launch loop
+    # What is to be looked at, by UID: as it was last seen, and that it is gone. Records as they were read for that.
+    _open: dict[str, list[Seen | Gone | Missing]] = field(default_factory=dict[str, "list[Seen | Gone | Missing]"])
+    _records: dict[str, JobRecord | None] = field(default_factory=dict[str, "JobRecord | None"])
 
     async def run(self) -> None:
-        """Never ends. Raises what the store, the launcher and the API raise; call it again then."""
+        """Never ends. Raises what the watch raises; call it again then."""
         self.views.clear()  # what went away while nobody watched has no event; reconcile asks for what is not here
         self._bound.clear()
         self._unread.clear()
@@ -151,20 +195,20 @@ class Observer:
             await arrived.put(error)
 
     async def _take_in(self, events: Iterable[Event | Exception]) -> None:
-        news: dict[str, Seen | Gone] = {}
+        news: dict[str, Seen | Gone | Missing] = {}
         for event in events:
             if not isinstance(event, Seen | Gone):
-                await self._look_at(news)
+                await self._offer(news)
                 news = {}
                 if isinstance(event, Exception):
                     raise event
                 self.on_listed()
             elif self._is_news(event):
                 if event.view.uid in news:  # what happens to one KubeJob is taken in step by step
-                    await self._look_at(news)
+                    await self._offer(news)
                     news = {}
                 news[event.view.uid] = event
-        await self._look_at(news)
+        await self._offer(news)
 
     def _is_news(self, event: Seen | Gone) -> bool:
         """Remember what is seen; whether something may have to be done about it."""
@@ -174,8 +218,11 @@ class Observer:
             self._failures.pop(view.uid, None)
             self._bound.discard(view.uid)
             self._unread.discard(view.uid)
+            self.on_ended(self.namespace)
             return True
         before, self.views[view.uid] = self.views.get(view.uid), view
+        if view.complete or view.failure:
+            self.on_ended(self.namespace)
         if before == view and view.uid not in self._unread:
             return False
         just_bound = view.uid in self._bound
@@ -192,39 +239,91 @@ class Observer:
         if uid not in self.views:
             self._bound.add(uid)
 
-    async def _look_at(self, news: dict[str, Seen | Gone]) -> None:
+    async def _offer(self, news: dict[str, Seen | Gone | Missing]) -> None:
+        """Offer that of which something is to be done; what comes together is read together."""
         if not news:
             return
-        found = await self.store.jobs([event.view.job_id for event in news.values()])
-        jobs = {job.id: job for job in found}
-        plans = [(event, self._plan(event, jobs.get(event.view.job_id))) for event in news.values()]
-        await each([one for one in plans if one[1]], self._carry_out)
-        for event in news.values():
-            if isinstance(event, Seen):
-                self._failures[event.view.uid] = event.view.failed
+        jobs = await self._read_jobs([_job_id(event) for event in news.values()])
+        for uid, event in news.items():
+            if jobs is not None and uid not in self._open:
+                job = jobs.get(_job_id(event))
+                if not self._plan(event, job):
+                    self._has_looked_at(uid, event)
+                    continue
+                self._records[uid] = job
+            await self._look_soon(uid, event)
 
-    def _plan(self, event: Seen | Gone, job: JobRecord | None) -> list[ObserveStep]:
-        if isinstance(event, Gone):
-            return plan_gone(event.view, job)
-        return plan_seen(event.view, job, self._failures.get(event.view.uid, 0))
+    async def _look_soon(self, uid: str, event: Seen | Gone | Missing) -> None:
+        steps = self._open.setdefault(uid, [])
+        if steps and isinstance(steps[-1], Seen) and isinstance(event, Seen):
+            steps.pop()  # as it is now says more
+        steps.append(event)
+        await self.fair.has_room(self.namespace)
+        self.fair.offer(self.namespace, uid, self)
 
-    async def _carry_out(self, planned: tuple[Seen | Gone, list[ObserveStep]]) -> None:
-        event, steps = planned
-        if ObserveStep.DELETE_STRAY in steps:  # others were seen to since the record was read
-            steps = self._plan(event, await self.store.job(event.view.job_id))
-        await self._apply(steps, event.view)
+    async def _read_jobs(self, ids: list[str]) -> dict[str, JobRecord] | None:
+        """The jobs; None if one of them cannot be read, so that each is to be read by itself."""
+        while True:
+            try:
+                return {job.id: job for job in await self.store.jobs(ids)}
+            except StoreError as error:
+                log.warning("observer waits for Redis", namespace=self.namespace, error=str(error))
+            except Exception:
+                log.exception("a record cannot be read", namespace=self.namespace)
+                return None
+            await asyncio.sleep(_RETRY_SECONDS)
+            end_if_cancelled()
 
-    async def seen(self, view: KubeJobView) -> None:
-        """Take in one KubeJob; also called by reconcile."""
-        job = await self.store.job(view.job_id)
-        await self._apply(plan_seen(view, job, self._failures.get(view.uid, 0)), view)
-        self._failures[view.uid] = view.failed
+    def _plan(self, event: Seen | Gone | Missing, job: JobRecord | None) -> list[ObserveStep]:
+        match event:
+            case Gone(view):
+                return plan_gone(view, job)
+            case Seen(view):
+                return plan_seen(view, job, self._failures.get(view.uid, 0))
+            case Missing():
+                return [ObserveStep.CHECK_ABSENT]
 
-    async def _apply(self, steps: list[ObserveStep], view: KubeJobView) -> None:
-        for step in steps:
-            await self._do(step, view)
+    async def look_at(self, item: Item[Observer]) -> WorkEnd | None:
+        """Do what is to be done about a KubeJob, whose UID is the key."""
+        uid, asked = item.key, False
+        while events := self._open.get(uid):
+            event = events[0]
+            job = self._records.pop(uid, None) or await self.store.job(_job_id(event))
+            steps = self._plan(event, job)
+            if ObserveStep.DELETE_STRAY in steps:  # others were seen to since the record was read
+                steps = self._plan(event, await self.store.job(_job_id(event)))
+            for step in steps:
+                await self._do(step, event)
+            asked = asked or any(step in _ASKS for step in steps)
+            self._has_looked_at(uid, event)
+            if events and events[0] is event:
+                events.pop(0)
+            if not events:
+                self._open.pop(uid, None)
+        return WorkEnd(heard=asked)
 
-    async def _do(self, step: ObserveStep, view: KubeJobView) -> None:
+    def _has_looked_at(self, uid: str, event: Seen | Gone | Missing) -> None:
+        if isinstance(event, Seen):
+            self._failures[uid] = event.view.failed
+            if uid not in self.views:  # it is gone since
+                self._failures.pop(uid, None)
+
+    async def compare(self, jobs: Sequence[JobRecord]) -> None:
+        """Take in what no event has told of launched jobs of this namespace; for reconcile."""
+        for job in jobs:
+            view = self.views.get(job.kube_uid)
+            event = Missing(job) if view is None else Seen(view)
+            if job.kube_uid in self._open:
+                await self.fair.has_room(self.namespace)
+                self.fair.offer(self.namespace, job.kube_uid, self)  # in case that it was forgotten there
+            elif self._plan(event, job):
+                await self._look_soon(job.kube_uid, event)
+
+    async def _do(self, step: ObserveStep, event: Seen | Gone | Missing) -> None:
+        if isinstance(event, Missing):
+            await self._check_absent(event.job.id, event.job.kube_uid)
+            return
+        view = event.view
         match step:
             case ObserveStep.BIND:
                 await self.store.bind(job_id=view.job_id, kube_uid=view.uid)
@@ -232,7 +331,7 @@ class Observer:
                 log.warning("deleting a stray KubeJob", job=view.job_id, kube_uid=view.uid)
                 await self.launcher.delete(view.namespace, view.name, view.uid)
             case ObserveStep.POKE_STOP:
-                self.poke_stop()
+                self.poke_stop(self.namespace, view.job_id)
             case ObserveStep.READ_PODS:
                 for pod in await self.launcher.pods(view.namespace, view.uid):
                     await self._pod_ended(view, pod)
@@ -244,18 +343,19 @@ class Observer:
                     job_id=view.job_id, kube_uid=view.uid, what="failed", outcome=outcome, reason=_words(view)
                 )
             case ObserveStep.CHECK_ABSENT:
-                job = await self.store.job(view.job_id)
-                if job is not None and job.kube_uid == view.uid:
-                    await self.check_absent(job)
+                await self._check_absent(view.job_id, view.uid)
 
-    async def check_absent(self, job: JobRecord) -> None:
-        """The KubeJob of a launched job is not seen: look for it, never in a cache. Also called by reconcile."""
+    async def _check_absent(self, job_id: str, kube_uid: str) -> None:
+        """The KubeJob of a launched job is not seen: look for it, never in a cache."""
+        job = await self.store.job(job_id)
+        if job is None or job.kube_uid != kube_uid or job.state is not State.LAUNCHED:
+            return
         found = await self.launcher.find(job.namespace, job.kube_job)
         if found is not None and found.uid == job.kube_uid:
             return
         # Kubernetes deletes a KubeJob with the request that owns it, and that may be seen before the request's end is.
         if await cancel_with_request(self.store, self.api, job):
-            self.poke_stop()
+            self.poke_stop(self.namespace, job.id)
         else:
             await self.store.observe_end(
                 job_id=job.id, kube_uid=job.kube_uid, what="absent", reason="its KubeJob was deleted"
@@ -272,6 +372,10 @@ class Observer:
                 exit_code=ending.exit_code,
                 failure=ending.error,
             )
+
+
+def _job_id(event: Seen | Gone | Missing) -> str:
+    return event.job.id if isinstance(event, Missing) else event.view.job_id
 
 
 def _words(view: KubeJobView) -> str:

@@ -7,26 +7,29 @@ starting them.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.loop import each
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.launcher import Glance, Launcher, PodView
+    from bgjobs_operator.loops.flows import Item, WorkEnd
+    from bgjobs_operator.loops.troubles import Trouble
 
 PERIOD: Final = 5.0  # seconds between two looks
 AFTER_MS: Final = 5000  # a job that holds its slot for less is not looked at
 _BATCH: Final = 500
+_ALL: Final = "all"  # key of the look at a whole namespace; no job has this id
+_PENDING: Final = frozenset({State.LAUNCHING, State.LAUNCHED})
 _FEW: Final = 10  # so many of a namespace are looked at one by one
 
 
@@ -83,45 +86,72 @@ def told_by(glance: Glance, job: JobRecord) -> str | None:
 
 @dataclass
 class Pending:
-    """Jobs whose code does not start, the first time or again, say why, and are given up after the queue's deadline."""
+    """Jobs whose code does not start, the first time or again, say why, and are given up after the queue's deadline.
+
+    Attributes:
+        namespaces: of jobs.
+        tell, clock: see `FairQueue`.
+    """
 
     store: Store
     launcher: Launcher
     namespaces: Collection[str]
+    tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
+    clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fair: FairQueue[JobRecord | None] = field(init=False)
+    _passed: dict[str, int] = field(default_factory=dict[str, int])  # how many were passed where there was no room
+
+    def __post_init__(self) -> None:
+        self.fair = FairQueue("pending", self._work, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
-        """One look at every job that holds a slot for a while and has not started."""
-        turn = _Turn(self.store, await self.store.now_ms())
-        first: defaultdict[str, list[JobRecord]] = defaultdict(list)  # by namespace, those that were never started
-        work: list[Callable[[], Awaitable[None]]] = []
-        for index in (keys.launched, keys.launching):
-            start = 0
-            while ids := await self.store.ids_in(index, turn.now - AFTER_MS, _BATCH, start):
-                for job in filter(self._waits, await self.store.jobs(ids)):
-                    if job.state is State.LAUNCHED and job.attempt == 0:
-                        first[job.namespace].append(job)
-                    else:
-                        work.append(partial(self._look, turn, job))
-                start += len(ids)
-        for namespace, jobs in first.items():
-            if len(jobs) > _FEW:
-                work.append(partial(self._glance, turn, namespace, jobs))
-            else:
-                work += [partial(self._look, turn, job) for job in jobs]
-        await each(work, _do)
+        """One look at every namespace; there, at every job that holds a slot for a while and has not started."""
+        for namespace in self.namespaces:
+            self.fair.offer(namespace, _ALL, None)
         return None
 
     def _waits(self, job: JobRecord) -> bool:
         return job.namespace in self.namespaces and (job.attempt == 0 or job.phase == Phase.RETRYING)
 
-    async def _glance(self, turn: _Turn, namespace: str, jobs: Sequence[JobRecord]) -> None:
-        glance = await self.launcher.glance(namespace)
-        for job in jobs:
-            words = told_by(glance, job)
-            if words is None or await turn.is_overdue(job, ()):
-                await self._look(turn, job)
-            else:
-                await self._say(job, words)
+    async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
+        now = await self.store.now_ms()
+        if item.what is None:
+            return await self._namespace(item.namespace, _Turn(self.store, now))
+        job = await self.store.job(item.key)  # it may have waited for long
+        if job is not None and job.state in _PENDING and self._waits(job):
+            await self._look(_Turn(self.store, now), job)
+        return None
+
+    async def _namespace(self, namespace: str, turn: _Turn) -> WorkEnd | None:
+        """Page by page; those of which a glance does not tell enough are looked at one by one, beside this."""
+        glance: Glance | None = None
+        to_pass, passed = self._passed.pop(namespace, 0), 0
+        for index in (keys.launched, keys.launching):
+            start = 0
+            while ids := await self.store.ids_in(index, namespace, turn.now - AFTER_MS, _BATCH, start):
+                waiting = [job for job in await self.store.jobs(ids) if self._waits(job)]
+                first = [job for job in waiting if job.state is State.LAUNCHED and job.attempt == 0]
+                looks = waiting
+                if len(first) > _FEW:
+                    glance = glance or await self.launcher.glance(namespace)
+                    told = [job for job in first if await self._told(turn, glance, job)]
+                    ids_told = {job.id for job in told}
+                    looks = [job for job in waiting if job.id not in ids_told]
+                for job in looks:
+                    passed += 1
+                    if passed > to_pass and not self.fair.offer(namespace, job.id, job):
+                        self._passed[namespace] = passed - 1  # the next turn goes on here
+                        return None
+                start += len(ids)
+        return None
+
+    async def _told(self, turn: _Turn, glance: Glance, job: JobRecord) -> bool:
+        """Whether a glance tells enough of a job."""
+        words = told_by(glance, job)
+        if words is None or await turn.is_overdue(job, ()):
+            return False
+        await self._say(job, words)
+        return True
 
     async def _look(self, turn: _Turn, job: JobRecord) -> None:
         reason = job.reason
@@ -143,7 +173,3 @@ class Pending:
         if (job.phase, job.reason) != (phase, reason):
             await self.store.observe_phase(job_id=job.id, kube_uid=job.kube_uid, phase=phase, reason=reason)
         return reason
-
-
-async def _do(work: Callable[[], Awaitable[None]]) -> None:
-    await work()

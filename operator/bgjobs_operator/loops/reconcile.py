@@ -5,101 +5,154 @@ Events can be lost (kopf loses deletions over a relist; a watch can die), deadli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from bgjobs.vocabulary import Outcome, State
-from bgjobs_core.kube.objects import part
+from bgjobs_core.jobs import ids
+from bgjobs_core.kube.errors import KubeError
+from bgjobs_core.kube.objects import part, parts
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_core.store import keys
 from bgjobs_operator.loops import request_status
-from bgjobs_operator.loops.admit import cancel_with_request
-from bgjobs_operator.loops.loop import each
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.troubles import trouble_of
 from bgjobs_operator.pokes import Poke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.kube.objects import Object
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.loops.flows import Item
     from bgjobs_operator.loops.observe import Observer
+    from bgjobs_operator.loops.troubles import Trouble
     from bgjobs_operator.pokes import Pokes
 
 PERIOD: Final = 60.0
+_AT_ONCE: Final = 4
+_BATCH: Final = 500
+_QUIET_MS: Final = 5000
 
 log: Any = structlog.get_logger(__name__)
 
 
+def differs(said: request_status.Status, record: request_status.Status) -> bool:
+    """Whether the status of a request does not say what is recorded of its job."""
+    return _essence(said) != _essence(record)
+
+
+def _essence(status: request_status.Status) -> tuple[object, ...]:
+    conditions = [(one.get("type"), one.get("status"), one.get("reason")) for one in parts(status, "conditions")]
+    return status.get("state"), status.get("attempt"), conditions
+
+
 @dataclass
 class Reconcile:
-    """Three-way: Redis × KubeJobs × custom resources."""
+    """Three-way: Redis × KubeJobs × custom resources. Namespaces are compared apart, some at once.
+
+    Attributes:
+        observers: those of the namespaces of jobs.
+        poke_all: wakes the other loops.
+        write_again: has the status of a job's request written anew.
+        tell, clock: see `FairQueue`.
+    """
 
     store: Store
     api: ResourcesApi
     pokes: Pokes
     observers: Mapping[str, Observer]
     poke_all: Callable[[], None]
+    write_again: Callable[[JobRecord], None] = lambda _: None
+    tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
+    clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fair: FairQueue[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fair = FairQueue("reconcile", self._work, places=_AT_ONCE, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
-        """Compare everything once, in all namespaces, and wake the other loops."""
-        launched = await self._launched()
-        try:
-            await each(self.observers, partial(self._namespace, launched))
-        finally:
-            self.poke_all()
+        """Have everything compared once, in all namespaces, and wake the other loops."""
+        for namespace in self.observers:
+            self.look_at(namespace)
+        self.poke_all()
         return None
 
-    async def _launched(self) -> dict[str, list[str]]:
-        """Ids of launched jobs by their namespaces."""
-        found: dict[str, list[str]] = {}
-        async for job_id in self.store.all_ids_in(keys.launched):
-            job = await self.store.job(job_id)
-            if job is not None:
-                found.setdefault(job.namespace, []).append(job_id)
-        return found
+    def look_at(self, namespace: str) -> None:
+        """Have everything compared in one namespace."""
+        self.fair.offer(namespace, "all", None)
 
-    async def _namespace(self, launched: Mapping[str, Sequence[str]], namespace: str) -> None:
-        requests: set[str] = set()
+    async def _work(self, item: Item[None]) -> None:
+        namespace = item.namespace
         queues: set[str] = set()
-        for obj in await self.api.list(QUEUES, namespace):
-            metadata = obj["metadata"]
-            queues.add(f"{namespace}/{metadata['name']}")
-            self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
-        for obj in await self.api.list(REQUESTS, namespace):
-            metadata = obj["metadata"]
-            requests.add(metadata["uid"])
-            if not request_status.has_ended(obj):
-                await self._request(obj)
+        async with aclosing(self.api.pages(QUEUES, namespace)) as found:
+            async for obj in found:
+                metadata = obj["metadata"]
+                queues.add(f"{namespace}/{metadata['name']}")
+                self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
         for key in await self.store.queue_keys():
             if key.startswith(f"{namespace}/") and key not in queues:
                 self.pokes.add(Poke(QUEUES, namespace, key.partition("/")[2], ""))
-        for job_id in launched.get(namespace, ()):
-            await self._job(job_id, requests)
+        # Read before the requests: what is launched from now on has a request that may be missing in their list.
+        launched = [job_id async for job_id in self.store.all_ids_in(keys.launched, namespace)]
+        await self._launched(namespace, launched, await self._requests(namespace))
 
-    async def _request(self, obj: dict[str, Any]) -> None:
-        metadata, said = obj["metadata"], part(obj, "status")
-        job_id = said.get("jobId")
-        if job_id and said.get("kubeJob") and await self.store.job(job_id) is None:
-            log.warning("a request's job is not in Redis", request=metadata["name"], job=job_id)
-            # Whether its code ran is known only if its KubeJob is still there; it is not run twice in silence.
-            now = await self.store.now_ms()
-            lost = request_status.refused(Outcome.LOST, "its record is gone from Redis", metadata["generation"], now)
+    async def _requests(self, namespace: str) -> set[str]:
+        """Compare all requests with their jobs; their UIDs."""
+        uids: set[str] = set()
+        batch: list[Object] = []
+        async with aclosing(self.api.pages(REQUESTS, namespace)) as found:
+            async for obj in found:
+                uids.add(obj["metadata"]["uid"])
+                if not request_status.has_ended(obj):
+                    batch.append(obj)
+                if len(batch) == _BATCH:
+                    await self._compare(batch)
+                    batch = []
+        await self._compare(batch)
+        return uids
+
+    async def _compare(self, batch: Sequence[Object]) -> None:
+        ids_ = [ids.request_job_id(obj["metadata"]["uid"]) for obj in batch]
+        jobs = {job.id: job for job in await self.store.jobs(ids_)} if ids_ else {}
+        now = await self.store.now_ms()
+        for obj, job_id in zip(batch, ids_, strict=True):
+            metadata, said = obj["metadata"], part(obj, "status")
+            job = jobs.get(job_id)
+            if job is not None and not metadata.get("deletionTimestamp"):
+                quiet = now - job.changed_at > _QUIET_MS  # else it is about to be written
+                if quiet and differs(said, request_status.of_job(job, metadata["generation"])):
+                    self.write_again(job)
+            elif job is None and said.get("jobId") and said.get("kubeJob"):
+                await self._lost(obj, said["jobId"], now)
+            else:
+                self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
+
+    async def _lost(self, obj: Object, job_id: str, now: int) -> None:
+        metadata = obj["metadata"]
+        log.warning("a request's job is not in Redis", request=metadata["name"], job=job_id)
+        # Whether its code ran is known only if its KubeJob is still there; it is not run twice in silence.
+        lost = request_status.refused(Outcome.LOST, "its record is gone from Redis", metadata["generation"], now)
+        try:
             await self.api.apply_status(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"], lost)
-        else:
-            self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
+        except KubeError as error:
+            if trouble_of(error) is not None:
+                raise
+            log.warning("could not be told", request=metadata["name"], error=str(error))  # the next look tells it
 
-    async def _job(self, job_id: str, requests: set[str]) -> None:
-        job = await self.store.job(job_id)
-        if job is None or job.state is not State.LAUNCHED:
-            return
-        if job.request_uid not in requests and await cancel_with_request(self.store, self.api, job):
-            return
-        observer = self.observers[job.namespace]
-        view = observer.views.get(job.kube_uid)
-        if view is not None:
-            await observer.seen(view)
-        else:
-            await observer.check_absent(job)
+    async def _launched(self, namespace: str, launched: Sequence[str], requests: set[str]) -> None:
+        observer = self.observers[namespace]
+        for start in range(0, len(launched), _BATCH):
+            found = await self.store.jobs(launched[start : start + _BATCH])
+            jobs = [job for job in found if job.state is State.LAUNCHED]
+            for job in jobs:
+                if job.request_uid and job.request_uid not in requests:
+                    # Its event was lost, perhaps; admit looks at what is there now.
+                    self.pokes.add(Poke(REQUESTS, namespace, job.request_name, job.request_uid))
+            await observer.compare(jobs)

@@ -6,22 +6,28 @@ deletes KubeJobs, and only the records go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Final
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.loop import each
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
+from bgjobs_operator.loops.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.launcher import Launcher
+    from bgjobs_operator.loops.troubles import Trouble
 
-BATCH: Final = 100
 LONGEST_SLEEP: Final = 60.0
+LOOK_AGAIN_SECONDS: Final = 1.0  # there may be more than the lines have room for
+_PATIENT_SECONDS: Final = 5.0  # nothing is due but what is known
+
+Stage = Literal["kube_job", "record"]
 
 
 def sleep_seconds(oldest: int | None, keep_seconds: float, now: int) -> float:
@@ -31,43 +37,72 @@ def sleep_seconds(oldest: int | None, keep_seconds: float, now: int) -> float:
     return min(LONGEST_SLEEP, max(0.0, keep_seconds + (oldest - now) / 1000))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Retire:
-    """The loop that drops what has ended: one turn drops all KubeJobs and records whose time is over."""
+    """The loop that drops what has ended: one turn offers all KubeJobs and records whose time is over.
+
+    Attributes:
+        namespaces: of jobs.
+        drop_request: deletes the request of a job.
+        tell, clock: see `FairQueue`.
+    """
 
     store: Store
     launcher: Launcher
     keep_seconds: float
     namespaces: Collection[str]
     drop_request: Callable[[JobRecord], Awaitable[None]]
+    tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
+    clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fair: FairQueue[tuple[Stage, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fair = FairQueue("retire", self._work, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
-        """Drop what is due, and sleep until the next one is."""
+        """Offer what is due, and sleep until the next one is."""
         now = await self.store.now_ms()
-        until = round(now - self.keep_seconds * 1000)
-        kube_jobs = await self.store.ids_in(keys.ended, until, BATCH)
-        records = await self.store.ids_in(keys.expiring, now, BATCH)
-        steps = [partial(self._kube_job, job_id) for job_id in kube_jobs]
-        steps += [partial(self._record, job_id, until) for job_id in records]
-        done = await each(steps, lambda step: step())
-        if any(done) and BATCH in {len(kube_jobs), len(records)}:
-            return 0.0
-        oldest = await self.store.oldest_in(keys.ended)
+        namespaces = await self.store.namespaces()
+        new = 0
+
+        def offer(stage: Stage) -> Callable[[str, str], bool]:
+            def one(namespace: str, job_id: str) -> bool:
+                nonlocal new
+                known = self.fair.knows(namespace, f"{stage} {job_id}") is not None
+                new += not known
+                return known or self.fair.offer(namespace, f"{stage} {job_id}", (stage, job_id))
+
+            return one
+
+        until = self._until(now)
+        found = await walk(self.store, keys.ended, namespaces, offer("kube_job"), until)
+        found += await walk(self.store, keys.expiring, namespaces, offer("record"), now)
+        if new:
+            return LOOK_AGAIN_SECONDS
+        return min(await self._until_the_next(namespaces, until, now), _PATIENT_SECONDS if found else LONGEST_SLEEP)
+
+    def _until(self, now: int) -> int:
+        return round(now - self.keep_seconds * 1000)
+
+    async def _until_the_next(self, namespaces: Sequence[str], until: int, now: int) -> float:
+        found = await asyncio.gather(*(self.store.oldest_in(keys.ended, namespace) for namespace in namespaces))
+        oldest = min((one for one in found if one is not None and one > until), default=None)
         return sleep_seconds(oldest, self.keep_seconds, now)
 
-    async def _kube_job(self, job_id: str) -> bool:
-        """Whether it is gone."""
+    async def _work(self, item: Item[tuple[Stage, str]]) -> WorkEnd | None:
+        stage, job_id = item.what
         job = await self.store.job(job_id)
-        if job is not None and job.kube_uid and job.namespace in self.namespaces:
-            await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
-        return await self.store.retire(job_id=job_id, stage="kube_job") != "kept"
-
-    async def _record(self, job_id: str, until: int) -> bool:
-        """Whether it is gone; of what has ended after `until` the KubeJob is kept, which may not outlive its record."""
-        job = await self.store.job(job_id)
-        if job is not None:
-            if (job.finished_at or 0) > until:
-                return False
-            if job.request_uid and job.namespace in self.namespaces:  # the request goes with its record
-                await self.drop_request(job)
-        return await self.store.retire(job_id=job_id, stage="record") != "kept"
+        if job is None:
+            await self.store.forget(namespace=item.namespace, job_id=job_id)
+            return WorkEnd(heard=False)
+        ours = job.namespace in self.namespaces
+        if stage == "kube_job":
+            if job.kube_uid and ours:
+                await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
+        elif (job.finished_at or 0) > self._until(await self.store.now_ms()):
+            return WorkEnd(heard=False)  # its KubeJob is kept still, and may not outlive its record
+        elif job.request_uid and ours:  # the request goes with its record
+            await self.drop_request(job)
+        self.fair.answered(item)
+        await self.store.retire(job_id=job_id, stage=stage)
+        return DONE

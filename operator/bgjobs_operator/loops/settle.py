@@ -5,6 +5,7 @@ What changes within `COALESCE_SECONDS` is written once; an end is written at onc
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,15 +13,18 @@ from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.resources.models import REQUESTS
 from bgjobs_core.store import keys
 from bgjobs_operator.loops import request_status
-from bgjobs_operator.loops.loop import each
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.loops.troubles import Trouble
 
+PERIOD: Final = 10.0
 COALESCE_SECONDS: Final = 1.5
 BATCH: Final = 500
 
@@ -31,29 +35,69 @@ def ready(job: JobRecord, now: int) -> bool:
 
 
 @dataclass
+class Due:
+    """A status that is to be written, with the record as it was read for the first try."""
+
+    job: JobRecord | None
+
+
+@dataclass
 class Settle:
-    """The loop that tells requests of their jobs: one turn writes every status that is due."""
+    """The loop that tells requests of their jobs.
+
+    Attributes:
+        namespaces: of jobs; elsewhere there is nobody to tell.
+        tell, clock: see `FairQueue`.
+    """
 
     store: Store
     api: ResourcesApi
-    namespaces: Collection[str]  # of jobs; elsewhere there is nobody to tell
+    namespaces: Collection[str]
+    tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
+    clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fair: FairQueue[Due] = field(init=False)
     _written: dict[str, request_status.Status] = field(default_factory=dict[str, request_status.Status])
 
-    async def turn(self) -> float | None:
-        """Write what is due; look again soon while anything is left."""
-        now = await self.store.now_ms()
-        ids = await self.store.ids_in(keys.dirty, limit=BATCH)
-        found = {job.id: job for job in await self.store.jobs(ids)}
-        for job_id in ids:
-            if job_id not in found:
-                self._written.pop(job_id, None)
-                await self.store.settled(job_id=job_id, rev=0)
-        due = [job for job in found.values() if ready(job, now)]
-        settled = await each(due, self._write)
-        left = len(ids) == BATCH or len(due) < len(found) or not all(settled)
-        return COALESCE_SECONDS / 3 if left else None
+    def __post_init__(self) -> None:
+        self.fair = FairQueue("settle", self._work, line=BATCH, tell=self.tell, clock=self.clock)
 
-    async def _write(self, job: JobRecord) -> bool:
+    async def turn(self) -> float | None:
+        """Offer every status that is due; look again soon while some are not due yet."""
+        now = await self.store.now_ms()
+        namespaces = await self.store.namespaces()
+        left = await asyncio.gather(*(self._namespace(namespace, now) for namespace in namespaces))
+        return COALESCE_SECONDS / 3 if any(left) else None
+
+    def write_again(self, job: JobRecord) -> None:
+        """The status of a request does not say what the record says: an old write has landed last."""
+        self._written.pop(job.id, None)
+        self.fair.offer(job.namespace, job.id, Due(None))
+
+    async def _namespace(self, namespace: str, now: int) -> bool:
+        """Whether anything is left that was not offered."""
+        start = 0
+        left = False
+        while room := self.fair.room(namespace):
+            page = await self.store.ids_in(keys.dirty, namespace, limit=BATCH, start=start)
+            new = [job_id for job_id in page if self.fair.knows(namespace, job_id) is None]
+            found = {job.id: job for job in await self.store.jobs(new)} if new else {}
+            for job_id in new:
+                if job_id not in found:
+                    self._written.pop(job_id, None)
+                    await self.store.forget(namespace=namespace, job_id=job_id)
+            due = [job for job in found.values() if ready(job, now)]
+            left = left or len(due) < len(found)
+            for job in due[:room]:
+                self.fair.offer(namespace, job.id, Due(job))
+            start += len(page)
+            if len(page) < BATCH:
+                return left
+        return True
+
+    async def _work(self, item: Item[Due]) -> WorkEnd:
+        job, item.what.job = item.what.job or await self.store.job(item.key), None
+        if job is None:
+            return WorkEnd(heard=False)
         said = request_status.of_job(job, 1)
         if job.namespace in self.namespaces and self._written.get(job.id) != said:
             there = await self.api.apply_status(REQUESTS, job.namespace, job.request_name, job.request_uid, said)
@@ -61,4 +105,6 @@ class Settle:
                 self._written[job.id] = said
         if job.state in TERMINAL:
             self._written.pop(job.id, None)
-        return await self.store.settled(job_id=job.id, rev=job.rev) == "settled"
+        self.fair.answered(item)
+        did = await self.store.settled(job_id=job.id, rev=job.rev)
+        return WorkEnd(again=COALESCE_SECONDS / 3) if did == "dirty" else DONE

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,17 +11,21 @@ import structlog
 
 from bgjobs.vocabulary import State
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.loop import each
+from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
+from bgjobs_operator.loops.walk import walk
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
-    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher
+    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher, PodView
+    from bgjobs_operator.loops.troubles import Trouble
 
+PERIOD: Final = 10.0
 LOOK_AGAIN_SECONDS: Final = 1.0
+ORPHAN_SECONDS: Final = 30.0  # pods that outlive their KubeJob end by themselves within their grace, or never
 
 log: Any = structlog.get_logger(__name__)
 
@@ -52,26 +57,63 @@ def plan_stop(job: JobRecord | None, view: KubeJobView | None, *, posting: bool)
     return StopStep.WAIT if view.deleting else StopStep.DELETE
 
 
-@dataclass(frozen=True)
+def orphans(pods: Sequence[PodView], gone_for: float) -> Sequence[PodView]:
+    """The pods that nobody else will end: their KubeJob was deleted alone (`--cascade=orphan`) so many seconds ago."""
+    return pods if gone_for >= ORPHAN_SECONDS else ()
+
+
+@dataclass
+class Stopping:
+    """A job that is to be stopped; since when its KubeJob is known to be gone while pods of it are not."""
+
+    gone_since: float | None = None
+
+
+@dataclass
 class Stop:
-    """One turn takes every stopping job one step on."""
+    """Takes every stopping job one step after the other.
+
+    Attributes:
+        namespaces: of jobs; elsewhere nothing can be stopped, until they are of jobs again.
+        halt: takes the id and namespace of a job, and sees to it that no POST of it begins from now on; whether one is
+            under way.
+        tell, clock: see `FairQueue`.
+    """
 
     store: Store
     launcher: Launcher
-    namespaces: Collection[str]  # of jobs; elsewhere nothing can be stopped, until they are of jobs again
-    posting: Mapping[str, asyncio.Event]
+    namespaces: Collection[str]
+    halt: Callable[[str, str], bool]
+    tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
+    clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fair: FairQueue[Stopping] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fair = FairQueue("stop", self._work, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
-        """Look again soon while anything is left."""
-        done = await each([job_id async for job_id in self.store.all_ids_in(keys.stopping)], self._step)
-        return None if all(done) else LOOK_AGAIN_SECONDS
+        """Take up what is new; what is not done with comes again by itself."""
 
-    async def _step(self, job_id: str) -> bool:
+        def offer(namespace: str, job_id: str) -> bool:
+            return self.fair.offer(namespace, job_id, Stopping())
+
+        await walk(self.store, keys.stopping, self.namespaces, offer)
+        return None
+
+    def look_at(self, namespace: str, job_id: str) -> None:
+        """Something has happened to a job that is to be stopped."""
+        if namespace in self.namespaces:
+            self.fair.offer(namespace, job_id, Stopping(), now=True)
+
+    async def _work(self, item: Item[Stopping]) -> WorkEnd:
+        return DONE if await self._step(item.key, item.what) else WorkEnd(again=LOOK_AGAIN_SECONDS)
+
+    async def _step(self, job_id: str, stopping: Stopping) -> bool:
         """Whether the job is done with."""
         job = await self.store.job(job_id)
-        if job is None or job.namespace not in self.namespaces:
+        if job is None or job.state is not State.STOPPING:
             return True
-        posting = job_id in self.posting
+        posting = self.halt(job_id, job.namespace)
         view = None if posting else await self.launcher.find(job.namespace, job.kube_job)
         step = plan_stop(job, view, posting=posting)
         if view is not None and step in {StopStep.DELETE, StopStep.WAIT}:
@@ -80,9 +122,19 @@ class Stop:
             if step is StopStep.DELETE:
                 await self.launcher.delete(view.namespace, view.name, view.uid)
         if step is not StopStep.CHECK_PODS:
+            stopping.gone_since = None
             return step is StopStep.NOTHING
-        if job.kube_uid and await self.launcher.pods(job.namespace, job.kube_uid):
+        if job.kube_uid and (pods := await self.launcher.pods(job.namespace, job.kube_uid)):
+            await self._end_orphans(job, pods, stopping)
             return False
         reply = await self.store.observe_end(job_id=job_id, kube_uid=job.kube_uid, what="absent", reason=job.note)
         log.info("stopped", job=job_id, state=reply.state)
         return reply.did == "moved"
+
+    async def _end_orphans(self, job: JobRecord, pods: Sequence[PodView], stopping: Stopping) -> None:
+        now = self.clock.time()
+        if stopping.gone_since is None:
+            stopping.gone_since = now
+        for pod in orphans(pods, now - stopping.gone_since):
+            log.warning("deleting a pod that has outlived its KubeJob", job=job.id, pod=pod.name)
+            await self.launcher.delete_pod(job.namespace, pod.name, pod.uid)

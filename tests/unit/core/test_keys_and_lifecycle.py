@@ -34,7 +34,7 @@ def test_how_keys_look() -> None:
     assert keys.log_tail("01", 2) == "{bgjobs}:log:01:2:tail"
     assert keys.lane("shop/default", 1, "") == "{bgjobs}:lane:shop/default:1:"
     assert keys.cell("shop/default:queued/1:shop.jobs.Mail") == "{bgjobs}:cell:shop/default:queued/1:shop.jobs.Mail"
-    assert keys.due() == "{bgjobs}:due"
+    assert keys.due("shop") == "{bgjobs}:due:shop"
 
 
 def test_all_keys_share_one_hash_tag() -> None:

@@ -131,8 +131,8 @@ class TestLocalResources:
         assert specs["shop", "default"].max_concurrent == 3
         assert (specs["shop", "single"].image, specs["mail", "other"].image) == ("this-machine", "mail:1")
         assert resources.namespaces() == ("mail", "shop")
-        assert [obj["metadata"]["name"] for obj in await resources.list(QUEUES, "mail")] == ["other"]
-        assert await resources.list(REQUESTS, "shop") == []
+        assert [obj["metadata"]["name"] async for obj in resources.pages(QUEUES, "mail")] == ["other"]
+        assert [obj async for obj in resources.pages(REQUESTS, "shop")] == []
         assert await resources.get(QUEUES, "shop", "nobody") is None
 
     async def test_a_default_queue_of_ones_own(self, resources: LocalResources, file: Path) -> None:
@@ -170,13 +170,13 @@ class TestLocalResources:
     async def test_while_a_file_is_edited_its_queues_stay(
         self, resources: LocalResources, file: Path, complaints: Complaints
     ) -> None:
-        before = await resources.list(QUEUES, "shop")
+        before = [obj async for obj in resources.pages(QUEUES, "shop")]
         edit(file, "a: [")
-        assert await resources.list(QUEUES, "shop") == before
-        assert await resources.list(QUEUES, "shop") == before
+        assert [obj async for obj in resources.pages(QUEUES, "shop")] == before
+        assert [obj async for obj in resources.pages(QUEUES, "shop")] == before
         assert len(complaints) == 1
         edit(file, SINGLE)
-        assert await resources.list(QUEUES, "shop") == before
+        assert [obj async for obj in resources.pages(QUEUES, "shop")] == before
 
     async def test_what_the_operator_finds_wrong_is_said(
         self, resources: LocalResources, complaints: Complaints

@@ -15,6 +15,7 @@ from bgjobs_operator.interfaces.launcher import (
     Glance,
     Gone,
     KubeJobView,
+    LauncherObjectError,
     LauncherUnreachableError,
     LaunchRefusedError,
     Listed,
@@ -66,7 +67,8 @@ class FakeLauncher:
     Attributes:
         created: UID of every KubeJob that ever came to be, with its job.
         posts: the job of each POST.
-        deletes: (name, UID) of each DELETE.
+        deletes: (name, UID) of each DELETE of a KubeJob.
+        pod_deletes: the same of each DELETE of a pod.
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
@@ -79,6 +81,7 @@ class FakeLauncher:
         self.created: dict[str, str] = {}
         self.posts: list[str] = []
         self.deletes: list[tuple[str, str]] = []
+        self.pod_deletes: list[tuple[str, str]] = []
         self.instant = True
         self.away = False
         self.watched = 0
@@ -173,6 +176,9 @@ class FakeLauncher:
                 raise LauncherUnreachableError("connection reset")
             case None:
                 self._answer(job.namespace)
+        there = self._objects.get((job.namespace, job.kube_job))
+        if there is not None and there.deleting:
+            raise LauncherObjectError(f"{job.kube_job} is being deleted")
         return self._create(job)
 
     async def find(self, namespace: str, name: str) -> KubeJobView | None:
@@ -190,6 +196,14 @@ class FakeLauncher:
         self.change(view.job_id, deleting=True)
         if self.instant:
             self.vanish(view.job_id)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        self.pod_deletes.append((name, uid))
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        for pods in self._pods.values():
+            if uid in pods and pods[uid].name == name:
+                del pods[uid]
 
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         self.looks.append(kube_uid)

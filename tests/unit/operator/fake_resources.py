@@ -11,6 +11,8 @@ from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_operator.interfaces.resources import ResourcesApi
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from bgjobs_core.kube.objects import Object
 
 
@@ -52,11 +54,14 @@ class FakeResources(ResourcesApi):
         self.reads += 1
         return copy.deepcopy(self.objects.get((plural, namespace, name)))
 
-    async def list(self, plural: str, namespace: str) -> list[Object]:
+    async def pages(self, plural: str, namespace: str) -> AsyncGenerator[Object, None]:
         self._answer(namespace)
-        return [
-            copy.deepcopy(obj) for (kind, where, _), obj in self.objects.items() if (kind, where) == (plural, namespace)
-        ]
+        for (kind, where, _), obj in list(self.objects.items()):
+            if (kind, where) == (plural, namespace):
+                seen = copy.deepcopy(obj)
+                yield {name: seen[name] for name in ("metadata", "status") if name in seen} | (
+                    {"spec": seen.get("spec", {})} if plural == QUEUES else {}
+                )
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         self._answer(namespace)

@@ -9,11 +9,13 @@ import pytest
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.redis.errors import StoreFullError
+from bgjobs_core.redis.memory import Memory, MemoryGate
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
 from bgjobs_operator.loops.admit import asked_by, parse, queue_problem
 from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import QUEUE_KEY, a_queue
 from tests.unit.operator.builders import CREATED_MS, NAMESPACE, a_queue_object, a_request
+from tests.unit.operator.world import taken
 
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
@@ -28,14 +30,25 @@ class TestPokes:
         first, second = Poke(REQUESTS, "shop", "a", "1"), Poke(REQUESTS, "shop", "b", "2")
         for poke in (first, second, first):
             pokes.add(poke)
-        assert [pokes.take(), pokes.take(), pokes.take()] == [first, second, None]
+        assert taken(pokes) == [first, second]
         assert len(rung) == 3
 
     def test_the_same_name_with_another_uid_is_another_object(self) -> None:
         pokes = Pokes(lambda: None)
         pokes.add(Poke(REQUESTS, "shop", "a", "1"))
         pokes.add(Poke(REQUESTS, "shop", "a", "2"))
-        assert [poke.uid for poke in iter(pokes.take, None)] == ["1", "2"]
+        assert [poke.uid for poke in taken(pokes)] == ["1", "2"]
+
+    def test_a_replica_that_does_not_lead_keeps_nothing(self) -> None:
+        """Whoever begins to lead looks at everything."""
+        pokes = Pokes(lambda: None)
+        pokes.add(Poke(REQUESTS, "shop", "a", "1"))
+        pokes.end()
+        pokes.add(Poke(REQUESTS, "shop", "b", "2"))
+        assert pokes.namespaces() == []
+        pokes.begin()
+        pokes.add(Poke(REQUESTS, "shop", "c", "3"))
+        assert [poke.name for poke in taken(pokes)] == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +125,7 @@ def test_queue_problem(spec: QueueSpec, reason: str | None) -> None:
 class TestRequests:
     async def test_become_jobs(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request()))
-        assert await world.admit.turn() is None
+        await world.admit()
         record = await world.job(JOB)
         assert (record.state, record.request_name, record.created_by) == ("queued", "nightly", "request:nightly")
         assert world.resources.written == [], "settle writes the status, from the record"
@@ -121,41 +134,41 @@ class TestRequests:
         obj = world.resources.put(a_request())
         for _ in range(3):
             world.poke(REQUESTS, obj)
-            await world.admit.turn()
+            await world.admit()
         assert (await world.job(JOB)).rev == 1
 
     async def test_keep_their_job_when_the_queue_gets_other_defaults(self, world: World) -> None:
         """The status with the job's id is not written yet, and the operator looks again."""
         world.poke(REQUESTS, obj := world.resources.put(a_request()))
-        await world.admit.turn()
+        await world.admit()
         await world.store.put_queue(QUEUE_KEY, a_queue().model_copy(update={"default_max_retries": 0}))
         world.poke(REQUESTS, obj)
-        await world.admit.turn()
+        await world.admit()
         assert world.resources.written == []
         assert (await world.job(JOB)).spec.max_retries == 3
 
     async def test_whose_job_was_lost_with_redis_get_it_again(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(status={"jobId": JOB, "state": "queued"})))
-        await world.admit.turn()
+        await world.admit()
         assert await world.state(JOB) == "queued"
 
     async def test_whose_code_may_have_run_do_not(self, world: World) -> None:
         status = {"jobId": JOB, "state": "launched", "kubeJob": "bgjob-1"}
         world.poke(REQUESTS, world.resources.put(a_request(status=status)))
-        await world.admit.turn()
+        await world.admit()
         assert await world.store.job(JOB) is None
 
     async def test_that_have_ended_are_left_alone(self, world: World) -> None:
         status = {"conditions": [{"type": "Failed", "status": "True"}]}
         world.poke(REQUESTS, world.resources.put(a_request(status=status)))
-        await world.admit.turn()
+        await world.admit()
         assert await world.store.job(JOB) is None
 
     @pytest.mark.parametrize("gone", ["deleted", "being deleted", "replaced"])
     async def test_cancel_their_job_when_they_are(self, world: World, gone: str) -> None:
         obj = world.resources.put(a_request())
         world.poke(REQUESTS, obj)
-        await world.admit.turn()
+        await world.admit()
         match gone:
             case "deleted":
                 world.resources.remove(obj)
@@ -166,7 +179,7 @@ class TestRequests:
                 again["metadata"]["uid"] = "another"
                 world.resources.put(again)
         world.pokes.add(Poke(REQUESTS, NAMESPACE, "nightly", "uid-of-nightly"))
-        await world.admit.turn()
+        await world.admit()
         record = await world.job(JOB)
         assert (record.state, record.stopped_by, record.note) == (
             "cancelled",
@@ -177,13 +190,13 @@ class TestRequests:
     async def test_that_are_deleted_stop_what_runs(self, world: World) -> None:
         obj = world.resources.put(a_request())
         world.poke(REQUESTS, obj)
-        await world.admit.turn()
+        await world.admit()
         await world.dispatch()
         await world.launch()
         await world.pod_starts(JOB)
         world.resources.remove(obj)
         world.poke(REQUESTS, obj)
-        await world.admit.turn()
+        await world.admit()
         await world.stop()
         await world.stop()
         assert await world.state(JOB) == "cancelled"
@@ -200,7 +213,7 @@ class TestRequests:
     )
     async def test_that_can_never_run_say_why(self, world: World, spec: dict[str, Any], reason: str) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(**spec)))
-        assert await world.admit.turn() is None
+        await world.admit()
         (said,) = world.resources.statuses("nightly")
         assert (said["state"], said["conditions"][0]["reason"]) == ("failed", reason)
         assert await world.store.job(JOB) is None
@@ -208,19 +221,58 @@ class TestRequests:
     async def test_wait_for_their_queue(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
         for _ in range(3):
-            assert await world.admit.turn() == 5.0
+            await world.admit()
+            world.forward(60)
         (said,) = world.resources.statuses("nightly")
         assert "no BackgroundJobQueue 'reports'" in said["reason"]
         assert "state" not in said
         await world.store.put_queue("shop/reports", a_queue())
-        assert await world.admit.turn() is None
+        await world.admit()
         assert await world.state(JOB) == "queued"
+
+    async def test_that_wait_are_looked_at_when_their_queue_has_come(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
+        await world.admit()
+        world.poke(QUEUES, world.resources.put(a_queue_object("reports")))
+        await world.admit()
+        assert await world.state(JOB) == "queued", "at once, and not after its five seconds"
 
     async def test_that_wait_do_not_keep_the_loop_turning(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
-        world.poked.clear()
-        await world.admit.turn()
-        assert world.poked == [], "it comes back after its five seconds, not at once"
+        await world.admit()
+        reads = world.resources.reads
+        await world.admit()
+        assert world.resources.reads == reads, "it comes back after its five seconds, not at once"
+        world.forward(5)
+        await world.admit()
+        assert world.resources.reads == reads + 1
+
+    async def test_of_the_same_file_as_their_queue_wait_for_nothing(self, world: World) -> None:
+        world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
+        world.poke(QUEUES, world.resources.put(a_queue_object("reports")))
+        await world.admit()
+        assert await world.state(JOB) == "queued"
+        assert world.resources.statuses("nightly") == [], "nobody has said that there is no queue"
+
+    async def test_that_find_redis_nearly_full_wait_and_say_so(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is left of the memory is for the jobs that are there to end in, as for callers of the API."""
+        memory = Memory(86, 100)
+
+        async def used() -> Memory:
+            return memory
+
+        monkeypatch.setattr(world.store, "memory", used)
+        world.admission.gate = MemoryGate(world.store, world.clock.time)
+        world.poke(REQUESTS, world.resources.put(a_request()))
+        await world.admit()
+        assert await world.store.job(JOB) is None
+        assert world.resources.statuses("nightly")[0]["reason"] == "Redis is nearly full"
+        memory = Memory(50, 100)
+        world.forward(5)
+        await world.admit()
+        assert await world.state(JOB) == "queued"
 
     async def test_wait_while_redis_is_full(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         async def full(_: object) -> None:
@@ -228,18 +280,21 @@ class TestRequests:
 
         monkeypatch.setattr(world.store, "enqueue", full)
         world.poke(REQUESTS, world.resources.put(a_request()))
-        assert await world.admit.turn() == 5.0
+        await world.admit()
         assert world.resources.statuses("nightly")[0]["reason"] == "Redis is at its memory limit"
         monkeypatch.undo()
-        assert await world.admit.turn() is None
+        world.forward(5)
+        await world.admit()
         assert await world.state(JOB) == "queued"
 
     async def test_wait_while_kubernetes_is_away(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request()))
         world.resources.away = True
-        assert await world.admit.turn() == 5.0
+        await world.admit()
+        assert world.in_trouble("admit") == {NAMESPACE}
         world.resources.away = False
-        assert await world.admit.turn() is None
+        world.forward(1)
+        await world.admit()
         assert await world.state(JOB) == "queued"
 
     async def test_that_wait_survive_an_error_with_another(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,15 +305,18 @@ class TestRequests:
             raise ZeroDivisionError
 
         monkeypatch.setattr(world.store, "put_queue", broken)
-        with pytest.raises(ZeroDivisionError):
-            await world.admit.turn()
-        assert [poke.name for poke in iter(world.pokes.take, None)] == ["waits"]
+        await world.admit()
+        assert world.resources.statuses("waits") != []
+        monkeypatch.undo()
+        world.forward(5)
+        await world.admit()
+        assert await world.store.queue("shop/breaks") is not None, "it was looked at again by itself"
 
 
 class TestQueues:
     async def test_go_to_redis(self, world: World) -> None:
         world.poke(QUEUES, world.resources.put(a_queue_object("reports", maxConcurrent=3, paused=True)))
-        await world.admit.turn()
+        await world.admit()
         queue = await world.store.queue("shop/reports")
         assert queue is not None
         assert (queue.spec.max_concurrent, queue.spec.paused) == (3, True)
@@ -270,14 +328,14 @@ class TestQueues:
         for generation in (1, 1, 2, 2):
             obj["metadata"]["generation"] = generation
             world.poke(QUEUES, obj)
-            await world.admit.turn()
+            await world.admit()
         assert [said["observedGeneration"] for said in world.resources.statuses("reports")] == [1, 2]
 
     async def test_that_are_wrong_say_so_and_keep_their_last_settings(self, world: World) -> None:
         world.poke(QUEUES, world.resources.put(a_queue_object(maxConcurrent=3)))
-        await world.admit.turn()
+        await world.admit()
         world.poke(QUEUES, world.resources.put(a_queue_object(generation=2, maxConcurrent=-1)))
-        await world.admit.turn()
+        await world.admit()
         queue = await world.store.queue(QUEUE_KEY)
         assert queue is not None
         assert queue.spec.max_concurrent == 3
@@ -285,7 +343,7 @@ class TestQueues:
 
     async def test_that_are_deleted_launch_nothing_more(self, world: World) -> None:
         world.pokes.add(Poke(QUEUES, NAMESPACE, "default", ""))
-        await world.admit.turn()
+        await world.admit()
         await world.queued()
         await world.dispatch()
         assert await world.store.queue_keys() == []

@@ -31,7 +31,7 @@ async def test_it_says_first_what_would_be_dropped(client: Client, capsys: pytes
     assert await empty(Store(client), agreed=False) == 2
 
     said = capsys.readouterr().err
-    assert "Redis has layout 1, and this version uses 2." in said
+    assert f"Redis has layout 1, and this version uses {keys.LAYOUT}." in said
     assert "python -m bgjobs_operator.empty_redis --yes" in said
     assert await client.get(keys.store_id()) == b"old"
 

@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
-from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
+from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError, KubeUnreadableError
 from bgjobs_core.kube.objects import part, parts
 from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, status
 
@@ -61,7 +61,7 @@ async def test_watches_take_no_connection_from_other_calls(cluster: FakeCluster)
 
 async def test_an_answer_without_the_parts_that_are_read(cluster: FakeCluster) -> None:
     cluster.script("POST /x", Answer({"a": 1}))
-    with pytest.raises(KubeUnreachableError, match="not JSON"):
+    with pytest.raises(KubeUnreadableError, match="cannot be read"):
         await cluster.kube().read("POST", "/x", msgspec.json.Decoder(list[int]), {})
 
 

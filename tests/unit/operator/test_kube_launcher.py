@@ -7,12 +7,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
-from bgjobs_operator.cluster.kube_launcher import KubeLauncher, latest_complaint, pod_view, view_of
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher
+from bgjobs_operator.cluster.views import Pod, pod_view, view_of
 from bgjobs_operator.interfaces.launcher import (
     Gone,
     KubeJobView,
+    LauncherObjectError,
     LauncherUnreachableError,
     LaunchRefusedError,
     Listed,
@@ -129,7 +132,7 @@ def job_container(**state: Any) -> list[dict[str, Any]]:
 )
 def test_what_is_seen_of_a_pod(found: dict[str, Any], expected: dict[str, Any]) -> None:
     nothing = PodView(name="bgjob-pod", uid="pod-1", ended=False)
-    assert pod_view(found) == replace(nothing, **expected)
+    assert pod_view(msgspec.convert(found, Pod)) == replace(nothing, **expected)
 
 
 @pytest.fixture
@@ -148,6 +151,18 @@ class TestCreate:
         cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
         cluster.script(f"GET {ONE}", Answer(kube_job("kube-0")))
         assert await launcher.create(JOB, QUEUE) == "kube-0"
+
+    async def test_one_that_is_being_deleted(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
+        """Its code may run still, and never again: the name is POSTed again when it is gone; that is no rejection."""
+        dying = kube_job("kube-0", metadata={"deletionTimestamp": "2026-11-24T17:58:43Z"})
+        cluster.script(
+            f"POST {JOBS}", status(409, "AlreadyExists"), status(409, "AlreadyExists"), Answer(kube_job(), 201)
+        )
+        cluster.script(f"GET {ONE}", Answer(dying))
+        for _ in range(2):  # the second time it is gone between the two calls
+            with pytest.raises(LauncherObjectError):
+                await launcher.create(JOB, QUEUE)
+        assert await launcher.create(JOB, QUEUE) == "kube-1"
 
     async def test_one_that_was_there(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
         cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
@@ -179,17 +194,20 @@ class TestCreate:
 class TestDelete:
     async def test_names_uid_and_propagation(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
         cluster.script(f"DELETE {ONE}", Answer({}))
+        cluster.script(f"DELETE {PODS}/pod", Answer({}))
         await launcher.delete("shop", NAME, "kube-1")
-        (call,) = cluster.calls
-        assert call.body["propagationPolicy"] == "Foreground"
-        assert call.body["preconditions"] == {"uid": "kube-1"}
+        await launcher.delete_pod("shop", "pod", "pod-1")
+        assert [call.body["propagationPolicy"] for call in cluster.calls] == ["Foreground", "Foreground"]
+        assert [call.body["preconditions"] for call in cluster.calls] == [{"uid": "kube-1"}, {"uid": "pod-1"}]
 
     @pytest.mark.parametrize("answer", [status(404, "NotFound"), status(409, "Conflict")])
     async def test_of_what_is_gone_is_no_error(
         self, cluster: FakeCluster, launcher: KubeLauncher, answer: Answer
     ) -> None:
         cluster.script(f"DELETE {ONE}", answer)
+        cluster.script(f"DELETE {PODS}/pod", answer)
         await launcher.delete("shop", NAME, "kube-1")
+        await launcher.delete_pod("shop", "pod", "pod-1")
 
 
 async def find(launcher: KubeLauncher) -> object:
@@ -236,7 +254,7 @@ async def test_find_reads_what_is_there_now(cluster: FakeCluster, launcher: Kube
 async def test_pods_of_a_kube_job(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Running")]}))
     assert [one.uid for one in await launcher.pods("shop", "kube-1")] == ["pod-1"]
-    assert cluster.calls[0].query == {"labelSelector": "batch.kubernetes.io/controller-uid=kube-1"}
+    assert cluster.calls[0].query["labelSelector"] == "batch.kubernetes.io/controller-uid=kube-1"
 
 
 async def test_a_glance_at_all_that_do_not_start(cluster: FakeCluster, launcher: KubeLauncher) -> None:
@@ -267,8 +285,11 @@ async def test_watch(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     assert cluster.calls[0].query["labelSelector"] == "bgjobs.dev/install=install-1"
 
 
-def test_the_newest_of_several_complaints_counts() -> None:
-    old = {"reason": "FailedCreate", "message": "first", "lastTimestamp": "2026-11-24T10:00:00Z"}
-    new = {"reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": "2026-11-24T10:00:09Z"}
-    assert latest_complaint([old, new]) == latest_complaint([new, old]) == "FailedCreate: exceeded quota"
-    assert latest_complaint([]) == ""
+async def test_the_newest_of_several_complaints_counts(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    of = {"involvedObject": {"uid": "kube-1"}, "reason": "FailedCreate"}
+    old = {**of, "message": "first", "lastTimestamp": "2026-11-24T10:00:00Z"}
+    new = {**of, "message": "exceeded quota", "lastTimestamp": "2026-11-24T10:00:09Z"}
+    events = "/api/v1/namespaces/shop/events"
+    cluster.script(f"GET {events}", Answer({"items": [old, new]}), Answer({"items": [new, old]}), Answer({"items": []}))
+    complaints = [await launcher.complaint("shop", "kube-1") for _ in range(3)]
+    assert complaints == ["FailedCreate: exceeded quota", "FailedCreate: exceeded quota", ""]

@@ -9,22 +9,33 @@ import pytest
 
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.store import keys
 from bgjobs_operator.interfaces.launcher import Refusal
-from bgjobs_operator.loops.launch import IN_FLIGHT, AfterRefusal, RefusalPlan, plan_after_refusal
+from bgjobs_operator.loops.after_refusal import (
+    LANDED_SECONDS,
+    AfterRefusal,
+    RefusalPlan,
+    is_final,
+    plan_after_refusal,
+)
+from bgjobs_operator.loops.dispatch import Dispatch
+from bgjobs_operator.loops.launch import IN_FLIGHT
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
-from tests.unit.operator.builders import a_request
+from tests.unit.operator.builders import NAMESPACE, a_request
 from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable
-from tests.unit.operator.world import until
+from tests.unit.operator.world import OURS, until
 
 if TYPE_CHECKING:
     from bgjobs.vocabulary import Verdict
+    from bgjobs_core.store.replies import BindReply
     from tests.unit.operator.world import World
 
+OF_ONE = IN_FLIGHT * 3 // 4  # as many places as one namespace may hold
 AGAIN, BACK, FAIL, CANCEL = AfterRefusal.POST_AGAIN, AfterRefusal.BACK_TO_QUEUE, AfterRefusal.FAIL, AfterRefusal.CANCEL
 
 
 @pytest.mark.parametrize(
-    ("refusal", "first", "refusals", "retry_after", "expected"),
+    ("refusal", "final", "refusals", "retry_after", "expected"),
     [
         # A definite no to the first POST: no KubeJob can exist.
         (Refusal.QUOTA, True, 0, None, RefusalPlan(BACK, 1)),
@@ -38,6 +49,8 @@ AGAIN, BACK, FAIL, CANCEL = AfterRefusal.POST_AGAIN, AfterRefusal.BACK_TO_QUEUE,
         (Refusal.BUSY, True, 4, None, RefusalPlan(AGAIN, 8)),
         (Refusal.BUSY, True, 99, None, RefusalPlan(AGAIN, 30)),
         (Refusal.BUSY, True, 0, 7.0, RefusalPlan(AGAIN, 7)),
+        (Refusal.BUSY, True, 0, 3600.0, RefusalPlan(AGAIN, 60)),
+        (Refusal.QUOTA, True, 0, 3600.0, RefusalPlan(BACK, 60)),
         # After an unknown result nothing is definite: a quota is asked before the name is.
         (Refusal.QUOTA, False, 0, None, RefusalPlan(AGAIN, 0.5)),
         (Refusal.FORBIDDEN, False, 1, None, RefusalPlan(AGAIN, 1)),
@@ -48,8 +61,15 @@ AGAIN, BACK, FAIL, CANCEL = AfterRefusal.POST_AGAIN, AfterRefusal.BACK_TO_QUEUE,
         (Refusal.TERMINATING, False, 0, None, RefusalPlan(CANCEL, 0)),
     ],
 )
-def test_plan(refusal: Refusal, first: bool, refusals: int, retry_after: float | None, expected: RefusalPlan) -> None:
-    assert plan_after_refusal(refusal, first=first, refusals=refusals, retry_after=retry_after) == expected
+def test_plan(refusal: Refusal, final: bool, refusals: int, retry_after: float | None, expected: RefusalPlan) -> None:
+    assert plan_after_refusal(refusal, final=final, refusals=refusals, retry_after=retry_after) == expected
+
+
+@pytest.mark.parametrize(
+    ("unknown_for", "expected"), [(None, True), (0.0, False), (59.9, False), (LANDED_SECONDS, True)]
+)
+def test_a_refusal_is_final(unknown_for: float | None, expected: bool) -> None:
+    assert is_final(unknown_for) is expected
 
 
 async def test_a_claimed_job_gets_its_kube_job(world: World) -> None:
@@ -64,41 +84,152 @@ async def test_no_more_than_so_many_are_under_way(world: World) -> None:
     await world.lead(queue=a_queue(100))
     gates = [Held() for _ in range(IN_FLIGHT)]
     world.launcher.script(*gates)
-    for job in many(a_job(), IN_FLIGHT + 1):
+    for job in many(a_job(), IN_FLIGHT):
         await world.store.enqueue(job)
     await world.dispatch()
     turn = asyncio.create_task(world.launch())
-    await until(lambda: all(gate.arrived.is_set() for gate in gates))
-    assert len(world.launcher.posts) == IN_FLIGHT
+    await until(lambda: all(gate.arrived.is_set() for gate in gates[:OF_ONE]))
+    assert len(world.launcher.posts) == OF_ONE, "the rest of the places is for other namespaces"
+    await world.store.put_queue("closed/default", a_queue())
+    other = await world.claimed(a_job().on("default", "closed"))
+    await world.launches.turn()
+    await until(lambda: other in world.launcher.posts)
     for gate in gates:
         gate.gate.set()
     await turn
     assert len(world.launcher.created) == IN_FLIGHT + 1
 
 
+async def test_a_place_is_held_only_while_a_post_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bind comes after: others are POSTed meanwhile."""
+    await world.lead(queue=a_queue(100))
+    for job in many(a_job(), IN_FLIGHT):
+        await world.store.enqueue(job)
+    await world.dispatch()
+    bind, answers = world.store.bind, asyncio.Event()
+
+    async def slow(*, job_id: str, kube_uid: str) -> BindReply:
+        await answers.wait()
+        return await bind(job_id=job_id, kube_uid=kube_uid)
+
+    monkeypatch.setattr(world.store, "bind", slow)
+    turn = asyncio.create_task(world.launch())
+    await until(lambda: len(world.launcher.posts) == IN_FLIGHT)
+    answers.set()
+    await turn
+
+
 async def test_one_that_waits_for_its_next_try_holds_up_nobody(world: World) -> None:
     """A webhook that answers 500 for one namespace must not keep others from being launched."""
     await world.lead(queue=a_queue(100))
-    troubled = many(a_job(), IN_FLIGHT)
+    troubled = many(a_job(), 2 * IN_FLIGHT)
     for job in troubled:
         await world.store.enqueue(job)
     await world.dispatch()
-    world.launcher.script(*[Refuse(Refusal.BUSY)] * IN_FLIGHT)
-    over = asyncio.Event()
-
-    async def until_it_is_over() -> None:
-        await over.wait()
-
-    world.on_sleep = until_it_is_over
-    async with asyncio.TaskGroup() as tasks:
-        world.launches.tasks = tasks
+    world.launcher.script(*[Refuse(Refusal.BUSY)] * OF_ONE)
+    await world.store.put_queue("closed/default", a_queue())
+    async with world.launching():
         await world.launches.turn()
-        await until(lambda: len(world.slept) == IN_FLIGHT)
-        healthy = await world.claimed()
+        await until(lambda: len(world.launcher.posts) == OF_ONE)
+        await until(world.launches.fair.at_rest)
+        assert world.in_trouble("launch") == {NAMESPACE}
+        assert world.launches.room() == IN_FLIGHT, "what waits there takes no room from others"
+        assert world.launches.room_in(NAMESPACE) <= 0
+        healthy = await world.claimed(a_job().on("default", "closed"))
         await world.launches.turn()
         await until(lambda: healthy in world.launcher.created.values())
-        over.set()
-    assert {await world.state(job.id) for job in troubled} == {"launched"}
+    await world.launch()
+    await world.launch()
+    assert {await world.state(job.id) for job in troubled} == {"launched"}, "it recovers by itself"
+
+
+async def test_a_cancel_of_a_job_behind_them_does_not_wait(world: World) -> None:
+    await world.lead(queue=a_queue(100))
+    for job in many(a_job(), IN_FLIGHT):
+        await world.store.enqueue(job)
+    await world.dispatch()
+    world.launcher.script(*[Refuse(Refusal.BUSY)] * OF_ONE)
+    async with world.launching():
+        await world.launches.turn()
+        await until(lambda: len(world.launcher.posts) == OF_ONE)
+        await until(world.launches.fair.at_rest)
+        last = (await world.store.ids_in(keys.launching, NAMESPACE))[-1]
+        await world.store.stop(job_id=last, verdict=Outcome.CANCELLED, by="ada", note="")
+        for _ in range(2):  # the time that passes may make it the next one to be tried, just now
+            await world.stop()
+        assert await world.state(last) == "cancelled"
+    await world.launch()
+    assert world.launcher.view(last) is None
+
+
+async def test_what_is_cancelled_after_it_was_read_for_its_post_is_not_posted(world: World) -> None:
+    """It was read when it was claimed, and its turn comes after the cancel is recorded."""
+    await world.lead(queue=a_queue(100))
+    for job in many(a_job(), OF_ONE):
+        await world.store.enqueue(job)
+    await world.dispatch()
+    gates = [Held() for _ in range(OF_ONE)]
+    world.launcher.script(*gates)
+    async with world.launching():
+        await world.launches.turn()
+        await until(lambda: all(gate.arrived.is_set() for gate in gates))
+        waiting = await world.claimed()
+        await world.launches.turn()
+        await world.store.stop(job_id=waiting, verdict=Outcome.CANCELLED, by="ada", note="")
+        await world.stop()
+        assert await world.state(waiting) == "cancelled"
+        for gate in gates:
+            gate.gate.set()
+    assert waiting not in world.launcher.posts
+
+
+async def test_a_quota_that_is_used_up_costs_few_posts(world: World) -> None:
+    """Many jobs wait; one is tried again and again, and nothing else is claimed."""
+    await world.lead(queue=a_queue(100))
+    for job in many(a_job(), 100):
+        await world.store.enqueue(job)
+    world.launcher.script(*[Refuse(Refusal.QUOTA, "exceeded quota")] * 3000)
+    dispatch = Dispatch(
+        world.store, world.epoch, OURS, world.launches.room, world.launches.take, world.launches.room_in
+    )
+    counts: list[int] = []
+    async with world.launching():
+        for second in range(150):
+            await dispatch.turn()
+            await world.launches.turn()
+            await until(world.launches.is_at_rest)
+            if second in {0, 60, 120, 149}:
+                counts.append(len(world.launcher.posts))
+            world.forward(1)
+    at_once, first, second_, last = counts
+    assert at_once <= IN_FLIGHT
+    assert first - at_once <= 30
+    assert second_ - first <= 4
+    assert last - second_ <= 4
+    load = await world.store.queue_load(QUEUE_KEY)
+    assert load.owned <= 1, "what was claimed went back to its queue"
+
+
+@pytest.mark.parametrize("refusal", [Refusal.QUOTA, Refusal.FORBIDDEN])
+async def test_a_refusal_of_a_namespace_pauses_its_claims(world: World, refusal: Refusal) -> None:
+    await world.claimed()
+    world.launcher.script(Refuse(refusal))
+    await world.launch()
+    assert world.launches.room_in(NAMESPACE) == 0
+    world.forward(1)
+    assert world.launches.room_in(NAMESPACE) == 1, "one for the next try"
+    await world.launched()
+    assert 0 < world.launches.room_in(NAMESPACE) < OF_ONE, "it is careful first"
+
+
+async def test_an_end_in_the_namespace_makes_the_next_try_come_sooner(world: World) -> None:
+    await world.claimed()
+    world.launcher.script(Refuse(Refusal.QUOTA, retry_after=60))
+    await world.launch()
+    world.forward(2)
+    assert world.launches.room_in(NAMESPACE) == 0
+    world.launches.fair.try_soon(NAMESPACE)
+    assert world.launches.room_in(NAMESPACE) == 1
 
 
 class TestHandedOver:
@@ -109,18 +240,17 @@ class TestHandedOver:
         for job in many(a_job(), 3):
             await world.store.enqueue(job)
         await world.dispatch()
-        async with asyncio.TaskGroup() as tasks:
-            world.launches.tasks = tasks
+        async with world.launching():
             for queue, ids in world.claims:
                 world.launches.take(queue, ids)
+            await until(lambda: len(world.launcher.created) == 3)
         assert len(world.launcher.created) == 3
 
     async def test_and_found_in_the_index_too_is_launched_once(self, world: World) -> None:
         job = await world.claimed()
         post = Held()
         world.launcher.script(post)
-        async with asyncio.TaskGroup() as tasks:
-            world.launches.tasks = tasks
+        async with world.launching():
             world.launches.take(QUEUE_KEY, [job])
             await post.arrived.wait()
             await world.launches.turn()
@@ -133,9 +263,9 @@ class TestHandedOver:
         """And whoever leads goes on leading."""
         job = await world.claimed()
         world.store.settings_failing = error
-        async with asyncio.TaskGroup() as tasks:
-            world.launches.tasks = tasks
+        async with world.launching():
             world.launches.take(QUEUE_KEY, [job])
+            await until(world.launches.is_at_rest)
         assert (await world.state(job), world.launcher.posts) == ("launching", [])
         world.store.settings_failing = None
         await world.launch()
@@ -150,17 +280,18 @@ class TestHandedOver:
         world.launcher.script(*gates)
         pokes: list[int] = []
         world.launches.poke_dispatch = lambda: pokes.append(world.launches.room())
-        async with asyncio.TaskGroup() as tasks:
-            world.launches.tasks = tasks
+        async with world.launching():
             assert world.launches.room() == IN_FLIGHT
             await world.launches.turn()
-            await until(lambda: all(gate.arrived.is_set() for gate in gates[:IN_FLIGHT]))
+            await until(lambda: all(gate.arrived.is_set() for gate in gates[:OF_ONE]))
+            await world.launches.turn()
             assert world.launches.room() == 0
             pokes.clear()
             for gate in gates:
                 gate.gate.set()
+            await until(lambda: len(world.launcher.created) >= IN_FLIGHT + OF_ONE)
         assert world.launches.room() == IN_FLIGHT
-        assert pokes == [IN_FLIGHT // 2], "dispatch is poked once there is room for half"
+        assert len(pokes) == 1 and pokes[0] >= IN_FLIGHT // 2, "dispatch is poked once there is room for half"
 
 
 class TestUnknownResult:
@@ -187,9 +318,18 @@ class TestUnknownResult:
     async def test_waits_longer_each_time(self, world: World) -> None:
         await world.claimed()
         world.launcher.script(*[Unreachable()] * 9)
+        posted_at: dict[int, float] = {}
+
+        async def note() -> None:
+            posted_at.setdefault(len(world.launcher.posts), world.clock.now)
+
+        world.on_sleep = note
         await world.launch()
-        longest = [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-        assert all(most / 2 <= seconds <= most for seconds, most in zip(world.slept, longest, strict=True))
+        posted_at.setdefault(10, world.clock.now)
+        times = [posted_at[number] for number in range(1, 11)]
+        assert len(world.launcher.posts) == 10
+        for number, most in enumerate([1, 2, 4, 8, 16, 32, 60, 60, 60]):
+            assert most / 2 <= times[number + 1] - times[number] <= most * 1.5
 
     async def test_is_not_declined_by_a_later_refusal(self, world: World) -> None:
         job = await world.claimed()
@@ -197,6 +337,28 @@ class TestUnknownResult:
         await world.launch()
         assert await world.state(job) == "launched"
         assert (await world.job(job)).refusals == 0
+
+    @pytest.mark.parametrize(("refusal", "state"), [(Refusal.INVALID, "failed"), (Refusal.QUOTA, "scheduled")])
+    async def test_a_refusal_counts_once_it_cannot_have_arrived(
+        self, world: World, refusal: Refusal, state: str
+    ) -> None:
+        """One 429, and a manifest that is never taken: it is not POSTed for the whole of the pending deadline."""
+        job = await world.claimed()
+        world.launcher.script(Refuse(Refusal.BUSY), *[Refuse(refusal, "no")] * 100)
+        began = world.clock.now
+        await world.launch()
+        record = await world.job(job)
+        assert (record.state, record.reason) == (state, "no")
+        assert LANDED_SECONDS <= world.clock.now - began <= 2 * LANDED_SECONDS
+        assert len(world.launcher.posts) < 20
+
+    async def test_a_kube_job_that_a_fresh_look_finds_is_bound(self, world: World) -> None:
+        """Its own KubeJob takes the last of the quota, which is looked at before the name is."""
+        job = await world.claimed()
+        world.launcher.script(Unreachable(done=True), Refuse(Refusal.QUOTA))
+        await world.launch()
+        assert await world.state(job) == "launched"
+        assert len(world.launcher.posts) == 2
 
     async def test_is_remembered_when_redis_goes_away_in_between(self, world: World) -> None:
         job = await world.claimed()
@@ -206,7 +368,7 @@ class TestUnknownResult:
             world.store.failing = StoreUnavailableError("gone")
 
         world.on_sleep = redis_goes_away
-        await world.launch()
+        await world.launch(sleeps=3)
         world.store.failing = world.on_sleep = None
         assert await world.state(job) == "launching"
         # Its own KubeJob takes the last of the quota, so the next POST is refused.

@@ -1,4 +1,4 @@
-"""A loop of the leader, and working on many things at once."""
+"""A loop of the leader."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from structlog.testing import capture_logs
 from bgjobs_core.kube.errors import KubeUnreachableError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
-from bgjobs_operator.loops import loop as module
-from bgjobs_operator.loops.loop import Loop, NotLeaderError, each
+from bgjobs_operator.loops.loop import Loop, NotLeaderError
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
@@ -156,85 +155,3 @@ class TestLoop:
         task.cancel()
         await asyncio.wait({task}, timeout=5)
         assert task.cancelled()
-
-
-class TestEach:
-    async def test_works_on_all(self) -> None:
-        async def double(number: int) -> int:
-            await asyncio.sleep(0)
-            return number * 2
-
-        assert sorted(await each(range(20), double)) == [number * 2 for number in range(20)]
-        assert await each([], double) == []
-
-    async def test_some_at_once(self) -> None:
-        under_way, most, gate = 0, 0, asyncio.Event()
-
-        async def work(_: int) -> None:
-            nonlocal under_way, most
-            under_way += 1
-            most = max(most, under_way)
-            if most == 8:
-                gate.set()
-            await gate.wait()
-            under_way -= 1
-
-        await asyncio.wait_for(each(range(20), work), 5)
-        assert most == 8
-
-    async def test_trouble_with_one_is_raised_in_the_end(self) -> None:
-        done: list[int] = []
-
-        async def work(number: int) -> None:
-            if number == 3:
-                raise KubeUnreachableError(f"no answer about {number}")
-            done.append(number)
-
-        with pytest.raises(KubeUnreachableError, match="about 3"):
-            await each(range(20), work)
-        assert len(done) == 19
-
-    async def test_not_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """If nobody answers, each item would wait for its own timeout, and the loop would seem to be stuck."""
-        now, tried = 0.0, 0
-
-        async def work(_: int) -> None:
-            nonlocal now, tried
-            now, tried = now + 15, tried + 1
-            raise LauncherUnreachableError("timeout")
-
-        monkeypatch.setattr(module.time, "monotonic", lambda: now)
-        with pytest.raises(LauncherUnreachableError):
-            await each(range(1000), work)
-        assert tried < 20
-
-    @pytest.mark.parametrize("error", [StoreUnavailableError("gone"), ZeroDivisionError("oh"), NotLeaderError()])
-    async def test_any_other_error_ends_it_at_once(self, error: Exception) -> None:
-        tried = 0
-
-        async def work(_: int) -> None:
-            nonlocal tried
-            tried += 1
-            await asyncio.sleep(0)
-            raise error
-
-        with pytest.raises(type(error)):
-            await each(range(1000), work)
-        assert tried < 20
-
-    async def test_a_cancel_cancels_the_work(self) -> None:
-        begun, cancelled = asyncio.Event(), asyncio.Event()
-
-        async def work(_: int) -> None:
-            begun.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                cancelled.set()
-
-        task = asyncio.create_task(each(range(3), work))
-        await begun.wait()
-        task.cancel()
-        await asyncio.wait({task})
-        assert task.cancelled()
-        assert cancelled.is_set()

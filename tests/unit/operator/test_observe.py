@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.vocabulary import State
+from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
-from bgjobs_operator.interfaces.launcher import Gone, Seen
+from bgjobs_operator.interfaces.launcher import Gone, LauncherUnreachableError, Seen
 from bgjobs_operator.loops.observe import ObserveStep as Do
 from bgjobs_operator.loops.observe import plan_gone, plan_seen
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
@@ -19,7 +20,7 @@ from tests.unit.operator.fake_launcher import Held
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_operator.interfaces.launcher import KubeJobView
@@ -29,6 +30,8 @@ THERE = a_kube_job().build()
 DELETING = a_kube_job().deleting().build()
 ANOTHER = a_kube_job().with_uid("kube-2").build()
 COMPLETE = a_kube_job().complete().build()
+COPY = a_kube_job().but(name="a-copy").build()
+ELSEWHERE = a_kube_job().but(namespace="elsewhere").build()
 FAILED = a_kube_job().failed().build()
 
 LAUNCHED = a_record().launched().build()
@@ -49,6 +52,20 @@ LAUNCHED = a_record().launched().build()
         pytest.param(a_kube_job().failing(1).build(), LAUNCHED, 0, [Do.READ_PODS], id="a pod has failed"),
         pytest.param(a_kube_job().failing(1).build(), LAUNCHED, 1, [], id="the same pod as before"),
         pytest.param(COMPLETE, LAUNCHED, 0, [Do.COMPLETE], id="complete"),
+        pytest.param(
+            a_kube_job().failing(1).complete().build(), LAUNCHED, 0, [Do.READ_PODS, Do.COMPLETE], id="both are new"
+        ),
+        pytest.param(COPY, LAUNCHED, 0, [Do.DELETE_STRAY], id="a copy under another name"),
+        pytest.param(COPY, a_record().launching().build(), 0, [Do.DELETE_STRAY], id="a copy does not bind"),
+        pytest.param(ELSEWHERE, a_record().launching().build(), 0, [Do.DELETE_STRAY], id="nor in another namespace"),
+        pytest.param(
+            a_kube_job().but(name="a-copy").complete().build(), LAUNCHED, 0, [Do.DELETE_STRAY], id="nor does it decide"
+        ),
+        pytest.param(
+            a_kube_job().but(name="a-copy").deleting().build(), LAUNCHED, 0, [], id="a copy that goes already"
+        ),
+        pytest.param(COPY, a_record().stopping().build(), 0, [Do.DELETE_STRAY], id="a copy of what is stopping"),
+        pytest.param(COPY, None, 0, [], id="a copy of what is not recorded"),
         pytest.param(FAILED, LAUNCHED, 1, [Do.READ_PODS, Do.FAILED], id="failed: the last pod says it best"),
         pytest.param(ANOTHER, LAUNCHED, 0, [Do.DELETE_STRAY], id="launched by another one"),
         pytest.param(
@@ -79,10 +96,16 @@ def test_plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int
         pytest.param(a_record().launching().build(), [], id="unbound: it is POSTed again"),
         pytest.param(a_record().stopping("kube-1").build(), [Do.POKE_STOP], id="stopping"),
         pytest.param(a_record().ended(State.SUCCEEDED, "kube-1").build(), [], id="ended"),
+        pytest.param(a_record().but(id="another").launched().build(), [], id="it had the name of another job"),
     ],
 )
 def test_plan_gone(job: JobRecord | None, expected: list[Do]) -> None:
     assert plan_gone(THERE, job) == expected
+
+
+@pytest.mark.parametrize(("view", "expected"), [(COMPLETE, [Do.COMPLETE]), (FAILED, [Do.FAILED])])
+def test_what_had_ended_before_it_went_is_not_lost(view: KubeJobView, expected: list[Do]) -> None:
+    assert plan_gone(view, LAUNCHED) == expected
 
 
 class TestEndings:
@@ -134,14 +157,12 @@ class TestEndings:
 
     async def test_deleted_by_somebody_is_lost(self, world: World) -> None:
         job = await world.launched()
-        watch = asyncio.create_task(world.observer.run())
-        await until(lambda: world.observer.views)
-        world.launcher.vanish(job)
-        await until(lambda: not world.observer.views)
-        other = await world.launched()
-        await until(lambda: world.launcher.uid(other) in world.observer.views)  # so it is done with the one before
-        watch.cancel()
-        await asyncio.wait({watch})
+        async with watching(world):
+            await until(lambda: world.observer.views)
+            world.launcher.vanish(job)
+            await until(lambda: not world.observer.views)
+            other = await world.launched()
+            await until(lambda: world.launcher.uid(other) in world.observer.views)  # so it is done with the one before
         record = await world.job(job)
         assert (record.state, record.outcome) == ("failed", "lost")
         assert (await world.store.queue_load(QUEUE_KEY)).owned == 1, "that of the other job"
@@ -161,7 +182,8 @@ class TestEndings:
             obj["metadata"]["deletionTimestamp"] = "2026-11-24T17:40:00Z"
         world.launcher.vanish(job, silently=True)
         world.poked.clear()
-        await world.observer.check_absent(await world.job(job))
+        async with world.working(world.observing):
+            await world.observer.compare([await world.job(job)])
         record = await world.job(job)
         assert record.state == state
         assert ("stop" in world.poked, record.verdict) == ((True, "cancelled") if state == "stopping" else (False, ""))
@@ -170,14 +192,12 @@ class TestEndings:
         job = await world.launched()
         view = world.launcher.view(job)
         assert view is not None
-        watch = asyncio.create_task(world.observer.run())
-        await until(lambda: world.observer.views)
-        world.launcher.tell(Gone(view))
-        await until(lambda: not world.observer.views)
-        world.launcher.change(job, failed=0)
-        await until(lambda: world.observer.views)
-        watch.cancel()
-        await asyncio.wait({watch})
+        async with watching(world):
+            await until(lambda: world.observer.views)
+            world.launcher.tell(Gone(view))
+            await until(lambda: not world.observer.views)
+            world.launcher.change(job, failed=0)
+            await until(lambda: world.observer.views)
         assert await world.state(job) == "launched"
 
 
@@ -186,12 +206,12 @@ class TestTrouble:
         job = await world.launched()
         await world.observe()
         world.store.failing = StoreUnavailableError("gone")
-        with pytest.raises(StoreUnavailableError):
-            await world.observe()
         world.launcher.vanish(job, silently=True)
+        await world.reconcile()
         world.store.failing = None
+        world.forward(10)
         await world.observe()
-        await world.reconcile.turn()
+        await world.reconcile()
         record = await world.job(job)
         assert (record.state, record.outcome) == ("failed", "lost")
 
@@ -199,13 +219,86 @@ class TestTrouble:
         job = await world.launched()
         await world.pod_starts(job)
         world.launcher.pod(job, a_pod().exited(1).build())
-        view = world.launcher.change(job, failed=1)
+        world.launcher.change(job, failed=1)
         world.launcher.away = True
-        with pytest.raises(Exception, match="connection refused"):
-            await world.observer.seen(view)
+        await world.observe()
+        assert world.in_trouble("observe") == {NAMESPACE}
         world.launcher.away = False
-        await world.observer.seen(view)
+        world.forward(1)
+        async with world.working(world.observing):
+            pass
         assert [attempt.outcome for attempt in await world.attempts(job)] == ["error"]
+
+    async def test_a_stray_that_a_policy_keeps_holds_up_nothing_behind_it(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The list begins with it; the watch is not begun again, and the one behind it is taken in."""
+        await world.lead(queue=a_queue(20))
+        stray = await world.launched()
+        job = await world.launched()
+        record = await world.job(job)
+        copy = a_kube_job().but(name="a-copy", uid="copy", job_id=stray).build()
+        delete, tries = world.launcher.delete, list[str]()
+
+        async def refuse(namespace: str, name: str, uid: str) -> None:
+            tries.append(uid)
+            if uid == "copy":
+                refusal = KubeRefusedError(403, "Forbidden", 'admission webhook "keep.example" denied the request')
+                raise LauncherUnreachableError(str(refusal)) from refusal
+            await delete(namespace, name, uid)
+
+        monkeypatch.setattr(world.launcher, "delete", refuse)
+        async with watching(world):
+            await until(lambda: world.observer.views)
+            begun = world.launcher.watched
+            world.launcher.tell(Seen(copy))
+            await until(lambda: "copy" in tries)
+            world.launcher.change(job, complete=True)
+            await until(lambda: record.kube_uid in world.observer.views)
+        assert await world.state(job) == "succeeded"
+        assert (world.launcher.watched, tries) == (begun, ["copy"])
+        assert world.in_trouble("observe") == set(), "it is trouble of this object, and not of its namespace"
+        monkeypatch.undo()
+        world.forward(5)
+        async with world.working(world.observing):
+            pass
+        assert ("a-copy", "copy") in world.launcher.deletes, "it is looked at again by itself"
+
+    async def test_a_record_that_cannot_be_read_holds_up_nobody(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await world.lead(queue=a_queue(20))
+        broken, job = await world.launched(), await world.launched()
+        for one in (broken, job):
+            world.launcher.change(one, complete=True)
+        jobs, read = world.store.jobs, world.store.job
+
+        async def many_fail(ids: Sequence[str]) -> list[JobRecord]:
+            if broken in ids:
+                raise ValueError("of another version")
+            return await jobs(ids)
+
+        async def fails(job_id: str) -> JobRecord | None:
+            if job_id == broken:
+                raise ValueError("of another version")
+            return await read(job_id)
+
+        monkeypatch.setattr(world.store, "jobs", many_fail)
+        monkeypatch.setattr(world.store, "job", fails)
+        await world.observe()
+        assert await world.state(job) == "succeeded"
+
+
+@asynccontextmanager
+async def watching(world: World) -> AsyncGenerator[None]:
+    """The namespace is watched during the block, and what is seen in it is done after it."""
+    async with world.working(world.observing):
+        task = asyncio.create_task(world.observer.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
 
 class TestWhatCostsNothing:
@@ -214,14 +307,10 @@ class TestWhatCostsNothing:
     @asynccontextmanager
     async def observing(self, world: World) -> AsyncGenerator[None]:
         before = world.poked.count("listed")
-        task = asyncio.create_task(world.observer.run())
-        await until(lambda: world.poked.count("listed") > before)
-        world.store.asked.clear()
-        try:
+        async with watching(world):
+            await until(lambda: world.poked.count("listed") > before)
+            world.store.asked.clear()
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
     async def asked(self, world: World) -> list[str]:
         """The jobs that were read, once all that was told before this is taken in; they are forgotten then."""

@@ -8,16 +8,16 @@ import pytest
 
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
-from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_core.resources.models import QUEUES, REQUESTS
-from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops import pending as module
-from bgjobs_operator.loops.observe import Observer
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
+from tests.unit.operator.world import taken
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from tests.unit.operator.world import World
 
 JOB = ids.request_job_id("uid-of-nightly")
@@ -26,11 +26,11 @@ JOB = ids.request_job_id("uid-of-nightly")
 async def of_request(world: World) -> str:
     """A launched job of the request `nightly`, which has its status."""
     world.poke(REQUESTS, world.resources.put(a_request()))
-    await world.admit.turn()
+    await world.admit()
     await world.dispatch()
     await world.launch()
     world.forward(2)
-    await world.settle.turn()
+    await world.settle()
     return JOB
 
 
@@ -39,26 +39,27 @@ class TestReconcile:
         world.resources.put(a_queue_object())
         world.resources.put(a_request("open"))
         world.resources.put(a_request("over", status={"conditions": [{"type": "Failed", "status": "True"}]}))
-        await world.reconcile.turn()
-        poked = {(poke.plural, poke.name) for poke in iter(world.pokes.take, None)}
-        assert poked == {(QUEUES, "default"), (REQUESTS, "open")}
-        assert world.poked[-1] == "all"
+        await world.reconcile()
+        poked = [(poke.plural, poke.name) for poke in taken(world.pokes)]
+        assert poked == [(QUEUES, "default"), (REQUESTS, "open")]
+        assert "all" in world.poked
 
     async def test_drops_a_queue_whose_deletion_went_unseen(self, world: World) -> None:
-        await world.reconcile.turn()
-        await world.admit.turn()
+        await world.reconcile()
+        await world.admit()
         assert await world.store.queue_keys() == []
 
     async def test_leaves_queues_of_other_namespaces(self, world: World) -> None:
         await world.store.put_queue("elsewhere/default", a_queue())
-        await world.reconcile.turn()
-        await world.admit.turn()
+        await world.reconcile()
+        await world.admit()
         assert await world.store.queue_keys() == ["elsewhere/default"]
 
     async def test_a_deleted_request_stops_its_job_although_kopf_lost_the_event(self, world: World) -> None:
         job = await of_request(world)
         world.resources.objects.clear()
-        await world.reconcile.turn()
+        await world.reconcile()
+        await world.admit()
         record = await world.job(job)
         assert (record.state, record.verdict, record.stopped_by) == ("stopping", "cancelled", "request:nightly")
 
@@ -67,17 +68,18 @@ class TestReconcile:
     ) -> None:
         job = await of_request(world)
 
-        async def before_it_was_made(*_: str) -> list[object]:
-            return []
+        async def before_it_was_made(*_: str) -> AsyncGenerator[object, None]:
+            for nothing in ():
+                yield nothing
 
-        monkeypatch.setattr(world.resources, "list", before_it_was_made)
-        await world.reconcile.turn()
+        monkeypatch.setattr(world.resources, "pages", before_it_was_made)
+        await world.reconcile()
         assert await world.state(job) == "launched"
 
     async def test_a_kube_job_that_vanished_unseen_is_lost(self, world: World) -> None:
         job = await world.launched()
         world.launcher.vanish(job, silently=True)
-        await world.reconcile.turn()
+        await world.reconcile()
         record = await world.job(job)
         assert (record.state, record.outcome, record.reason) == ("failed", "lost", "its KubeJob was deleted")
 
@@ -85,14 +87,14 @@ class TestReconcile:
         job = await world.launched()
         world.launcher.vanish(job, silently=True)
         world.launcher.stray(job, await world.job(job))
-        await world.reconcile.turn()
+        await world.reconcile()
         assert await world.state(job) == "failed"
 
     async def test_nothing_is_lost_while_kubernetes_is_away(self, world: World) -> None:
         job = await world.launched()
         world.launcher.away = True
-        with pytest.raises(LauncherUnreachableError):
-            await world.reconcile.turn()
+        await world.reconcile()
+        assert world.in_trouble("observe") == {NAMESPACE}
         assert await world.state(job) == "launched"
 
     async def test_takes_in_what_the_observer_could_not_record(self, world: World) -> None:
@@ -100,7 +102,7 @@ class TestReconcile:
         await world.observe()
         view = world.launcher.change(job, complete=True)
         world.observer.views[view.uid] = view
-        await world.reconcile.turn()
+        await world.reconcile()
         assert await world.state(job) == "succeeded"
 
     async def test_a_record_that_is_gone_is_told_to_its_request(self, world: World) -> None:
@@ -108,8 +110,8 @@ class TestReconcile:
         status = {"jobId": JOB, "kubeJob": f"bgjob-{JOB}", "state": "launched"}
         world.resources.put(a_request(status=status))
         for _ in range(2):
-            await world.reconcile.turn()
-            await world.admit.turn()
+            await world.reconcile()
+            await world.admit()
         (said,) = world.resources.statuses("nightly")
         assert said["conditions"][0]["reason"] == "Lost"
         assert await world.store.job(JOB) is None
@@ -117,13 +119,12 @@ class TestReconcile:
     async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(self, world: World) -> None:
         job = await world.launched()
         world.launcher.vanish(job, silently=True)
-        closed = Observer(world.store, world.launcher, world.resources, "closed", lambda: None, lambda: None)
-        world.reconcile.observers = {"closed": closed, NAMESPACE: world.observer}
+        world.comparing.observers = {"closed": world.observer_of("closed"), NAMESPACE: world.observer}
         world.resources.refused.add("closed")
-        with pytest.raises(KubeRefusedError, match="namespace closed"):
-            await world.reconcile.turn()
+        await world.reconcile()
+        assert world.in_trouble("reconcile") == {"closed"}
         assert await world.state(job) == "failed"
-        assert world.poked[-1] == "all"
+        assert "all" in world.poked
 
 
 class TestManyPending:
@@ -139,7 +140,7 @@ class TestManyPending:
         jobs = await self.many(world)
         for job in jobs:
             world.launcher.pod(job, a_pod(f"pod-{job}").waiting("ErrImagePull", "not found").build())
-        await world.pending.turn()
+        await world.pending()
         assert {(await world.job(job)).reason for job in jobs} == {"ErrImagePull: not found"}
         assert world.launcher.looks == []
 
@@ -148,17 +149,17 @@ class TestManyPending:
         for job in (refused, runs):
             world.launcher.complaints[world.launcher.uid(job)] = "FailedCreate: exceeded quota"
         world.launcher.pod(runs, a_pod().build())  # there was room for it by now
-        await world.pending.turn()
+        await world.pending()
         assert (await world.job(refused)).reason == "FailedCreate: exceeded quota"
         assert (await world.job(runs)).reason == ""
         world.launcher.looks.clear()
-        await world.pending.turn()
+        await world.pending()
         assert world.launcher.looks == [world.launcher.uid(runs)]
 
     async def test_are_given_up_after_a_look_of_their_own(self, world: World) -> None:
         jobs = await self.many(world)
         world.forward(1801)
-        await world.pending.turn()
+        await world.pending()
         assert {await world.state(job) for job in jobs} == {"stopping"}
         assert set(world.launcher.looks) == {world.launcher.uid(job) for job in jobs}
 
@@ -166,10 +167,10 @@ class TestManyPending:
         jobs = await self.many(world)
         for job in jobs:
             world.launcher.pod(job, a_pod(f"pod-{job}").waiting("Unschedulable").build())
-        await world.pending.turn()
+        await world.pending()
         for job in jobs:
             world.launcher.pod(job, a_pod(f"pod-{job}").build())
-        await world.pending.turn()
+        await world.pending()
         assert {(await world.job(job)).reason for job in jobs} == {""}
 
 
@@ -177,10 +178,10 @@ class TestPending:
     async def test_says_why(self, world: World) -> None:
         job = await world.launched()
         world.launcher.pod(job, a_pod().waiting("ErrImagePull", "not found").build())
-        await world.pending.turn()
+        await world.pending()
         assert (await world.job(job)).reason == "", "it has just been launched"
         world.forward(6)
-        await world.pending.turn()
+        await world.pending()
         record = await world.job(job)
         assert (record.phase, record.reason) == ("pending", "ErrImagePull: not found")
 
@@ -189,23 +190,23 @@ class TestPending:
         uid = (await world.job(job)).kube_uid
         world.launcher.complaints[uid] = "FailedCreate: exceeded quota: pods"
         world.forward(6)
-        await world.pending.turn()
+        await world.pending()
         assert (await world.job(job)).reason == "FailedCreate: exceeded quota: pods"
 
     async def test_says_nothing_once_it_is_well(self, world: World) -> None:
         job = await world.launched()
         world.forward(6)
         world.launcher.pod(job, a_pod().waiting("Unschedulable").build())
-        await world.pending.turn()
+        await world.pending()
         world.launcher.pod(job, a_pod().waiting("ContainerCreating").build())
-        await world.pending.turn()
+        await world.pending()
         assert (await world.job(job)).reason == ""
 
     async def test_gives_up_after_the_deadline(self, world: World) -> None:
         job = await world.launched()
         world.launcher.pod(job, a_pod().waiting("ErrImagePull", "not found").build())
         world.forward(1801)
-        await world.pending.turn()
+        await world.pending()
         await world.stop()
         await world.stop()
         record = await world.job(job)
@@ -215,7 +216,7 @@ class TestPending:
     async def test_also_an_intent_that_never_came_through(self, world: World) -> None:
         job = await world.claimed()
         world.forward(1801)
-        await world.pending.turn()
+        await world.pending()
         await world.stop()
         assert (await world.job(job)).outcome == "never_started"
 
@@ -223,34 +224,34 @@ class TestPending:
         job = await world.launched()
         await world.pod_starts(job)
         world.forward(9999)
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "launched"
 
     async def test_says_why_the_next_attempt_cannot_start(self, world: World) -> None:
         job = await self._failed_once(world)
         world.forward(6)
-        await world.pending.turn()
+        await world.pending()
         assert await self._phase(world, job) == ("retrying", ""), "the back-off: there is no pod yet"
         world.launcher.pod(job, a_pod("pod-2").waiting("Unschedulable", "no memory").build())
-        await world.pending.turn()
+        await world.pending()
         assert await self._phase(world, job) == ("retrying", "Unschedulable: no memory")
         world.launcher.pod(job, a_pod("pod-2").waiting("ContainerCreating").build())
         await world.pod_starts(job, "pod-2")
-        await world.pending.turn()
+        await world.pending()
         assert await self._phase(world, job) == ("running", "")
 
     async def test_gives_up_a_next_attempt_that_does_not_start(self, world: World) -> None:
         job = await self._failed_once(world)
         world.forward(9999)
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "launched", "a long back-off is Kubernetes' own affair"
         made = await world.store.now_ms()
         world.launcher.pod(job, a_pod("pod-2").waiting("Unschedulable", "no memory").created(made).build())
         world.forward(1799)
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "launched"
         world.forward(2)
-        await world.pending.turn()
+        await world.pending()
         await world.stop()
         await world.stop()
         record = await world.job(job)
@@ -267,7 +268,7 @@ class TestPending:
             job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
         )
         assert await self._phase(world, job) == ("retrying", "")
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "launched"
 
     async def _failed_once(self, world: World) -> str:
@@ -287,9 +288,9 @@ class TestPending:
     async def test_in_a_namespace_that_is_no_longer_ours_nobody_is_asked(self, world: World) -> None:
         job = await world.launched()
         world.launcher.refused_namespaces.add("shop")
-        world.pending.namespaces = {"elsewhere"}
+        world.looking.namespaces = {"elsewhere"}
         world.forward(9999)
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "launched"
 
     async def test_also_jobs_behind_many_that_run(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +304,7 @@ class TestPending:
         world.forward(1)
         job = await world.launched()
         world.forward(1801)
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "stopping"
 
     async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(self, world: World) -> None:
@@ -312,15 +313,19 @@ class TestPending:
         job = await world.launched()
         world.launcher.refused_namespaces.add("closed")
         world.forward(1801)
-        with pytest.raises(LauncherUnreachableError, match="namespace closed"):
-            await world.pending.turn()
+        await world.pending()
+        assert world.in_trouble("pending") == {"closed"}
         assert await world.state(job) == "stopping"
 
     async def test_redis_away_is_told_at_once(self, world: World) -> None:
         await world.launched()
         world.store.failing = StoreUnavailableError("gone")
-        with pytest.raises(StoreUnavailableError):
-            await world.reconcile.turn()
+        await world.reconcile()
+        assert world.comparing.fair.failing == "gone"
+        world.store.failing = None
+        world.forward(10)
+        await world.reconcile()
+        assert world.comparing.fair.failing == ""
 
     async def test_a_start_while_its_pods_are_read_is_not_forgotten(self, world: World) -> None:
         job = await world.launched()
@@ -330,7 +335,7 @@ class TestPending:
             await world.pod_starts(job)
 
         world.launcher.before_pods = it_starts
-        await world.pending.turn()
+        await world.pending()
         assert (await world.job(job)).phase == "running"
 
     async def test_a_start_at_the_last_moment_counts(self, world: World) -> None:
@@ -341,7 +346,7 @@ class TestPending:
             await world.pod_starts(job)
 
         world.launcher.before_pods = it_starts
-        await world.pending.turn()
+        await world.pending()
         assert await world.state(job) == "launched"
 
 
@@ -349,7 +354,7 @@ async def test_slots_of_stopped_jobs_come_back(world: World) -> None:
     await world.lead(queue=a_queue(1))
     await world.launched()
     world.forward(1801)
-    await world.pending.turn()
+    await world.pending()
     await world.stop()
     await world.stop()
     assert (await world.store.queue_load(QUEUE_KEY)).owned == 0

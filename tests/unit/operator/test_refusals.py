@@ -156,8 +156,36 @@ TABLE: dict[str, tuple[int, bytes, Refusal]] = {
             "Forbidden",
             'pods "probe" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
         ),
-        Refusal.INVALID,
+        Refusal.BUSY,
     ),
+    "a plugin says no in words of its own": (
+        403,
+        body(403, "Forbidden", 'jobs.batch "probe" is forbidden: no PriorityClass with name high was found'),
+        Refusal.BUSY,
+    ),
+    "a webhook of 403 without the words of one": (403, body(403, "PolicyViolation", "no"), Refusal.BUSY),
+    "a policy says no, as unauthorized": (401, body(401, "Unauthorized", POLICY), Refusal.INVALID),
+    "a policy says no, as too large": (413, body(413, "RequestEntityTooLarge", POLICY), Refusal.INVALID),
+    "a webhook says no, with a conflict": (409, body(409, "Conflict", f"{DENIED}: later"), Refusal.BUSY),
+    "a webhook says no, and is in trouble": (503, body(503, None, f"{DENIED}: my database"), Refusal.BUSY),
+    "a job's name that looks like a denial": (
+        403,
+        body(403, "Forbidden", 'jobs.batch "denied request" is forbidden: later'),
+        Refusal.BUSY,
+    ),
+    "the method is not allowed, while a server is exchanged": (
+        405,
+        body(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
+        Refusal.BUSY,
+    ),
+    "no answer in our format": (406, body(406, "NotAcceptable", "only the following media types"), Refusal.BUSY),
+    "the body has a type that a proxy does not know": (415, body(415, "UnsupportedMediaType", "no"), Refusal.BUSY),
+    "an endpoint that is gone": (410, body(410, "Gone", "gone"), Refusal.BUSY),
+    "a reason that nobody has listed": (418, body(418, "Teapot", "short and stout"), Refusal.BUSY),
+    "a bad request of a proxy": (400, b"<html>400 Bad Request</html>", Refusal.BUSY),
+    "a bad request without a reason": (400, body(400, None, "no"), Refusal.BUSY),
+    "a login that a proxy wants": (401, b"<html>401</html>", Refusal.BUSY),
+    "an answer that is nested too deeply": (422, b"[" * 100_000, Refusal.BUSY),
     "real: fields are invalid": (
         422,
         body(
@@ -214,6 +242,11 @@ def test_what_a_refusal_means(code: int, raw: bytes, expected: Refusal) -> None:
         ({}, body(429, "TooManyRequests", "later", retryAfterSeconds=3), 3.0),
         ({"Retry-After": "7"}, body(429, "TooManyRequests", "later", retryAfterSeconds=3), 7.0),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b"{}", None),
+        ({"Retry-After": "86400"}, b"{}", 60.0),
+        ({}, body(429, "TooManyRequests", "later", retryAfterSeconds=10**30), 60.0),
+        ({"Retry-After": "9" * 500}, b"{}", 60.0),
+        ({"Retry-After": "\u0663"}, b"{}", None),
+        ({"Retry-After": "-1"}, b"{}", None),
         ({}, b"not JSON", None),
         ({}, b'["a", "list"]', None),
     ],
@@ -225,6 +258,19 @@ def test_when_to_come_again(headers: dict[str, str], raw: bytes, expected: float
 def test_causes_of_a_refusal() -> None:
     raw = body(422, "Invalid", "no", causes=[{"reason": "FieldValueInvalid", "field": "spec", "message": "bad"}, {}])
     assert error_from_response(422, raw).causes == (("FieldValueInvalid", "spec", "bad"), ("", "", ""))
+
+
+def test_words_of_a_refusal_can_be_stored_and_shown() -> None:
+    """They become a job's reason."""
+    hostile = error_from_response(422, body(422, "Invalid", "a \0 and \x1b[31m and \ud83d" + "x" * 100_000))
+    assert hostile.message.startswith("a \ufffd and \ufffd[31m and \ufffdx")
+    assert len(hostile.message) <= 4096
+
+
+def test_a_status_of_wrong_types() -> None:
+    odd = {"status": 1, "reason": ["x"], "message": {"a": 1}, "details": {"causes": ["x", {"reason": 3}]}}
+    error = error_from_response(422, json.dumps(odd).encode())
+    assert (error.reason, error.causes) == ("", (("", "", ""),))
 
 
 def test_words_that_are_no_status_are_kept_as_the_message() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
-from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
-from bgjobs_operator.loops.retire import BATCH
+from bgjobs_operator.loops.fair_queue import LINE
+from bgjobs_operator.loops.retire import LOOK_AGAIN_SECONDS
 from tests.store.builders import a_job, a_queue, many
-from tests.unit.operator.builders import a_request
+from tests.unit.operator.builders import NAMESPACE, a_request
 
 if TYPE_CHECKING:
     from tests.store.builders import JobBuilder
@@ -33,15 +32,15 @@ async def test_a_kube_job_is_kept_for_ten_minutes(world: World) -> None:
     job = await succeeded(world)
     retire = world.retire()
     world.forward(590)
-    wait = await retire.turn()
+    wait = await world.retired(retire)
     assert wait == pytest.approx(10, abs=1)
     assert world.launcher.deletes == []
     uid = world.launcher.uid(job)
     world.forward(11)
-    await retire.turn()
+    await world.retired(retire)
     assert world.launcher.deletes == [(f"bgjob-{job}", uid)]
     assert await world.state(job) == "succeeded", "its record stays"
-    await retire.turn()
+    await world.retired(retire)
     assert len(world.launcher.deletes) == 1
 
 
@@ -49,10 +48,10 @@ async def test_a_record_goes_after_its_retention(world: World) -> None:
     job = await succeeded(world, a_job().kept(3600))
     retire = world.retire()
     world.forward(3590)
-    await retire.turn()
+    await world.retired(retire)
     assert await world.store.job(job) is not None
     world.forward(11)
-    await retire.turn()
+    await world.retired(retire)
     assert await world.store.job(job) is None
     assert len(world.launcher.deletes) == 1
 
@@ -60,10 +59,10 @@ async def test_a_record_goes_after_its_retention(world: World) -> None:
 async def test_a_request_goes_with_its_record(world: World) -> None:
     world.resources.put(a_request())
     await succeeded(world, a_job().of_request("nightly").kept(3600))
-    await world.settle.turn()
+    await world.settle()
     world.forward(3601)
-    await world.retire().turn()
-    await world.retire().turn()
+    await world.retired(world.retire())
+    await world.retired(world.retire())
     assert world.resources.deleted == ["nightly"]
 
 
@@ -71,14 +70,14 @@ async def test_a_kube_job_does_not_outlive_its_record(world: World) -> None:
     """A queue may keep records for less than R; nobody would know of the KubeJob any more."""
     world.resources.put(a_request())
     job = await succeeded(world, a_job().of_request("nightly").kept(60))
-    await world.settle.turn()
+    await world.settle()
     world.forward(61)
-    await world.retire().turn()
+    await world.retired(world.retire())
     assert await world.store.job(job) is not None
     assert world.resources.deleted == []
     world.forward(540)
-    await world.retire().turn()
-    await world.retire().turn()
+    await world.retired(world.retire())
+    await world.retired(world.retire())
     assert await world.store.job(job) is None
     assert world.launcher.view(job) is None
 
@@ -87,22 +86,22 @@ async def test_a_job_without_a_kube_job_has_nothing_to_delete(world: World) -> N
     job = await world.queued()
     await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     world.forward(3601)
-    await world.retire().turn()
-    await world.retire().turn()
+    await world.retired(world.retire())
+    await world.retired(world.retire())
     assert world.launcher.deletes == []
     assert await world.store.job(job) is None
 
 
 async def test_what_is_left_is_taken_up_at_once(world: World) -> None:
-    for job in many(a_job(), BATCH + 1):
+    for job in many(a_job(), LINE + 1):
         await world.store.enqueue(job)
         await world.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     retire = world.retire()
     for index, seconds in ((keys.ended, 601), (keys.expiring, 3000)):
         world.forward(seconds)
-        while await retire.turn() == 0.0:
+        while await world.retired(retire) == LOOK_AGAIN_SECONDS:
             pass
-        assert await world.store.ids_in(index) == []
+        assert await world.store.ids_in(index, NAMESPACE) == []
 
 
 async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: World) -> None:
@@ -112,23 +111,25 @@ async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: 
     world.launcher.refused_namespaces.add("closed")
     world.forward(601)
     retire = world.retire()
-    with pytest.raises(LauncherUnreachableError, match="namespace closed"):
-        await retire.turn()
+    await world.retired(retire)
+    assert world.in_trouble("retire") == {"closed"}
     assert world.launcher.view(other) is None
     world.launcher.refused_namespaces.clear()
-    await retire.turn()
+    world.forward(1)
+    await world.retired(retire)
     assert world.launcher.view(refused) is None, "its turn comes when it can"
 
 
 async def test_what_is_in_a_namespace_that_is_no_longer_ours_is_left_there(world: World) -> None:
     world.resources.put(a_request())
     job = await succeeded(world, a_job().of_request("nightly").kept(3600))
-    world.settle.namespaces = {"elsewhere"}
+    world.settling.namespaces = {"elsewhere"}
     world.resources.refused.add("shop")
     world.launcher.refused_namespaces.add("shop")
-    await world.settle.turn()
+    await world.settle()
     world.forward(3601)
-    retire = replace(world.retire(), namespaces={"elsewhere"})
-    await retire.turn()
-    await retire.turn()
+    retire = world.retire()
+    retire.namespaces = {"elsewhere"}
+    await world.retired(retire)
+    await world.retired(retire)
     assert (world.launcher.deletes, await world.store.job(job)) == ([], None)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.vocabulary import Outcome, Phase
-from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.settle import COALESCE_SECONDS
 from tests.store.builders import a_job, a_queue
-from tests.unit.operator.builders import a_request
+from tests.unit.operator.builders import NAMESPACE, a_request
 
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
@@ -20,19 +19,19 @@ OF_NIGHTLY = a_job().of_request("nightly")
 
 
 async def dirty(world: World) -> list[str]:
-    return await world.store.ids_in(keys.dirty)
+    return await world.store.ids_in(keys.dirty, NAMESPACE)
 
 
 async def test_a_job_that_is_over_at_once_is_written_once(world: World) -> None:
     world.resources.put(a_request())
     job = await world.launched(OF_NIGHTLY)
-    assert await world.settle.turn() == COALESCE_SECONDS / 3
+    assert await world.settle() == COALESCE_SECONDS / 3
     await world.pod_starts(job)
-    await world.settle.turn()
+    await world.settle()
     await world.store.finish(
         job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
     )
-    assert await world.settle.turn() is None
+    assert await world.settle() is None
     assert [said["state"] for said in world.resources.statuses("nightly")] == ["succeeded"]
     assert await dirty(world) == []
 
@@ -42,23 +41,23 @@ async def test_a_normal_job_takes_three_writes(world: World) -> None:
     job = await world.queued(OF_NIGHTLY)
     for _ in range(8):  # it waits for a slot
         world.forward(0.5)
-        await world.settle.turn()
+        await world.settle()
     await world.dispatch()
-    await world.settle.turn()
+    await world.settle()
     await world.launch()
-    await world.settle.turn()
+    await world.settle()
     await world.store.observe_phase(job_id=job, kube_uid=world.launcher.uid(job), phase=Phase.PENDING, reason="")
     world.forward(1)
     await world.pod_starts(job)
     for _ in range(20):  # it runs
         world.forward(0.5)
-        await world.settle.turn()
+        await world.settle()
     await world.store.finish(
         job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
     )
     for _ in range(8):
         world.forward(0.5)
-        await world.settle.turn()
+        await world.settle()
     said = [(one["state"], one.get("phase")) for one in world.resources.statuses("nightly")]
     assert said == [("queued", None), ("launched", "running"), ("succeeded", None)]
 
@@ -75,10 +74,10 @@ async def test_what_changes_while_it_is_written_is_written_again(world: World, m
         return await write(*what)  # pyright: ignore[reportArgumentType] - as it was called
 
     monkeypatch.setattr(world.resources, "apply_status", slow)
-    assert await world.settle.turn() is not None
+    await world.settle()
     assert await dirty(world) == [job]
     world.forward(2)
-    assert await world.settle.turn() is None
+    assert await world.settle() is None
     assert [said.get("phase") for said in world.resources.statuses("nightly")] == ["pending", "running"]
 
 
@@ -86,11 +85,11 @@ async def test_what_a_request_says_already_is_not_written_again(world: World) ->
     world.resources.put(a_request())
     job = await world.launched(OF_NIGHTLY)
     world.forward(2)
-    await world.settle.turn()
+    await world.settle()
     await world.store.observe_phase(job_id=job, kube_uid=world.launcher.uid(job), phase=Phase.SUSPENDED, reason="")
     await world.store.observe_phase(job_id=job, kube_uid=world.launcher.uid(job), phase=Phase.PENDING, reason="")
     world.forward(2)
-    await world.settle.turn()
+    await world.settle()
     assert len(world.resources.written) == 1
     assert await dirty(world) == []
 
@@ -106,7 +105,7 @@ async def test_a_request_that_is_gone_is_done_with(world: World, ended: bool) ->
             job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
         )
     world.forward(2)
-    assert await world.settle.turn() is None
+    assert await world.settle() is None
     assert await dirty(world) == []
 
 
@@ -120,13 +119,17 @@ async def test_one_that_is_refused_does_not_keep_the_others_waiting(world: World
     await world.launched(OF_NIGHTLY)
     world.forward(2)
     world.resources.refused.add("closed")
-    with pytest.raises(KubeRefusedError, match="namespace closed"):
-        await world.settle.turn()
+    await world.settle()
+    assert world.in_trouble("settle") == {"closed"}
     assert [name for name, _ in world.resources.written] == ["nightly"]
-    assert await dirty(world) == [refused]
+    assert await world.store.ids_in(keys.dirty, "closed") == [refused]
+    world.resources.refused.clear()
+    world.forward(1)
+    await world.settle()
+    assert [name for name, _ in world.resources.written] == ["nightly", "closed"], "it recovers by itself"
 
 
 async def test_jobs_of_clients_have_no_request(world: World) -> None:
     await world.launched()
-    assert await world.settle.turn() is None
+    assert await world.settle() is None
     assert world.resources.written == []

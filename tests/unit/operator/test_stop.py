@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.vocabulary import Outcome, State, Verdict
-from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
-from bgjobs_operator.loops.stop import LOOK_AGAIN_SECONDS, Stop, plan_stop
+from bgjobs_operator.loops.stop import ORPHAN_SECONDS, orphans, plan_stop
 from bgjobs_operator.loops.stop import StopStep as Step
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record
@@ -50,14 +49,14 @@ async def test_a_running_job_is_cancelled_when_its_pods_are_gone(world: World) -
     job = await world.launched()
     await world.pod_starts(job)
     await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="no longer wanted")
-    assert await world.stop() == LOOK_AGAIN_SECONDS
+    await world.stop()
     assert world.launcher.deletes == [(f"bgjob-{job}", world.launcher.uid(job))]
-    assert await world.stop() == LOOK_AGAIN_SECONDS
+    await world.stop()
     assert len(world.launcher.deletes) == 1, "it goes already"
     assert await world.state(job) == "stopping"
     assert (await world.store.queue_load(QUEUE_KEY)).owned == 1, "its pods still take their room"
     world.launcher.finish_deletions()
-    assert await world.stop() is None
+    await world.stop()
     record = await world.job(job)
     assert (record.state, record.outcome, record.stopped_by, record.reason) == (
         "cancelled",
@@ -76,11 +75,33 @@ async def test_pods_that_outlive_their_kube_job_are_waited_for(world: World) -> 
     world.launcher.pod(job, a_pod().build())
     await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     world.launcher.vanish(job, pods_stay=True)
-    assert await world.stop() == LOOK_AGAIN_SECONDS
+    await world.stop()
     assert await world.state(job) == "stopping"
     world.launcher.pods_vanish(uid)
     await world.stop()
     assert await world.state(job) == "cancelled"
+
+
+async def test_pods_that_nobody_else_will_end_are_deleted(world: World) -> None:
+    """Their KubeJob is gone, so no controller looks after them: the job would be stopping for ever."""
+    job = await world.launched()
+    world.launcher.pod(job, a_pod().build())
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
+    world.launcher.vanish(job, pods_stay=True)
+    await world.stop()
+    world.forward(ORPHAN_SECONDS - 2)
+    await world.stop()
+    assert world.launcher.pod_deletes == [], "they may end within their grace"
+    world.forward(2)
+    await world.stop()
+    await world.stop()
+    assert world.launcher.pod_deletes == [("bgjob-pod-1", "pod-1")]
+    assert await world.state(job) == "cancelled"
+
+
+@pytest.mark.parametrize(("gone_for", "ends"), [(0, 0), (ORPHAN_SECONDS - 0.1, 0), (ORPHAN_SECONDS, 2)])
+def test_orphans(gone_for: float, ends: int) -> None:
+    assert len(orphans([a_pod("one").build(), a_pod("two").build()], gone_for)) == ends
 
 
 async def test_also_those_of_a_kube_job_that_was_never_bound(world: World) -> None:
@@ -124,18 +145,15 @@ async def test_a_namespace_that_refuses_does_not_keep_the_others_waiting(world: 
     for job in (refused, other):
         await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     for _ in range(2):
-        with pytest.raises(LauncherUnreachableError, match="namespace closed"):
-            await world.stop()
+        await world.stop()
+    assert world.in_trouble("stop") == {"closed"}
     assert (await world.state(refused), await world.state(other)) == ("stopping", "cancelled")
-
-
-async def test_nothing_to_stop(world: World) -> None:
-    assert await world.stop() is None
 
 
 async def test_in_a_namespace_that_is_no_longer_ours_nobody_is_asked(world: World) -> None:
     job = await world.launched()
     await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     world.launcher.refused_namespaces.add("shop")
-    assert await Stop(world.store, world.launcher, {"elsewhere"}, {}).turn() is None
+    world.stops.namespaces = {"elsewhere"}
+    await world.stop()
     assert await world.state(job) == "stopping", "it goes on when the namespace is one of jobs again"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs_core.store.store import Store
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
 from bgjobs_operator.loops.dispatch import Dispatch
 from bgjobs_operator.loops.launch import Launch
-from bgjobs_operator.loops.observe import Observer
+from bgjobs_operator.loops.observe import Observer, observe_queue
 from bgjobs_operator.loops.pending import Pending
 from bgjobs_operator.loops.reconcile import Reconcile
 from bgjobs_operator.loops.retire import Retire
@@ -23,13 +24,15 @@ from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
     from bgjobs_core.redis.connection import Client
     from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.replies import StartReply
+    from bgjobs_operator.loops.fair_queue import FairQueue
+    from bgjobs_operator.loops.troubles import Trouble
     from tests.store.builders import JobBuilder
     from tests.unit.operator.fake_launcher import FakeLauncher
     from tests.unit.operator.fake_resources import FakeResources
@@ -46,6 +49,48 @@ async def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
         await asyncio.sleep(0.001)
+
+
+class Hands:
+    """A clock that tests move; implements `fair_queue.Clock`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._calls: list[Call] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Call:
+        call = Call(when, callback)
+        self._calls.append(call)
+        return call
+
+    def move_to(self, when: float) -> None:
+        """It is so late; what was to be called by then is called."""
+        self.now = max(self.now, when)
+        due = [call for call in self._calls if call.when <= self.now and not call.cancelled]
+        self._calls = [call for call in self._calls if call not in due and not call.cancelled]
+        for call in due:
+            call.callback()
+
+
+@dataclass(eq=False)
+class Call:
+    """Something that is called when it is so late."""
+
+    when: float
+    callback: Callable[[], object]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def taken(pokes: Pokes) -> list[Poke]:
+    """Everything that waits in the namespace of the tests, the queues first."""
+    queues = list(iter(lambda: pokes.take(NAMESPACE, queue=True), None))
+    return queues + list(iter(lambda: pokes.take(NAMESPACE, queue=False), None))
 
 
 class TimedStore(Store):
@@ -84,8 +129,9 @@ class World:
     """Everything a leader has, without the Lease; each loop is turned by hand.
 
     Attributes:
-        slept: seconds that the launch loop wanted to sleep.
-        on_sleep: called in place of each of these sleeps.
+        slept: seconds that were waited for something to be launched again.
+        on_sleep: called in place of each of these waits.
+        told: what the loops have told of the trouble of namespaces.
         poked: names of the loops that were poked.
         on_ring: called when kopf has poked.
         room: how many jobs dispatch may claim.
@@ -104,26 +150,38 @@ class World:
     claims: list[tuple[str, list[str]]] = field(default_factory=list[tuple[str, list[str]]])
 
     def __post_init__(self) -> None:
+        self.clock = Hands()
+        self.told: list[tuple[str, str, Trouble | None]] = []
         self.pokes = Pokes(self._ring)
-        self.admit = Admit(self.store, self.resources, self.pokes)
-        self.observer = Observer(
-            self.store,
-            self.launcher,
-            self.resources,
-            NAMESPACE,
-            lambda: self.poked.append("stop"),
-            lambda: self.poked.append("listed"),
-            lambda job_id: job_id in self.launches.posting,
-        )
-        self.settle = Settle(self.store, self.resources, OURS)
-        self.pending = Pending(self.store, self.launcher, OURS)
+        self.admission = Admit(self.store, self.resources, self.pokes, tell=self._tell, clock=self.clock)
+        self.observing = observe_queue(self._tell, self.clock)
+        self.stops = Stop(self.store, self.launcher, OURS, self._halt, self._tell, self.clock)
+        self.observer = self.observer_of(NAMESPACE)
+        self.settling = Settle(self.store, self.resources, OURS, self._tell, self.clock)
+        self.looking = Pending(self.store, self.launcher, OURS, self._tell, self.clock)
         self.launches = self._launches()
-        self.reconcile = Reconcile(
+        self.comparing = Reconcile(
             self.store,
             self.resources,
             self.pokes,
             {NAMESPACE: self.observer},
             lambda: self.poked.append("all"),
+            self.settling.write_again,
+            self._tell,
+            self.clock,
+        )
+
+    def observer_of(self, namespace: str) -> Observer:
+        """The observer of a namespace; its watch is not begun."""
+        return Observer(
+            self.store,
+            self.launcher,
+            self.resources,
+            namespace,
+            self.observing,
+            self._poke_stop,
+            lambda: self.poked.append("listed"),
+            lambda job_id: job_id in self.launches.posting,
         )
 
     def _ring(self) -> None:
@@ -131,17 +189,25 @@ class World:
         if self.on_ring is not None:
             self.on_ring()
 
+    def _poke_stop(self, namespace: str, job_id: str) -> None:
+        self.poked.append("stop")
+        self.stops.look_at(namespace, job_id)
+
+    def _halt(self, job_id: str, namespace: str) -> bool:
+        return self.launches.halt(job_id, namespace)
+
+    def _tell(self, loop: str, namespace: str, trouble: Trouble | None) -> None:
+        self.told.append((loop, namespace, trouble))
+
+    def in_trouble(self, loop: str) -> set[str]:
+        """The namespaces that were in trouble at some time, as a loop has told."""
+        return {namespace for name, namespace, trouble in self.told if name == loop and trouble is not None}
+
     # ------------------------------------------------------------------- time
     def forward(self, seconds: float) -> None:
         """Let so much time pass."""
         self.store.offset_ms += round(seconds * 1000)
-
-    async def sleep(self, seconds: float) -> None:
-        """In place of asyncio.sleep."""
-        self.slept.append(seconds)
-        await asyncio.sleep(0)
-        if self.on_sleep is not None:
-            await self.on_sleep()
+        self.clock.move_to(self.clock.now + seconds)
 
     # ------------------------------------------------------------------ loops
     async def lead(self, epoch: str = "epoch-1", queue: QueueSpec | None = None) -> None:
@@ -152,17 +218,30 @@ class World:
         await self.store.put_queue(QUEUE_KEY, queue or a_queue())
 
     def _launches(self) -> Launch:
-        def poke_stop() -> None:
-            self.poked.append("stop")
-
         unwanted = partial(cancel_with_request, self.store, self.resources)
-        tasks = asyncio.TaskGroup()
         return Launch(
-            self.store, self.launcher, self.epoch, poke_stop, tasks, unwanted, OURS, bound=self._bound, sleep=self.sleep
-        )
+            self.store, self.launcher, self.epoch, self._poke_stop, asyncio.TaskGroup(), unwanted, OURS,
+            bound=self._bound, tell=self._tell, clock=self.clock,
+        )  # fmt: skip
 
     def _bound(self, _namespace: str, uid: str) -> None:
         self.observer.bound(uid)
+
+    @asynccontextmanager
+    async def working(self, *queues: FairQueue[Any]) -> AsyncGenerator[None]:
+        """These queues work during the block, and after it until nothing is under way."""
+        runs = [asyncio.create_task(queue.run()) for queue in queues]
+        await asyncio.sleep(0)  # they have begun
+        try:
+            yield
+            await until(lambda: all(queue.at_rest() for queue in queues) or any(run.done() for run in runs))
+        finally:
+            for run in runs:
+                run.cancel()
+            await asyncio.wait(runs)
+        for run in runs:
+            if not run.cancelled():
+                run.result()
 
     async def dispatch(self) -> float | None:
         """One turn of dispatch."""
@@ -172,19 +251,65 @@ class World:
         self.poked.append("launch")
         self.claims.append((queue, list(ids)))
 
-    async def launch(self) -> None:
-        """One turn of launch, until nothing is under way."""
-        async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as tasks:
-            self.launches.tasks = tasks
+    async def launch(self, sleeps: int = 50) -> None:
+        """One turn of launch, until nothing waits: time passes as it is waited for, so many times at most."""
+        fair = self.launches.fair
+        async with asyncio.timeout(DEADLINE_SECONDS), self.launching():
             await self.launches.turn()
+            while True:
+                await until(self.launches.is_at_rest)
+                when = fair.wake_at()
+                if when is None or not sleeps:
+                    break
+                sleeps -= 1
+                self.slept.append(when - self.clock.now)
+                if self.on_sleep is not None:
+                    await self.on_sleep()
+                self.clock.move_to(when)
 
-    async def stop(self) -> float | None:
-        """One turn of stop."""
-        return await Stop(self.store, self.launcher, OURS, self.launches.under_way).turn()
+    @asynccontextmanager
+    async def launching(self) -> AsyncGenerator[None]:
+        """The launch loop works during the block, and after it until nothing is under way."""
+        async with self.working(self.launches.fair), asyncio.TaskGroup() as tasks:
+            self.launches.tasks = tasks
+            yield
+
+    async def stop(self) -> None:
+        """One look at each job that is to be stopped."""
+        self.clock.move_to(self.clock.now + 1)
+        async with self.working(self.stops.fair):
+            await self.stops.turn()
+
+    async def admit(self) -> None:
+        """One look at everything that was poked, or waits for its next look."""
+        async with self.working(self.admission.fair):
+            await self.admission.turn()
+
+    async def settle(self) -> float | None:
+        """Every status that is due is written."""
+        async with self.working(self.settling.fair):
+            return await self.settling.turn()
+
+    async def pending(self) -> None:
+        """One look at all jobs whose code does not start."""
+        async with self.working(self.looking.fair):
+            await self.looking.turn()
+
+    async def reconcile(self) -> None:
+        """Everything is compared once, and what is found is done."""
+        async with self.working(self.comparing.fair, self.observing):
+            await self.comparing.turn()
 
     def retire(self, keep_seconds: float = 600) -> Retire:
         """The retire loop."""
-        return Retire(self.store, self.launcher, keep_seconds, OURS, self._drop_request)
+        return Retire(
+            self.store, self.launcher, keep_seconds, OURS, self._drop_request, tell=self._tell, clock=self.clock
+        )
+
+    async def retired(self, retire: Retire) -> float | None:
+        """What is due in this loop is dropped."""
+        async with self.working(retire.fair):
+            return await retire.turn()
 
     async def _drop_request(self, job: JobRecord) -> None:
         await self.resources.delete("backgroundjobrequests", job.namespace, job.request_name, job.request_uid)
@@ -192,10 +317,11 @@ class World:
     async def observe(self) -> None:
         """The observer lists once more and takes in all that there is to see."""
         before = self.poked.count("listed")
-        task = asyncio.create_task(self.observer.run())
-        await until(lambda: task.done() or self.poked.count("listed") > before)
-        task.cancel()
-        await asyncio.wait({task})
+        async with self.working(self.observing):
+            task = asyncio.create_task(self.observer.run())
+            await until(lambda: task.done() or self.poked.count("listed") > before)
+            task.cancel()
+            await asyncio.wait({task})
         if not task.cancelled():
             task.result()
 

@@ -6,9 +6,10 @@ local function text(value)
   return tostring(value)
 end
 
+-- Nil if there is none, or something else has this name.
 local function load_hash(name)
-  local flat = redis.call('HGETALL', name)
-  if #flat == 0 then return nil end
+  local flat = redis.pcall('HGETALL', name)
+  if flat.err or #flat == 0 then return nil end
   local hash = {}
   for i = 1, #flat, 2 do hash[flat[i]] = flat[i + 1] end
   return hash
@@ -30,4 +31,4 @@ local function write_hash(name, fields)
 end
 
 -- For a verb that only adds, but must work when Redis is full: once a script has removed (even nothing), it may add.
-local function even_if_full() redis.call('ZREM', key.dirty(), '') end
+local function even_if_full() redis.call('ZREM', key.dues(), '') end

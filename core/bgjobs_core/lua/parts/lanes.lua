@@ -4,18 +4,21 @@
 -- A number that is greater than all before.
 local function next_turn() return redis.call('INCR', key.seq()) end
 
+local function lane_of(job) return key.lane(job.queue, job.priority, job.concurrency_key or '') end
+
 local function enter_lane(job)
-  local own = job.concurrency_key or ''
-  redis.call('ZADD', key.lane(job.queue, job.priority, own), job.queued_at, job.id)
-  redis.call('ZADD', key.turns(job.queue, job.priority), 'NX', next_turn(), own)
+  redis.call('ZADD', lane_of(job), job.queued_at, job.id)
+  redis.call('ZADD', key.turns(job.queue, job.priority), 'NX', next_turn(), job.concurrency_key or '')
   redis.call('HINCRBY', key.ready(), job.queue, 1)
   wake('dispatch')
 end
 
-local function leave_lane(job)
-  local own = job.concurrency_key or ''
-  local lane = key.lane(job.queue, job.priority, own)
-  redis.call('ZREM', lane, job.id)
-  if redis.call('EXISTS', lane) == 0 then redis.call('ZREM', key.turns(job.queue, job.priority), own) end
-  if redis.call('HINCRBY', key.ready(), job.queue, -1) == 0 then redis.call('HDEL', key.ready(), job.queue) end
+-- Takes an id out of a lane, whether there is a job of this id or not.
+local function drop_from_lane(queue, priority, own, job_id)
+  local lane = key.lane(queue, priority, own)
+  redis.call('ZREM', lane, job_id)
+  if redis.call('EXISTS', lane) == 0 then redis.call('ZREM', key.turns(queue, priority), own) end
+  if redis.call('HINCRBY', key.ready(), queue, -1) <= 0 then redis.call('HDEL', key.ready(), queue) end
 end
+
+local function leave_lane(job) drop_from_lane(job.queue, job.priority, job.concurrency_key or '', job.id) end

@@ -15,7 +15,7 @@ local function write_job(job, changes, now)
   write_hash(key.job(job.id), changes)
   shelve(job, now)
   redis.call('INCR', key.seq())
-  if job.request_name and redis.call('ZADD', key.dirty(), 'NX', now, job.id) == 1 then wake('settle') end
+  if job.request_name and redis.call('ZADD', key.dirty(job.namespace), 'NX', now, job.id) == 1 then wake('settle') end
 end
 
 -- Writes fields of a job without changing its state; a field that is `false` is removed.
@@ -31,8 +31,7 @@ local function move(job, to, changes, now)
     return error('bgjobs: ' .. VERB .. ' may not move a job from ' .. from .. ' to ' .. to)
   end
   even_if_full()
-  local index = work_list(job, from)
-  if index then redis.call('ZREM', index, job.id) end
+  leave_list(job)
   if from == STATE.queued then leave_lane(job) end
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)
@@ -41,14 +40,12 @@ local function move(job, to, changes, now)
   changes.state = to
   if TERMINAL[to] then changes.finished_at = now end
   write_job(job, changes, now)
-  local next_index, score = work_list(job, to)
-  if next_index then redis.call('ZADD', next_index, score, job.id) end
+  enter_list(job)
   if to == STATE.queued then enter_lane(job) end
   if OWNED[to] and not OWNED[from] then redis.call('ZADD', key.owned(job.queue), now, job.id) end
   if to == STATE.stopping then wake('stop') end
-  if to == STATE.scheduled and redis.call('ZRANGE', key.due(), 0, 0)[1] == job.id then wake('dispatch') end
   if TERMINAL[to] then
-    redis.call('ZADD', key.expiring(), now + tonumber(job.records_ms), job.id)
-    if redis.call('ZCARD', key.ended()) == 1 then wake('retire') end
+    redis.call('ZADD', key.expiring(job.namespace), now + job.records_ms, job.id)
+    if redis.call('ZCARD', key.ended(job.namespace)) == 1 then wake('retire') end
   end
 end

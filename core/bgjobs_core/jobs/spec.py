@@ -55,6 +55,9 @@ _OWN_FIELDS: Final = tuple(one for one in _FIELDS if one.name in _OWN)
 _SHARED_FIELDS: Final = tuple(one for one in _FIELDS if one.name not in _OWN)
 
 _DEFAULTS: Final = {name: field.get_default(call_default_factory=True) for name, field in JobSpec.model_fields.items()}
+_NEEDED: Final = frozenset(
+    field.serialization_alias or name for name, field in CompleteSpec.model_fields.items() if field.is_required()
+)
 Fields = dict[str, str | int | float]
 
 
@@ -74,8 +77,15 @@ def to_hashes(spec: CompleteSpec) -> tuple[Fields, Fields]:
 
 
 def shared_part(fields: Mapping[bytes, bytes]) -> CompleteSpec:
-    """The spec in what many jobs have in common. It was checked when it was asked for, and is not checked again."""
-    return CompleteSpec.model_construct(None, **_read(fields, _SHARED_FIELDS))
+    """The spec in what many jobs have in common. It was checked when it was asked for, and is not checked again.
+
+    Raises:
+        KeyError: a field is missing that every job has, so that these are not such fields.
+    """
+    known = _read(fields, _SHARED_FIELDS)
+    if missing := _NEEDED - known.keys():
+        raise KeyError(*sorted(missing))
+    return CompleteSpec.model_construct(None, **known)
 
 
 def with_own_part(shared: CompleteSpec, fields: Mapping[bytes, bytes]) -> CompleteSpec:

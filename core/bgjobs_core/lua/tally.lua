@@ -10,6 +10,6 @@ local names, changed, sizes = {}, {}, {}
 local found = redis.call('ZRANGE', key.cells(namespace), first, first + limit - 1, 'REV', 'WITHSCORES')
 for i = 1, #found, 2 do
   local n = #names + 1
-  names[n], changed[n], sizes[n] = found[i], found[i + 1], text(redis.call('ZCARD', key.cell(found[i])))
+  names[n], changed[n], sizes[n] = found[i], found[i + 1], text(tonumber(redis.pcall('ZCARD', key.cell(found[i]))) or 0)
 end
 return {names, changed, sizes}

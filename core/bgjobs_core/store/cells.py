@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import structlog
 
 from bgjobs.vocabulary import State
 from bgjobs_core.store import keys
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 200  # cells a script
 MAX_CELLS: Final = 32  # cells a script that looks for their newest rows
+
+log: Any = structlog.get_logger(__name__)
 
 Row = tuple[int, str]  # changed_at in ms, id
 
@@ -52,6 +56,15 @@ def _standing(text: str) -> tuple[State, str]:
     return State(state), detail
 
 
+def _read(name: str, changed_at: int) -> Cell | None:
+    """A cell; None for a name that none of our versions has given: it must not hide the other cells."""
+    try:
+        return Cell.read(name, changed_at)
+    except ValueError as error:
+        log.warning("a cell cannot be read, and is left out", cell=name, error=str(error))
+        return None
+
+
 class Cells(Verbs):
     """The part of the store that knows which jobs there are."""
 
@@ -65,7 +78,8 @@ class Cells(Verbs):
             found = await self._ask("ZRANGE", keys.cells(namespace), first, first + _PAGE - 1, "REV", "WITHSCORES")
             page = scored(cast("list[object]", found))
             for name, changed_at in page:
-                yield Cell.read(name, changed_at)
+                if (cell := _read(name, changed_at)) is not None:
+                    yield cell
             first += _PAGE
             if len(page) < _PAGE:
                 return
@@ -76,7 +90,8 @@ class Cells(Verbs):
         while True:
             page = await self._tally(namespace=namespace, first=first, limit=_PAGE)
             for name, changed, size in zip(page.names, page.changed, page.sizes, strict=True):
-                yield Cell.read(name, int(changed)), int(size)
+                if (cell := _read(name, int(changed))) is not None:
+                    yield cell, int(size)
             first += _PAGE
             if len(page.names) < _PAGE:
                 return

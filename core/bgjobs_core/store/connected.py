@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from redis import exceptions as rex
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from bgjobs_core.redis.connection import Client
+
+
+UNREADABLE: Final = object()  # stands for what a key holds that is not of its type
 
 
 class Connected:
@@ -49,6 +52,24 @@ class Connected:
             return await pipe.execute()
         except (rex.RedisError, OSError) as error:
             raise translate(error) from error
+
+    async def _ask_each(self, commands: Sequence[Sequence[object]]) -> list[object]:
+        """The replies to commands that are sent together; `UNREADABLE` for a key that holds something else."""
+        if not commands:
+            return []
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            for command in commands:
+                pipe.execute_command(*command)
+            found: list[object] = await pipe.execute(raise_on_error=False)
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
+        for place, one in enumerate(found):
+            if isinstance(one, rex.RedisError):
+                if "WRONGTYPE" not in str(one):
+                    raise translate(one) from one
+                found[place] = UNREADABLE
+        return found
 
     async def _hash(self, name: str) -> dict[bytes, bytes]:
         try:

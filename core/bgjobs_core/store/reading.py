@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import structlog
 
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord, SharedRecord
 from bgjobs_core.store import keys
-from bgjobs_core.store.connected import Connected
+from bgjobs_core.store.connected import UNREADABLE, Connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +20,17 @@ if TYPE_CHECKING:
 
 
 _SHARED_KEPT: Final = 10_000  # of what jobs have in common, which never changes
+
+
+# What a value raises that none of our versions has written.
+_CANNOT_BE_READ: Final = (KeyError, ValueError, TypeError)
+
+log: Any = structlog.get_logger(__name__)
+
+
+def _left_out(job_id: str, why: str) -> None:
+    """One record that cannot be read must not keep anybody from seeing the others."""
+    log.warning("a job's record cannot be read, and is left out", job=job_id, error=why)
 
 
 class Reading(Connected):
@@ -33,8 +46,8 @@ class Reading(Connected):
         return found[0] if found else None
 
     async def jobs(self, ids: Sequence[str]) -> list[JobRecord]:
-        """The records of these jobs in the same order, without those that are gone."""
-        return await self._records(ids, await self._hashes(keys.job(one) for one in ids))
+        """The records of these jobs in the same order, without those that are gone or cannot be read."""
+        return await self._records(ids, await self._ask_each([("HGETALL", keys.job(one)) for one in ids]))
 
     async def full_job(self, job_id: str) -> FullJob | None:
         """A job with its parameters, error and progress, or None if there is no such job (any more)."""
@@ -42,15 +55,21 @@ class Reading(Connected):
         return found[0] if found else None
 
     async def full_jobs(self, ids: Sequence[str]) -> list[FullJob]:
-        """These jobs with parameters, error and progress, in the same order, without those that are gone."""
+        """These jobs with parameters, error and progress, in the same order, without what is gone or cannot be read."""
         commands: list[tuple[object, ...]] = []
         for one in ids:
             commands += [("HGETALL", keys.job(one)), ("GET", keys.payload(one)), ("GET", keys.progress(one))]
-        found = await self._ask_all(commands)
-        records = {one.id: one for one in await self._records(ids, cast("list[dict[bytes, bytes]]", found[::3]))}
+        found = await self._ask_each(commands)
+        hashes = [
+            UNREADABLE if UNREADABLE in found[place : place + 3] else found[place] for place in range(0, len(found), 3)
+        ]
+        records = {one.id: one for one in await self._records(ids, hashes)}
         failed = [one for one in records.values() if one.error_attempt is not None]
-        errors = await self._ask_all([("HGET", keys.attempt(one.id, one.error_attempt), "error") for one in failed])
-        error_of = dict(zip((one.id for one in failed), cast("list[bytes | None]", errors), strict=True))
+        errors = await self._ask_each([("HGET", keys.attempt(one.id, one.error_attempt), "error") for one in failed])
+        error_of = {
+            one.id: b"" if error is UNREADABLE else cast("bytes | None", error)
+            for one, error in zip(failed, errors, strict=True)
+        }
         texts = cast("list[bytes | None]", found)
         return [
             FullJob.of(records[one], texts[place + 1] or b"null", error_of.get(one) or b"", texts[place + 2] or b"")
@@ -66,23 +85,42 @@ class Reading(Connected):
         """What a job returned, as JSON; empty if it returned nothing."""
         return cast("bytes | None", await self._ask("GET", keys.result(job_id))) or b""
 
-    async def _records(self, ids: Sequence[str], found: Sequence[dict[bytes, bytes]]) -> list[JobRecord]:
-        wanted = {fields[b"spec"] for fields in found if fields}
+    async def _records(self, ids: Sequence[str], hashes: Sequence[object]) -> list[JobRecord]:
+        found = dict(zip(ids, cast("Sequence[dict[bytes, bytes]]", hashes), strict=True))
+        for job_id, fields in found.items():
+            if fields is UNREADABLE or (fields and b"spec" not in fields):
+                _left_out(job_id, "it is no hash, or names no spec")
+        there = {job_id: one for job_id, one in found.items() if one is not UNREADABLE and b"spec" in one}
+        shared = await self._shared_of({fields[b"spec"] for fields in there.values()})
+        records: list[JobRecord] = []
+        for job_id, fields in there.items():
+            if fields[b"spec"] not in shared:
+                continue
+            try:
+                records.append(JobRecord.read(job_id, fields, shared[fields[b"spec"]]))
+            except _CANNOT_BE_READ as error:
+                _left_out(job_id, repr(error))
+        return records
+
+    async def _shared_of(self, wanted: set[bytes]) -> dict[bytes, SharedRecord]:
+        """What jobs have in common, by its digest, without what is gone or cannot be read."""
         # Kept apart from what is remembered: other callers forget that meanwhile.
         shared = {digest: self._shared[digest] for digest in wanted if digest in self._shared}
         if unknown := [digest for digest in wanted if digest not in shared]:
-            hashes = await self._hashes(keys.spec(digest.decode()) for digest in unknown)
-            # A hash is gone where the last job with it was dropped between the two reads.
-            read = {digest: SharedRecord.read(one) for digest, one in zip(unknown, hashes, strict=True) if one}
+            hashes = await self._ask_each([("HGETALL", keys.spec("").encode() + digest) for digest in unknown])
+            read: dict[bytes, SharedRecord] = {}
+            for digest, one in zip(unknown, hashes, strict=True):
+                if not one:  # gone where the last job with it was dropped between the two reads
+                    continue
+                try:
+                    read[digest] = SharedRecord.read(cast("dict[bytes, bytes]", one))
+                except _CANNOT_BE_READ as error:
+                    log.warning("a spec of jobs cannot be read", digest=repr(digest), error=repr(error))
             shared |= read
             if len(self._shared) > _SHARED_KEPT:
                 self._shared.clear()
             self._shared |= read
-        return [
-            JobRecord.read(job_id, fields, shared[fields[b"spec"]])
-            for job_id, fields in zip(ids, found, strict=True)
-            if fields and fields[b"spec"] in shared
-        ]
+        return shared
 
     async def attempts(self, job: JobRecord) -> list[AttemptRecord]:
         """All attempts of a job, the first one first."""

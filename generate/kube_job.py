@@ -61,8 +61,8 @@ REASONS: Final = {
     "spec.ttlSecondsAfterFinished": "Seven days, in case bgjobs is uninstalled. Otherwise the operator deletes the "
     "KubeJob sooner.",
     "spec.template.metadata.labels": "The same as on the KubeJob, and the queue's `pod.labels`.",
-    "spec.template.metadata.annotations": "The cluster autoscaler must not remove a node while a job runs on it. The "
-    "queue's `pod.annotations` are added.",
+    "spec.template.metadata.annotations": "Neither the cluster autoscaler nor Karpenter may empty a node to save "
+    "money while a job runs on it. The queue's `pod.annotations` are laid over them.",
     f"{_POD}.restartPolicy": "An attempt is a pod: a failed container is not started again within the same pod.",
     f"{_POD}.serviceAccountName": "The queue's `pod.serviceAccountName`; by default one that may do nothing.",
     f"{_POD}.automountServiceAccountToken": "The job's code gets no token for the Kubernetes API. The one in "

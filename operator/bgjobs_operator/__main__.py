@@ -19,7 +19,7 @@ from bgjobs_core.redis import connection
 from bgjobs_core.settings import from_environment
 from bgjobs_core.store.doorbell import Doorbell
 from bgjobs_core.store.store import Store
-from bgjobs_operator.cluster import informer
+from bgjobs_operator.cluster import informer, requests
 from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from bgjobs_operator.cluster.kube_resources import KubeResources
 from bgjobs_operator.cluster.lease import Lease
@@ -31,7 +31,7 @@ from bgjobs_operator.pokes import Pokes
 from bgjobs_operator.settings import OperatorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 log: Any = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ async def operate(settings: OperatorSettings) -> None:
     async def lead() -> None:
         await lease.acquire()
         permission_checks.check_soon()
-        await lease.hold(leader.lead)
+        await lease.hold(partial(_lead, leader, kube, pokes, settings.watched_namespaces))
 
     leading = asyncio.create_task(lead(), name="lead")
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -121,6 +121,24 @@ async def operate(settings: OperatorSettings) -> None:
     for task in (leading, informing):
         if task.done() and not task.cancelled() and task.exception() is not None:
             raise task.exception() or RuntimeError
+
+
+async def _lead(leader: Leader, kube: Kube, pokes: Pokes, namespaces: Sequence[str]) -> None:
+    """Lead, and follow the requests of all namespaces meanwhile: a replica that stands by needs none of them."""
+
+    def missed(_: str) -> None:
+        leader.poke("reconcile")
+
+    following = [
+        asyncio.create_task(requests.follow(kube, namespace, pokes, missed), name=f"requests of {namespace}")
+        for namespace in namespaces
+    ]
+    try:
+        await leader.lead()
+    finally:
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
 
 
 def main() -> None:

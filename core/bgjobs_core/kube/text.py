@@ -6,6 +6,7 @@ them have characters that one of these cannot take: half of a surrogate pair, NU
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, cast
 
 LONGEST: Final = 4096  # characters; as much as the kubelet takes of a termination message, in bytes
@@ -13,6 +14,12 @@ LONGEST: Final = 4096  # characters; as much as the kubelet takes of a terminati
 _REPLACEMENT: Final = "\ufffd"
 _TAKEN_OUT: Final = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
 _TABLE: Final = {number: _REPLACEMENT for number in _TAKEN_OUT if chr(number) not in "\t\n\r"} | {ord("\r"): None}
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+def is_name(text: str) -> bool:
+    """Whether an object of ours can have this name; it goes into paths and keys."""
+    return _NAME.fullmatch(text) is not None
 
 
 def cleaned(text: Any, longest: int = LONGEST) -> str:

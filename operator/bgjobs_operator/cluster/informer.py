@@ -1,6 +1,7 @@
-"""kopf is the informer of our own resources: every event pokes, and does nothing else.
+"""kopf is the informer of queues: every event pokes, and does nothing else.
 
-kopf drops errors raised in an event handler and loses deletions over a relist; nothing depends on it alone.
+kopf drops errors raised in an event handler and loses deletions over a relist; nothing depends on it alone. Requests
+are not for it: it holds a whole list of them at once, and something of each for ever (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import kopf
 
-from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
+from bgjobs_core.resources.models import GROUP, QUEUES, VERSION
 from bgjobs_operator.pokes import Poke
 
 if TYPE_CHECKING:
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
     from bgjobs_operator.pokes import Pokes
 
 
-def registry(pokes: Pokes) -> kopf.OperatorRegistry:
-    """Handlers for requests and queues."""
+def registry(pokes: Pokes, login: Callable[..., Any] = kopf.login_via_client) -> kopf.OperatorRegistry:
+    """Handlers for queues.
+
+    Args:
+        pokes: hears of every event.
+        login: a login handler of kopf's.
+    """
     handlers = kopf.OperatorRegistry()
-    kopf.on.login(registry=handlers)(kopf.login_via_client)
+    kopf.on.login(registry=handlers)(login)
 
-    for plural in (REQUESTS, QUEUES):
-
-        @kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"poke-{plural}")
-        def poke(body: kopf.Body, plural: str = plural, **_: Any) -> None:
-            metadata = body["metadata"]
-            pokes.add(Poke(plural, metadata["namespace"], metadata["name"], metadata["uid"]))
+    # Async, because kopf calls any other handler in a thread, and waking a loop is for the event loop's own thread.
+    @kopf.on.event(GROUP, VERSION, QUEUES, registry=handlers, id=f"poke-{QUEUES}")
+    async def poke(body: kopf.Body, **_: Any) -> None:
+        metadata = body["metadata"]
+        pokes.add(Poke(QUEUES, metadata["namespace"], metadata["name"], metadata["uid"]))
 
     return handlers
 
@@ -49,7 +54,12 @@ def settings() -> kopf.OperatorSettings:
 
 
 async def follow(
-    pokes: Pokes, namespaces: Sequence[str], begun: Callable[[], None], stop: asyncio.Event, anew: asyncio.Event
+    pokes: Pokes,
+    namespaces: Sequence[str],
+    begun: Callable[[], None],
+    stop: asyncio.Event,
+    anew: asyncio.Event,
+    login: Callable[..., Any] = kopf.login_via_client,
 ) -> None:
     """Watch the namespaces until `stop` is set.
 
@@ -59,6 +69,7 @@ async def follow(
         begun: called when kopf has set handlers for signals.
         stop: ends it.
         anew: begins it anew: kopf gives a watch up for good once it was forbidden.
+        login: a login handler of kopf's.
     """
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it writes a line for each event otherwise
     while True:
@@ -67,7 +78,7 @@ async def follow(
         beside = {asyncio.create_task(_then(ready, begun)), asyncio.create_task(_end_with(end, stop, anew))}
         try:
             await kopf.operator(
-                registry=registry(pokes),
+                registry=registry(pokes, login),
                 settings=settings(),
                 standalone=True,
                 namespaces=list(namespaces),

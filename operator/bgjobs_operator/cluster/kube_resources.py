@@ -9,6 +9,7 @@ import msgspec
 
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.kube.pages import pages
+from bgjobs_core.kube.text import is_name
 from bgjobs_core.resources.models import API_VERSION, GROUP, QUEUES, REQUESTS, VERSION
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class _Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
     generation: int
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name) or not is_name(self.namespace) or not self.uid:
+            raise ValueError("it has no name, no namespace or no UID")
 
 
 class _WithoutSpec(msgspec.Struct, omit_defaults=True):

@@ -25,6 +25,11 @@ _TTL_SECONDS: Final = 7 * 86400  # only for the case that we are uninstalled; re
 _TOKEN_SECONDS: Final = 600  # the least that Kubernetes allows
 _BACKSTOP_SECONDS: Final = 600  # the supervisor enforces the timeout; this is for a supervisor that hangs
 _USER: Final = 65532
+# A node is not emptied to save money while a job runs on it. Each autoscaler goes by an annotation of its own.
+_STAYS: Final = {
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+}
 
 
 def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
     template = {
         "metadata": {
             "labels": {**pod.labels, **labels},
-            "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", **pod.annotations},
+            "annotations": {**_STAYS, **pod.annotations},
         },
         "spec": _without_empty(
             {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from bgjobs_core.kube.text import cleaned
+from bgjobs_core.kube.text import cleaned, is_name
 from bgjobs_operator.cluster.kubejob import CONTAINER, CONTROLLER_UID, LABEL_JOB
 from bgjobs_operator.cluster.watch import Metadata
 from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
@@ -117,8 +117,8 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
     """What is read of a KubeJob's JSON."""
     found = _kube_job.decode(raw)
     metadata, status = found.metadata, found.status or _KubeJobStatus()
-    if not metadata.name or not metadata.uid:
-        raise msgspec.ValidationError("it has no name or no UID")
+    if not is_name(metadata.name) or not is_name(metadata.namespace) or not metadata.uid:
+        raise msgspec.ValidationError("it has no name, no namespace or no UID")
     true = {condition.type: condition for condition in status.conditions or () if condition.status == "True"}
     failed = true.get("Failed")
     return KubeJobView(

@@ -19,7 +19,7 @@ LEADER: Final = "-leader"  # how the name of the chart's Role for leading ends
 
 _IN_A_NAMESPACE: Final = (
     ("batch", "jobs", ("get", "list", "watch", "create", "delete")),
-    ("", "pods", ("list",)),
+    ("", "pods", ("list", "delete")),
     ("", "events", ("list",)),
     (GROUP, REQUESTS, ("get", "list", "watch", "delete")),
     (GROUP, QUEUES, ("get", "list", "watch")),

@@ -31,7 +31,7 @@ SUBMIT = VIEW | {
 TABLES = {
     "Role/bgjobs-operator": {
         "jobs.batch": "create delete get list watch",
-        "pods": "list",
+        "pods": "delete list",
         "events": "list",
         REQUESTS: "delete get list watch",
         QUEUES: "get list watch",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -20,19 +22,28 @@ if TYPE_CHECKING:
 
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _ME: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_METADATA: Final = re.compile(rb'"metadata": (\{[^{}]*\})')  # of an object that is given as JSON
 ACCOUNT: Final = "system:serviceaccount:bgjobs:bgjobs-operator"
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
 @dataclass(frozen=True)
 class Call:
-    """What was asked."""
+    """What was asked.
+
+    Attributes:
+        method: WATCH is one.
+        accept: the header of this name.
+        accepted_encoding: the header `Accept-Encoding`.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     body: Any
     content_type: str
+    accept: str = ""
+    accepted_encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,15 @@ class Stream:
     ends: bool = True
 
 
-Scripted = Answer | Drop | Stream
+@dataclass(frozen=True)
+class Trickle:
+    """An answer of which a byte comes now and then, for ever; with no bytes there is no answer at all."""
+
+    piece: bytes = b" "
+    seconds: float = 0.01
+
+
+Scripted = Answer | Drop | Stream | Trickle
 
 
 def status(code: int, reason: str, message: str = "no", **details: Any) -> Answer:
@@ -85,6 +104,9 @@ class FakeCluster:
     Attributes:
         calls: everything that was asked.
         leases: by name.
+        collections: objects by the path of their collection, which are listed page by page; `bytes` are an object's
+            JSON as it is.
+        always: what a GET of a path answers each time.
         away: connections break before anything is done.
         mute: no answer at all.
         refused: 403 to everything.
@@ -94,6 +116,8 @@ class FakeCluster:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.leases: dict[str, Object] = {}
+        self.collections: dict[str, list[Object | bytes]] = {}
+        self.always: dict[str, Object] = {}
         self.away = False
         self.mute = False
         self.refused = False
@@ -130,10 +154,15 @@ class FakeCluster:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
     def kube(self) -> Kube:
         """A connection to it."""
         configuration = client.Configuration()
-        configuration.host = f"http://127.0.0.1:{self._port}"
+        configuration.host = self.address
         kube = Kube(configuration)
         self._kubes.append(kube)
         return kube
@@ -153,7 +182,8 @@ class FakeCluster:
         query = dict(request.query)
         method = "WATCH" if query.get("watch") else request.method
         body = json.loads(raw) if raw else None
-        self.calls.append(Call(method, request.path, query, body, request.content_type))
+        accept = [request.headers.get(name, "") for name in ("Accept", "Accept-Encoding")]
+        self.calls.append(Call(method, request.path, query, body, request.content_type, *accept))
         if self.mute:
             await self._closing.wait()
         if self.away:
@@ -165,6 +195,10 @@ class FakeCluster:
     async def _scripted(self, request: web.Request) -> web.StreamResponse:
         watching = bool(request.query.get("watch"))
         answers = self._scripts[f"{'WATCH' if watching else request.method} {request.path}"]
+        if not answers and not watching and request.path in self.collections:
+            return self._list(request)
+        if not answers and request.method == "GET" and request.path in self.always:
+            return web.json_response(self.always[request.path])
         if not answers:
             scripted: Scripted = Stream((), ends=False) if watching else status(404, "NotFound")
         else:
@@ -175,6 +209,8 @@ class FakeCluster:
                 body=raw, status=scripted.status, headers=scripted.headers, content_type="application/json"
             )
         response = web.StreamResponse()
+        if isinstance(scripted, Trickle):
+            return await self._trickle(request, response, scripted)
         await response.prepare(request)
         for line in scripted.lines:
             await response.write(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n")
@@ -183,6 +219,29 @@ class FakeCluster:
         elif not scripted.ends:
             await self._closing.wait()
         return response
+
+    async def _trickle(self, request: web.Request, response: web.StreamResponse, how: Trickle) -> web.StreamResponse:
+        if not how.piece:
+            await self._closing.wait()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionResetError):
+            while not self._closing.is_set():
+                await response.write(how.piece)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(how.seconds):
+                        await self._closing.wait()
+        return response
+
+    def _list(self, request: web.Request) -> web.Response:
+        everything = self.collections[request.path]
+        begin = int(request.query.get("continue") or 0)
+        end = begin + int(request.query.get("limit") or len(everything) + 1)
+        further = str(end) if end < len(everything) else ""
+        alone = "PartialObjectMetadata" in request.headers.get("Accept", "")
+        items = b",".join(_json(one, alone=alone) for one in everything[begin:end])
+        meta = json.dumps({"resourceVersion": "1", "continue": further}).encode()
+        body = b'{"kind": "List", "metadata": ' + meta + b', "items": [' + items + b"]}"
+        return web.Response(body=body, content_type="application/json")
 
     # ------------------------------------------------------------------- rights
     async def _review(self, request: web.Request) -> web.Response:
@@ -217,6 +276,13 @@ class FakeCluster:
         lease["metadata"]["resourceVersion"] = str(self._version)
         self.leases[lease["metadata"]["name"]] = lease
         return web.json_response(lease)
+
+
+def _json(one: Object | bytes, *, alone: bool) -> bytes:
+    if alone:
+        metadata = json.loads(_METADATA.search(one)[1]) if isinstance(one, bytes) else one["metadata"]  # pyright: ignore[reportOptionalSubscript]
+        return json.dumps({"kind": "PartialObjectMetadata", "metadata": metadata}).encode()
+    return one if isinstance(one, bytes) else json.dumps(one).encode()
 
 
 def _no(code: int, reason: str) -> web.Response:

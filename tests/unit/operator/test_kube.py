@@ -7,9 +7,10 @@ import asyncio
 import msgspec
 import pytest
 
-from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError, KubeUnreadableError
+from bgjobs_core.kube import door
+from bgjobs_core.kube.errors import KubeRefusedError, KubeTooLargeError, KubeUnreachableError, KubeUnreadableError
 from bgjobs_core.kube.objects import part, parts
-from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, status
+from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, Trickle, status
 
 
 async def test_json_in_and_out(cluster: FakeCluster) -> None:
@@ -57,6 +58,41 @@ async def test_watches_take_no_connection_from_other_calls(cluster: FakeCluster)
     assert await kube.request("GET", "/x") == {"a": 1}
     for stream in streams:
         await stream.aclose()
+
+
+@pytest.mark.parametrize("how", [Trickle(b""), Trickle(b" ")], ids=["nothing comes", "a byte now and then"])
+async def test_no_call_is_held_longer_than_an_answer_may_take(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, how: Trickle
+) -> None:
+    monkeypatch.setattr(door, "ANSWER_SECONDS", 0.2)
+    cluster.script("GET /x", how)
+    with pytest.raises(KubeUnreachableError, match=r"GET /x: no answer within 0\.2 s"):
+        async with asyncio.timeout(5):
+            await cluster.kube().request("GET", "/x")
+
+
+async def test_no_answer_is_larger_than_what_is_read(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MAX_ANSWER", 1000)
+    cluster.script("GET /x", Answer({"a": "x" * 900}), Answer({"a": "x" * 1000}), Trickle(b"x" * 500, 0))
+    kube = cluster.kube()
+    assert await kube.request("GET", "/x")
+    for _ in range(2):
+        with pytest.raises(KubeTooLargeError):
+            await kube.request("GET", "/x")
+
+
+async def test_answers_are_not_sent_compressed(cluster: FakeCluster) -> None:
+    """256 KiB of one letter are a few bytes then, and a page of them would be in memory at once."""
+    cluster.script("GET /x", Answer({"a": 1}))
+    await cluster.kube().request("GET", "/x")
+    assert cluster.calls[0].accepted_encoding == "identity"
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000 + b"]" * 100_000, b"[]", b'"text"', b"1e400"])
+async def test_an_answer_that_is_of_no_use_is_the_objects_trouble(cluster: FakeCluster, raw: bytes) -> None:
+    cluster.script("GET /x", Answer(raw=raw))
+    with pytest.raises(KubeUnreadableError):
+        await cluster.kube().request("GET", "/x")
 
 
 async def test_an_answer_without_the_parts_that_are_read(cluster: FakeCluster) -> None:

@@ -135,6 +135,44 @@ def test_what_is_seen_of_a_pod(found: dict[str, Any], expected: dict[str, Any]) 
     assert pod_view(msgspec.convert(found, Pod)) == replace(nothing, **expected)
 
 
+HOSTILE_TEXT = "bad \0 and \x1b[31m and \ud83d\r\nand \u0085" + "x" * 100_000
+CLEANED = "bad \ufffd and \ufffd[31m and \ufffd\nand \ufffdx"
+
+
+def test_text_that_comes_from_pods_and_kube_jobs_is_cleaned() -> None:
+    """It goes into Redis, a request's status, a page and a terminal."""
+    state = {"exitCode": 1, "reason": HOSTILE_TEXT, "message": HOSTILE_TEXT}
+    ended = pod_view(msgspec.convert(pod(containerStatuses=job_container(terminated=state)), Pod))
+    waiting = pod_view(msgspec.convert(pod(containerStatuses=job_container(waiting=state)), Pod))
+    failed = {"conditions": [condition("Failed", reason=HOSTILE_TEXT, message=HOSTILE_TEXT)]}
+    view = view_of(json.dumps(kube_job(status=failed), ensure_ascii=True).encode().replace(rb"\ud83d", rb"\u0001"))
+    texts = [ended.terminated_reason, ended.termination_message, waiting.waiting_reason, waiting.waiting_message]
+    for text in (*texts, view.failure, view.message):
+        assert text.startswith(CLEANED)
+        assert len(text) <= 4096
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"status": {"failed": "many"}},
+        {"status": {"failed": -1}},
+        {"status": {"failed": 2**31}},
+        {"status": {"conditions": {}}},
+        {"metadata": {"name": "../../secrets"}},
+        {"metadata": {"uid": ""}},
+    ],
+)
+def test_a_kube_job_that_cannot_be_read(hostile: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        view_of(json.dumps(kube_job(**hostile)).encode())
+
+
+@pytest.mark.parametrize("missing", [{"status": None}, {"status": {"failed": None, "conditions": None}}])
+def test_what_is_null_is_as_if_it_were_not_there(missing: dict[str, Any]) -> None:
+    assert view_of(json.dumps(kube_job(**missing)).encode()) == SEEN
+
+
 @pytest.fixture
 def launcher(cluster: FakeCluster) -> KubeLauncher:
     return KubeLauncher(cluster.kube(), "install-1", "http://api")
@@ -255,6 +293,46 @@ async def test_pods_of_a_kube_job(cluster: FakeCluster, launcher: KubeLauncher) 
     cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Running")]}))
     assert [one.uid for one in await launcher.pods("shop", "kube-1")] == ["pod-1"]
     assert cluster.calls[0].query["labelSelector"] == "batch.kubernetes.io/controller-uid=kube-1"
+
+
+@pytest.mark.parametrize("hostile", [{"phase": ["Failed"]}, {"containerStatuses": {}}, {"conditions": "all"}])
+async def test_a_pod_that_cannot_be_read_is_there_and_has_not_ended(
+    cluster: FakeCluster, launcher: KubeLauncher, hostile: dict[str, Any]
+) -> None:
+    """A job is cancelled when no pod is left, so none may be overlooked."""
+    other = pod(phase="Succeeded")
+    other["metadata"]["uid"] = "pod-2"
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(**hostile), other]}))
+    seen = await launcher.pods("shop", "kube-1")
+    assert {(one.uid, one.name, one.ended) for one in seen} == {
+        ("pod-1", "bgjob-pod", False), ("pod-2", "bgjob-pod", True),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [2**31, -(2**40), 1e300, "0", None])
+async def test_an_exit_code_that_is_none(cluster: FakeCluster, launcher: KubeLauncher, code: object) -> None:
+    state = job_container(terminated={"exitCode": code})
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(phase="Failed", containerStatuses=state)]}))
+    [seen] = await launcher.pods("shop", "kube-1")
+    assert (seen.uid, seen.exit_code) == ("pod-1", None)
+
+
+async def test_a_hostile_pod_or_event_costs_no_glance(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    good = pod(phase="Pending", containerStatuses=job_container(waiting={"reason": "ErrImagePull"}))
+    good["metadata"]["labels"] = {"batch.kubernetes.io/controller-uid": "kube-1"}
+    cluster.script(f"GET {PODS}", Answer({"items": [pod(phase=7), good]}))
+    event = {"involvedObject": {"uid": "kube-2"}, "reason": "FailedCreate", "message": "quota \x1b[31m"}
+    odd = {"involvedObject": "me", "message": 7}
+    cluster.script("GET /api/v1/namespaces/shop/events", Answer({"items": [odd, event, {"message": None}]}))
+    glance = await launcher.glance("shop")
+    assert [one.waiting_reason for one in glance.waiting["kube-1"]] == ["ErrImagePull"]
+    assert glance.complaints["kube-2"] == "FailedCreate: quota \ufffd[31m"
+
+
+async def test_a_kube_job_that_cannot_be_read_is_not_absent(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    cluster.script(f"GET {ONE}", Answer(kube_job(status={"failed": "many"})))
+    with pytest.raises(LauncherObjectError):
+        await launcher.find("shop", NAME)
 
 
 async def test_a_glance_at_all_that_do_not_start(cluster: FakeCluster, launcher: KubeLauncher) -> None:

@@ -178,6 +178,22 @@ def test_priority_is_a_priority_class(priority: int, expected: str) -> None:
     assert pod_spec(made(a_record().launching().but(priority=priority)))["priorityClassName"] == expected
 
 
+AUTOSCALERS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, AUTOSCALERS),
+        ({"team": "shop"}, {**AUTOSCALERS, "team": "shop"}),
+        ({"karpenter.sh/do-not-disrupt": "false"}, {**AUTOSCALERS, "karpenter.sh/do-not-disrupt": "false"}),
+    ],
+)
+def test_no_autoscaler_empties_a_node_on_which_a_job_runs(said: dict[str, str], expected: dict[str, str]) -> None:
+    """Unless its queue says otherwise."""
+    assert made(pod={"annotations": said})["spec"]["template"]["metadata"]["annotations"] == expected
+
+
 def test_what_the_queue_says_is_taken_over() -> None:
     pod: dict[str, Any] = {
         "serviceAccountName": "shop",

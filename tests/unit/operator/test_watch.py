@@ -210,6 +210,87 @@ async def test_a_silent_stream_is_dead(
     assert follower.versions() == ["5", "6"]
 
 
+HOSTILE: dict[str, Any] = {
+    "a wrong type": {"labels": "none"},
+    "a wrong type within": {"labels": {"a": 1}},
+    "a text for a number": {"generation": "1"},
+    "nothing where something must be": {"uid": None},
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE.values(), ids=HOSTILE)
+class TestHostile:
+    """An object that cannot be read costs itself: not the list, not the watch, and not what comes after it."""
+
+    @staticmethod
+    def _hostile(how: dict[str, Any], version: int = 0) -> dict[str, Any]:
+        return {"metadata": thing("bad", version)["metadata"] | how}
+
+    async def test_in_a_list(self, cluster: FakeCluster, follower: Follower, how: dict[str, Any]) -> None:
+        cluster.script(LIST, page(5, thing("a"), self._hostile(how), thing("b")))
+        cluster.script(WATCH, Stream((line("ADDED", thing("c", 6)),), ends=False))
+        await follower.see("+a", "+b", "=", "+c")
+        assert follower.slept == []
+
+    async def test_in_a_watch(self, cluster: FakeCluster, follower: Follower, how: dict[str, Any]) -> None:
+        cluster.script(LIST, page(5))
+        kinds = ("ADDED", "MODIFIED", "DELETED")
+        hostile = [line(kind, self._hostile(how, 6)) for kind in kinds]
+        cluster.script(WATCH, Stream((*hostile, line("ADDED", thing("a", 7))), ends=False))
+        await follower.see("=", "+a")
+        assert (follower.slept, follower.versions()) == ([], ["5"])
+
+    async def test_the_watch_goes_on_behind_it(
+        self, cluster: FakeCluster, follower: Follower, how: dict[str, Any]
+    ) -> None:
+        cluster.script(LIST, page(5))
+        cluster.script(WATCH, Stream((line("ADDED", self._hostile(how, 6)),)))
+        cluster.script(WATCH, Stream((line("ADDED", thing("a", 7)),), ends=False))
+        await follower.see("=", "+a")
+        assert (follower.slept, follower.versions()) == ([], ["5", "6"])
+
+    async def test_what_became_so_is_not_gone(
+        self, cluster: FakeCluster, follower: Follower, how: dict[str, Any]
+    ) -> None:
+        if how.get("uid", "") is None:
+            return  # nobody can tell which one it is
+        cluster.script(LIST, page(5, thing("bad")), page(9, self._hostile(how)), page(10))
+        changed = line("MODIFIED", self._hostile(how, 6))
+        cluster.script(WATCH, Stream((changed, error(410, "Expired"))), Stream((error(410, "Expired"),)))
+        await follower.see("+bad", "=", "+bad", "=", "-bad", "=")
+
+    async def test_its_end_is_seen(self, cluster: FakeCluster, follower: Follower, how: dict[str, Any]) -> None:
+        if how.get("uid", "") is None:
+            return
+        cluster.script(LIST, page(5, thing("bad")))
+        cluster.script(WATCH, Stream((line("DELETED", self._hostile(how, 6)),), ends=False))
+        await follower.see("+bad", "=", "-bad")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"type": "ADDED", "object": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}\n", id="too deep"),
+        pytest.param(b'{"type": "ADDED", "object": [1]}\n', id="no object"),
+        pytest.param(b'{"type": "ADDED", "object": {"metadata": 1}}\n', id="no metadata"),
+        pytest.param(b'{"type": "MODIFIED"}\n', id="nothing at all"),
+    ],
+)
+async def test_a_line_that_cannot_be_read_is_left_out(cluster: FakeCluster, follower: Follower, raw: bytes) -> None:
+    cluster.script(LIST, page(5))
+    cluster.script(WATCH, Stream((raw, line("ADDED", thing("a", 7))), ends=False))
+    await follower.see("=", "+a")
+    assert (follower.slept, follower.versions()) == ([], ["5"])
+
+
+async def test_half_of_a_surrogate_pair_in_a_line(cluster: FakeCluster, follower: Follower) -> None:
+    cluster.script(LIST, page(5))
+    odd = thing("a", 6)
+    odd["metadata"]["labels"] = {"a": "\ud83d"}
+    cluster.script(WATCH, Stream((line("ADDED", odd),), ends=False))
+    await follower.see("=", "+a")
+
+
 class TestTrouble:
     """Never a hot loop."""
 

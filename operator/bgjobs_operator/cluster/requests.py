@@ -1,0 +1,88 @@
+"""Follows BackgroundJobRequests: whatever happens to one pokes, and nothing else is done or remembered here.
+
+There may be 60,000 of them with large parameters, so neither is a list of them held nor is their content asked for: a
+poke needs a name. What was there before is found by reconcile, which reads lists page by page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import structlog
+
+from bgjobs_core.resources.models import GROUP, REQUESTS, VERSION
+from bgjobs_operator.cluster.watch import Absent, ListWatch, Metadata, Present
+from bgjobs_operator.pokes import Poke
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.kube.door import Kube
+    from bgjobs_operator.pokes import Pokes
+
+_METADATA_ALONE: Final = {
+    "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+}
+_RETRY_SECONDS: Final = 1.0
+
+log: Any = structlog.get_logger(__name__)
+
+
+class _Object(msgspec.Struct):
+    metadata: Metadata
+
+
+_decoder: Final = msgspec.json.Decoder(_Object)
+
+
+def is_news(event: Present[Metadata] | Absent[Metadata]) -> bool:
+    """Whether something happened that the operator must look at.
+
+    It writes the status of each request several times; such a change leaves the generation as it is. A request that
+    was made anew, whose spec was changed, or whose deletion has begun has another one than a request that is as it was
+    made.
+    """
+    return isinstance(event, Absent) or not event.changed or event.item.generation != 1
+
+
+async def follow(
+    kube: Kube,
+    namespace: str,
+    pokes: Pokes,
+    missed: Callable[[str], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Poke for each request of a namespace to which something happens, until cancelled.
+
+    Args:
+        kube: the connection.
+        namespace: that is followed.
+        pokes: hears of it.
+        missed: hears the namespace when something may have happened before, and nothing is missed from now on.
+        sleep: replaced in tests.
+    """
+    watch = ListWatch(
+        kube,
+        f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{REQUESTS}",
+        "",
+        lambda raw: _decoder.decode(raw).metadata,
+        lambda metadata: metadata.uid,
+        sleep,
+        lists=False,
+        headers=_METADATA_ALONE,
+    )
+    while True:
+        try:
+            async with aclosing(watch.events()) as events:
+                async for event in events:
+                    if not isinstance(event, Present | Absent):
+                        missed(namespace)
+                    elif is_news(event):
+                        pokes.add(Poke(REQUESTS, namespace, event.item.name, event.item.uid))
+        except Exception:
+            log.exception("following requests failed unexpectedly", namespace=namespace)
+        await sleep(_RETRY_SECONDS)

@@ -14,6 +14,7 @@ from bgjobs_core.resources.ticks import CRON, MAX_CRON, MAX_ZONE, ZONE, BadTimes
 MAX_MISSED: Final = 10
 MAX_ACTIVE: Final = 50
 DEFAULT_ZONE: Final = "Etc/UTC"
+SUSPENDED_BY: Final = "bgjobs.dev/suspended-by"  # an annotation: who suspended it by the API or the command
 _YEAR: Final = 366 * 86400
 
 _Time = Annotated[str, StringConstraints(max_length=40)]

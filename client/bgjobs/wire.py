@@ -83,10 +83,10 @@ class Schedule(BaseModel):
     message: str | None = Field(default=None, description="the same for people")
 
 
-class Schedules(BaseModel):
-    """All schedules of a namespace, or of all namespaces that the caller may see, sorted by their names."""
+class ScheduleList(BaseModel):
+    """The schedules of the namespaces whose schedules the caller may list."""
 
-    schedules: list[Schedule]
+    items: list[Schedule]
 
 
 class BatchRequest(_Body):

@@ -110,7 +110,7 @@ class StandIn:
             case "DELETE":
                 return self._delete(path)
             case _:
-                return self._get(path)
+                return self._get(path, request.query)
 
     def _collection(self, path: str) -> Collection:
         return self._collections.setdefault(path, Collection())
@@ -132,7 +132,7 @@ class StandIn:
         body["status"] = {"allowed": True, "userInfo": {"username": "system:serviceaccount:bgjobs:bgjobs-operator"}}
         return Reply(_encode(body), 201)
 
-    def _get(self, path: str) -> Reply:
+    def _get(self, path: str, query: dict[str, str]) -> Reply:
         parent, _, name = path.rpartition("/")
         if parent.endswith("/namespaces"):  # each is there
             return Reply(_encode({"metadata": {"name": name, "uid": f"uid-of-{name}"}}))
@@ -142,7 +142,11 @@ class StandIn:
         if not _is_collection(path):
             return _no(404, "NotFound")
         items = list(self._collection(path).objects.values())
-        return Reply(_encode({"metadata": {"resourceVersion": str(self._version)}, "items": items}))
+        begin = int(query.get("continue") or 0)
+        end = begin + int(query.get("limit") or len(items) + 1)
+        further = str(end) if end < len(items) else ""
+        metadata = {"resourceVersion": str(self._version), "continue": further}
+        return Reply(_encode({"metadata": metadata, "items": items[begin:end]}))
 
     def _post(self, path: str, body: bytes) -> Reply:
         obj: dict[str, Any] = _decode(body)

@@ -16,7 +16,7 @@ AUDIENCE: Final = "bgjobs"
 
 # Exit codes of the supervisor (the child's own exit code never passes through).
 EXIT_SUCCESS: Final = 0
-EXIT_FAILED: Final = 1  # error or timed_out: Kubernetes may retry
+EXIT_FAILED: Final = 1  # error, timed_out, or a result that cannot be delivered: Kubernetes may retry
 EXIT_REFUSED: Final = 64  # rejected, aborted, or not allowed to run the job: podFailurePolicy says FailJob
 EXIT_WAIT: Final = 75  # told to wait or to stop, or no API to ask before the start: podFailurePolicy says Ignore
 
@@ -30,6 +30,9 @@ GO_AWAY: Final = "go_away"
 CONTINUE: Final = "continue"
 STOP: Final = "stop"
 RECORDED: Final = "recorded"
+
+# The code of the problem (status 403) by which the API says that this pod may not speak for the job.
+FOREIGN_POD: Final = "foreign_pod"
 
 # Environment variables of a job's container, which the launcher sets.
 ENV_URL: Final = "BGJOBS_URL"

@@ -338,6 +338,10 @@ class BeatReply(BaseModel):
     action: Literal["continue", "stop", "go_away"]
     beat_seconds: float = Field(description="when to send the next beat")
     next_offset: int = Field(description="the offset up to which the server has the log")
+    kept: bool = Field(
+        default=True,
+        description="false: the store is full, and has kept neither the piece of log nor the progress of this beat",
+    )
 
 
 class FinishRequest(RunnerIdentity):

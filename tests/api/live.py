@@ -19,6 +19,10 @@ from tests.api.world import FakeAccess, FakeAuthenticator, FakeClock, FakeRedisS
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from bgjobs_api.clock import Clock
+    from bgjobs_api.http.deps import Authenticator
+    from bgjobs_core.redis.connection import Client
+
 _T = TypeVar("_T")
 PATIENCE_SECONDS: Final = 60
 
@@ -26,16 +30,30 @@ PATIENCE_SECONDS: Final = 60
 class LiveApi:
     """Close it in the end.
 
+    Args:
+        client: of Redis, not used yet; None: of a fake one.
+        verifier: says who calls; None: `authenticator`.
+        clock: says what time it is there.
+
     Attributes:
         store: to be used through `run` only.
         authenticator: gives out tokens.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, client: Client | None = None, verifier: Authenticator | None = None, clock: Clock | None = None
+    ) -> None:
         self.authenticator = FakeAuthenticator()
-        self._client: Any = FakeAsyncRedis(server=FakeServer())
-        self.store = Store(self._client)
-        deps = Deps(self.store, FakeRedisState(), self.authenticator, FakeAccess(), FakeClock(), ("shop",))
+        self.client: Any = client or FakeAsyncRedis(server=FakeServer())
+        self.store = Store(self.client)
+        deps = Deps(
+            self.store,
+            FakeRedisState(),
+            verifier or self.authenticator,
+            FakeAccess(),
+            clock or FakeClock(),
+            ("shop",),
+        )
         self._server = uvicorn.Server(
             uvicorn.Config(
                 create_app(deps), http=PARSER, port=0, log_config=None, access_log=False, proxy_headers=False

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +11,11 @@ from bgjobs.client.job_client import JobClient
 from bgjobs.errors import ConflictError, ForbiddenError, InvalidJobError, JobFailedError, NotFoundError
 from bgjobs.vocabulary import Outcome, State
 from tests.api.live import LiveApi
+from tests.api.real_pod import RealPod
 from tests.api.world import service_account
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -53,27 +52,12 @@ def client(api: LiveApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobClient]
         yield made
 
 
-def run_pod(api: LiveApi, job_id: str, folder: Path, suffix: str = "abcde") -> subprocess.CompletedProcess[str]:
+def run_pod(api: LiveApi, job_id: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the supervisor as in a pod, until it ends."""
-    name, uid = f"bgjob-{job_id}-{suffix}", f"uid-{suffix}"
-    api.authenticator.tokens[f"pod-{name}"] = service_account("shop", "default", name, uid)
-    (folder / "token").write_text(f"pod-{name}")
-    (folder / "jobs_of_a_test.py").write_text(CODE)
-    environ = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(folder),
-        "BGJOBS_URL": api.url,
-        "BGJOBS_TOKEN_FILE": str(folder / "token"),
-        "BGJOBS_NAMESPACE": "shop",
-        "BGJOBS_JOB_ID": job_id,
-        "BGJOBS_KUBE_UID": "kube-uid",
-        "BGJOBS_POD_UID": uid,
-        "BGJOBS_POD_NAME": name,
-        "BGJOBS_TERMINATION_FILE": str(folder / "termination-log"),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "bgjobs.runner"], env=environ, capture_output=True, text=True, timeout=180, check=False
-    )
+    pod = RealPod(job_id, folder)
+    token = f"pod-{pod.name}"
+    api.authenticator.tokens[token] = service_account("shop", "default", pod.name, pod.uid)
+    return pod.run(api.url, token, CODE)
 
 
 def test_a_job_from_call_to_result(api: LiveApi, client: JobClient, tmp_path: Path) -> None:

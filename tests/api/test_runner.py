@@ -182,7 +182,7 @@ async def test_a_beat_is_answered_with_what_has_arrived(world: World) -> None:
     pod = await world.running()
     records = lines("a", "b")
     reply = (await pod.call("beat", attempt=1, chunk=chunk(0, records))).json()
-    assert reply == {"action": "continue", "beat_seconds": 10.0, "next_offset": len(records)}
+    assert reply == {"action": "continue", "beat_seconds": 10.0, "next_offset": len(records), "kept": True}
     again = (await pod.call("beat", attempt=1, chunk=chunk(0, records))).json()
     assert again["next_offset"] == len(records)
     assert len(await world.store.log_chunks(pod.job_id, 1)) == 1

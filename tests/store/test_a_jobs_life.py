@@ -32,7 +32,7 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
     assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1") == ("run", 1, "")
     assert await store.beat(
         job_id=job.id, pod_uid="pod-1", attempt=1, chunk=None, progress='{"done":1,"total":2}', keep_seconds=600
-    ) == ("continue", 0)
+    ) == ("continue", 0, "yes")
     assert await store.finish(
         job_id=job.id,
         pod_uid="pod-1",

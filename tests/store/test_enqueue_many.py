@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.store.builders import a_job, many
+from bgjobs_core.resources.models import QueueSpec
+from tests.store.builders import QUEUE_KEY, a_job, many
+from tests.store.life import EPOCH
 
 if TYPE_CHECKING:
     from tests.store.checked_store import CheckedStore
@@ -45,3 +47,18 @@ async def test_a_conflict_keeps_all_out(store: CheckedStore) -> None:
 
 async def test_none_at_all(store: CheckedStore) -> None:
     assert await store.enqueue_many([]) == []
+
+
+async def test_the_order_of_many_is_that_of_their_ids(store: CheckedStore) -> None:
+    """Several scripts add them at once, and any of them may come first."""
+    jobs = many(a_job(), 205)
+    assert sorted(job.id for job in jobs) == [job.id for job in jobs]
+
+    await store.enqueue_many(jobs)
+
+    await store.put_queue(QUEUE_KEY, QueueSpec(max_concurrent=1000))
+    await store.lead(EPOCH)
+    claimed: list[str] = []
+    while ids := (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=20)).ids:
+        claimed += ids
+    assert claimed == [job.id for job in jobs]

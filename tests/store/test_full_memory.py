@@ -5,7 +5,7 @@ On real servers alone: fakeredis has no memory limit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,6 @@ from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.redis.errors import StoreFullError
-from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, POD, Life
@@ -271,22 +270,50 @@ async def test_memory_comes_back_by_retiring(
     assert (await client.info("memory"))["used_memory_dataset"] < used - 150_000
 
 
-async def test_a_beat_keeps_no_log_and_no_progress_but_the_order_to_stop_is_heard(
-    store: CheckedStore, client: Client, life: Life, memory: Memory
+BROUGHT: dict[str, dict[str, Any]] = {
+    "nothing": {"chunk": None, "progress": ""},
+    "log": {"chunk": (0, 9, b"packed"), "progress": ""},
+    "progress": {"chunk": None, "progress": '{"done":1}'},
+    "both": {"chunk": (0, 9, b"packed"), "progress": '{"done":1}'},
+}
+
+
+@pytest.mark.parametrize("brought", BROUGHT.values(), ids=BROUGHT)
+async def test_a_beat_is_answered_though_nothing_of_it_is_kept(
+    store: CheckedStore, client: Client, life: Life, memory: Memory, brought: dict[str, Any]
 ) -> None:
+    """The order to stop, and the one to go away, arrive whatever else the runner has to say."""
     job = await life.running()
-    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    kept = "yes" if brought == BROUGHT["nothing"] else "no"
+
+    async def beat(pod: str = POD) -> tuple[str, int, str]:
+        return await store.beat(job_id=job.id, pod_uid=pod, attempt=1, keep_seconds=600, **brought)
+
     await memory.fill()
     before = await contents.read(client)
-
-    with pytest.raises(StoreFullError):
-        await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=(0, 9, b"packed"), progress="", keep_seconds=600)
-    with pytest.raises(StoreFullError):
-        await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress='{"done":1}', keep_seconds=600)
-    assert await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress="", keep_seconds=600) == (
-        "stop",
-        0,
-    )
-
+    assert await beat() == ("continue", 0, kept)
+    assert await beat("another") == ("go_away", 0, "yes")
     assert before.differences(await contents.read(client)) == []
-    assert await store.ids_in(keys.stopping, "shop") == [job.id]
+    await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    assert await beat() == ("stop", 0, kept)
+    await memory.free()
+    assert await beat() == ("stop", 9 if brought["chunk"] else 0, "yes")
+    assert (await store.there(job.id)).progress == brought["progress"].encode()
+
+
+async def test_the_next_piece_of_a_log_waits_for_room(store: CheckedStore, life: Life, memory: Memory) -> None:
+    job = await life.running()
+
+    async def beat(offset: int) -> tuple[str, int, str]:
+        chunk = (offset, 10, b"packed")
+        return await store.beat(
+            job_id=job.id, pod_uid=POD, attempt=1, chunk=chunk, progress='{"done":2}', keep_seconds=600
+        )
+
+    assert await beat(0) == ("continue", 10, "yes")
+    await memory.fill()
+    assert await beat(10) == ("continue", 10, "no")
+    assert len(await store.log_chunks(job.id, 1)) == 1
+    await memory.free()
+    assert await beat(10) == ("continue", 20, "yes")
+    assert len(await store.log_chunks(job.id, 1)) == 2

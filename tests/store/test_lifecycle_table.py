@@ -203,7 +203,7 @@ class Verbs:
         return started.action
 
     async def _beat(self, pod_uid: str) -> str:
-        action, _ = await self.store.beat(
+        action, _, _ = await self.store.beat(
             job_id=self.job.id,
             pod_uid=pod_uid,
             attempt=1,

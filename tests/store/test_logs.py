@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import Outcome
-from bgjobs_core.jobs import logs
+from bgjobs_core.jobs import log_text, logs
 from bgjobs_core.jobs.logs import Gap, Line
 from bgjobs_core.store import keys
 from tests.store import contents
@@ -41,9 +41,10 @@ class Shipper:
     async def ship_at(self, offset: int, records: bytes) -> tuple[str, int]:
         """A chunk at any place."""
         chunk = (offset, len(records), zlib.compress(records))
-        return await self._store.beat(
+        reply = await self._store.beat(
             job_id=self._job.id, pod_uid=self._pod, attempt=self._attempt, chunk=chunk, progress="", keep_seconds=KEEP
         )
+        return reply.action, reply.next_offset
 
     def skip(self, size: int) -> None:
         """So many bytes never arrive."""
@@ -205,6 +206,37 @@ async def test_a_place_far_away_is_a_gap_and_nothing_worse(store: CheckedStore, 
     assert next(logs.read(await store.log_chunks(job.id, 1))) == Gap(far)
 
 
+async def test_a_beat_between_two_reads_of_a_log_hides_nothing_from_who_follows_it(
+    store: CheckedStore, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next chunk still fits into the head, the one after it goes into the tail."""
+    job = await life.running()
+    shipper = Shipper(store, job)
+    size, per_chunk = 1000, 200
+    for n in range(5):
+        await shipper.ship(_records(n * per_chunk, per_chunk, size))
+    assert LOG_HEAD_BYTES - 1000 * size > 40 * size
+    ask, come = store._ask, [(1000, 40), (1040, 200)]  # pyright: ignore[reportPrivateUsage]
+
+    async def ask_and_let_a_runner_in(command: str, *arguments: object) -> object:
+        reply = await ask(command, *arguments)
+        while command == "LRANGE" and come:
+            await shipper.ship(_records(*come.pop(0), size))
+        return reply
+
+    async def ask_one_by_one(commands: Sequence[Sequence[Any]]) -> list[object]:
+        return [await ask_and_let_a_runner_in(*command) for command in commands]
+
+    monkeypatch.setattr(store, "_ask", ask_and_let_a_runner_in)
+    monkeypatch.setattr(store, "_ask_all", ask_one_by_one)
+    first = log_text.piece(await store.log_chunks(job.id, 1), 0, 0)
+    assert not come
+    rest = log_text.piece(await store.log_chunks(job.id, 1), first.next_offset, 0)
+
+    lines = (first.data + rest.data).decode().splitlines()
+    assert [line.split()[0].strip(".") for line in lines] == [str(n) for n in range(1240)]
+
+
 async def test_each_attempt_has_a_log_of_its_own(store: CheckedStore, life: Life) -> None:
     job = await life.running()
     await Shipper(store, job).ship(b"1700000000000 o first\n")
@@ -233,7 +265,7 @@ async def test_a_beat_after_the_finish_is_not_heard(store: CheckedStore, life: L
 
     assert await store.beat(
         job_id=job.id, pod_uid=POD, attempt=1, chunk=None, progress='{"done":1}', keep_seconds=KEEP
-    ) == ("go_away", 0)
+    ) == ("go_away", 0, "yes")
 
 
 async def test_a_stopping_job_still_ships_its_last_words_and_is_told_to_stop(store: CheckedStore, life: Life) -> None:

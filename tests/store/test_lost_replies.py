@@ -131,7 +131,7 @@ async def test_a_whole_life_in_which_every_first_reply_is_lost(losing: Losing, s
     assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")) == ("run", 1, "")
     assert await losing(
         behind.beat(job_id=job.id, pod_uid="pod-1", attempt=1, chunk=(0, 9, b"packed"), progress="", keep_seconds=600)
-    ) == ("continue", 9)
+    ) == ("continue", 9, "yes")
     assert await losing(
         behind.finish(
             job_id=job.id, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1

@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self._can_be_full)
     @rule(full=st.booleans())
     def memory(self, full: bool) -> None:
-        """At the limit everything but `enqueue` and a `beat` that brings something goes on."""
+        """At the limit everything but `enqueue` goes on, and of a `beat` nothing is kept."""
         if self._full != full:
             self._wait_for(self._client.config_set("maxmemory", int(full)))
         self._full = full
@@ -296,14 +296,13 @@ class Machine(RuleBasedStateMachine):
         before, pod = self._now, f"kube-1-{pod}"
         chunk = (offset, 10, b"packed")
 
-        async def send() -> tuple[str, int]:
+        async def send() -> tuple[str, int, str]:
             return await self._store.beat(
                 job_id=job.id, pod_uid=pod, attempt=attempt, chunk=chunk, progress='{"done":1}', keep_seconds=600
             )
 
-        if self._is_refused(send):
-            return
-        action, _ = self._do("beat", job.id, send, lambda one: one[0], twice=twice)
+        assert not self._is_refused(send), "a beat is answered also when Redis is full"
+        action, _, _ = self._do("beat", job.id, send, lambda one: one[0], twice=twice)
         record = self._now.jobs().get(job.id)
         if record is None or (record.fence, record.attempt) != (pod, attempt):
             assert action == "go_away"

@@ -72,7 +72,7 @@ async def test_the_doorbell_translates_too(client: Client) -> None:
 async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> None:
     """A global variable is an error on a real server, and on fakeredis it breaks every script after it."""
     calls: dict[str, list[Argument]] = {
-        "enqueue": ["s", {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
+        "enqueue": ["s", "", None, {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
                     [{"id": "id", "digest": "d", "payload": "[]", "delay_ms": 0, "not_before_ms": 0, "priority": 0,
                       "request_name": "r"}]],
         "tally": ["n", 0, 10], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],

@@ -143,7 +143,7 @@ class KeyRing:
         """Verify a token with the keys, which are read again if the token names a key that is not among them.
 
         A key that we do not know may be a new one of the issuer. While that cannot be found out, the answer is
-        "not now" and not "no": a runner takes a no for good, and its job would fail.
+        "not now" and not "no": programs take a no for good.
 
         Args:
             verify: verifies the token with these keys; raises UnknownKeyError if it names another key.

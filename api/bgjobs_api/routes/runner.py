@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Response
 
-from bgjobs.protocol import GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.protocol import FOREIGN_POD, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
 from bgjobs_api.http import answers
@@ -61,7 +61,7 @@ async def _record_for(deps: Deps, caller: Identity, job_id: str, said: RunnerIde
     record = await deps.store.job(job_id)
     objection = runner_statements.objection(caller, said, job_id, record)
     if objection is not None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "foreign_pod", objection)
+        raise ProblemError(HTTPStatus.FORBIDDEN, FOREIGN_POD, objection)
     return record
 
 
@@ -105,13 +105,13 @@ async def start(
 async def beat(
     deps: DepsDep, caller: Caller, job_id: str, body: Annotated[BeatRequest, Depends(json_body(BeatRequest))]
 ) -> BeatReply:
-    """A piece of log and the progress; the answer may say stop."""
+    """A piece of log and the progress; the answer may say stop, also when there is no room for what was sent."""
     record = await _record_for(deps, caller, job_id, body)
     chunk = runner_statements.chunk_of(body.chunk)
     progress = runner_statements.progress_of(body.progress)
     if record is None:
         return BeatReply(action=GO_AWAY, beat_seconds=BEAT_SECONDS, next_offset=0)
-    action, next_offset = await deps.store.beat(
+    reply = await deps.store.beat(
         job_id=job_id,
         pod_uid=body.pod_uid,
         attempt=body.attempt,
@@ -121,9 +121,10 @@ async def beat(
     )
     return BeatReply.model_validate(
         {
-            "action": action,
+            "action": reply.action,
             "beat_seconds": await _beat_seconds(deps, job_id),
-            "next_offset": next_offset,
+            "next_offset": reply.next_offset,
+            "kept": reply.kept == "yes",
         }
     )
 

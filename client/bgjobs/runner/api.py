@@ -8,21 +8,17 @@ from __future__ import annotations
 import http.client
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.connection.server import TokenFile, parse_url
 from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import PROTOCOL, PROTOCOL_HEADER
+from bgjobs.runner.answers import read_reply
 
 if TYPE_CHECKING:
     from bgjobs.runner.settings import Settings
 
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
-# With these the API does not decide anything; the same call may succeed in a moment.
-_TRANSIENT: Final = frozenset({408, 425, 429})
-_SUCCESS: Final = range(200, 300)
-_SERVER_ERROR: Final = 500
-_UNAUTHORIZED: Final = 401
 
 
 class RunnerApi:
@@ -56,28 +52,19 @@ class RunnerApi:
             timeout: seconds; None takes `request` of the settings.
 
         Raises:
-            UnreachableError: if there is no answer, or one that may be different in a moment.
-            RefusedError: if the API refuses the request, and would refuse it again.
+            UnreachableError: if there is no answer, or one that decides nothing.
+            RefusedError: if the API refuses the request; see `answers`.
         """
         data = json.dumps(self._identity | body).encode()
-        status, answer = self._exchange(verb, data, timeout or self._timeout, fresh_token=False)
-        if status == _UNAUTHORIZED and self._token is not None:
-            # The kubelet may have replaced the token since it was read.
-            status, answer = self._exchange(verb, data, timeout or self._timeout, fresh_token=True)
-        if status in _SUCCESS:
-            try:
-                reply: object = json.loads(answer)
-            except ValueError:
-                reply = None
-            if isinstance(reply, dict):
-                return cast("dict[str, Any]", reply)
-            raise UnreachableError(
-                f"{self._address.url} answers {verb} with something that the bgjobs API does not send; "
-                "another program may listen there"
-            )
-        if status >= _SERVER_ERROR or status in _TRANSIENT:
-            raise UnreachableError(f"{self._address.url} answers {verb} with {status}{_detail(answer)}")
-        raise RefusedError(f"{verb} was refused with {status}{_detail(answer)}", status)
+        status, answer = self._exchange(verb, data, timeout or self._timeout)
+        try:
+            return read_reply(verb, status, answer)
+        except (RefusedError, UnreachableError) as error:
+            # A new connection may lead to another replica of the API.
+            self.close()
+            if isinstance(error, RefusedError):
+                raise
+            raise UnreachableError(f"{self._address.url}: {error}") from error
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
@@ -85,10 +72,11 @@ class RunnerApi:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, verb: str, data: bytes, timeout: float, *, fresh_token: bool) -> tuple[int, bytes]:
+    def _exchange(self, verb: str, data: bytes, timeout: float) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json", PROTOCOL_HEADER: str(PROTOCOL)}
         if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token.read(fresh=fresh_token)}"
+            # Read each time, because the kubelet replaces the token when most of its time is over.
+            headers["Authorization"] = f"Bearer {self._token.read(fresh=True)}"
         kept = self._connection is not None
         try:
             try:
@@ -127,13 +115,3 @@ class RunnerApi:
 
         # OpenSSL trusts the authorities in the file SSL_CERT_FILE too.
         return http.client.HTTPSConnection(self._address.host, self._address.port, context=ssl.create_default_context())
-
-
-def _detail(answer: bytes) -> str:
-    """What a problem document (RFC 9457) says, with ": " before it, to end a message; "" if it says nothing."""
-    try:
-        problem: object = json.loads(answer)
-    except ValueError:
-        return ""
-    detail = cast("dict[str, object]", problem).get("detail") if isinstance(problem, dict) else None
-    return f": {detail}" if detail else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bgjobs import context, strict_json
@@ -21,8 +20,12 @@ if TYPE_CHECKING:
 
     from bgjobs.calls import Parameters
 
-_RUNNER: Final = str(Path(__file__).parent) + os.sep
-_IMPORT_MACHINERY: Final = ("<frozen importlib", str(Path(os.__file__).parent / "importlib") + os.sep)
+# No pathlib: each job would pay for its import.
+_RUNNER: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120
+_IMPORT_MACHINERY: Final = (
+    "<frozen importlib",
+    os.path.join(os.path.dirname(os.__file__), "importlib") + os.sep,  # noqa: PTH118, PTH120
+)
 _MAX_MESSAGE_BYTES: Final = 8 * 1024
 
 

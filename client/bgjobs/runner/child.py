@@ -2,21 +2,30 @@
 
 The call comes as JSON on one pipe; progress and the call's outcome are sent on another (see `frames`). stdin is empty;
 stdout and stderr belong to the job.
+
+This process is started before it is known whether the job may run, so nothing of the job is imported until the call has
+come. If none comes, it ends.
 """
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
-import json
 import os
 import sys
-from typing import Any, cast
 
-from bgjobs import context
-from bgjobs.runner.call_outcome import run_call
-from bgjobs.runner.frames import send_call_outcome, send_progress
-from bgjobs.vocabulary import Outcome
+# The job's folder comes back with the call: a file in it that is named like a module of the standard library is code of
+# the job. It does not get into this process that way either.
+_PATH = [*sys.path]
+sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # noqa: PTH109 - no pathlib here
+
+import contextlib  # noqa: E402 - see above
+import faulthandler  # noqa: E402
+import json  # noqa: E402
+from typing import Any, cast  # noqa: E402
+
+from bgjobs import context  # noqa: E402
+from bgjobs.runner.call_outcome import run_call  # noqa: E402
+from bgjobs.runner.frames import send_call_outcome, send_progress  # noqa: E402
+from bgjobs.vocabulary import Outcome  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +39,11 @@ def main(arguments: list[str]) -> int:
     """
     call_fd, frames_fd = (int(argument) for argument in arguments)
     with os.fdopen(call_fd, "rb") as pipe:
-        call: dict[str, Any] = json.loads(pipe.read())
+        sent = pipe.read()
+    if not sent:
+        return 1  # the supervisor has ended: the job may not run here
+    call: dict[str, Any] = json.loads(sent)
+    sys.path[:] = _PATH
     # Programs that the job code executes must not hold the pipe open.
     os.set_inheritable(frames_fd, False)
     if os.getppid() != 1:

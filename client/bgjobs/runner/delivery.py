@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import GO_AWAY
+from bgjobs.runner.answers import is_final
 from bgjobs.runner.mirror import say
 
 if TYPE_CHECKING:
@@ -26,14 +28,28 @@ class Limits(NamedTuple):
     """How long to try, in seconds.
 
     Attributes:
-        patience: the longest time that the whole delivery may take.
+        patience: the longest time that the delivery may take, if all that matters of it is also in the exit code.
+        result_patience: the longest time for a report with a result.
         grace: from a SIGTERM to the pod until the kubelet kills everything.
         request: the timeout of one request.
     """
 
     patience: float
+    result_patience: float
     grace: float
     request: float
+
+
+class Receipt(NamedTuple):
+    """What has become of a delivery.
+
+    Attributes:
+        is_superseded: the API says that the attempt is not the job's current one.
+        problem: why the outcome could not be delivered; None if it was.
+    """
+
+    is_superseded: bool = False
+    problem: str | None = None
 
 
 class Delivery:
@@ -46,43 +62,59 @@ class Delivery:
         self._limits = limits
         self._started = time.monotonic()
 
-    def deliver(self, attempt: int, report: Report) -> bool:
-        """Send the rest of the log, then the report by `finish`.
+    def deliver(self, attempt: int, report: Report) -> Receipt:
+        """Send the rest of the log, then the report by `finish`."""
+        try:
+            # The outcome matters more than the last lines of the log, so the log gets only half of the time.
+            self._try("the rest of the log", self._send_log, self._left(self._limits.patience) / 2)
+            if self._reporter.order == GO_AWAY:
+                return Receipt(is_superseded=True)
+            patience = self._limits.result_patience if report.has_result else self._limits.patience
+            body = {"attempt": attempt} | report.body()
+            return self._try("the attempt's outcome", lambda timeout: self._finish(body, timeout), patience)
+        except RefusedError as error:
+            say(f"the attempt's end was not accepted by the API: {error}")
+            return Receipt(is_superseded=True)
 
-        Returns:
-            False if the API answered `go_away`: the attempt is not the job's current one. True otherwise, also if the
-            API could not be reached.
-        """
-        # The outcome matters more than the last lines of the log, so the log gets only half of the time.
-        self._try("the rest of the log", self._send_log, share=0.5)
-        if self._reporter.order == GO_AWAY:
-            return False
-        body = {"attempt": attempt} | report.body()
-        reply = self._try("the attempt's outcome", lambda timeout: self._api.call("finish", body, timeout), share=1.0)
-        return not (isinstance(reply, dict) and reply.get("action") == GO_AWAY)
-
-    def _send_log(self, timeout: float) -> None:
+    def _send_log(self, timeout: float) -> Receipt:
         while self._reporter.behind and self._reporter.beat(timeout) and self._reporter.order != GO_AWAY:
             timeout = self._timeout(self._limits.patience)
+        if not self._reporter.has_room and self._reporter.order != GO_AWAY:
+            raise UnreachableError("the store of bgjobs is full")
+        return Receipt()
 
-    def _try(self, what: str, act: Callable[[float], dict[str, Any] | None], share: float) -> dict[str, Any] | None:
-        patience = self._limits.patience * share
+    def _finish(self, body: dict[str, Any], timeout: float) -> Receipt:
+        # After `finish` no log is taken any more, so an API that is back is offered first what it has missed.
+        with suppress(RefusedError, UnreachableError):
+            if self._reporter.behind and self._signals.stop_at is None:
+                self._send_log(timeout)
+        reply = self._api.call("finish", body, timeout)
+        return Receipt(is_superseded=reply["action"] == GO_AWAY)
+
+    def _try(self, what: str, act: Callable[[float], Receipt], patience: float) -> Receipt:
+        """Act until it is done, or there is no more time.
+
+        Raises:
+            RefusedError: if the API refuses it for good.
+        """
         failures = 0
         while True:
             try:
                 return act(self._timeout(patience))
             except RefusedError as error:
-                say(f"{what} was not accepted by the API: {error}")
-                return None
+                if is_final(error):
+                    raise
+                problem, left = str(error), self._left(min(patience, self._limits.patience))
             except UnreachableError as error:
-                failures += 1
-                pause = backoff_seconds(failures, random_jitter())
-                if pause >= self._left(patience):
-                    say(f"{what} cannot be delivered: {error}")
-                    return None
-                if failures == 1:
-                    say(f"{error}; trying again")
-                self._signals.wait(pause)
+                problem, left = str(error), self._left(patience)
+            failures += 1
+            pause = backoff_seconds(failures, random_jitter())
+            if pause >= left:
+                say(f"{what} cannot be delivered: {problem}")
+                return Receipt(problem=problem)
+            if failures == 1:
+                say(f"{problem}; trying again")
+            self._signals.wait(pause)
 
     def _timeout(self, patience: float) -> float:
         return min(self._limits.request, max(_LEAST_SECONDS, self._left(patience)))

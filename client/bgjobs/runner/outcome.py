@@ -72,6 +72,36 @@ class Report(NamedTuple):
             size //= 2
 
 
+def before_delivery(report: Report) -> Report:
+    """What the termination message says until the API has the report; it counts if the pod is killed meanwhile.
+
+    A pod that is killed has not succeeded, whatever its code did: Kubernetes counts it as failed.
+    """
+    if report.outcome != Outcome.SUCCEEDED:
+        return report
+    message = "the method has returned, but the pod was killed before the runner could report that"
+    return Report(Outcome.ERROR, report.exit_code, failure("NotReported", message))
+
+
+def undelivered(report: Report, problem: str, *, is_stopping: bool) -> Report:
+    """How an attempt ends whose report the API did not get.
+
+    Exit code and termination message say all that matters of it, but for the result. A success that has one is none
+    without it: the job would be `succeeded`, and its result silently `null`.
+
+    Args:
+        report: how the attempt ended.
+        problem: why it could not be delivered.
+        is_stopping: whether there was no more time because the pod was told to stop.
+    """
+    if not report.has_result:
+        return report
+    message = f"the method has returned, but its result could not be delivered: {problem}"
+    if is_stopping:
+        return Report(Outcome.DISRUPTED, report.exit_code, failure("Stopped", message))
+    return Report(Outcome.ERROR, report.exit_code, failure("ResultNotDelivered", message))
+
+
 class Ended(NamedTuple):
     """What is known about a child that has ended.
 

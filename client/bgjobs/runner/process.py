@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.runner.settings import ENV_JOB_PATH
@@ -93,6 +92,13 @@ def _job_environ(environ: Mapping[str, str]) -> dict[str, str]:
 _spawned: list[int] = []
 
 
+def discard(child: Child) -> None:
+    """End a child that has got no call, so that none of the job's code has run in it."""
+    for fd in (child.call, child.stdout, child.stderr, child.frames):
+        os.close(fd)
+    kill_leftovers(child.pid)
+
+
 def signal_group(pid: int, number: signal.Signals) -> None:
     """Send a signal to the child's process group: the child, and what it started without a group of its own."""
     try:
@@ -154,13 +160,15 @@ def _own_children() -> list[int]:
     """The process numbers of our children; an empty list on systems without /proc."""
     own = str(os.getpid())
     children: list[int] = []
-    for entry in Path("/proc").iterdir() if Path("/proc/self/stat").exists() else ():
-        if entry.name.isdecimal():
+    # No pathlib, which would take longer to import than all of this module.
+    for name in os.listdir("/proc") if os.access("/proc/self/stat", os.R_OK) else ():  # noqa: PTH208
+        if name.isdecimal():
             try:
-                stat = (entry / "stat").read_bytes()
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    stat = file.read()
             except OSError:
                 continue
             # pid (name) state parent …; the name may hold spaces and brackets.
             if stat.rpartition(b")")[2].split()[1].decode() == own:
-                children.append(int(entry.name))
+                children.append(int(name))
     return children

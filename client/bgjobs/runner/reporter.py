@@ -7,6 +7,7 @@ import zlib
 from binascii import b2a_base64
 from typing import TYPE_CHECKING, Any
 
+from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import BgjobsError
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner.mirror import say
@@ -30,12 +31,14 @@ class Reporter:
 
     Attributes:
         order: the latest order of the API, `stop` or `go_away`; None until there is one.
+        has_room: whether the API had room for what the latest beat brought. If not, it is sent again.
     """
 
     def __init__(
         self, api: RunnerApi, attempt: int, log: LogBuffer, beat_seconds: float, on_order: Callable[[], None]
     ) -> None:
         self.order: str | None = None
+        self.has_room = True
         self._api = api
         self._attempt = attempt
         self._log = log
@@ -92,16 +95,23 @@ class Reporter:
         try:
             reply = self._api.call("beat", _body(self._attempt, chunk, progress), timeout)
         except BgjobsError:
-            with self._lock:
-                self._progress = self._progress or progress
+            self._put_back(progress)
             raise
         self._beat_seconds = max(0.1, _number(reply.get("beat_seconds"), self._beat_seconds))
         order = reply.get("action")
         if order in (STOP, GO_AWAY) and order != self.order:
             self.order = order
             self._on_order()
+        # An older server does not say it: it refuses the whole beat.
+        self.has_room = reply.get("kept") is not False
+        if not self.has_room:
+            self._put_back(progress)
         further = chunk is not None and self._log.received(int(_number(reply.get("next_offset"), 0)))
-        return further or (progress is not None and chunk is None)
+        return further or (progress is not None and chunk is None and self.has_room)
+
+    def _put_back(self, progress: dict[str, Any] | None) -> None:
+        with self._lock:
+            self._progress = self._progress or progress
 
     def catch_up(self) -> None:
         """Send beats until the API has everything that is there now; what is printed meanwhile waits for the next time.
@@ -114,15 +124,21 @@ class Reporter:
             pass
 
     def _run(self) -> None:
-        complained = False
-        while not self._ended.wait(self._beat_seconds):
+        failures, complained = 0, False
+        pause = self._beat_seconds
+        while not self._ended.wait(pause):
             try:
                 self.catch_up()
-                complained = False
+                failures, pause = 0, self._beat_seconds
+                problem = None if self.has_room else "the store of bgjobs is full"
             except BgjobsError as error:
-                if not complained:
-                    say(f"{error}; log and progress are kept, and sent again with the next beat")
-                complained = True
+                # Soon again: the next try may reach another replica of the API, and an order to stop may wait there.
+                failures += 1
+                pause = min(self._beat_seconds, backoff_seconds(failures, random_jitter()))
+                problem = str(error)
+            if problem and not complained:
+                say(f"{problem}; log and progress are kept, and sent again with the next beat")
+            complained = problem is not None
             if self.order == GO_AWAY:
                 return
 

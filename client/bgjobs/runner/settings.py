@@ -48,6 +48,8 @@ class Settings(NamedTuple):
         reserve: the last part of the grace, in which the child is dead and its log and outcome are sent.
         timeout_grace: the longest time from the SIGTERM of a timeout to SIGKILL.
         patience: how long to ask an API that does not answer.
+        result_patience: how long to offer it a result, which is nowhere else; less than the ten minutes that Kubernetes
+            leaves a pod after its attempt's timeout.
         wait: how long a pod that was told to wait asks again before it exits and Kubernetes replaces it.
         wait_poll: between two questions while it waits.
         request: the timeout of one request to the API.
@@ -66,6 +68,7 @@ class Settings(NamedTuple):
     reserve: float = 5.0
     timeout_grace: float = 10.0
     patience: float = 60.0
+    result_patience: float = 300.0
     wait: float = 300.0
     wait_poll: float = 3.0
     request: float = 10.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import DONE, EXIT_REFUSED, EXIT_SUCCESS, EXIT_WAIT, GO_AWAY, RUN, WAIT
+from bgjobs.runner.answers import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What asking once has brought; exactly one of the three is set.
+    """What asking once has brought; exactly one of the four is set.
 
     Attributes:
         reply: a reply of the API that this runner understands.
         refusal: why the API refuses for good.
+        objection: why a server of ours refuses, though another one may not, as while an upgrade is rolled out.
         problem: why there is no usable answer; asking again may help.
     """
 
     reply: dict[str, Any] | None = None
     refusal: str | None = None
+    objection: str | None = None
     problem: str | None = None
 
 
@@ -49,8 +52,8 @@ class Course(NamedTuple):
 
     Attributes:
         waited: time since the first question.
-        unanswered: time since the last answer, or since the first question if there was none.
-        failures: how many questions in a row had no answer.
+        unanswered: time since the last answer that decides something, or since the first question.
+        failures: how many questions in a row had no such answer.
     """
 
     waited: float
@@ -69,11 +72,13 @@ def next_step(answer: Answer, course: Course, settings: Settings, jitter: float)
     """
     if answer.refusal is not None:
         return Step(EXIT_REFUSED, None, answer.refusal)
-    if answer.reply is None or answer.problem is not None:
-        if course.unanswered >= settings.patience:
-            words = f"{answer.problem}; there was no usable answer for {course.unanswered:.0f} s, so this pod gives up"
-            return Step(EXIT_WAIT, None, words)
-        return Step(None, backoff_seconds(max(course.failures, 1), jitter), answer.problem)
+    if answer.reply is None:
+        what = answer.objection or answer.problem
+        if course.unanswered < settings.patience:
+            return Step(None, backoff_seconds(max(course.failures, 1), jitter), what)
+        words = f"{what}; there was no usable answer for {course.unanswered:.0f} s, so this pod gives up"
+        # A replica that objects for so long is no passing state of affairs, and the next pod would hear the same.
+        return Step(EXIT_WAIT if answer.objection is None else EXIT_REFUSED, None, words)
     action = answer.reply["action"]
     reason = answer.reply.get("reason") or "no reason given"
     if action == DONE:
@@ -109,7 +114,7 @@ def ask_to_start(
     while True:
         answer = _ask(api)
         now = clock()
-        if answer.problem is None:
+        if answer.reply is not None:
             answered, failures = now, 0
         else:
             failures += 1
@@ -130,14 +135,9 @@ def _ask(api: RunnerApi) -> Answer:
     except UnreachableError as error:
         return Answer(problem=str(error))
     except RefusedError as error:
-        return Answer(refusal=str(error))
+        return Answer(refusal=str(error)) if is_final(error) else Answer(objection=str(error))
     if reply.get("action") == RUN and (lacking := _lacks(reply)):
         return Answer(problem=f"the API says run, but its reply lacks {', '.join(lacking)}")
-    if reply.get("action") not in (RUN, DONE, WAIT, GO_AWAY):
-        return Answer(
-            problem=f"the API says {reply.get('action')!r}, which this runner does not know; is the image older than "
-            "the server?"
-        )
     return Answer(reply)
 
 

@@ -6,7 +6,7 @@ The API, the dashboard, local mode and the operator's admit loop all enqueue by 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from bgjobs.vocabulary import State
 from bgjobs_core.actions.errors import (
@@ -17,6 +17,7 @@ from bgjobs_core.actions.errors import (
     TooManyClassesError,
 )
 from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.redis.errors import StoreFullError
 
 if TYPE_CHECKING:
@@ -54,21 +55,38 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
         IdTakenError: the id belongs to another job.
         NoRoomError: Redis is too full.
     """
+    # Settings that were read before save a trip to Redis; the verb tells whether they hold still.
+    remembered = await store.remembered_queue(asked.queue_key)
+    decision = decide(asked, remembered.spec if remembered else None)
+    if isinstance(decision, NewJob) and remembered and remembered.version:
+        done = await _store(store, decision, gate, rules=remembered.version)
+        if done is not None:
+            return done
     queue = await store.queue(asked.queue_key)
     decision = decide(asked, queue.spec if queue else None)
     if isinstance(decision, NotAdmitted):
         return await _asked_before(store, asked, NotAdmittedError(decision))
+    return cast("Enqueued", await _store(store, decision, gate, rules=""))
+
+
+async def _store(store: Store, job: NewJob, gate: MemoryGate | None, *, rules: str) -> Enqueued | None:
+    """Store a job that was admitted by these rules; None if there are others by now."""
+    asked = job.asked
     if gate is not None and not await gate.is_open():
         return await _asked_before(store, asked, NoRoomError("Redis is nearly full"))
     try:
-        reply = await store.enqueue(decision)
+        reply = await store.enqueue(job, rules)
     except StoreFullError as error:
         raise NoRoomError(str(error)) from error
-    if reply.did == "created":
-        return Enqueued(decision.as_created(State(reply.state), reply.now), is_new=True)
-    if reply.did == "too_many_classes":
-        raise TooManyClassesError(asked.namespace)
-    return await _asked_before(store, asked, IdTakenError(asked.id))
+    match reply.did:
+        case "other_rules":
+            return None
+        case "created":
+            return Enqueued(job.as_created(State(reply.state), reply.now), is_new=True)
+        case "too_many_classes":
+            raise TooManyClassesError(asked.namespace)
+        case _:
+            return await _asked_before(store, asked, IdTakenError(asked.id))
 
 
 async def _asked_before(store: Store, asked: AskedJob, error: ActionError) -> Enqueued:

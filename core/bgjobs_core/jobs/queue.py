@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QueueRecord:
-    """A queue's settings, as the operator last saw its object."""
+    """A queue's settings, as the operator last saw its object.
+
+    Attributes:
+        version: a digest of the settings, by which the store tells whether it still has these.
+    """
 
     namespace: str
     name: str
     spec: QueueSpec
+    version: str = ""
 
     @property
     def key(self) -> str:
@@ -29,7 +34,7 @@ class QueueRecord:
     def read(cls, key: str, fields: Mapping[bytes, bytes]) -> QueueRecord:
         """The queue of this full name, from the fields of its hash in Redis."""
         namespace, _, name = key.partition("/")
-        return cls(namespace, name, _spec(fields[b"spec"]))
+        return cls(namespace, name, _spec(fields[b"spec"]), fields.get(b"version", b"").decode())
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 -- beat: A running attempt reports its progress and the next piece of its log.
 -- The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
 -- that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept.
+-- When Redis is full, nothing of a beat is kept, and it is answered all the same: the order to stop must arrive then too.
 --! called by Running.beat
 --@ job_id        text    the job
 --@ pod_uid       text    the pod that speaks
@@ -12,15 +13,26 @@
 --@ keep_seconds  whole   how long the log is kept
 --> action       continue|stop|go_away  stop: the job is being stopped; go_away: this is not the current attempt
 --> next_offset  whole   up to where the log has arrived; 0 with go_away
+--> kept         yes|no  no: Redis is full, and neither the chunk nor the progress was kept
 local job = redis.call('HMGET', key.job(job_id), 'state', 'attempt')
 -- No more is read: a beat is the most frequent of all calls.
 local state = job[1]
-if state ~= STATE.launched and state ~= STATE.stopping then return {'go_away', 0} end
+if state ~= STATE.launched and state ~= STATE.stopping then return {'go_away', 0, 'yes'} end
 local name = key.attempt(job_id, attempt)
 local current = redis.call('HMGET', name, 'pod_uid', 'ended_at', 'log_next', 'log_head', 'log_tail')
-if tonumber(job[2]) ~= attempt or current[1] ~= pod_uid or current[2] then return {'go_away', 0} end
+if tonumber(job[2]) ~= attempt or current[1] ~= pod_uid or current[2] then return {'go_away', 0, 'yes'} end
 local next_offset = tonumber(current[3] or '0')
-if chunk_offset and chunk_length > 0 and chunk_offset >= next_offset then
+local is_new = chunk_offset and chunk_length > 0 and chunk_offset >= next_offset
+local kept = 'yes'
+if is_new or progress ~= '' then
+  -- This writes nothing, because the field is there; a full Redis refuses it as it would refuse what follows.
+  local asked = redis.pcall('HSETNX', name, 'number', attempt)
+  if type(asked) == 'table' and asked.err then
+    if not string.find(asked.err, 'OOM', 1, true) then return asked end
+    kept = 'no'
+  end
+end
+if is_new and kept == 'yes' then
   local log_head, log_tail = key.log_head(job_id, attempt), key.log_tail(job_id, attempt)
   local head, tail = tonumber(current[4] or '0'), tonumber(current[5] or '0')
   local entry = text(chunk_offset) .. ' ' .. text(chunk_length) .. '\n' .. chunk
@@ -45,6 +57,6 @@ if chunk_offset and chunk_length > 0 and chunk_offset >= next_offset then
   end
   write_hash(name, {log_next = next_offset, log_head = head, log_tail = tail})
 end
-if progress ~= '' then redis.call('SET', key.progress(job_id), progress) end
-if state == STATE.stopping then return {'stop', next_offset} end
-return {'continue', next_offset}
+if progress ~= '' and kept == 'yes' then redis.call('SET', key.progress(job_id), progress) end
+if state == STATE.stopping then return {'stop', next_offset, kept} end
+return {'continue', next_offset, kept}

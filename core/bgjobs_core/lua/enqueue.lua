@@ -3,30 +3,36 @@
 -- refuses this verb when its memory is full, before anything is written.
 --! called by Enqueueing.enqueue_many
 --@ spec    text    digest of what the jobs have in common
+--@ rules   text    the version of the queue's settings by which the jobs were admitted; "" to admit them whatever it is
+--@ at      whole?  since when the jobs are there, in Unix ms; nil: since now
 --@ shared  fields  that itself: queue, class and so on
 --@ jobs    tables  each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a Unix time
 --    before which it is not due; the later of the two holds), and with all other fields of its record
---> did     text*   for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another job) or
---    `too_many_classes` (the namespace has too many different queues, states and classes)
+--> did     text*   for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another job),
+--    `too_many_classes` (the namespace has too many different queues, states and classes) or `other_rules` (the queue has
+--    other settings by now, or is gone)
 --> states  text*   for each job its state after the verb; "" if there is none
 --> now     whole   Redis TIME in ms
 local now = now_ms()
 local did, states = {}, {}
 local namespace, records_ms = namespace_of(shared.queue), tonumber(shared.records_ms)
+local has_other_rules = rules ~= '' and redis.call('HGET', key.queue(shared.queue), 'version') ~= rules
 local is_crowded = redis.call('ZCARD', key.cells(namespace)) >= LIMIT.cells
 
 local function place(new)
   local id = new.id
   local there = redis.call('HMGET', key.job(id), 'digest', 'state')
   if there[1] then return there[1] == new.digest and 'exists' or 'conflict', there[2] end
-  local not_before = math.max(now + tonumber(new.delay_ms), tonumber(new.not_before_ms))
+  if has_other_rules then return 'other_rules', '' end
+  local since = at or now
+  local not_before = math.max(since + tonumber(new.delay_ms), tonumber(new.not_before_ms))
   local job = {id = id, queue = shared.queue, class = shared.class, records_ms = records_ms, rev = '0', state = NEW}
   job.namespace = namespace
-  local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = now}
+  local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = since}
   if not_before > now then
     to, changes.not_before = STATE.scheduled, not_before
   else
-    changes.queued_at = now
+    changes.queued_at = since
   end
   local payload = new.payload
   new.id, new.payload, new.delay_ms, new.not_before_ms = nil, nil, nil, nil

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 from bgjobs_core.jobs.spec import short_digest, to_hashes
@@ -9,14 +10,16 @@ from bgjobs_core.store import keys
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bgjobs_core.jobs.record import NewJob
     from bgjobs_core.jobs.spec import Fields
 
 _BATCH: Final = 20  # jobs a script, so that nobody waits long for it
+# Scripts that are under way at once: Redis writes to the disk once for all of them, and serves others between them.
+_AT_ONCE: Final = 4
 
-Did = Literal["created", "exists", "conflict", "too_many_classes"]
+Did = Literal["created", "exists", "conflict", "too_many_classes", "other_rules"]
 
 
 class Placed(NamedTuple):
@@ -24,7 +27,8 @@ class Placed(NamedTuple):
 
     Attributes:
         did: `created`, `exists` (the same id and digest were there), `conflict` (the id is that of another job), or
-            `too_many_classes` (the namespace has too many different queues, states and classes).
+            `too_many_classes` (the namespace has too many different queues, states and classes), or `other_rules` (the
+            queue has other settings by now).
         state: the job's state; "" if it was not taken.
         now: Redis TIME in ms.
     """
@@ -37,9 +41,14 @@ class Placed(NamedTuple):
 class Enqueueing(Verbs):
     """The part of the store that takes new jobs."""
 
-    async def enqueue(self, job: NewJob) -> Placed:
-        """Add a job; the same job may be sent again."""
-        return (await self._place([job]))[0]
+    async def enqueue(self, job: NewJob, rules: str = "") -> Placed:
+        """Add a job; the same job may be sent again.
+
+        Args:
+            job: as its queue has admitted it.
+            rules: the version of the queue's settings by which it was admitted; "": it is added whatever they are now.
+        """
+        return (await self._place([job], rules))[0]
 
     async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Placed]:
         """Add jobs, all of them or none; the same jobs may be sent again.
@@ -65,22 +74,61 @@ class Enqueueing(Verbs):
             placed.append(Placed(did, (state or b"").decode(), 0))
         return placed
 
-    async def _place(self, jobs: Sequence[NewJob]) -> list[Placed]:
+    async def _place(self, jobs: Sequence[NewJob], rules: str = "") -> list[Placed]:
         """Add jobs in batches of those that have a lot in common, each batch at once."""
-        alike: dict[str, tuple[Fields, list[int]]] = {}
-        own: list[Fields] = []
+        alike: dict[str, _Alike] = {}
         for place, job in enumerate(jobs):
-            shared, mine = _fields(job)
-            own.append(mine)
-            alike.setdefault(short_digest(shared), (shared, []))[1].append(place)
+            shared, own = _fields(job)
+            alike.setdefault(short_digest(shared), _Alike(shared, [], [])).add(place, own)
         found: dict[int, Placed] = {}
-        for digest, (shared, places) in alike.items():
-            for start in range(0, len(places), _BATCH):
-                batch = places[start : start + _BATCH]
-                reply = await self._enqueue(spec=digest, shared=shared, jobs=[own[place] for place in batch])
-                for place, did, state in zip(batch, reply.did, reply.states, strict=True):
-                    found[place] = Placed(cast("Did", did), state, reply.now)
+        batches = (batch for digest, one in alike.items() for batch in one.batches(digest))
+
+        async def add(batch: _Batch, at: int | None) -> int:
+            reply = await self._enqueue(spec=batch.spec, shared=batch.shared, rules=rules, at=at, jobs=batch.jobs)
+            for place, did, state in zip(batch.places, reply.did, reply.states, strict=True):
+                found[place] = Placed(cast("Did", did), state, reply.now)
+            return reply.now
+
+        async def add_further(at: int) -> None:
+            for batch in batches:
+                await add(batch, at)
+
+        if (first := next(batches, None)) is not None:
+            # All of them are there since the first one was, so that their ids alone say which comes first.
+            at = await add(first, None)
+            ends = await asyncio.gather(*(add_further(at) for _ in range(_AT_ONCE)), return_exceptions=True)
+            for error in ends:
+                if error is not None:
+                    raise error
         return [found[place] for place in range(len(jobs))]
+
+
+class _Batch(NamedTuple):
+    """Jobs that one script adds."""
+
+    spec: str
+    shared: Fields
+    places: Sequence[int]
+    jobs: Sequence[Fields]
+
+
+class _Alike(NamedTuple):
+    """Jobs that have a lot in common: that, their places among all, and what is each one's own."""
+
+    shared: Fields
+    places: list[int]
+    own: list[Fields]
+
+    def add(self, place: int, own: Fields) -> None:
+        """One more."""
+        self.places.append(place)
+        self.own.append(own)
+
+    def batches(self, digest: str) -> Iterator[_Batch]:
+        """All of them, as many as a script takes."""
+        for start in range(0, len(self.places), _BATCH):
+            end = start + _BATCH
+            yield _Batch(digest, self.shared, self.places[start:end], self.own[start:end])
 
 
 def _fields(job: NewJob) -> tuple[Fields, Fields]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final, Literal
 
+from bgjobs_core.jobs.spec import short_digest
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
     from bgjobs_core.health.operator_report import OperatorReport, OperatorRole
     from bgjobs_core.jobs.schedule_record import ScheduleRecord
+    from bgjobs_core.jobs.spec import Fields
     from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.replies import LeadReply
 
@@ -40,12 +42,12 @@ class Leading(Verbs):
         Returns:
             `put`, or `same` if the store has these settings already.
         """
-        fields = {
+        fields: Fields = {
             "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
             "max_concurrent": spec.max_concurrent,
             "is_paused": int(spec.paused),
         }
-        return await self._put_queue(queue=key, fields=fields)
+        return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})
 
     async def put_schedule(self, record: ScheduleRecord) -> Literal["put", "same"]:
         """Write what is known of a schedule.

@@ -15,9 +15,16 @@ class Logs(Connected):
     """The part of the store that gives logs out; `Running.beat` brings them in."""
 
     async def log_chunks(self, job_id: str, attempt: int) -> list[bytes]:
-        """The stored chunks of an attempt's log, in their order; `bgjobs_core.jobs.logs` says what is in them."""
-        head = await self._ask("LRANGE", keys.log_head(job_id, attempt), 0, -1)
-        tail = await self._ask("LRANGE", keys.log_tail(job_id, attempt), 0, -1)
+        """The stored chunks of an attempt's log, in their order; `bgjobs_core.jobs.logs` says what is in them.
+
+        What comes between the two reads does no harm, because the tail is read first. A chunk goes into the head only
+        while there is no tail, so what the head has got meanwhile joins what was read. The other way round, a chunk
+        could be missed in the head while the one after it is found in the tail, and who follows the log would go on
+        behind both. (A transaction would do as well, but a full Redis takes none.)
+        """
+        tail, head = await self._ask_all(
+            [("LRANGE", name(job_id, attempt), 0, -1) for name in (keys.log_tail, keys.log_head)]
+        )
         return [*cast("Sequence[bytes]", head), *cast("Sequence[bytes]", tail)]
 
     async def watch_log(self, job_id: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
 
 
+_QUEUES_KEPT: Final = 1_000  # of their settings, which change seldom
 _SHARED_KEPT: Final = 10_000  # of what jobs have in common, which never changes
 
 
@@ -40,6 +41,7 @@ class Reading(Connected):
     def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
         super().__init__(client, clock_offset_ms)
         self._shared: dict[bytes, SharedRecord] = {}
+        self._queues: dict[str, QueueRecord] = {}
 
     async def job(self, job_id: str) -> JobRecord | None:
         """A job's record without its texts, or None if there is no such job (any more)."""
@@ -131,7 +133,20 @@ class Reading(Connected):
     async def queue(self, key: str) -> QueueRecord | None:
         """The settings of a queue (`namespace/name`), or None if there is no such queue."""
         fields = await self._hash(keys.queue(key))
-        return QueueRecord.read(key, fields) if fields else None
+        self._queues.pop(key, None)
+        if not fields:
+            return None
+        found = QueueRecord.read(key, fields)
+        if found.version and len(self._queues) < _QUEUES_KEPT:
+            self._queues[key] = found
+        return found
+
+    async def remembered_queue(self, key: str) -> QueueRecord | None:
+        """The settings of a queue as they were when they were last read here, which may be long ago.
+
+        Whoever goes by them hands their version to the verb, which tells whether they hold still.
+        """
+        return self._queues.get(key) or await self.queue(key)
 
     async def queue_keys(self) -> list[str]:
         """The names of all queues, as `namespace/name`."""

@@ -11,10 +11,12 @@ class BeatReply(NamedTuple):
     Attributes:
         action: stop: the job is being stopped; go_away: this is not the current attempt.
         next_offset: up to where the log has arrived; 0 with go_away.
+        kept: no: Redis is full, and neither the chunk nor the progress was kept.
     """
 
     action: Literal["continue", "stop", "go_away"]
     next_offset: int
+    kept: Literal["yes", "no"]
 
 
 class BindReply(NamedTuple):
@@ -62,7 +64,8 @@ class EnqueueReply(NamedTuple):
 
     Attributes:
         did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
-            job) or `too_many_classes` (the namespace has too many different queues, states and classes).
+            job), `too_many_classes` (the namespace has too many different queues, states and classes) or
+            `other_rules` (the queue has other settings by now, or is gone).
         states: for each job its state after the verb; "" if there is none.
         now: Redis TIME in ms.
     """

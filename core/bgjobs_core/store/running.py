@@ -35,7 +35,8 @@ class Running(Verbs):
             keep_seconds: how long the log is kept.
 
         Returns:
-            `continue`, `stop` or `go_away`, and up to where the log has arrived.
+            `continue`, `stop` or `go_away`, up to where the log has arrived, and whether what was sent is kept: a full
+            Redis keeps nothing of a beat, and answers it all the same.
         """
         offset, length, packed = chunk or (None, 0, b"")
         return await self._beat(

@@ -35,7 +35,9 @@ class Verbs(Connected):
         """A running attempt reports its progress and the next piece of its log.
 
         The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
-        that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept.
+        that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept. When
+        Redis is full, nothing of a beat is kept, and it is answered all the same: the order to stop must arrive then
+        too.
 
         Args:
             job_id: the job.
@@ -127,7 +129,9 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("drop_schedule", schedule))[0]
 
-    async def _enqueue(self, *, spec: str, shared: Fields, jobs: Sequence[Fields]) -> replies.EnqueueReply:
+    async def _enqueue(
+        self, *, spec: str, rules: str, at: int | None = None, shared: Fields, jobs: Sequence[Fields]
+    ) -> replies.EnqueueReply:
         """Adds new jobs which have everything in common that their digest names; each is due now or later.
 
         The caller makes the ids. The same id with the same digest is the same job, so an enqueue can be sent twice.
@@ -135,12 +139,15 @@ class Verbs(Connected):
 
         Args:
             spec: digest of what the jobs have in common.
+            rules: the version of the queue's settings by which the jobs were admitted; "" to admit them
+                whatever it is.
+            at: since when the jobs are there, in Unix ms; nil: since now.
             shared: that itself: queue, class and so on.
             jobs: each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a
                 Unix time before which it is not due; the later of the two holds), and with all other fields of
                 its record.
         """
-        return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, shared, jobs))
+        return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, rules, at, shared, jobs))
 
     async def finish(
         self,

@@ -280,7 +280,8 @@ class FakeCluster:
 
 def _json(one: Object | bytes, *, alone: bool) -> bytes:
     if alone:
-        metadata = json.loads(_METADATA.search(one)[1]) if isinstance(one, bytes) else one["metadata"]  # pyright: ignore[reportOptionalSubscript]
+        found = _METADATA.search(one) if isinstance(one, bytes) else None
+        metadata: object = one["metadata"] if isinstance(one, dict) else json.loads(found[1]) if found else {}
         return json.dumps({"kind": "PartialObjectMetadata", "metadata": metadata}).encode()
     return one if isinstance(one, bytes) else json.dumps(one).encode()
 

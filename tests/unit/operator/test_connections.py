@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from bgjobs_operator.pokes import Poke, Pokes
     from tests.unit.operator.fake_cluster import FakeCluster
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 NAMESPACES = [f"tenant-{number}" for number in range(150)]
-FAST = Timing(duration=2.0, margin=0.5, renew=0.1, retry=0.1)
+RENEWED_OFTEN = Timing(renew=0.5, retry=0.2)
 
 
 def jobs_of(namespace: str) -> str:
@@ -96,12 +96,12 @@ async def test_all_are_followed_the_lease_is_renewed_and_work_is_done(
     cluster.script("GET /hangs", *[Trickle(b"")] * WORK_CONNECTIONS)
     tasks += [asyncio.create_task(kube.request("GET", "/hangs")) for _ in range(WORK_CONNECTIONS)]
     await until(lambda: sum(call.path == "/hangs" for call in cluster.calls) == WORK_CONNECTIONS)
-    lease = Lease(kube, "bgjobs", "operator", "pod/1", FAST)
-    await asyncio.wait_for(lease.acquire(), 5)
+    lease = Lease(kube, "bgjobs", "operator", "pod/1", RENEWED_OFTEN)
+    await asyncio.wait_for(lease.acquire(), PATIENCE_SECONDS)
     tasks.append(asyncio.create_task(lease.hold(asyncio.Event().wait)))  # pyright: ignore[reportArgumentType]
-    await until(lambda: len(cluster.asked("PUT")) >= 3)
+    await until(lambda: len(cluster.asked("PUT")) >= 2)
     assert lease.is_ours()
-    async with asyncio.timeout(5):  # a list that begins now has a connection, too
+    async with asyncio.timeout(PATIENCE_SECONDS):  # a list that begins now has a connection, too
         other = launcher.watch(NAMESPACES[0])
         assert await anext(other) == Listed(NAMESPACES[0])
         await other.aclose()

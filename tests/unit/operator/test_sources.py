@@ -37,7 +37,10 @@ def heard() -> list[Poke]:
 
 @pytest.fixture
 def pokes(heard: list[Poke], monkeypatch: pytest.MonkeyPatch) -> Pokes:
-    monkeypatch.setattr(Pokes, "add", lambda _, poke: heard.append(poke))
+    def add(_: Pokes, poke: Poke) -> None:
+        heard.append(poke)
+
+    monkeypatch.setattr(Pokes, "add", add)
     return Pokes(lambda: None)
 
 

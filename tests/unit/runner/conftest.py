@@ -107,6 +107,15 @@ class Pod:
         self.api.on["beat"] = hang
         return begun, released
 
+    def never_hears(self, reply: Any) -> None:
+        """Have each `finish` answered by this."""
+        self.api.finish.appendleft(reply)
+        self.api.finish.pop()
+
+    def finished_with(self) -> dict[str, Any]:
+        """The body of the last `finish`."""
+        return self.api.bodies("finish")[-1]
+
     def finished(self) -> dict[str, Any]:
         """The one body of `finish`."""
         (body,) = self.api.bodies("finish")

@@ -24,10 +24,15 @@ _REPLIES = {"start": StartReply, "beat": BeatReply, "finish": FinishReply}
 Reply = dict[str, Any] | int | str
 
 
+def problem(status: int, code: str) -> dict[str, Any]:
+    """A refusal in the form in which the API sends it."""
+    return {"title": "No", "status": status, "detail": f"scripted {code}", "code": code}
+
+
 class FakeApi:
     """Answers `start`, `beat` and `finish`; the last scripted reply of each is repeated.
 
-    A reply is the JSON object, or an HTTP status, or DROP.
+    A reply is the JSON object, or an HTTP status, or DROP. An object with `status` is a problem document of the API.
     """
 
     def __init__(self) -> None:
@@ -39,6 +44,7 @@ class FakeApi:
         self.headers: list[dict[str, str]] = []
         self.connections = 0
         self.checks_replies = True
+        self.beats_after = 0  # calls of finish: until then, each beat is answered with 503
         self.gaps: list[tuple[int, int]] = []
         self.on: dict[str, Callable[[], None]] = {}
         self._records = bytearray()
@@ -107,10 +113,13 @@ class FakeApi:
             self.requests.append((verb, body))
             script = cast("deque[Reply]", getattr(self, verb))
             reply = script.popleft() if len(script) > 1 else script[0]
+            if verb == "beat" and len(self.bodies("finish")) < self.beats_after:
+                reply = 503
             if verb == "beat" and isinstance(reply, dict):
-                if body.get("chunk"):
+                if body.get("chunk") and reply.get("kept") is not False:
                     self._take(body["chunk"])
-                reply = {"beat_seconds": self.beat_seconds, "next_offset": self._next_offset, **reply}
+                if "action" in reply:
+                    reply = {"beat_seconds": self.beat_seconds, "next_offset": self._next_offset, **reply}
             self._changed.notify_all()
         return reply
 
@@ -136,10 +145,10 @@ class FakeApi:
                 if reply == DROP:
                     self.close_connection = True
                     return
-                if isinstance(reply, dict) and api.checks_replies:
+                status = reply if isinstance(reply, int) else cast("dict[str, Any]", reply).get("status", 200)
+                if status == 200 and api.checks_replies:
                     _REPLIES[verb].model_validate(reply)
-                status = reply if isinstance(reply, int) else 200
-                data = json.dumps(reply if status == 200 else {"detail": f"scripted {status}"}).encode()
+                data = json.dumps({"detail": f"scripted {status}"} if isinstance(reply, int) else reply).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .fake_api import DROP
+from .fake_api import DROP, problem
 
 if TYPE_CHECKING:
     from .conftest import Pod
 
 
-@pytest.mark.parametrize("reply", [503, 500, 429, DROP, {"action": "hold on"}, {"action": "run", "attempt": 1}])
+SPOKEN = ["to stdout", "ends without a line end"]
+# What decides nothing: a proxy, a replica whose clock is wrong or that is of another version, another program.
+NOT_NOW: list[Any] = [
+    503, 500, 429, 401, 403, 404, 400, 302, DROP, {}, {"action": "hold on"}, {"detail": "Not Found"},
+    problem(401, "unauthenticated"), problem(400, "protocol_not_supported"), problem(422, "invalid"),
+    {"status": 403, "code": 7, "detail": "of a proxy"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", [*NOT_NOW, {"action": "run", "attempt": 1}], ids=str)
 def test_start_is_asked_again(pod: Pod, reply: Any) -> None:
     # What the models of the API do not know cannot be sent by it, but by something in front of it.
     pod.api.checks_replies = False
@@ -24,7 +33,35 @@ def test_start_is_asked_again(pod: Pod, reply: Any) -> None:
 
     assert code == 0
     assert len(pod.api.bodies("start")) == 2
+    assert pod.finished()["result"] == 2
     assert "bgjobs: " in err
+
+
+@pytest.mark.parametrize("reply", NOT_NOW, ids=str)
+def test_finish_is_said_again_in_the_same_words(pod: Pod, reply: Any) -> None:
+    pod.api.checks_replies = False
+    pod.call("add", 1)
+    pod.api.finish.extendleft([reply, reply])
+
+    code, _, _ = pod.runs()
+
+    assert code == 0
+    first, *others = pod.api.bodies("finish")
+    assert others == [first, first]
+    assert pod.api.connections > 2, "another connection may lead to another replica"
+    assert json.loads(pod.termination.read_bytes())["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("reply", NOT_NOW, ids=str)
+def test_a_beat_is_sent_again(pod: Pod, reply: Any) -> None:
+    pod.api.checks_replies = False
+    pod.call("write", 200, "a line\n")
+    pod.api.beat.extendleft([reply, reply])
+
+    code, _, err = pod.runs()
+
+    assert code == 0, err
+    assert pod.api.lines("o") == ["a line"] * 200
 
 
 @pytest.mark.parametrize("url", [None, "http://127.0.0.1:1", "http://no-such-host.invalid"])
@@ -40,15 +77,29 @@ def test_without_an_api_the_pod_is_given_back(pod: Pod, url: str | None) -> None
     assert "there was no usable answer for" in err
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
-def test_a_refusal_of_the_start_is_final(pod: Pod, status: int) -> None:
-    pod.api.start.append(status)
+def test_that_it_is_no_pod_of_the_job_is_final(pod: Pod) -> None:
+    pod.api.start.append(problem(403, "foreign_pod"))
 
     code, _, err = pod.runs()
 
     assert code == 64
-    assert f"start was refused with {status}" in err
+    assert "start was refused with 403: scripted foreign_pod" in err
     assert len(pod.api.bodies("start")) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"), [(401, 75), (403, 75), (problem(401, "unauthenticated"), 75), (problem(422, "invalid"), 64)],
+    ids=str,
+)  # fmt: skip
+def test_an_image_that_no_replica_understands_is_told_apart_from_an_api_that_is_away(
+    pod: Pod, reply: Any, code: int
+) -> None:
+    pod.api.start.append(reply)
+
+    got, _, err = pod.runs(patience=0.6)
+
+    assert got == code
+    assert "there was no usable answer for" in err
 
 
 @pytest.mark.parametrize(
@@ -106,41 +157,109 @@ def test_beats_that_fail_in_mid_run_are_made_up_for(pod: Pod) -> None:
     assert pod.api.lines("o") == ["ready"]
 
 
-@pytest.mark.parametrize("replies", [[503, DROP], [429]], ids=str)
-def test_finish_is_said_again_in_the_same_words(pod: Pod, replies: list[Any]) -> None:
-    pod.call("add", 1)
-    pod.api.finish.extendleft(replies)
-
-    code, _, _ = pod.runs()
-
-    assert code == 0
-    first, *others = pod.api.bodies("finish")
-    assert others
-    assert all(body == first for body in others)
-
-
 @pytest.mark.parametrize(("method", "code", "outcome"), [("nothing", 0, "succeeded"), ("kill_itself", 1, "error")])
-@pytest.mark.parametrize("status", [503, 404], ids=["away", "refused"])
+@pytest.mark.parametrize("reply", [503, 404, 401], ids=str)
 def test_without_finish_the_pod_itself_says_how_it_ended(
-    pod: Pod, method: str, code: int, outcome: str, status: int
+    pod: Pod, method: str, code: int, outcome: str, reply: int
 ) -> None:
     pod.call(method, *([9] if method == "kill_itself" else []))
-    pod.api.finish.appendleft(status)
-    pod.api.finish.pop()
+    pod.never_hears(reply)
 
     got, _, err = pod.runs(patience=0.6)
 
     assert got == code
-    assert "the attempt's outcome" in err
+    assert "the attempt's outcome cannot be delivered" in err
     told = json.loads(pod.termination.read_bytes())
     assert (told["outcome"], told["attempt"]) == (outcome, 1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "patience"),
+    [(503, {"result_patience": 0.6}), (401, {"result_patience": 0.6}), (problem(422, "invalid"), {"patience": 0.6})],
+    ids=str,
+)
+def test_a_success_whose_result_nobody_has_is_none(pod: Pod, reply: Any, patience: dict[str, float]) -> None:
+    """With exit code 0 the job would have succeeded, and its result would be gone without a word."""
+    pod.call("add", 1)
+    pod.never_hears(reply)
+
+    code, _, _ = pod.runs(**patience)
+
+    assert code == 1
+    told = json.loads(pod.termination.read_bytes())
+    assert (told["outcome"], told["error"]["type"]) == ("error", "ResultNotDelivered")
+    assert "its result could not be delivered" in told["error"]["message"]
+
+
+def test_a_result_and_the_log_before_it_wait_for_an_api_that_is_away_for_longer(pod: Pod) -> None:
+    pod.call("speak_and_return")
+    pod.api.beats_after = 3
+    pod.api.finish.extendleft([503] * 3)
+
+    code, _, err = pod.runs(patience=0.4)
+
+    assert code == 0
+    assert "the rest of the log cannot be delivered" in err, "it is tried again with the outcome"
+    assert pod.finished_with()["outcome"] == "succeeded"
+    assert pod.api.lines("o") == SPOKEN
+
+
+def test_a_pod_that_is_told_to_end_gives_its_result_up_as_disrupted(pod: Pod) -> None:
+    pod.environ["BGJOBS_GRACE_SECONDS"] = "2"
+    pod.call("add", 1)
+    pod.never_hears(503)
+    pod.launch()
+    pod.api.wait_for(lambda api: api.bodies("finish"))
+    pod.terminate()
+
+    code, _, _ = pod.ends(timeout=10)
+
+    assert code == 75
+    told = json.loads(pod.termination.read_bytes())
+    assert (told["outcome"], told["error"]["type"]) == ("disrupted", "Stopped")
+
+
+@pytest.mark.parametrize("method", ["nothing", "kill_itself"])
+def test_a_pod_that_is_killed_before_it_could_report_leaves_no_word_of_success(pod: Pod, method: str) -> None:
+    pod.call(method, *([9] if method == "kill_itself" else []))
+    pod.never_hears(503)
+    pod.launch()
+    pod.api.wait_for(lambda api: api.bodies("finish"))
+    pod.close()
+
+    told = json.loads(pod.termination.read_bytes())
+    assert (told["outcome"], told["error"]["type"]) == (
+        "error",
+        "NotReported" if method == "nothing" else "KilledBySignal",
+    )
+
+
+def test_a_full_store_gets_log_and_progress_later(pod: Pod) -> None:
+    pod.call("speak")
+    pod.api.beat.extendleft([{"action": "continue", "kept": False}] * 3)
+
+    code, _, err = pod.runs()
+
+    assert code == 0
+    assert "the store of bgjobs is full" in err
+    assert pod.api.lines("o") == SPOKEN
+    assert pod.finished()["outcome"] == "succeeded"
+
+
+def test_the_order_to_stop_is_heard_from_a_full_store(pod: Pod) -> None:
+    pod.call("wait")
+    pod.api.beat[0] = {"action": "stop", "kept": False}
+
+    code, _, _ = pod.runs(patience=0.6)
+
+    assert code == 75
+    assert pod.finished_with()["outcome"] == "disrupted"
 
 
 def test_a_pod_that_is_told_to_end_does_not_try_for_ever(pod: Pod) -> None:
     pod.environ["BGJOBS_GRACE_SECONDS"] = "2"
     pod.call("nothing")
-    pod.api.finish.appendleft(503)
-    pod.api.finish.pop()
+    pod.never_hears(503)
     pod.launch()
     pod.api.wait_for(lambda api: api.bodies("finish"))
     pod.terminate()
@@ -176,7 +295,7 @@ def test_a_hanging_beat_does_not_hold_up_the_end(pod: Pod) -> None:
     assert "told to stop" in pod.api.log
 
 
-def test_the_token_is_sent_and_read_again_after_401(pod: Pod) -> None:
+def test_the_token_is_read_again_for_each_call(pod: Pod) -> None:
     token = pod.folder / "token"
     token.write_text("old\n", encoding="ascii")
     pod.api.start.append(401)

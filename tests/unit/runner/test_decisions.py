@@ -19,6 +19,7 @@ from bgjobs.vocabulary import Outcome
 SETTINGS = Settings("http://localhost", "token", "team-a", "id", "kube", "pod", "name")
 RUN = {"action": "run"}
 AWAY = Answer(problem="no answer")
+OBJECTION = Answer(objection="start was refused with 422")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,8 @@ AWAY = Answer(problem="no answer")
         (Answer({"action": "wait"}), 0, 0, None, (2.25, 3.75)),
         (Answer({"action": "wait"}), 299, 0, None, (2.25, 3.75)),
         (Answer({"action": "wait"}), 300, 0, 75, None),
+        (OBJECTION, 0, 0, None, (0.5, 1)),
+        (OBJECTION, 60, 60, 64, None),
         (AWAY, 0, 0, None, (0.5, 1)),
         (AWAY, 59, 59, None, (0.5, 1)),
         (AWAY, 60, 60, 75, None),

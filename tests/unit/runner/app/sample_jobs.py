@@ -97,6 +97,10 @@ class Sample:
         print("to stderr", file=sys.stderr)
         print("ends without a line end", end="")
 
+    def speak_and_return(self) -> int:
+        self.speak()
+        return 1
+
     def line_of(self, characters: int) -> None:
         print("é" * characters)
 

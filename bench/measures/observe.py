@@ -34,7 +34,7 @@ from bgjobs_core.store import keys
 from bgjobs_core.store.store import Store
 from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from bgjobs_operator.cluster.kube_resources import KubeResources
-from bgjobs_operator.loops.observe import Observer
+from bgjobs_operator.loops.observe import Observer, observe_queue
 from bgjobs_operator.loops.reconcile import Reconcile
 from bgjobs_operator.pokes import Pokes
 
@@ -212,18 +212,23 @@ class _Scene:
         kube = await Kube.connect(str(self.cluster.folder / "kubeconfig"))
         listed = asyncio.Event()
         api = KubeResources(kube)
-        observer = Observer(
-            self.store, KubeLauncher(kube, _INSTALL, ""), api, processes.NAMESPACE, lambda: None, listed.set
-        )
-        watching = asyncio.create_task(observer.run())
+        fair = observe_queue(lambda _, __, ___: None)
+        launcher = KubeLauncher(kube, _INSTALL, "")
+        observer = Observer(self.store, launcher, api, processes.NAMESPACE, fair, lambda _, __: None, listed.set)
+        loop = Reconcile(self.store, api, Pokes(lambda: None), {processes.NAMESPACE: observer}, lambda: None)
+        running = [asyncio.create_task(one) for one in (observer.run(), fair.run(), loop.fair.run())]
         await listed.wait()
-        observers = {processes.NAMESPACE: observer}
-        loop = Reconcile(self.store, api, Pokes(lambda: None), observers, lambda: None)
         began, before = time.monotonic(), time.process_time()
         await loop.turn()
+
+        async def compared() -> bool:
+            return loop.fair.at_rest() and fair.at_rest()
+
+        await _until("everything is compared", compared)
         took, worked = time.monotonic() - began, time.process_time() - before
-        watching.cancel()
-        await asyncio.wait({watching})
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await kube.close()
         return took, worked
 

@@ -130,7 +130,7 @@ class Leader:
         stop = Stop(store, self._launcher, namespaces, launch.halt, tell)
         settle = Settle(store, self._api, namespaces, tell)
         pending = Pending(store, self._launcher, namespaces, tell)
-        retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell)
+        retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
         admit = Admit(store, self._api, self._pokes, self._gate, tell)
         schedule = Schedule(
             store, self._api, self.schedule_pokes, namespaces, lambda: self.poke("schedule"), self._gate, tell

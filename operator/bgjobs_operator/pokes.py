@@ -63,7 +63,14 @@ class Pokes:
         """Where something waits."""
         return [*dict.fromkeys([*self._queues, *self._requests])]
 
-    def take(self, namespace: str, *, queue: bool) -> Poke | None:
+    def take(self) -> Poke | None:
+        """One of all; queues first."""
+        for lines, queue in ((self._queues, True), (self._requests, False)):
+            if lines:
+                return self.take_of(next(iter(lines)), queue=queue)
+        return None
+
+    def take_of(self, namespace: str, *, queue: bool) -> Poke | None:
         """The queue, or the request, that waits longest in a namespace."""
         lines = self._queues if queue else self._requests
         waiting = lines.get(namespace)

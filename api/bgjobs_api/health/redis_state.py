@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from redis import exceptions as rex
 
 from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreUnavailableError, translate
-from bgjobs_core.redis.memory import Memory, MemoryReader, read_memory
+from bgjobs_core.redis.memory import Memory, MemoryReader, memory_of
 
 if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
@@ -54,7 +54,10 @@ class RealRedisState:
         Raises:
             StoreError: if Redis does not tell.
         """
-        return await read_memory(self._client)
+        try:
+            return memory_of(cast("dict[str, Any]", await self._client.info("memory")))
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
 
     async def durability(self) -> Durability:
         """Which of its settings may lose jobs, by the command CONFIG GET; managed servers may refuse to tell them.

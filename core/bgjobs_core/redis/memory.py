@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
-from redis import exceptions as rex
 
-from bgjobs_core.redis.errors import StoreError, StoreUnavailableError, translate
+from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bgjobs_core.redis.connection import Client
+    from collections.abc import Callable, Mapping
 
 log: Any = structlog.get_logger(__name__)
 
@@ -29,12 +26,8 @@ class Memory:
     limit: int
 
 
-async def read_memory(client: Client) -> Memory:
-    """How much memory Redis uses, by the command INFO. Raises StoreError if Redis does not tell."""
-    try:
-        facts = cast("dict[str, Any]", await client.info("memory"))
-    except (rex.RedisError, OSError) as error:
-        raise translate(error) from error
+def memory_of(facts: Mapping[str, Any]) -> Memory:
+    """How much memory Redis uses, from what the command INFO says."""
     return Memory(int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0)))
 
 

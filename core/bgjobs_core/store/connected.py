@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis import exceptions as rex
 
 from bgjobs_core.redis.errors import translate
-from bgjobs_core.redis.memory import Memory, read_memory
+from bgjobs_core.redis.memory import Memory, memory_of
 from bgjobs_core.store.scripts import Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bgjobs_core.redis.connection import Client
 
@@ -33,7 +33,10 @@ class Connected:
 
     async def memory(self) -> Memory:
         """How much memory Redis uses, and how much it may."""
-        return await read_memory(self._client)
+        try:
+            return memory_of(cast("Mapping[str, Any]", await self._client.info("memory")))
+        except (rex.RedisError, OSError) as error:
+            raise translate(error) from error
 
     async def _ask(self, command: str, *arguments: object) -> object:
         try:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.health.findings import Finding, FindingCode
-from bgjobs_operator.health.namespaces import Namespaces
+from bgjobs_operator.health.namespaces import MOST_TOLD, Namespaces
 from bgjobs_operator.health.permissions import Rights
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Health:
                     warnings.append(f"{loop.name}: {loop.failing}")
                 elif loop.failing:
                     problems[loop.name] = loop.failing
-            warnings += [f"KubeJobs of {namespace} are not watched: {why}" for namespace, why in self.blind.items()]
+            warnings += self._unwatched()
             warnings += self.namespaces.sentences()
             if self.namespaces.nothing_works():
                 problems["namespaces"] = "every namespace of jobs is in trouble"
@@ -110,6 +110,11 @@ class Health:
             problems["permissions"] = warnings.pop(0)
         body: dict[str, object] = {"leading": self.leading, "problems": problems, "warnings": warnings}
         return (503 if problems else 200), body
+
+    def _unwatched(self) -> list[str]:
+        said = [f"KubeJobs of {namespace} are not watched: {why}" for namespace, why in self.blind.items()]
+        more = len(said) - MOST_TOLD
+        return [*said[:MOST_TOLD], f"KubeJobs of {more} more are not watched"] if more > 0 else said
 
     def findings(self, look: str) -> tuple[Finding, ...]:
         """What is wrong, for the report in Redis.
@@ -125,9 +130,7 @@ class Health:
             said += [
                 f"{loop.name}: {loop.failing}" for loop in self.loops if loop.failing and not (known and loop.forbidden)
             ]
-            said += [
-                f"KubeJobs of {namespace} are not watched: {why}" for namespace, why in self.blind.items() if not known
-            ]
+            said += [] if known else self._unwatched()
         return (
             *found,
             *(self.namespaces.findings() if self.leading else ()),

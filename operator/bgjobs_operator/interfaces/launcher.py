@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Refusal(StrEnum):
-    """Why a KubeJob was not created; what follows from each is decided in `launch.plan_after_refusal`."""
+    """Why a KubeJob was not created; what follows from each is decided in `after_refusal.plan_after_refusal`."""
 
     QUOTA = "quota"  # for now; try again later
     FORBIDDEN = "forbidden"  # we lack a permission: an administrator must act

@@ -164,12 +164,12 @@ class Admit:
         return None
 
     def _take_up(self, namespace: str) -> None:
-        while self.fair.room(namespace) and (poke := self.pokes.take(namespace, queue=True)) is not None:
+        while self.fair.room(namespace) and (poke := self.pokes.take_of(namespace, queue=True)) is not None:
             if self.fair.knows(namespace, _key(poke)) is None:
                 self._queues[namespace] += 1
             self.fair.offer(namespace, _key(poke), Looking(poke), now=True)
         while not self._queues[namespace] and self.fair.room(namespace):
-            poke = self.pokes.take(namespace, queue=False)
+            poke = self.pokes.take_of(namespace, queue=False)
             if poke is None:
                 break
             self.fair.offer(namespace, _key(poke), Looking(poke), now=True)

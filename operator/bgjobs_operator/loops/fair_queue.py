@@ -147,6 +147,10 @@ class FairQueue(Generic[T]):
         """Whether nothing is under way, and only time can change that."""
         return not self._tasks
 
+    def is_empty(self) -> bool:
+        """Whether nothing waits, rests or is under way."""
+        return self._flows.is_empty()
+
     def wake_at(self) -> float | None:
         """When time alone changes something; None: nothing waits for it."""
         now = self._clock.time()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TRY_SOON_SECONDS: Final = 2.0  # between two tries of a namespace, at least
+FORGET_SECONDS: Final = 120.0  # nothing was left to be tried in a namespace for so long: nobody knows of trouble
 RESTING_MOST: Final = 10_000  # what has no room among them is forgotten here, and found in its work list again
 
 
@@ -146,6 +147,10 @@ class Flows(Generic[T]):
         """The item that waits, rests or is under way."""
         return self._known.get((namespace, key))
 
+    def is_empty(self) -> bool:
+        """Whether nothing waits, rests or is under way."""
+        return not self._known
+
     def troubles(self) -> dict[str, Trouble]:
         """The namespaces in trouble."""
         return {namespace: flow.trouble for namespace, flow in self._troubled.items() if flow.trouble is not None}
@@ -162,6 +167,7 @@ class Flows(Generic[T]):
             for flow in self._troubled.values()
             if flow.line and not flow.held and flow.next_try > now and self._held_in_trouble < self._of_troubled
         ]
+        times += [flow.next_try + FORGET_SECONDS for flow in self._troubled.values() if not flow.line and not flow.held]
         for item in self._holding.values():
             if not item.late:
                 times.append(item.began + SLOW_SECONDS)
@@ -309,7 +315,9 @@ class Flows(Generic[T]):
             return outcome
         others_well = -1 < item.well_before < flow.well
         item.well_before = flow.well
-        return WorkEnd(failed=True) if others_well and outcome.again is not None else outcome
+        if not others_well or outcome.again is None:
+            return outcome
+        return WorkEnd(again=outcome.again) if outcome.again else WorkEnd(failed=True)
 
     def _well(self, item: Item[T], now: float) -> None:
         flow = self._flows[item.namespace]
@@ -317,15 +325,18 @@ class Flows(Generic[T]):
         if now - item.began > SLOW_SECONDS:
             self._into_trouble(item.namespace, flow, _slow(now - item.began), now, tries=1)
         elif flow.trouble is not None:
-            flow.trouble, flow.tries, flow.window = None, 0, min(2, self._of_one)
-            self._held_in_trouble -= flow.held
-            self._held += flow.held
-            del self._troubled[item.namespace]
-            if flow.line:
-                self._turns[item.namespace] = flow
-            self._tell(item.namespace, None)
+            self._out_of_trouble(item.namespace, flow)
         elif flow.window < self._of_one:
             flow.window = min(2 * flow.window, self._of_one)
+
+    def _out_of_trouble(self, namespace: str, flow: _Flow[T]) -> None:
+        flow.trouble, flow.tries, flow.window = None, 0, min(2, self._of_one)
+        self._held_in_trouble -= flow.held
+        self._held += flow.held
+        del self._troubled[namespace]
+        if flow.line:
+            self._turns[namespace] = flow
+        self._tell(namespace, None)
 
     def _into_trouble(
         self, namespace: str, flow: _Flow[T], trouble: Trouble, now: float, tries: int | None = None
@@ -358,6 +369,9 @@ class Flows(Generic[T]):
             if item.resting == number:  # else it was woken
                 item.resting = 0
                 self._append(self._flow(item.namespace), item)
+        for namespace, flow in list(self._troubled.items()):
+            if not flow.line and not flow.held and now >= flow.next_try + FORGET_SECONDS:
+                self._out_of_trouble(namespace, flow)
         for item in self._holding.values():
             if now - item.began < SLOW_SECONDS:
                 break

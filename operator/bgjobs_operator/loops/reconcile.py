@@ -119,7 +119,7 @@ class Reconcile:
         return uids
 
     async def _compare(self, batch: Sequence[Object]) -> None:
-        ids_ = [ids.request_job_id(obj["metadata"]["uid"]) for obj in batch]
+        ids_ = [part(obj, "status").get("jobId") or ids.request_job_id(obj["metadata"]["uid"]) for obj in batch]
         jobs = {job.id: job for job in await self.store.jobs(ids_)} if ids_ else {}
         now = await self.store.now_ms()
         for obj, job_id in zip(batch, ids_, strict=True):
@@ -130,7 +130,7 @@ class Reconcile:
                 if quiet and differs(said, request_status.of_job(job, metadata["generation"])):
                     self.write_again(job)
             elif job is None and said.get("jobId") and said.get("kubeJob"):
-                await self._lost(obj, said["jobId"], now)
+                await self._lost(obj, job_id, now)
             else:
                 self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.fair_queue import LINE, Clock, FairQueue
 from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 from bgjobs_operator.loops.walk import walk
 
@@ -44,7 +44,7 @@ class Retire:
     Attributes:
         namespaces: of jobs.
         drop_request: deletes the request of a job.
-        tell, clock: see `FairQueue`.
+        line, tell, clock: see `FairQueue`.
     """
 
     store: Store
@@ -52,12 +52,13 @@ class Retire:
     keep_seconds: float
     namespaces: Collection[str]
     drop_request: Callable[[JobRecord], Awaitable[None]]
+    line: int = LINE
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     fair: FairQueue[tuple[Stage, str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fair = FairQueue("retire", self._work, tell=self.tell, clock=self.clock)
+        self.fair = FairQueue("retire", self._work, line=self.line, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
         """Offer what is due, and sleep until the next one is."""

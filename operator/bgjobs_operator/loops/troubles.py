@@ -10,7 +10,7 @@ from enum import Enum, StrEnum
 from typing import Final
 
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeUnreadableError
-from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.redis.errors import StoreFullError, StoreLayoutError, StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import (
     LauncherObjectError,
     LauncherUnreachableError,
@@ -29,6 +29,9 @@ _NOT_FOUND: Final = 404
 _REQUEST_TIMEOUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER_TROUBLE: Final = 500
+
+# What else Redis answers is about what was asked: one record, for example, that a script cannot read.
+_OF_ALL_OF_REDIS: Final = (StoreUnavailableError, StoreFullError, StoreLayoutError)
 
 # An admission webhook or policy answers 403 as RBAC does, but it means this object and not the namespace.
 _OF_ADMISSION: Final = ("admission webhook", "denied the request", "ValidatingAdmissionPolicy", "denied request")
@@ -64,7 +67,7 @@ class Whose(Enum):
 
 def whose(error: Exception) -> tuple[Whose, Trouble | None]:
     """Whom an error holds up; if that is its namespace, what is wrong there."""
-    if isinstance(error, StoreError):
+    if isinstance(error, _OF_ALL_OF_REDIS):
         return Whose.EVERYBODY, None
     trouble = trouble_of(error)
     return (Whose.ITEM, None) if trouble is None else (Whose.NAMESPACE, trouble)

@@ -94,6 +94,18 @@ def test_shares(queues: list[str], room: int, expected: list[tuple[str, int]]) -
     assert shares(queues, room) == expected
 
 
+@pytest.mark.parametrize(
+    ("room_in", "expected"),
+    [
+        pytest.param({"a": 20, "b": 20}, [("a/1", 10), ("a/2", 10), ("b/1", 10)], id="room everywhere"),
+        pytest.param({"a": 0, "b": 20}, [("b/1", 20)], id="nothing is launched in a"),
+        pytest.param({"a": 1, "b": 20}, [("a/1", 1), ("b/1", 10)], id="one try in a, whichever of its queues has it"),
+    ],
+)
+def test_shares_of_namespaces(room_in: dict[str, int], expected: list[tuple[str, int]]) -> None:
+    assert shares(["a/1", "a/2", "b/1"], 30, room_in.__getitem__) == expected
+
+
 class TestRoom:
     """What is claimed stands before all that comes later, so no more is claimed than can be launched soon."""
 

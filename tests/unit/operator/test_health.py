@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from bgjobs_core.health.findings import FindingCode
 from bgjobs_operator.health.health import Health, stuck
 from bgjobs_operator.health.permissions import LEADER, Rights, needed
 from bgjobs_operator.loops.loop import Loop
+from bgjobs_operator.loops.troubles import Kind, Trouble
 from tests.unit.operator.fake_cluster import ACCOUNT
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ def leader(*loops: Loop) -> Health:
     health = Health()
     health.begin("epoch", list(loops))
     return health
+
+
+def warnings_of(health: Health) -> list[str]:
+    return cast("list[str]", health.ready()[1]["warnings"])
 
 
 def lacking(*missing: Permission) -> Rights:
@@ -128,6 +133,14 @@ def test_a_namespace_that_cannot_be_watched_is_told() -> None:
     assert health.findings(LOOK) == ()
 
 
+def test_of_many_that_cannot_be_watched_ten_are_named() -> None:
+    health = leader(loop("stop", 10, 0))
+    for number in range(150):
+        health.watched(f"team-{number}", "503: no")
+    warnings = warnings_of(health)
+    assert (len(warnings), warnings[-1]) == (11, "KubeJobs of 140 more are not watched")
+
+
 def test_what_follows_from_a_missing_permission_is_not_told_twice() -> None:
     health = leader(
         loop("reconcile", 60, 0, failing="403 Forbidden: no", forbidden=True), loop("settle", 60, 0, failing="oh")
@@ -136,3 +149,70 @@ def test_what_follows_from_a_missing_permission_is_not_told_twice() -> None:
     health.rights = lacking(*of("shop"))
     assert [one.code for one in health.findings(LOOK)] == [FindingCode.OPERATOR_PERMISSION, FindingCode.OPERATOR_FAILS]
     assert health.findings(LOOK)[1].detail == "the operator is in trouble: settle: oh"
+
+
+FAILING = Trouble(Kind.FAILING, "500 InternalError: failed calling webhook")
+
+
+def troubled(*namespaces: str, loop_name: str = "stop", trouble: Trouble = FAILING) -> Health:
+    """A leader of the namespaces shop and mail that is told of trouble, each a minute after the one before."""
+    health = leader(loop("quick", 5, 0))
+    now = 1795541795.0
+    health.namespaces.ours = ("shop", "mail")
+    health.namespaces.now = lambda: now
+    for namespace in namespaces:
+        health.namespaces.tell(loop_name, namespace, trouble)
+        now += 60
+    return health
+
+
+def test_a_namespace_in_trouble_is_named_with_since_when_and_the_remedy() -> None:
+    health = troubled("shop")
+    health.namespaces.tell("launch", "shop", FAILING)
+    words = (
+        "namespace shop is in trouble since 2026-11-24 17:36:35 UTC (stop, launch): failing: 500 InternalError: failed "
+        "calling webhook"
+    )
+    assert health.ready() == (200, {"leading": True, "problems": {}, "warnings": [words]})
+    (finding,) = health.findings(LOOK)
+    assert (finding.code, finding.detail, finding.age_seconds) == (FindingCode.NAMESPACE_IN_TROUBLE, words, 60)
+    assert finding.remedy == "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"
+    for name in ("stop", "launch"):
+        health.namespaces.tell(name, "shop", None)
+    assert health.ready()[1]["warnings"] == []
+    assert health.findings(LOOK) == ()
+
+
+def test_since_when_is_since_it_began() -> None:
+    health = troubled("shop", "shop")
+    assert [one.age_seconds for one in health.findings(LOOK)] == [120]
+
+
+def test_the_ten_longest_in_trouble_are_named() -> None:
+    health = troubled(*(f"team-{number:03}" for number in range(150)))
+    warnings = warnings_of(health)
+    assert len(warnings) == 11
+    assert "team-000" in warnings[0]
+    assert warnings[-1] == "140 more namespaces are in trouble"
+    assert len(health.findings(LOOK)) == 11
+
+
+@pytest.mark.parametrize(
+    ("health", "code"),
+    [
+        pytest.param(troubled("shop"), 200, id="another one works"),
+        pytest.param(troubled("shop", "mail"), 503, id="none works"),
+        pytest.param(troubled("shop", "mail", loop_name="launch"), 200, id="nothing is launched, the rest goes on"),
+        pytest.param(troubled("shop", "mail", trouble=Trouble(Kind.SLOW, "slow")), 200, id="all are slow"),
+        pytest.param(troubled("shop", "gone"), 200, id="one that is not ours does not count"),
+    ],
+)
+def test_not_ready_only_when_nothing_works_anywhere(health: Health, code: int) -> None:
+    assert health.ready()[0] == code
+
+
+def test_a_replica_that_stands_by_knows_of_no_trouble() -> None:
+    health = troubled("shop", "mail")
+    health.end()
+    assert health.ready()[0] == 200
+    assert health.findings(LOOK) == ()

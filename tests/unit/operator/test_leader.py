@@ -224,3 +224,34 @@ async def test_a_lost_answer_in_all_the_bustle(world: World, leader: Leader) -> 
         job = await world.queued()
         await becomes(world, job, "launched")
         assert list(world.launcher.created.values()) == [job]
+
+
+async def test_who_stands_by_keeps_no_pokes(world: World, leader: Leader) -> None:
+    """They would be all that ever was in the cluster; whoever begins to lead looks at everything."""
+    async with leading(leader):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+    world.poke("backgroundjobrequests", a_request())
+    assert world.pokes.namespaces() == []
+
+
+async def test_a_namespace_that_refuses_is_told_and_the_other_one_works(
+    world: World, redis_server: FakeServer, health: Health, leader: Leader
+) -> None:
+    bell = Doorbell(FakeAsyncRedis(server=redis_server))
+    both = Leader(world.store, bell, world.launcher, world.resources, world.pokes, ("closed", NAMESPACE), 600, health)
+    world.on_ring = lambda: both.poke("admit")
+    world.resources.refused.add("closed")
+    world.launcher.refused_namespaces.add("closed")
+    async with leading(both):
+        job = await world.queued()
+        await becomes(world, job, "launched")
+
+        async def told() -> bool:
+            return [one.code for one in health.findings("")] == ["namespace_in_trouble"]
+
+        await eventually(told)
+        assert health.ready()[0] == 200
+        world.launcher.change(job, complete=True)
+        await becomes(world, job, "succeeded")
+    await bell.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
 from bgjobs_core.redis.errors import StoreUnavailableError
@@ -17,6 +15,8 @@ from tests.unit.operator.world import taken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    import pytest
 
     from tests.unit.operator.world import World
 

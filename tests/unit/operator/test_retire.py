@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.vocabulary import Outcome
+from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.fair_queue import LINE
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.retire import LOOK_AGAIN_SECONDS
 from tests.store.builders import a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_request
@@ -93,10 +94,10 @@ async def test_a_job_without_a_kube_job_has_nothing_to_delete(world: World) -> N
 
 
 async def test_what_is_left_is_taken_up_at_once(world: World) -> None:
-    for job in many(a_job(), LINE + 1):
+    for job in many(a_job(), 11):
         await world.store.enqueue(job)
         await world.store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
-    retire = world.retire()
+    retire = world.retire(line=5)
     for index, seconds in ((keys.ended, 601), (keys.expiring, 3000)):
         world.forward(seconds)
         while await world.retired(retire) == LOOK_AGAIN_SECONDS:
@@ -133,3 +134,42 @@ async def test_what_is_in_a_namespace_that_is_no_longer_ours_is_left_there(world
     await world.retired(retire)
     await world.retired(retire)
     assert (world.launcher.deletes, await world.store.job(job)) == ([], None)
+
+
+async def test_many_in_a_namespace_that_refuses_do_not_stand_before_the_others(world: World) -> None:
+    """A namespace was deleted, and the operator's role with it: a hundred ended jobs of it were all that was read."""
+    await world.store.put_queue("closed/default", a_queue(20))
+    for _ in range(7):
+        await succeeded(world, a_job().on("default", "closed"))
+    world.forward(1)
+    other = await succeeded(world)
+    world.launcher.refused_namespaces.add("closed")
+    world.forward(3601)
+    retire = world.retire(line=3)
+    await world.retired(retire)
+    assert world.launcher.view(other) is None
+    await world.retired(retire)
+    assert await world.store.job(other) is None
+
+
+async def test_one_that_a_policy_keeps_does_not_stand_before_the_others_of_its_namespace(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.lead(queue=a_queue(20))
+    jobs = [await succeeded(world) for _ in range(6)]
+    kept = set(jobs[:4])
+    delete = world.launcher.delete
+
+    async def refuse(namespace: str, name: str, uid: str) -> None:
+        if name.removeprefix("bgjob-") in kept:
+            refusal = KubeRefusedError(403, "Forbidden", 'admission webhook "keep.example" denied the request')
+            raise LauncherUnreachableError(str(refusal)) from refusal
+        await delete(namespace, name, uid)
+
+    monkeypatch.setattr(world.launcher, "delete", refuse)
+    world.forward(601)
+    retire = world.retire(line=2)
+    for _ in range(4):
+        await world.retired(retire)
+    assert {job for job in jobs if world.launcher.view(job) is not None} == kept
+    assert world.in_trouble("retire") == set()

@@ -8,9 +8,12 @@ import pytest
 
 from bgjobs.vocabulary import Outcome, Phase
 from bgjobs_core.store import keys
-from bgjobs_operator.loops.settle import COALESCE_SECONDS
+from bgjobs_operator.loops.reconcile import differs
+from bgjobs_operator.loops.request_status import has_ended
+from bgjobs_operator.loops.settle import COALESCE_SECONDS, Settle
 from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_request
+from tests.unit.operator.world import OURS
 
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
@@ -133,3 +136,70 @@ async def test_jobs_of_clients_have_no_request(world: World) -> None:
     await world.launched()
     assert await world.settle() is None
     assert world.resources.written == []
+
+
+async def test_many_that_are_refused_do_not_stand_before_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are the oldest, and more than are read at once."""
+    monkeypatch.setattr("bgjobs_operator.loops.settle.BATCH", 3)
+    world.settling = Settle(world.store, world.resources, OURS, clock=world.clock)
+    await world.store.put_queue("closed/default", a_queue())
+    for number in range(7):
+        await world.queued(a_job().on("default", "closed").of_request(f"closed-{number}"))
+    world.forward(1)
+    world.resources.put(a_request())
+    await world.queued(OF_NIGHTLY)
+    world.forward(2)
+    world.resources.refused.add("closed")
+    await world.settle()
+    assert [name for name, _ in world.resources.written] == ["nightly"]
+
+
+async def test_an_old_write_that_has_landed_last_is_written_anew(world: World) -> None:
+    """Its answer was lost; it came to the API server after the one that followed it."""
+    obj = world.resources.put(a_request())
+    job = await world.launched(OF_NIGHTLY)
+    world.forward(2)
+    await world.settle()
+    old = dict(obj["status"])
+    await world.pod_starts(job)
+    await world.store.finish(
+        job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+    )
+    await world.settle()
+    assert obj["status"]["state"] == "succeeded"
+    obj["status"] = old
+    world.forward(60)
+    await world.reconcile()
+    await world.settle()
+    assert (obj["status"]["state"], has_ended(obj)) == ("succeeded", True)
+
+
+async def test_a_status_that_is_right_is_not_written_anew(world: World) -> None:
+    world.resources.put(a_request())
+    await world.launched(OF_NIGHTLY)
+    world.forward(2)
+    await world.settle()
+    world.forward(60)
+    await world.reconcile()
+    await world.settle()
+    assert len(world.resources.written) == 1
+
+
+COMPLETE = {"type": "Complete", "status": "True", "reason": "Succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"state": "launched", "attempt": 2, "phase": "running"}, False),
+        ({"state": "launched", "attempt": 2, "phase": "pending"}, False),
+        ({"state": "launched", "attempt": 1}, True),
+        ({"state": "queued", "attempt": 2}, True),
+        ({}, True),
+        ({"state": "launched", "attempt": 2, "conditions": [COMPLETE]}, True),
+    ],
+)
+def test_differs(said: dict[str, object], expected: bool) -> None:
+    assert differs(said, {"state": "launched", "attempt": 2, "phase": "running"}) is expected

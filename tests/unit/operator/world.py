@@ -88,9 +88,8 @@ class Call:
 
 
 def taken(pokes: Pokes) -> list[Poke]:
-    """Everything that waits in the namespace of the tests, the queues first."""
-    queues = list(iter(lambda: pokes.take(NAMESPACE, queue=True), None))
-    return queues + list(iter(lambda: pokes.take(NAMESPACE, queue=False), None))
+    """Everything that waits, the queues first."""
+    return list(iter(pokes.take, None))
 
 
 class TimedStore(Store):
@@ -259,7 +258,7 @@ class World:
             while True:
                 await until(self.launches.is_at_rest)
                 when = fair.wake_at()
-                if when is None or not sleeps:
+                if when is None or not sleeps or fair.is_empty():
                     break
                 sleeps -= 1
                 self.slept.append(when - self.clock.now)
@@ -300,11 +299,9 @@ class World:
         async with self.working(self.comparing.fair, self.observing):
             await self.comparing.turn()
 
-    def retire(self, keep_seconds: float = 600) -> Retire:
+    def retire(self, keep_seconds: float = 600, line: int = 100) -> Retire:
         """The retire loop."""
-        return Retire(
-            self.store, self.launcher, keep_seconds, OURS, self._drop_request, tell=self._tell, clock=self.clock
-        )
+        return Retire(self.store, self.launcher, keep_seconds, OURS, self._drop_request, line, self._tell, self.clock)
 
     async def retired(self, retire: Retire) -> float | None:
         """What is due in this loop is dropped."""

@@ -29,6 +29,7 @@ async def test_it_comes_back_as_it_was(store: CheckedStore) -> None:
 
     found = await store.schedule(KEY)
     assert found == KNOWN
+    assert found is not None
     assert found.view() == SHOWN
     assert found.job_spec() == JOB
     assert await store.schedules([KEY, "shop/other"]) == [KNOWN]
@@ -67,6 +68,7 @@ async def test_a_wish_is_kept_until_it_was_carried_out(store: CheckedStore) -> N
 
     wished = await store.schedule(KEY)
     assert wished == replace(KNOWN, wish_suspend="1", wish_by="ada", wish_ran="id")
+    assert wished is not None
     assert wished.view().wish == "pause"
     assert await store.put_schedule(KNOWN) == "same"
     assert await store.put_schedule(replace(KNOWN, wish_ran="id")) == "put"

@@ -128,9 +128,8 @@ class Schedule:
     async def turn(self) -> float | None:
         """Offer every schedule that is due; how long until the next one is."""
         now = await self.store.now_ms() / 1000
-        for namespace in self.pokes.namespaces():
-            while (poke := self.pokes.take(namespace, queue=False)) is not None:
-                self._due[namespace, poke.name] = 0.0
+        while (poke := self.pokes.take()) is not None:
+            self._due[poke.namespace, poke.name] = 0.0
         for key in await self.store.wished_schedules():
             namespace, _, name = key.partition("/")
             if namespace in self.namespaces:

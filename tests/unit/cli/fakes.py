@@ -54,9 +54,9 @@ def schedule(**changes: Any) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "namespace": "shop", "name": "nightly", "times": "30 2 * * * Europe/Berlin", "suspended": False, "wish": None,
         "queue": "default", "class": "shop.jobs.Mail", "method": "send", "concurrency_policy": "Forbid",
-        "last_tick": "2026-11-24T01:30:00Z", "next_tick": "2026-11-25T01:30:00Z", "last_job_id": JOB_ID, "active": [JOB_ID],
-        "missed": [{"tick": "2026-11-23T01:30:00Z", "reason": "operator away"}], "ready": True, "reason": "Scheduled",
-        "message": "a job is made at each tick",
+        "last_tick": "2026-11-24T01:30:00Z", "next_tick": "2026-11-25T01:30:00Z", "last_job_id": JOB_ID,
+        "active": [JOB_ID], "missed": [{"tick": "2026-11-23T01:30:00Z", "reason": "operator away"}],
+        "ready": True, "reason": "Scheduled", "message": "a job is made at each tick",
     }  # fmt: skip
     return shown | changes
 

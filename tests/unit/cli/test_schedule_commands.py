@@ -72,7 +72,7 @@ def test_pause_and_resume(terminal: Terminal, api: FakeApi, verb: str, word: str
 
 
 def test_what_is_not_there(terminal: Terminal, api: FakeApi) -> None:
-    api.on("POST", f"{PATH}/shop/nightly:pause", problem(404, "there is no BackgroundJobSchedule", code="schedule_not_found"))
+    api.on("POST", f"{PATH}/shop/nightly:pause", problem(404, "there is no BackgroundJobSchedule"))
     ran = terminal.run("schedule", "pause", "nightly", "-n", "shop")
     assert ran.code != 0
     assert "there is no BackgroundJobSchedule" in ran.err

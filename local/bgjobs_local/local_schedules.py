@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bgjobs_core.kube.objects import Object
 
 Key = tuple[str, str]
-_SUSPENDED: Final = "suspended"
+_SUSPENDED: Final = "suspend"
 _IN_FILE: Final = "in_file"
 _BY: Final = "by"
 

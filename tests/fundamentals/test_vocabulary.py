@@ -22,6 +22,7 @@ WORDS: Final = frozenset(map(str, (*State, *Phase, *Outcome)))
 # Here the same letters mean something else.
 OTHER_MEANINGS: Final = {
     "client/bgjobs/cli/showing/printing.py": {"launched"},  # a title: when the job was launched
+    "client/bgjobs/cli/showing/schedules.py": {"paused"},  # a schedule
     "client/bgjobs/runner/termination.py": {"timed_out"},  # why the runner sends a signal
     "core/bgjobs_core/jobs/lifecycle.py": {"launching", "launched", "stopping"},  # names of keys
     "core/bgjobs_core/jobs/schedule.py": {"suspended"},  # why a tick was missed
@@ -31,6 +32,7 @@ OTHER_MEANINGS: Final = {
     # Names of colours and of icons in the style sheet and the sprite.
     "api/bgjobs_api/pages/shared/states.py": {"launched", "launching", "running", "paused", "unreachable"},
     "operator/bgjobs_operator/leader.py": {"pending"},  # a loop
+    "operator/bgjobs_operator/loops/pending.py": {"pending"},  # the loop
     "operator/bgjobs_operator/loops/observe.py": {"failed"},  # what a KubeJob did, an argument of `observe_end`
 }
 # A field of JSON bodies.

@@ -36,7 +36,7 @@ from bgjobs_core.resources.models import SCHEDULES
 from bgjobs_core.resources.schedules import ScheduleSpec, ScheduleStatus
 from bgjobs_operator.loops import schedule_status
 from bgjobs_operator.loops.admit import is_gone
-from bgjobs_operator.loops.fair_queue import Clock, FairQueue
+from bgjobs_operator.loops.fair_queue import LINE, Clock, FairQueue
 from bgjobs_operator.loops.request_status import camel
 from bgjobs_operator.loops.schedule_status import Problem
 
@@ -105,7 +105,7 @@ class Schedule:
         namespaces: whose schedules are followed.
         wake: wakes this loop, when it is known when a schedule ticks next.
         gate: says whether Redis has room for more jobs.
-        tell, clock: see `FairQueue`.
+        tell, clock, line: see `FairQueue`.
     """
 
     store: Store
@@ -116,14 +116,16 @@ class Schedule:
     gate: MemoryGate | None = None
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    line: int = LINE
     fair: FairQueue[None] = field(init=False)
     # When each is to be looked at, as Unix seconds. The name "" stands for the list of all that a namespace has.
     _due: dict[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
     _seen: dict[tuple[str, str], _Seen] = field(default_factory=dict[tuple[str, str], _Seen])
     _list_at: float = 0.0
+    _sleeps_until: float = 0.0
 
     def __post_init__(self) -> None:
-        self.fair = FairQueue("schedule", self._work, places=_AT_ONCE, tell=self.tell, clock=self.clock)
+        self.fair = FairQueue("schedule", self._work, places=_AT_ONCE, line=self.line, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
         """Offer every schedule that is due; how long until the next one is."""
@@ -137,16 +139,16 @@ class Schedule:
         if now >= self._list_at:
             self._list_at = now + PERIOD
             self._due |= dict.fromkeys(((namespace, "") for namespace in self.namespaces), 0.0)
-        following, no_room = self._list_at, False
-        for (namespace, name), at in sorted(self._due.items(), key=lambda entry: entry[1]):
+        following = self._list_at
+        for (namespace, name), at in list(self._due.items()):
             if at > now:
                 following = min(following, at)
-                break
-            if self.fair.offer(namespace, name, None, now=True):
+            elif self.fair.offer(namespace, name, None, now=True):
                 del self._due[namespace, name]
             else:
-                no_room = True
-        return min(following - now, _FULL_LINE_SECONDS) if no_room else following - now
+                following = min(following, now + _FULL_LINE_SECONDS)
+        self._sleeps_until = following
+        return following - now
 
     async def _work(self, item: Item[None]) -> None:
         if item.key:
@@ -154,9 +156,11 @@ class Schedule:
             if at is not None:
                 key = item.namespace, item.key
                 self._due[key] = min(at, self._due.get(key, at))
+                if at < self._sleeps_until:
+                    self.wake()
         else:
             await self._list(item.namespace)
-        self.wake()
+            self.wake()
 
     async def _list(self, namespace: str) -> None:
         """Look at what has changed unnoticed, and at what has jobs that may have ended."""

@@ -46,12 +46,12 @@ class Ticking:
     def __post_init__(self) -> None:
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, line: int = 100) -> None:
         """An operator begins to lead: it knows nothing."""
         self.pokes = Pokes(lambda: None)
         self.loop = Schedule(
             self.world.store, self.world.resources, self.pokes, OURS, lambda: self.woken.append("schedule"), self.gate,
-            clock=self.world.clock,
+            clock=self.world.clock, line=line,
         )  # fmt: skip
 
     def put(self, name: str = "nightly", **spec: Any) -> Object:
@@ -354,6 +354,30 @@ async def test_a_schedule_that_is_gone_is_forgotten_and_its_jobs_stay(ticking: T
     assert await ticking.world.store.schedule(f"{NAMESPACE}/nightly") is None
     assert await ticking.world.store.schedule_keys() == []
     assert await ticking.made() == [1]
+
+
+async def test_the_loop_is_woken_only_for_what_comes_earlier(ticking: Ticking) -> None:
+    ticking.put()
+    await ticking.look()
+    ticking.woken.clear()
+    ticking.poke()
+    await ticking.look()  # its next tick is later than the next list
+    assert ticking.woken == []
+
+    ticking.put("often", everySeconds=10)
+    ticking.poke("often")
+    await ticking.look()
+    assert ticking.woken == ["schedule"]
+
+
+async def test_more_than_a_line_holds_are_offered_in_turns(ticking: Ticking) -> None:
+    ticking.begin(line=2)
+    for number in range(30):
+        ticking.put(f"s{number}")
+    assert await ticking.look() <= 1.0
+    for _ in range(3):
+        await ticking.look()
+    assert len(await ticking.world.store.schedule_keys()) == 30
 
 
 async def test_an_event_that_was_lost_is_found_by_the_list(ticking: Ticking) -> None:

@@ -104,7 +104,14 @@ spec:
 
 ```sh
 kubectl get bgschedules -n shop              # when each ticks next, and whether it is well
+bgjobs schedule list -n shop                 # the same for those who have no right in the cluster but that of the API
+bgjobs schedule run nightly -n shop          # its job at once; `pause` and `resume` are like this, too
 ```
+
+`run` makes a job also if the schedule is paused, and whatever its concurrency policy is, which counts this job at the
+next tick. `pause` sets `spec.suspend` of the object; a Git repository that is applied again and again must say the
+same. Who may do that is decided by RBAC: `patch` on `backgroundjobschedules`, and to run it also `create` on
+`backgroundjobrequests`.
 
 All fields of `spec`; those of `job` are the fields of a [request](requests.md), without `delaySeconds`:
 

@@ -65,7 +65,7 @@ lint: $(STAMP) ## lint, types, layers
 
 .PHONY: unit
 unit: $(STAMP) ## fundamentals and unit tests
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/fundamentals tests/unit
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/fundamentals tests/unit tests/typing
 
 .PHONY: format
 format: $(STAMP) ## format the code

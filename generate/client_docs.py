@@ -12,6 +12,7 @@ from bgjobs.client.batch import Call
 from bgjobs.client.helper import run_background_job, run_background_jobs
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
+from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
 from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
 
@@ -27,16 +28,82 @@ pip install bgjobs   # not on an index yet: see the README
 ```
 
 ```python
+from bgjobs import enqueue, with_options
+from shop.jobs import Invoices
+
+job = enqueue(Invoices.render, 2026, 11, country="at")
+print(job.id, job.wait(timeout=600).state)
+print(job.result())
+
+with_options(priority=1, delay=60).enqueue(Invoices.render, 2026, 12)
+```
+
+A type checker and an editor know what `Invoices.render` takes, and a wrong call is refused before anything is sent.
+(mypy wants `self, /` in a method that takes any keyword, `**others`.) Where your program cannot import the class,
+because it belongs to another service, name it:
+
+```python
 from bgjobs import run_background_job
 
 job = run_background_job("shop.jobs.Invoices", "render", [2026, 11], priority=1, delay=60)
-print(job.id, job.wait(timeout=600).state)
-print(job.result())
 ```
 
-In an asyncio program `run_background_job_async`, `AsyncJobClient` and `AsyncJobHandle` have the same names, and their
-calls are awaited. Nothing is sent twice as two jobs: a call whose answer is lost is sent again under the same id.
+In an asyncio program the calls are awaited: `aenqueue`, `run_background_job_async`, `AsyncJobClient`, `AsyncJobHandle`.
 
+```python
+from bgjobs import aenqueue
+from shop.jobs import Invoices
+
+
+async def close_month(year: int, month: int) -> object:
+    job = await aenqueue(Invoices.render, year, month)
+    return await job.result()
+```
+
+Errors and handles can be pickled and copied. The token of a client is not pickled with them; it is looked for again
+where the handle is used.
+
+## Asking twice is asking once
+
+A call whose answer is lost is sent again under the same id, so that it never becomes two jobs. To be safe against a
+crash of your program as well, choose the id before you ask, or give the job a name of your own, a *key*:
+
+```python
+from bgjobs import new_job_id, run_background_job, with_options
+from shop.jobs import Invoices
+
+job_id = new_job_id()  # store it with your data
+run_background_job(Invoices, "render", [2026, 11], id=job_id)
+assert run_background_job(Invoices, "render", [2026, 11], id=job_id).id == job_id  # the same job, not a second one
+
+november = with_options(key="invoices-2026-11")
+assert november.enqueue(Invoices.render, 2026, 11).id == november.enqueue(Invoices.render, 2026, 11).id
+```
+
+The server makes the id of a key from the namespace and the key. The same id or key with another call is a
+`ConflictError`. Both hold for as long as the record of the job is kept: a week after its end, unless the queue's
+`retention.recordsSeconds` says otherwise. After that, the same key asks for a new job.
+
+## When the server says nothing
+
+One request may take 15 s, and it is sent again for 30 s. A web page should not wait for so long:
+
+```python
+from bgjobs import JobClient, UnreachableError, run_background_job
+
+try:
+    run_background_job("shop.jobs.Invoices", "render", [2026, 11], timeout=2)
+except UnreachableError as error:
+    print(error)  # how to ask again for the same job
+
+client = JobClient(call_seconds=2)  # each of its calls
+```
+
+`BGJOBS_TIMEOUT=2` in the environment does the same for all calls that do not say otherwise, also those of the command.
+
+{enqueue}
+{aenqueue}
+{with_options}
 {helper}
 `options` are of these types:
 
@@ -46,9 +113,9 @@ calls are awaited. Nothing is sent twice as two jobs: a call whose answer is los
 ```python
 from bgjobs import Call, EnqueueManyError, run_background_jobs
 
-calls = [Call("shop.jobs.Mail", "send", [one.email]) for one in customers]
+calls = [Call("shop.jobs.Invoices", "render", [2026, month]) for month in range(1, 13)]
 try:
-    run_background_jobs(calls, queue="mail")
+    run_background_jobs(calls, queue="nightly")
 except EnqueueManyError as error:
     print(error)  # how many are stored, and why the others are not
 ```
@@ -84,12 +151,12 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
             continue
         if one.kind is one.KEYWORD_ONLY and "*" not in shown:
             shown.append("*")
-        stars = "**" if one.kind is one.VAR_KEYWORD else ""
+        stars = {one.VAR_KEYWORD: "**", one.VAR_POSITIONAL: "*"}.get(one.kind, "")
         default = "" if one.default is one.empty else f" = {one.default!r}"
         shown.append(f"{stars}{one.name}: {one.annotation}{default}")
     returns = signature.return_annotation
     arrow = "" if returns in {inspect.Signature.empty, "None"} else f" -> {returns}"
-    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions")
+    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions").replace("_P", "P")
 
 
 def _text(docstring: str) -> str:
@@ -141,6 +208,11 @@ def files() -> Iterator[tuple[str, str]]:
         "docs/client.md",
         PAGE.format(
             header=header("the docstrings in client/bgjobs"),
+            enqueue=_function("##", "enqueue", enqueue),
+            aenqueue=_function("##", "aenqueue", aenqueue),
+            with_options=_function("##", "with_options", with_options)
+            + "\n"
+            + _class(WithOptions, is_made_by_users=False).replace("## ", "### ").replace("#### ", "### "),
             helper=_function("##", "run_background_job", run_background_job),
             options=table(["Option", "Type"], _options()),
             many=_function("###", "run_background_jobs", run_background_jobs),

@@ -51,10 +51,20 @@ _SPREAD: Final = ("-n", "2", "--dist", "loadfile")
 
 PARTS: Final = (
     Part("lint, types, layers", (*_MAKE, "lint")),
-    by_pytest("fundamentals and unit tests", "-n", "3", "--dist", "loadfile", "tests/fundamentals", "tests/unit"),
+    by_pytest(
+        "fundamentals and unit tests",
+        "-n",
+        "3",
+        "--dist",
+        "loadfile",
+        "tests/fundamentals",
+        "tests/unit",
+        "tests/typing",
+    ),
     Part("generated files are up to date", (*_MAKE, "verify")),
     Part("redis-server", (sys.executable, "-m", "tests.machine", "redis-server")),
     by_pytest("store: Valkey, Redis and fakeredis, one suite", "tests/store", needs=("redis-server",)),
+    by_pytest("isolation: every trouble, beside a healthy namespace", *_SPREAD, "tests/isolation"),
     by_pytest("API", "tests/api"),
     by_pytest("local mode: the command, real processes", *_SPREAD, "tests/local"),
     by_pytest("benchmarks, each at a tiny size", "tests/bench"),

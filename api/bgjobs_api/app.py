@@ -22,6 +22,7 @@ from bgjobs.wire import (
 )
 from bgjobs_api.http import problems
 from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
@@ -106,6 +107,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
     for part in (jobs.router, queues.router, schedules.router, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)
+    app.add_middleware(Head)
     app.add_middleware(SameOrigin)
     app.add_middleware(RequestLog)
     return app

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bgjobs.client.helper import run_background_job, run_background_jobs
     from bgjobs.client.job_client import JobClient
     from bgjobs.client.job_handle import JobHandle
+    from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
     from bgjobs.context import Abort, NotInJobError, current_job
     from bgjobs.errors import (
         BgjobsError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         RefusedError,
         UnreachableError,
     )
+    from bgjobs.ids import new_job_id
 
 __all__ = [
     "Abort",
@@ -48,11 +50,16 @@ __all__ = [
     "NotInJobError",
     "RefusedError",
     "UnreachableError",
+    "WithOptions",
+    "aenqueue",
     "current_job",
+    "enqueue",
+    "new_job_id",
     "run_background_job",
     "run_background_job_async",
     "run_background_jobs",
     "run_background_jobs_async",
+    "with_options",
 ]
 
 _MODULES = {
@@ -63,11 +70,16 @@ _MODULES = {
     "JobClient": "client.job_client",
     "JobHandle": "client.job_handle",
     "NotInJobError": "context",
+    "WithOptions": "client.typed",
+    "aenqueue": "client.typed",
     "current_job": "context",
+    "enqueue": "client.typed",
+    "new_job_id": "ids",
     "run_background_job": "client.helper",
     "run_background_job_async": "client.async_helper",
     "run_background_jobs": "client.helper",
     "run_background_jobs_async": "client.async_helper",
+    "with_options": "client.typed",
 }
 
 # Packages that programs need to ask for jobs, and the runner does not need to run them.

@@ -10,13 +10,15 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any, cast
 
+from bgjobs.errors import Portable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-class UnfitCallError(Exception):
+class UnfitCallError(Portable):
     """The call cannot be made; the message says why.
 
     Attributes:

@@ -12,7 +12,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.errors import BgjobsError
+from bgjobs.errors import BgjobsError, Portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -23,7 +23,7 @@ MAX_MESSAGE_CHARACTERS: Final = 500
 PROGRESS_SECONDS: Final = 0.1
 
 
-class Abort(Exception):  # noqa: N818 - it reads as what it does: raise Abort("the order was withdrawn")
+class Abort(Portable):
     """Raised by job code to end its job as `failed`, with the outcome `aborted`, without a further attempt.
 
     Args:

@@ -5,10 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
-class BgjobsError(Exception):
+class Portable(Exception):  # noqa: N818 - a part of errors, and none by itself
+    """An error that can be pickled and copied, whatever its class takes to make one.
+
+    Python makes a pickled exception anew from its message alone. That is a TypeError where the class wants more, and
+    for a pool of processes a parent that waits for ever.
+    """
+
+    def __reduce__(self) -> tuple[Callable[..., Portable], tuple[object, ...]]:
+        # What has caused it is a part of what it says; a cause of another package might not be picklable.
+        cause = self.__cause__ if isinstance(self.__cause__, Portable) else None
+        return _restored, (type(self), self.args, self.__dict__, cause)
+
+
+def _restored(
+    kind: type[Portable], args: tuple[object, ...], attributes: Mapping[str, object], cause: Portable | None
+) -> Portable:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    if cause is not None:
+        error.__cause__ = cause
+    return error
+
+
+class BgjobsError(Portable):
     """The base of every error that bgjobs raises on purpose.
 
     BgjobsError
@@ -129,7 +153,7 @@ class EnqueueManyError(BgjobsError):
     that fails no other is sent.
 
     Attributes:
-        stored: the ids of the jobs that are safely stored.
+        stored: the ids of the jobs that are safely stored; in these three, a job that has a key is named by its key.
         unknown: the ids of the jobs of which it is unknown, because the server did not answer or has failed.
         not_stored: the ids of the others.
         rest: what was asked for with `unknown` and `not_stored`. `send_many(error.rest)` asks for it again; a job that

@@ -1,7 +1,12 @@
-"""Job ids: UUIDs of version 7, made by the caller, so that a request that is sent twice makes only one job."""
+"""Job ids: UUIDs, so that a request that is sent twice makes only one job.
+
+Version 7 is made by the caller, version 8 derived from a key of the caller's, and version 5 derived from a request in
+Kubernetes (`bgjobs_core.jobs.ids`). So no id of one kind is ever one of another.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -9,6 +14,7 @@ import uuid
 from typing import Final
 
 _VERSION_7 = 7
+_VERSION_8 = 8
 
 
 class _Counter:
@@ -39,6 +45,9 @@ def new_job_id(now: float | None = None) -> str:
     Ids that a process makes one after the other are in this order as text, too, so that jobs that are enqueued together
     start in it.
 
+    Example:
+        `order.job_id = new_job_id()`, stored first, and then `run_background_job(..., id=order.job_id)`
+
     Args:
         now: Unix seconds; None takes the system's clock.
     """
@@ -51,6 +60,20 @@ def new_job_id(now: float | None = None) -> str:
     value |= (count & (1 << 30) - 1) << 32
     value |= int.from_bytes(os.urandom(4), "big")
     return str(uuid.UUID(int=value))
+
+
+def key_job_id(namespace: str, key: str) -> str:
+    """The id of the job that was asked for by a key: a UUID of version 8, of SHA-256 of namespace and key."""
+    digest = hashlib.sha256(f"bgjobs key\0{namespace}\0{key}".encode()).digest()
+    value = int.from_bytes(digest[:16], "big")
+    value = value & ~(0xF << 76) | _VERSION_8 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    return str(uuid.UUID(int=value))
+
+
+def is_of_a_key(job_id: str) -> bool:
+    """Whether this id of a job was derived from a key, so that whoever knows the key knows the id."""
+    return is_job_id(job_id, (_VERSION_8,))
 
 
 def is_job_id(text: str, versions: tuple[int, ...] = (7,)) -> bool:

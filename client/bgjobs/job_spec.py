@@ -32,6 +32,7 @@ Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 ConcurrencyKey = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.@/]*[A-Za-z0-9])?$", max_length=63)
 ]
+JobKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Parameters = list[Any] | dict[str, Any]
 
 
@@ -64,6 +65,8 @@ class EnqueueOptions(TypedDict, total=False):
         concurrency_key: whose work it is, such as a customer's name; jobs of different keys take turns in their queue.
         labels: at most 16 of them, in the syntax of labels of Kubernetes, such as `{"team": "billing"}`.
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
+        key: a name of your own in place of an id, such as `invoice-2026-11`: in a namespace, the same key means the
+            same job, for as long as that job is kept.
     """
 
     queue: str
@@ -74,6 +77,7 @@ class EnqueueOptions(TypedDict, total=False):
     concurrency_key: str | None
     labels: dict[str, str] | None
     id: str | None
+    key: str | None
 
 
 class JobSpec(BaseModel, frozen=True):

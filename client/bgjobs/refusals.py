@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from bgjobs.vocabulary import State
 
+# The API's code where a job has succeeded, and its method has returned None.
+NO_RESULT: Final = "no_result"
+
 
 def id_taken(job_id: str) -> str:
-    """What is said to whoever asks for a job with the id of another one."""
+    """What is said to whoever asks for a job with the id, or the key, of another one."""
+    if job_id[14:15] == "8":  # derived from a key
+        return f"the key belongs to the job {job_id}, which was asked for in other words; ask with another key"
     return f"the id {job_id} belongs to another job; ask again with a new UUIDv7"
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationInfo
+from pydantic_core import PydanticCustomError
 
-from bgjobs.ids import is_job_id
-from bgjobs.job_spec import CompleteSpec, JobCall, LabelName, Parameters
+from bgjobs.ids import is_job_id, new_job_id
+from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
 from bgjobs.protocol import MAX_BATCH_JOBS
 from bgjobs.vocabulary import Gate, Outcome, Phase, Reported, State, WhyNot
 
@@ -20,6 +21,19 @@ def _job_id(text: str) -> str:
     if not is_job_id(text):
         raise ValueError("must be a UUID of version 7 in lower case, which bgjobs.ids.new_job_id() makes")
     return text
+
+
+def _id_or_key(text: str, info: ValidationInfo) -> str:
+    """The id of a request; that of one with a key is not sent, and the server derives the job's from the key."""
+    if "key" not in info.data:  # which is wrong itself
+        return text
+    if info.data["key"] is None:
+        if not text:
+            raise PydanticCustomError("missing", "Field required, or a key in its place")
+        return _job_id(text)
+    if text:
+        raise ValueError("cannot be given together with a key, from which the id is derived")
+    return new_job_id()
 
 
 JobId = Annotated[str, AfterValidator(_job_id)]
@@ -32,10 +46,17 @@ class _Body(BaseModel):
 class EnqueueRequest(JobCall, frozen=True):
     """The body of `POST /api/v1/jobs`.
 
-    The same id with the same content means the same job; with other content it is a conflict (409).
+    The same id, or key, with the same content means the same job; with other content it is a conflict (409).
     """
 
-    id: JobId = Field(description="a UUID of version 7, made by the client")
+    key: JobKey | None = Field(
+        default=None,
+        description="a name of the client's own in place of an id, such as `invoice-2026-11`: in a namespace, the same "
+        "key means the same job, for as long as that job is kept",
+    )
+    id: Annotated[str, AfterValidator(_id_or_key)] = Field(
+        default="", validate_default=True, description="a UUID of version 7, made by the client, unless there is a key"
+    )
     namespace: LabelName | None = Field(
         default=None, description="the job's namespace; if absent, that of the caller's ServiceAccount"
     )

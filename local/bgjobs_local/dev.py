@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 import os
 import resource
 import shutil
@@ -254,6 +255,8 @@ class _Machine:
             self._namespaces,
             _KEEP_KUBE_JOBS_SECONDS,
             Health(),
+            # A queue that was taken out of a file, or a file that was left out, ends no job: it may come back.
+            queue_gone_seconds=math.inf,
         )
 
     async def run(self, stop: _Stop, redis_server: RedisServer | None, *, there: bool) -> None:
@@ -268,7 +271,7 @@ class _Machine:
         for obj in self._resources.queues().values():
             metadata = obj["metadata"]
             key = f"{metadata['namespace']}/{metadata['name']}"
-            await self._store.put_queue(key, QueueSpec.model_validate(obj["spec"]))
+            await self._store.put_queue(key, QueueSpec.model_validate(obj["spec"]), obj["metadata"]["uid"])
         follow = JobFollower(self._store, self._console, self._namespaces, await self._store.now_ms())
         api = self._api()
         serving = asyncio.create_task(api.serve(sockets=[self._listening]), name="api")

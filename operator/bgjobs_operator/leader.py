@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs_core.cancellation import end_if_cancelled
+from bgjobs_core.jobs.orphans import GONE_SECONDS
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.redis.memory import MemoryGate
@@ -24,6 +25,8 @@ from bgjobs_operator.loops.launch import IN_FLIGHT, Launch
 from bgjobs_operator.loops.launch import PERIOD as LAUNCH_PERIOD
 from bgjobs_operator.loops.loop import Loop
 from bgjobs_operator.loops.observe import Observer, observe_queue
+from bgjobs_operator.loops.orphans import PERIOD as ORPHANS_PERIOD
+from bgjobs_operator.loops.orphans import Orphans
 from bgjobs_operator.loops.pending import PERIOD as PENDING_PERIOD
 from bgjobs_operator.loops.pending import Pending
 from bgjobs_operator.loops.reconcile import PERIOD, Reconcile
@@ -72,6 +75,7 @@ class Leader:
         keep_seconds: float,
         health: Health,
         launch_in_flight: int = IN_FLIGHT,
+        queue_gone_seconds: float = GONE_SECONDS,
         gate: MemoryGate | None = None,
     ) -> None:
         self._store = store
@@ -83,6 +87,7 @@ class Leader:
         self._keep_seconds = keep_seconds
         self._health = health
         self._launch_in_flight = launch_in_flight
+        self._queue_gone_seconds = queue_gone_seconds
         self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
         self.schedule_pokes = Pokes(lambda: self.poke("schedule"), kept=False)
@@ -165,6 +170,7 @@ class Leader:
             Loop("schedule", schedule.turn, SCHEDULE_PERIOD),
             Loop("reconcile", reconcile.turn, PERIOD),
             Loop("retire", retire.turn, RETIRE_SLEEP),
+            Loop("orphans", Orphans(store, self._queue_gone_seconds).turn, ORPHANS_PERIOD),
         ]
         self._loops = {loop.name: loop for loop in loops}
         health.begin(epoch, loops)

@@ -105,6 +105,21 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     assert response.status_code == (200 if path in PUBLIC_PATHS else 401)
 
 
+@pytest.mark.parametrize("route", sorted(one for one in EXPECTED if one.startswith("GET ")))
+async def test_head_is_get_without_the_body(world: World, route: str) -> None:
+    path = route.removeprefix("GET ").format(job_id="x", number=1)
+
+    got, headed = await world.http.get(path), await world.http.head(path)
+
+    assert (headed.status_code, headed.content) == (got.status_code, b"")
+    assert headed.headers["Content-Length"] == got.headers["Content-Length"] != "0"
+    assert headed.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+async def test_head_of_what_can_only_be_posted(world: World) -> None:
+    assert (await world.http.head("/api/v1/jobs:batch")).status_code == 405
+
+
 async def test_the_openapi_document_is_served(world: World) -> None:
     response = await world.http.get(OPENAPI_PATH)
     assert response.json() == json.loads(openapi_text())

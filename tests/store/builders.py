@@ -27,7 +27,7 @@ class JobBuilder:
     def but(self, **changes: Any) -> Self:
         """With other fields."""
         specs = {name: changes.pop(name) for name in list(changes) if name in CompleteSpec.model_fields}
-        kept = {name: changes.pop(name) for name in ("records_seconds", "logs_seconds") if name in changes}
+        kept = {name: changes.pop(name) for name in ("records_seconds", "logs_seconds", "queue_uid") if name in changes}
         asked = replace(self._job.asked, spec=self._job.asked.spec.model_copy(update=specs), **changes)
         return type(self)(replace(self._job, asked=asked, spec=self._job.spec.model_copy(update=specs), **kept))
 

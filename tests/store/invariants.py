@@ -37,7 +37,7 @@ def broken(contents: Contents) -> list[str]:
 
 # ------------------------------------------------------------------------------- S9: keys
 # A cell has a name of three parts, and jobs without a concurrency key share the lane of the empty one.
-_PARTS: Final = {"{cell}": "[^:]+:[^:]+:[^:]+", "{key}": "[^:]*"}
+_PARTS: Final = {"{cell}": "[^:]+:[^:]+:[^:]+", "{key}": "[^:]*", "{uid}": "[^:]*"}
 
 
 def _pattern(key: keys.Key) -> re.Pattern[str]:
@@ -76,6 +76,8 @@ def _keys_are_known(contents: Contents) -> Iterator[str]:
     wished = {key for key, name in known.items() if {b"wish_suspend", b"wish_ran"} & contents.fields(name).keys()}
     if wished != (contents.value(keys.wished()) or set()):
         yield f"S8: {keys.wished()} is not the set of schedules of which something is wished: {wished}"
+    if both := queues & contents.scores(keys.gone()).keys():
+        yield f"S8: {both} are there, and in {keys.gone()}"
 
 
 # ---------------------------------------------------------------------------- S8: indexes
@@ -93,7 +95,10 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
     standing = f"{job.state}/{detail[job.state]}" if job.state in detail else job.state
     yield keys.cell(f"{job.queue_key}:{standing}:{job.spec.cls}"), job.changed_at
     own: dict[State, tuple[str, int | None]] = {
-        State.QUEUED: (keys.lane(job.queue_key, job.spec.priority, job.spec.concurrency_key or ""), job.queued_at),
+        State.QUEUED: (
+            keys.lane(job.queue_key, job.queue_uid, job.spec.priority, job.spec.concurrency_key or ""),
+            job.queued_at,
+        ),
         State.SCHEDULED: (keys.due(job.namespace), job.not_before),
         State.LAUNCHING: (keys.launching(job.namespace), job.claimed_at),
         State.LAUNCHED: (keys.launched(job.namespace), job.launched_at),
@@ -181,9 +186,9 @@ def _lanes_take_turns(contents: Contents) -> Iterator[str]:
     lanes, queued = defaultdict[str, set[str]](set), Counter[str]()
     for name, entry in contents.entries.items():
         if family(name) is keys.lane:
-            queue, priority, own = name.removeprefix(keys.PREFIX).removeprefix("lane:").split(":")
-            lanes[keys.turns(queue, priority)].add(own)
-            queued[queue] += len(entry.value)
+            queue, uid, priority, own = name.removeprefix(keys.PREFIX).removeprefix("lane:").split(":")
+            lanes[keys.turns(queue, uid, priority)].add(own)
+            queued[f"{queue}:{uid}"] += len(entry.value)
     turns = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.turns}
     if turns != lanes:
         yield f"S8: turns are {turns}, lanes with jobs are {dict(lanes)}"

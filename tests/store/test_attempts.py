@@ -53,6 +53,35 @@ async def test_what_a_runner_may_say(store: CheckedStore, life: Life, outcome: O
     assert attempt.ended_at is not None
 
 
+@pytest.mark.parametrize(
+    ("max_retries", "outcomes", "phase"),
+    [
+        (0, ["error"], "ending"),
+        (0, ["disrupted"], "retrying"),
+        (0, ["disrupted", "timed_out"], "ending"),
+        (1, ["error"], "retrying"),
+        (1, ["error", "error"], "ending"),
+        (1, ["error", "disrupted"], "retrying"),
+        (1, ["disrupted", "disrupted", "error"], "retrying"),
+        (1, ["disrupted", "error", "disrupted", "error"], "ending"),
+    ],
+)
+async def test_retrying_is_only_said_where_another_attempt_may_follow(
+    store: CheckedStore, life: Life, max_retries: int, outcomes: list[str], phase: str
+) -> None:
+    """A disruption does not count, so that the number of the attempt alone does not tell."""
+    job = await life.running(a_job().but(max_retries=max_retries))
+    for number, outcome in enumerate(outcomes, 1):
+        pod = f"pod-{number}" if number > 1 else POD
+        if number > 1:
+            await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=pod, pod_name="")
+        await store.finish(
+            job_id=job.id, pod_uid=pod, attempt=number, outcome=Outcome(outcome), failure="", result="", exit_code=1
+        )
+
+    assert (await store.there(job.id)).phase == phase
+
+
 async def test_a_runner_may_end_without_an_exit_code(store: CheckedStore, life: Life) -> None:
     job = await life.running()
 

@@ -295,8 +295,8 @@ async def test_a_key_whose_last_job_is_cancelled_has_no_turn(store: CheckedStore
 async def test_a_lane_or_due_time_without_a_record_holds_nobody_up(store: CheckedStore, client: Client) -> None:
     job = a_job().build()
     await store.enqueue(job)
-    await client.zadd(keys.lane(QUEUE_KEY, 0, ""), {"vanished": 1})
-    await client.hincrby(keys.ready(), QUEUE_KEY, 1)
+    await client.zadd(keys.lane(QUEUE_KEY, "", 0, ""), {"vanished": 1})
+    await client.hincrby(keys.ready(), f"{QUEUE_KEY}:", 1)
     await client.zadd(keys.due("shop"), {"vanished": 1})
     await client.zadd(keys.dues(), {"shop": 1})
 

@@ -41,6 +41,8 @@ enqueue other              | conflict            conflict            conflict   
 promote                    | 0                   1>queued            0                   0                   0                  0                0               0            0          0         0         0
 claim                      | 0                   0                   1>launching         0                   0                  0                0               0            0          0         0         0
 claim, not leader          | not_leader          not_leader          not_leader          not_leader          not_leader         not_leader       not_leader      not_leader   not_leader not_leader not_leader not_leader
+disown, queue is there     | kept                kept                kept                kept                kept               kept             kept            kept         kept       kept      kept      kept
+disown, queue is gone      | 0                   0                   1>failed            0                   0                  0                0               0            0          0         0         0
 claim, queue paused        | closed              closed              closed              closed              closed             closed           closed          closed       closed     closed    closed    closed
 decline to scheduled       | kept                kept                kept                kept                declined>scheduled kept             kept            kept         kept       kept      kept      kept
 decline to failed          | kept                kept                kept                kept                declined>failed    kept             kept            kept         kept       kept      kept      kept
@@ -79,6 +81,7 @@ settled, older rev         | dirty               dirty               dirty      
 AGAIN: Final = {
     ("enqueue", "created"): "exists",
     ("promote", "1"): "0",
+    ("disown", "1"): "0",
     ("claim", "1"): "0",  # the launch loop reads `launching`, so nothing hangs on the reply
     ("decline", "declined"): "kept",
     ("observe_end", "moved"): "same",
@@ -107,6 +110,8 @@ class Verbs:
         """What must be so before the verb is sent; a part of the state before."""
         if row == "promote":
             self.clock.forward(DELAY_SECONDS + 1)
+        if row == "disown, queue is gone":
+            await self.store.drop_queue(queue=QUEUE_KEY)
         if row == "claim, queue paused":
             await self.store.put_queue(QUEUE_KEY, a_queue(paused=True))
         if row == "retire the record":
@@ -181,6 +186,8 @@ class Verbs:
             "stop never_started": lambda: _did(
                 self.store.stop(job_id=self.job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note="")
             ),
+            "disown, queue is there": self._disown,
+            "disown, queue is gone": self._disown,
             "retire the KubeJob": lambda: self.store.retire(job_id=self.job.id, stage="kube_job"),
             "retire the record": lambda: self.store.retire(job_id=self.job.id, stage="record"),
             "retire the record, too soon": lambda: self.store.retire(job_id=self.job.id, stage="record"),
@@ -191,6 +198,10 @@ class Verbs:
 
     async def _promote(self) -> str:
         return str((await self.store.promote()).promoted)
+
+    async def _disown(self) -> str:
+        reply = await self.store.disown(queue=QUEUE_KEY, uid="", reason="its queue is gone")
+        return str(reply.found) if reply.did == "ended" else reply.did
 
     async def _claim(self, epoch: str) -> str:
         claimed = await self.store.claim(epoch=epoch, queue=QUEUE_KEY, limit=5)

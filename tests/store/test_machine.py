@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         for queue in QUEUES:
-            self.settings(queue, 2, twice=False)
+            self.settings(queue, 2, "uid-1", twice=False)
         self.lead()
 
     @rule()
@@ -140,14 +140,19 @@ class Machine(RuleBasedStateMachine):
         self._epochs.append(epoch)
         self._do("lead", "", lambda: self._store.lead(epoch), lambda _: "", twice=False)
 
-    @rule(queue=queues, becomes=st.sampled_from([0, 1, 1, 2, 2, 3, 3, "paused", "dropped"]), twice=TWICE)
-    def settings(self, queue: str, becomes: int | str, twice: bool) -> None:
+    @rule(
+        queue=queues,
+        becomes=st.sampled_from([0, 1, 1, 2, 2, 3, 3, "paused", "dropped"]),
+        uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
+        twice=TWICE,
+    )
+    def settings(self, queue: str, becomes: int | str, uid: str, twice: bool) -> None:
         key = f"{NAMESPACE}/{queue}"
         if becomes == "dropped":
             self._do("drop_queue", "", lambda: self._store.drop_queue(queue=key), str, twice=twice)
             return
         spec = a_queue(paused=True) if isinstance(becomes, str) else a_queue(max_concurrent=becomes)
-        self._do("put_queue", "", lambda: self._store.put_queue(key, spec), str, twice=twice)
+        self._do("put_queue", "", lambda: self._store.put_queue(key, spec, uid), str, twice=twice)
 
     def _epoch(self, led_ago: int) -> str:
         return self._epochs[-1 - led_ago] if led_ago < len(self._epochs) else "never led"
@@ -165,12 +170,20 @@ class Machine(RuleBasedStateMachine):
         retries=st.integers(0, 1),
         requested=st.booleans(),
         own=st.sampled_from([None, None, "acme", "zeta"]),
+        uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
         twice=TWICE,
     )
     def enqueue(
-        self, queue: str, high: bool, delay: int, retries: int, requested: bool, own: str | None, twice: bool
+        self, queue: str, high: bool, delay: int, retries: int, requested: bool, own: str | None, uid: str, twice: bool
     ) -> NewJob:
-        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60).but(concurrency_key=own)
+        builder = (
+            a_job()
+            .on(queue)
+            .delayed(delay)
+            .retried(retries)
+            .kept(records_seconds=60)
+            .but(concurrency_key=own, queue_uid=uid)
+        )
         builder = builder.high() if high else builder
         job = (builder.of_request() if requested else builder).build()
         self._send_enqueue(job, twice=twice)
@@ -241,13 +254,30 @@ class Machine(RuleBasedStateMachine):
 
         assert (claimed.did == "not_leader") == (led_ago > 0)
         spec = before.fields(keys.queue(key))
-        ready = [one for priority in (1, 0) for one in _in_turn(before, key, priority)]
+        uid = spec.get(b"uid", b"").decode()
+        ready = [one for priority in (1, 0) for one in _in_turn(before, key, uid, priority)]
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
         expected = ready[: max(0, min(limit, free))] if is_open else []
         assert list(claimed.ids) == expected, "S5, S6, or the order"
         if not claimed.ids:
             assert before.differences(self._now) == []
+
+    @rule(queue=queues, uid=st.sampled_from(["uid-1", "uid-2"]), limit=st.integers(1, 3))
+    def disown(self, queue: str, uid: str, limit: int) -> None:
+        before, key = self._now, f"{NAMESPACE}/{queue}"
+        reply = self._do(
+            "disown",
+            "",
+            lambda: self._store.disown(queue=key, uid=uid, reason="gone", limit=limit),
+            lambda _: "",
+            twice=False,
+        )
+        settings = before.fields(keys.queue(key))
+        is_there = settings.get(b"uid", b"").decode() == uid
+        assert (reply.did == "kept") == is_there, "jobs of a queue that is there were ended, or others kept"
+        waiting = [one for priority in (1, 0) for one in _in_turn(before, key, uid, priority)]
+        assert reply.found == (0 if is_there else min(limit, len(waiting)))
 
     @rule(job=jobs, led_ago=LED_AGO, back_to=st.sampled_from([State.SCHEDULED, State.FAILED]), twice=TWICE)
     def decline(self, job: NewJob, led_ago: int, back_to: Literal[State.SCHEDULED, State.FAILED], twice: bool) -> None:
@@ -458,10 +488,10 @@ def _in_order(scores: dict[str, int]) -> list[str]:
     return sorted(scores, key=lambda one: (scores[one], one))
 
 
-def _in_turn(before: contents.Contents, queue: str, priority: int) -> list[str]:
+def _in_turn(before: contents.Contents, queue: str, uid: str, priority: int) -> list[str]:
     """The queued jobs of a queue and priority as they are to be claimed: the oldest of each concurrency key in turn."""
-    turns = _in_order(before.scores(keys.turns(queue, priority)))
-    lanes = [_in_order(before.scores(keys.lane(queue, priority, own))) for own in turns]
+    turns = _in_order(before.scores(keys.turns(queue, uid, priority)))
+    lanes = [_in_order(before.scores(keys.lane(queue, uid, priority, own))) for own in turns]
     return [one for round_ in zip_longest(*lanes) for one in round_ if one is not None]
 
 

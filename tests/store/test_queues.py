@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.resources.models import QueueSpec
@@ -11,7 +13,8 @@ from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, Life
 
 if TYPE_CHECKING:
-    from tests.store.checked_store import CheckedStore
+    from bgjobs_core.redis.connection import Client
+    from tests.store.checked_store import CheckedStore, Clock
 
 
 async def test_settings_come_back_as_they_were(store: CheckedStore) -> None:
@@ -77,3 +80,72 @@ async def test_a_queue_says_how_much_it_holds(store: CheckedStore, life: Life) -
         await store.enqueue(job)
 
     assert await store.queue_load(QUEUE_KEY) == QueueLoad(owned=1, queued=5)
+
+
+async def test_a_claim_never_takes_a_job_of_an_earlier_queue_of_the_name(store: CheckedStore, life: Life) -> None:
+    await store.lead(EPOCH)
+    await store.put_queue(QUEUE_KEY, a_queue(), "uid-1")
+    old = await life.enqueued(a_job().but(queue_uid="uid-1"))
+    await store.put_queue(QUEUE_KEY, a_queue(), "uid-2")
+    new = await life.enqueued(a_job().but(queue_uid="uid-2"))
+
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)).ids == (new.id,)
+    assert (await store.there(old.id)).state == "queued"
+    assert await store.waiting_for() == [(QUEUE_KEY, "uid-1")]
+    assert (await store.queue_load(QUEUE_KEY)).queued == 0
+
+
+@pytest.mark.parametrize("becomes", ["gone", "another"])
+async def test_jobs_of_an_earlier_queue_are_ended_some_at_a_time(
+    store: CheckedStore, client: Client, life: Life, becomes: str
+) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(), "uid-1")
+    jobs = [*many(a_job().but(queue_uid="uid-1"), 3), *many(a_job().but(queue_uid="uid-1", concurrency_key="a"), 2)]
+    await store.enqueue_many([*jobs, a_job().high().but(queue_uid="uid-1").build()])
+    assert await store.disown(queue=QUEUE_KEY, uid="uid-1", reason="gone") == ("kept", 0)
+    if becomes == "gone":
+        await store.drop_queue(queue=QUEUE_KEY)
+    else:
+        await store.put_queue(QUEUE_KEY, a_queue(), "uid-2")
+
+    found = [(await store.disown(queue=QUEUE_KEY, uid="uid-1", reason="gone", limit=4)).found for _ in range(3)]
+
+    assert found == [4, 2, 0]
+    ended = await store.there(jobs[0].id)
+    assert (ended.state, ended.outcome, ended.reason) == ("failed", "never_started", "gone")
+    assert await store.waiting_for() == []
+
+
+async def test_it_is_remembered_since_when_a_queue_is_gone(store: CheckedStore, clock: Clock) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(), "uid-1")
+    assert await store.gone_queues() == {}
+    await store.drop_queue(queue=QUEUE_KEY)
+    [(name, since)] = (await store.gone_queues()).items()
+    assert name == QUEUE_KEY
+
+    clock.forward(60)
+    assert await store.note_gone(queue=QUEUE_KEY, what="gone") == "kept"
+    assert await store.gone_queues() == {QUEUE_KEY: since}
+    await store.put_queue(QUEUE_KEY, a_queue(), "uid-1")
+    assert await store.gone_queues() == {}
+    assert await store.note_gone(queue=QUEUE_KEY, what="gone") == "kept"
+
+    assert await store.note_gone(queue="shop/unheard-of", what="gone") == "noted"
+    assert await store.note_gone(queue="shop/unheard-of", what="forgotten") == "noted"
+    assert await store.gone_queues() == {}
+
+
+async def test_a_queue_says_since_when_it_is_this_one(store: CheckedStore, clock: Clock) -> None:
+    await store.put_queue(QUEUE_KEY, a_queue(), "uid-1")
+    first = await store.queue(QUEUE_KEY)
+    clock.forward(5)
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=3), "uid-1")
+    same = await store.queue(QUEUE_KEY)
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=3), "uid-2")
+    other = await store.queue(QUEUE_KEY)
+
+    assert first is not None
+    assert same is not None
+    assert other is not None
+    assert (first.uid, same.uid, other.uid) == ("uid-1", "uid-1", "uid-2")
+    assert first.since == same.since < other.since - 4000

@@ -116,9 +116,9 @@ async def test_a_text_that_cannot_be_read_costs_its_own_row(store: Store, client
 
 async def test_a_claim_drops_a_bounded_number_of_ids(store: Store, client: Client) -> None:
     """One script keeps everybody waiting."""
-    await client.zadd(keys.lane(QUEUE_KEY, 0, ""), {f"vanished-{number:04}": number for number in range(1000)})
-    await client.zadd(keys.turns(QUEUE_KEY, 0), {"": 1})
-    await client.hset(keys.ready(), QUEUE_KEY, "1000")
+    await client.zadd(keys.lane(QUEUE_KEY, "", 0, ""), {f"vanished-{number:04}": number for number in range(1000)})
+    await client.zadd(keys.turns(QUEUE_KEY, "", 0), {"": 1})
+    await client.hset(keys.ready(), f"{QUEUE_KEY}:", "1000")
 
     claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5)
 
@@ -146,9 +146,9 @@ async def test_a_job_of_another_lane_or_namespace_is_dropped_from_where_it_is_no
     await store.enqueue_many([delayed, queued])
     await client.zadd(keys.due("other"), {delayed.id: 1})
     await client.zadd(keys.dues(), {"other": 1})
-    await client.zadd(keys.lane(QUEUE_KEY, 1, "acme"), {queued.id: 1})
-    await client.zadd(keys.turns(QUEUE_KEY, 1), {"acme": 1})
-    await client.hincrby(keys.ready(), QUEUE_KEY, 1)
+    await client.zadd(keys.lane(QUEUE_KEY, "", 1, "acme"), {queued.id: 1})
+    await client.zadd(keys.turns(QUEUE_KEY, "", 1), {"acme": 1})
+    await client.hincrby(keys.ready(), f"{QUEUE_KEY}:", 1)
     clock.forward(2)
 
     promoted = await store.promote()

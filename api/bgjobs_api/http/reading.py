@@ -6,6 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from bgjobs.ids import is_of_a_key
 from bgjobs.vocabulary import State
 from bgjobs_api.http.callers import is_allowed, require
 from bgjobs_api.http.problems import ProblemError
@@ -36,7 +37,7 @@ async def load_for(deps: Deps, caller: Identity, action: Action, job_id: str) ->
     record = await deps.store.job(job_id) if is_stored_id(job_id) else None
     if record is None:
         raise JobNotFoundError(job_id)
-    await require(deps, caller, action, record.namespace)
+    await _require_of(deps, caller, action, record)
     return record
 
 
@@ -45,8 +46,20 @@ async def load_in_full_for(deps: Deps, caller: Identity, action: Action, job_id:
     job = await deps.store.full_job(job_id) if is_stored_id(job_id) else None
     if job is None:
         raise JobNotFoundError(job_id)
-    await require(deps, caller, action, job.namespace)
+    await _require_of(deps, caller, action, job)
     return job
+
+
+async def _require_of(deps: Deps, caller: Identity, action: Action, record: JobRecord) -> None:
+    try:
+        await require(deps, caller, action, record.namespace)
+    except ProblemError as problem:
+        # Keys can be guessed. That there is such a job is told to those who may see it, or could ask for it themselves.
+        if problem.refusal and is_of_a_key(record.id):
+            known = [await is_allowed(deps, caller, one, record.namespace) for one in (access.GET, access.ENQUEUE)]
+            if not any(known):
+                raise JobNotFoundError(record.id) from None
+        raise
 
 
 async def allowed_in(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:

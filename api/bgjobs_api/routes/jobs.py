@@ -2,7 +2,8 @@
 
 A job in a namespace where the caller may not `get` is answered with 403, as Kubernetes does, and not hidden
 behind a 404: ids are random UUIDs that cannot be tried out, and whoever has one needs to hear which Role is
-missing. An id that no job has is a 404 for everybody.
+missing. An id that no job has is a 404 for everybody. An id that was derived from a key can be tried out, so it is a
+404 for whoever may neither `get` nor `create` in its namespace.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs import strict_json
+from bgjobs.ids import key_job_id
 from bgjobs.job_spec import LabelName
 from bgjobs.protocol import MAX_BATCH_BYTES
+from bgjobs.refusals import NO_RESULT
 from bgjobs.vocabulary import State
 from bgjobs.wire import (
     AttemptList,
@@ -189,6 +192,10 @@ def _asked_many(body: bytes, caller: Identity) -> list[AskedJob]:
             asked.append(_asked(job, caller))
         except ProblemError as problem:
             raise of_job(problem, index) from problem
+    first: dict[str, int] = {}
+    for index, one in enumerate(asked):
+        if (other := first.setdefault(one.id, index)) != index:
+            raise of_job(invalid("key", f"is that of job {other}, too"), index)
     return asked
 
 
@@ -201,7 +208,8 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
         parameters = strict_json.dumps(body.parameters, "parameters")
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
-    return AskedJob(id=body.id, namespace=namespace, spec=body, parameters=parameters, created_by=caller.user)
+    job_id = body.id if body.key is None else key_job_id(namespace, body.key)
+    return AskedJob(id=job_id, namespace=namespace, spec=body, parameters=parameters, created_by=caller.user)
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")
@@ -329,5 +337,5 @@ async def get_result(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     if record.state != State.SUCCEEDED:
         raise ProblemError(HTTPStatus.CONFLICT, "not_succeeded", f"there is no result: the job is {record.state}")
     if not record.has_result:
-        raise not_found("the method returned nothing", "no_result")
+        raise not_found("the method returned nothing", NO_RESULT)
     return answers.result(await deps.store.result(job_id))

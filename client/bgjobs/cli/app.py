@@ -12,7 +12,7 @@ from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
 from bgjobs.cli.commands import following, jobs, run, schedules, server
 from bgjobs.cli.session import World
-from bgjobs.cli.showing.text import clean
+from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
 
 GROUP: Final = "bgjobs.commands"
@@ -137,6 +137,7 @@ def execute(app: typer.Typer, arguments: list[str], prog: str, world: World) -> 
         world: what the command works with.
     """
     command = typer.main.get_command(app)
+    escape_what_cannot_be_shown(sys.stdout, sys.stderr)
     try:
         with world.ending:
             ended: object = command.main(args=arguments or ["--help"], prog_name=prog, standalone_mode=False, obj=world)

@@ -39,6 +39,17 @@ MEANINGS: Final = (
     (INTERRUPTED, "ended by Ctrl-C"),
 )
 
+# What `bgjobs run` calls what the API calls so.
+_OPTIONS: Final = {
+    "queue": "--queue",
+    "priority": "--priority",
+    "delay_seconds": "--delay",
+    "max_retries": "--max-retries",
+    "timeout_seconds": "--timeout",
+    "image": "--image",
+    "concurrency_key": "--concurrency-key",
+    "labels": "--label",
+}
 _BAD_REQUESTS: Final = frozenset({400, 413, 415})
 _UNAUTHENTICATED: Final = 401
 
@@ -82,7 +93,7 @@ def end_of(error: BaseException) -> End:
     if isinstance(error, UsageError):
         return End(USAGE)
     if isinstance(error, InvalidJobError):
-        return End(USAGE, "`bgjobs queues` shows what may be run")
+        return End(USAGE, _hint_for(error))
     if isinstance(error, ConfigurationError):
         return End(USAGE)
     if isinstance(error, (NotFoundError, NoJobError)):
@@ -101,3 +112,13 @@ def end_of(error: BaseException) -> End:
     if isinstance(error, TimeoutError):
         return End(TIMED_OUT)
     return End(NO_SERVER, "`bgjobs doctor` looks for the cause")
+
+
+def _hint_for(error: InvalidJobError) -> str:
+    """What helps whoever asks for a job that cannot be; the queue's own rules are those of an answer with a code."""
+    field = (error.field or "").rpartition(".")[2]
+    if error.code not in {"", "invalid"}:
+        return "`bgjobs queues` shows what may be run"
+    if field in {"id", "key"}:
+        return "without --id and --key an id is made"
+    return f"see {_OPTIONS[field]} in `bgjobs run --help`" if field in _OPTIONS else ""

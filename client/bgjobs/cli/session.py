@@ -19,7 +19,7 @@ from bgjobs.cli.reaching.kubectl import Kubectl, KubectlError, Service, find_kub
 from bgjobs.cli.showing.text import clean
 from bgjobs.connection import local_server
 from bgjobs.connection.server import parse_url
-from bgjobs.connection.settings import ENV_TOKEN, find_token
+from bgjobs.connection.settings import ENV_TOKEN, find_call_seconds, find_token
 from bgjobs.errors import ConfigurationError
 from bgjobs.protocol import ENV_TOKEN_FILE, ENV_URL
 
@@ -216,6 +216,7 @@ class Session:
             namespace=connection.namespace,
             timeout_seconds=timeout_seconds,
             retry_seconds=wanted if retry_seconds is None else retry_seconds,
+            call_seconds=find_call_seconds(None, self.world.environ),
             transport=connection.transport,
             sleep=self.world.sleep,
             environ=connection.environ,

@@ -9,6 +9,7 @@ from bgjobs.client.async_job_client import AsyncJobClient
 from bgjobs.client.batch import build_requests
 from bgjobs.client.helper import in_use
 from bgjobs.client.request import build_request
+from bgjobs.connection.settings import find_call_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.batch import Call
     from bgjobs.job_spec import EnqueueOptions
+    from bgjobs.wire import EnqueueRequest
 
 # Each with what closes it. By event loop, since a connection works in its own alone.
 _clients: dict[asyncio.AbstractEventLoop, tuple[AsyncJobClient, AsyncGenerator[None, None]]] = {}
@@ -27,6 +29,8 @@ async def run_background_job_async(
     parameters: Sequence[Any] | Mapping[str, Any] = (),
     priority: int = 0,
     delay: float = 0,
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109 - as run_background_job
     **options: Unpack[EnqueueOptions],
 ) -> AsyncJobHandle:
     """Run a method of a class in the background, on Kubernetes, from an asyncio program.
@@ -34,9 +38,15 @@ async def run_background_job_async(
     Arguments and errors are those of `run_background_job`. The handle belongs to the running event loop.
     """
     request = build_request(cls, method, parameters, priority=priority, delay=delay, **options)
+    return await send_async(request, timeout)
+
+
+async def send_async(request: EnqueueRequest, timeout: float | None = None) -> AsyncJobHandle:  # noqa: ASYNC109 - as above
+    """Ask for the job of a request that is already made; see `helper.send`."""
+    within = find_call_seconds(timeout, {})
     if (enqueuer := in_use()) is not None:
         return enqueuer.send_async(request)
-    return await (await default_async_client()).send(request)
+    return await (await default_async_client()).send(request, within)
 
 
 async def run_background_jobs_async(

@@ -11,7 +11,8 @@ from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
 from bgjobs.connection.async_transport import AsyncTransport
-from bgjobs.connection.settings import find_server, find_token
+from bgjobs.connection.server import parse_url
+from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token, find_token_later
 from bgjobs.errors import BgjobsError
 
 if TYPE_CHECKING:
@@ -43,21 +44,27 @@ class AsyncJobClient:
         timeout_seconds: float = 15,
         *,
         retry_seconds: float = 30,
+        call_seconds: float | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         server = find_server(url, environ)
+        self._limits = Limits(timeout_seconds, retry_seconds, find_call_seconds(call_seconds, environ))
         self._transport = AsyncTransport(
-            server,
-            find_token(token, server, environ),
-            timeout_seconds=timeout_seconds,
-            retry_seconds=retry_seconds,
-            transport=transport,
-            sleep=sleep,
+            server, find_token(token, server, environ), **self._limits._asdict(), transport=transport, sleep=sleep
         )
         self._namespace = namespace
         self.sleep = sleep
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., AsyncJobClient], tuple[object, ...]]:
+        return _unpickled, (type(self), self._transport.url, self._namespace, self._limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,9 +93,9 @@ class AsyncJobClient:
         options.setdefault("namespace", self._namespace)
         return await self.send(build_request(cls, method, parameters, priority=priority, delay=delay, **options))
 
-    async def send(self, request: EnqueueRequest) -> AsyncJobHandle:
-        """Send a request that is already made; `enqueue` makes one."""
-        job = await self._transport.send(endpoints.enqueue(request))
+    async def send(self, request: EnqueueRequest, within: float | None = None) -> AsyncJobHandle:
+        """Send a request that is already made, in so many seconds at most; see `JobClient.send`."""
+        job = await self._transport.send(endpoints.enqueue(request), within)
         return AsyncJobHandle(self, job.id, job)
 
     async def enqueue_many(
@@ -198,3 +205,16 @@ class AsyncJobClient:
     async def result(self, job_id: str) -> Any:
         """What the method returned; see `JobClient.result`."""
         return await self._transport.send(endpoints.result(job_id))
+
+
+def _unpickled(kind: type[AsyncJobClient], url: str, namespace: str | None, limits: Limits) -> AsyncJobClient:
+    """As for `JobClient`; it belongs to the event loop of its first call."""
+    client = kind.__new__(kind)
+    server = parse_url(url)
+    client.__dict__.update(
+        _limits=limits,
+        _transport=AsyncTransport(server, find_token_later(server, os.environ), **limits._asdict()),
+        _namespace=namespace,
+        sleep=asyncio.sleep,
+    )
+    return client

@@ -61,8 +61,9 @@ def build_requests(
     Raises:
         InvalidJobError: of the first one that is wrong, which the message and the field name by its number, from 0 on.
     """
-    if options.get("id") is not None:
-        raise InvalidJobError("an id is that of one job: give it to its Call", "id")
+    for name in ("id", "key"):
+        if options.get(name) is not None:
+            raise InvalidJobError(f"an {name} is that of one job: give it to its Call".replace("an key", "a key"), name)
     requests: list[EnqueueRequest] = []
     for index, call in enumerate(calls):
         if index == MOST_JOBS:
@@ -80,10 +81,13 @@ def build_requests(
             )
         except InvalidJobError as error:
             raise InvalidJobError(f"job {index}: {error}", f"jobs.{index}.{error.field}", index=index) from error
-    first: dict[str, int] = {}
+    first: dict[tuple[str | None, str], int] = {}
     for index, request in enumerate(requests):
-        if (other := first.setdefault(request.id, index)) != index:
-            raise InvalidJobError(f"job {index}: its id is that of job {other}, too", f"jobs.{index}.id", index=index)
+        what, named = ("id", (None, request.id)) if request.key is None else ("key", (request.namespace, request.key))
+        if (other := first.setdefault(named, index)) != index:
+            raise InvalidJobError(
+                f"job {index}: its {what} is that of job {other}, too", f"jobs.{index}.{what}", index=index
+            )
     return requests
 
 
@@ -129,7 +133,7 @@ def failure(requests: Sequence[EnqueueRequest], piece: Piece, error: BgjobsError
         error: why not.
     """
     end = piece.start + len(piece.requests)
-    ids = [one.id for one in requests]
+    ids = [one.key or one.id for one in requests]
     # A server that refuses has stored nothing. One that fails, or something else that answers, may have stored it.
     refused = isinstance(error, InvalidJobError) or (
         isinstance(error, RefusedError) and HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
@@ -163,6 +167,9 @@ def checked(piece: Piece, answered: Sequence[EnqueuedJob]) -> Sequence[EnqueuedJ
     Raises:
         RefusedError: if it is about others.
     """
-    if [one.id for one in answered] != [one.id for one in piece.requests]:
+    asked = [one.id if one.key is None else None for one in piece.requests]
+    if len(answered) != len(asked) or any(
+        there not in {None, one.id} for there, one in zip(asked, answered, strict=True)
+    ):
         raise RefusedError("the server answers with other jobs than it was asked for; is it a bgjobs API?", 0)
     return answered

@@ -56,7 +56,7 @@ def enqueue(request: EnqueueRequest) -> Call[Job]:
     """`POST /api/v1/jobs`."""
     # What was not said is left out, so that a server that does not know a field yet can be asked without it.
     body = request.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True).encode()
-    return Call("POST", _JOBS, reader(Job), body=body, unanswered=_ask_again(request.id))
+    return Call("POST", _JOBS, reader(Job), body=body, unanswered=_ask_again(request.id, request.key))
 
 
 def enqueue_many(body: bytes) -> Call[Sequence[EnqueuedJob]]:
@@ -183,5 +183,6 @@ def _path(job_id: str) -> str:
     return f"{_JOBS}/{quote(job_id, safe='')}"
 
 
-def _ask_again(job_id: str) -> str:
-    return f'Whether the job is enqueued is unknown; ask again with id="{job_id}"'
+def _ask_again(job_id: str, key: str | None = None) -> str:
+    same = f'id="{job_id}"' if key is None else f"key={key!r}"
+    return f"Whether the job is enqueued is unknown; ask again with {same}"

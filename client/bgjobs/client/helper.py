@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from bgjobs.client.batch import build_requests
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.request import build_request
+from bgjobs.connection.settings import find_call_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -43,6 +44,8 @@ def run_background_job(
     parameters: Sequence[Any] | Mapping[str, Any] = (),
     priority: int = 0,
     delay: float = 0,
+    *,
+    timeout: float | None = None,
     **options: Unpack[EnqueueOptions],
 ) -> JobHandle:
     """Run a method of a class in the background, on Kubernetes.
@@ -59,6 +62,7 @@ def run_background_job(
         parameters: a list or tuple for `method(*parameters)`, a dict for `method(**parameters)`.
         priority: 0 low, 1 high.
         delay: seconds to wait before the job becomes due.
+        timeout: how many seconds it may take to ask for the job; default: `BGJOBS_TIMEOUT`, else about 45.
         options: see `JobClient.enqueue`.
 
     Raises:
@@ -67,7 +71,14 @@ def run_background_job(
         UnreachableError: if the API does not answer; the message holds the id to ask again with.
     """
     request = build_request(cls, method, parameters, priority=priority, delay=delay, **options)
-    return (in_use() or default_client()).send(request)
+    return send(request, timeout)
+
+
+def send(request: EnqueueRequest, timeout: float | None = None) -> JobHandle:
+    """Ask for the job of a request that is already made; arguments and errors are those of `run_background_job`."""
+    within = find_call_seconds(timeout, {})
+    enqueuer = in_use()
+    return default_client().send(request, within) if enqueuer is None else enqueuer.send(request)
 
 
 def run_background_jobs(

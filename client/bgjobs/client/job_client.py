@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -10,7 +11,8 @@ from bgjobs.client import batch, endpoints
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
-from bgjobs.connection.settings import find_server, find_token
+from bgjobs.connection.server import parse_url
+from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token, find_token_later
 from bgjobs.connection.transport import Transport
 from bgjobs.errors import BgjobsError
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 class JobClient:
     """A connection to the API, safe to share between threads and to carry over a fork.
 
+    Copied it is the same connection. Pickled it takes its URL and settings along, but no token: where it is unpickled,
+    the token is looked for again, without the argument.
+
     Args:
         url: of the server; default: `BGJOBS_URL`.
         token: default: `BGJOBS_TOKEN`, else the file `BGJOBS_TOKEN_FILE`, else the projected token of a pod.
@@ -35,6 +40,8 @@ class JobClient:
         namespace: for jobs and lists that name none; default: that of the caller's ServiceAccount.
         timeout_seconds: of one request.
         retry_seconds: for how long a request is sent again while the API is out of reach or busy.
+        call_seconds: how long a call may take with all its requests; default: `BGJOBS_TIMEOUT`, else as long as the
+            other two allow.
         transport: in place of the network, for tests.
         sleep: in place of `time.sleep`, for tests.
         environ: in place of the process's environment.
@@ -51,21 +58,27 @@ class JobClient:
         timeout_seconds: float = 15,
         *,
         retry_seconds: float = 30,
+        call_seconds: float | None = None,
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         server = find_server(url, environ)
+        self._limits = Limits(timeout_seconds, retry_seconds, find_call_seconds(call_seconds, environ))
         self._transport = Transport(
-            server,
-            find_token(token, server, environ),
-            timeout_seconds=timeout_seconds,
-            retry_seconds=retry_seconds,
-            transport=transport,
-            sleep=sleep,
+            server, find_token(token, server, environ), **self._limits._asdict(), transport=transport, sleep=sleep
         )
         self._namespace = namespace
         self.sleep = sleep
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., JobClient], tuple[object, ...]]:
+        return _unpickled, (type(self), self._transport.url, self._namespace, self._limits)
 
     def __enter__(self) -> Self:
         return self
@@ -102,23 +115,29 @@ class JobClient:
             delay: seconds to wait before the job becomes due.
             options: `queue` (`"default"`), `namespace`, `max_retries` (default: the queue's), `timeout_seconds` of
                 one attempt (default: the queue's), `image` (one that the queue lists; default: its own), `id` (a
-                UUIDv7; default: a new one).
+                UUIDv7 of `new_job_id`; default: a new one), or in its place `key` (a name of your own; the same key
+                in a namespace is the same job), `concurrency_key`, `labels`.
 
         Returns:
             A handle on the job, which is safely stored.
 
         Raises:
             InvalidJobError: before anything is sent, or as the API's answer.
-            ConflictError: if the id belongs to another job.
+            ConflictError: if the id or key belongs to another job.
             ForbiddenError: if the caller may not create jobs in the namespace.
             UnreachableError: naming the id; whether the job is stored is unknown, so call again with it.
         """
         options.setdefault("namespace", self._namespace)
         return self.send(build_request(cls, method, parameters, priority=priority, delay=delay, **options))
 
-    def send(self, request: EnqueueRequest) -> JobHandle:
-        """Send a request that is already made; `enqueue` makes one."""
-        job = self._transport.send(endpoints.enqueue(request))
+    def send(self, request: EnqueueRequest, within: float | None = None) -> JobHandle:
+        """Send a request that is already made; `enqueue` makes one.
+
+        Args:
+            request: what to ask for.
+            within: how many seconds that may take; default: `call_seconds`.
+        """
+        job = self._transport.send(endpoints.enqueue(request), within)
         return JobHandle(self, job.id, job)
 
     def enqueue_many(
@@ -305,3 +324,29 @@ class JobClient:
             NotFoundError: if it returned nothing.
         """
         return self._transport.send(endpoints.result(job_id))
+
+
+# One for all handles that were pickled with the same settings, and not a connection for each of them.
+_unpickled_clients: dict[tuple[object, ...], JobClient] = {}
+
+
+def _unpickled(kind: type[JobClient], url: str, namespace: str | None, limits: Limits) -> JobClient:
+    """A client that was pickled. Nothing is raised here, where nobody could catch it: what is missing shows in use."""
+    what = (kind, url, namespace, limits)
+    if (there := _unpickled_clients.get(what)) is not None:
+        return there
+    client = kind.__new__(kind)
+    server = parse_url(url)
+    client.__dict__.update(
+        _limits=limits,
+        _transport=Transport(server, find_token_later(server, os.environ), **limits._asdict()),
+        _namespace=namespace,
+        sleep=time.sleep,
+    )
+    return _unpickled_clients.setdefault(what, client)
+
+
+@atexit.register
+def _close_unpickled_clients() -> None:
+    for client in _unpickled_clients.values():
+        client.close()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _OPTIONS: Final = tuple(EnqueueOptions.__annotations__)
 _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _METHOD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -42,7 +43,8 @@ def build_request(
     _check_names(options)
     dotted = dotted_class(cls)
     if not isinstance(cast("object", method), str) or not _METHOD.fullmatch(method):
-        raise InvalidJobError(f"the method must be the name of a public method, not {method!r}", "method")
+        why = _why_no_name(method)
+        raise InvalidJobError(f"the method must be the name of a public method, not {method!r}{why}", "method")
     checked = _parameters(parameters)
     if isinstance(cls, type):
         try:
@@ -57,7 +59,7 @@ def build_request(
     try:
         return EnqueueRequest.model_validate(
             {
-                "id": new_job_id(),
+                **({"id": new_job_id()} if options.get("key") is None else {}),
                 "class": dotted,
                 "method": method,
                 "parameters": checked,
@@ -86,10 +88,22 @@ def dotted_class(cls: object) -> str:
     else:
         raise InvalidJobError(f"the class must be a class or its dotted name, not {cls!r}", "class")
     if not _DOTTED.fullmatch(name):
-        raise InvalidJobError(f"{name!r} is not the dotted name of a class, as app.jobs.Invoices", "class")
+        odd = next((part for part in name.split(".") if not _NAME.fullmatch(part)), None)
+        why = ": no module is named in it" if odd is None else _why_no_name(odd)
+        raise InvalidJobError(f"{name!r} is not the dotted name of a class, as app.jobs.Invoices{why}", "class")
     if name.startswith("__main__."):
         raise InvalidJobError(f"{name} belongs to a script, which a job cannot import; move it into a module", "class")
     return name
+
+
+def _why_no_name(part: object) -> str:
+    """Why this is no name of a class or method of jobs, as the rest of a sentence; "" if there is nothing to add."""
+    if not isinstance(part, str) or (part.isidentifier() and part.isascii()):
+        return ""
+    if not part.isidentifier():
+        return f": {part!r} is no name"
+    odd = next(one for one in part if not one.isascii())
+    return f": {part!r} has {odd!r}, and names of jobs are of the letters A to Z; give it another name in Python too"
 
 
 def _parameters(parameters: object) -> list[Any] | dict[str, Any]:
@@ -115,13 +129,20 @@ def _check_names(options: Iterable[str]) -> None:
 
 def _check_options(options: EnqueueOptions) -> None:
     """What pydantic would take in good faith: True for 1, "7" for 7."""
-    timeout, retries, job_id = options.get("timeout_seconds"), options.get("max_retries"), options.get("id")
+    timeout, retries = options.get("timeout_seconds"), options.get("max_retries")
+    job_id, key = options.get("id"), options.get("key")
     if timeout is not None:
         _check_seconds(timeout, "timeout_seconds", "timeout_seconds")
     if retries is not None and (isinstance(retries, bool) or not isinstance(cast("object", retries), int)):
         raise InvalidJobError(f"max_retries is a whole number, not {retries!r}", "max_retries")
     if job_id is not None and not (isinstance(cast("object", job_id), str) and is_job_id(job_id)):
-        raise InvalidJobError(f"the id must be a UUID of version 7 in lower case, not {job_id!r}", "id")
+        raise InvalidJobError(
+            f"the id must be a UUID of version 7 in lower case, which bgjobs.new_job_id() makes, not {job_id!r}", "id"
+        )
+    if key is not None and not isinstance(cast("object", key), str):
+        raise InvalidJobError(f"a key is text, such as invoice-2026-11, and not {key!r}", "key")
+    if key is not None and job_id is not None:
+        raise InvalidJobError("a job has an id or a key, from which its id is derived, and not both", "key")
 
 
 def _check_seconds(value: object, name: str, field: str) -> None:

@@ -28,6 +28,7 @@ class AsyncTransport:
         token: gives the token at each request; None: no token is sent.
         timeout_seconds: how long one request may take.
         retry_seconds: for how long a call is sent again that gets no answer.
+        call_seconds: how long a call may take with all its tries; None: as long as the other two allow.
         transport: what sends the requests, in place of the network.
         sleep: waits between two tries.
         clock: tells the time in seconds.
@@ -40,6 +41,7 @@ class AsyncTransport:
         *,
         timeout_seconds: float,
         retry_seconds: float,
+        call_seconds: float | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -48,6 +50,7 @@ class AsyncTransport:
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._patience = Patience(server.url, retry_seconds)
+        self._call_seconds = call_seconds
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
@@ -59,8 +62,12 @@ class AsyncTransport:
         """The URL of the server."""
         return self._server.url
 
-    async def send(self, call: Call[_T]) -> _T:
+    async def send(self, call: Call[_T], within: float | None = None) -> _T:
         """Send one call, and return what its answer says. When it is cancelled, it leaves no connection in use.
+
+        Args:
+            call: what to send.
+            within: how many seconds it may take with all its tries; None: `call_seconds`.
 
         Raises:
             UnreachableError: if the server gives no answer, or only says "not now", until the retries are used up.
@@ -70,14 +77,16 @@ class AsyncTransport:
             RuntimeError: if another event loop runs than at the first call.
         """
         started = self._clock()
+        seconds = self._call_seconds if within is None else within
+        patience = self._patience.within(seconds)
         tries = 0
         while True:
             tries += 1
-            outcome = await self._try(call)
+            outcome = await self._try_within(call, None if seconds is None else seconds - (self._clock() - started))
             if not isinstance(outcome, Trouble):
                 return call.answer(outcome)
             elapsed = self._clock() - started
-            await self._sleep(self._patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
+            await self._sleep(patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
 
     async def close(self) -> None:
         """Close the connections. The next call opens new ones, and may come from another event loop.
@@ -91,6 +100,18 @@ class AsyncTransport:
         # Forgotten before anything is awaited, so that a call that comes meanwhile does not use what is being closed.
         self._client = self._loop = None
         await client.aclose()
+
+    async def _try_within(self, call: Call[Any], seconds: float | None) -> httpx2.Response | Trouble:
+        if seconds is None:
+            return await self._try(call)
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await self._try(call)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Trouble(f"no answer within {seconds:.3g} s")
 
     async def _try(self, call: Call[Any]) -> httpx2.Response | Trouble:
         try:

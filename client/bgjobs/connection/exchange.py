@@ -123,6 +123,10 @@ class Patience(NamedTuple):
     url: str
     seconds: float
 
+    def within(self, seconds: float | None) -> Patience:
+        """The same for a call that may take so long, with all its tries; None: as long as it takes."""
+        return self if seconds is None else self._replace(seconds=min(self.seconds, seconds))
+
     def pause(self, call: Call[Any], trouble: Trouble, *, tries: int, elapsed: float, jitter: float) -> float:
         """For how many seconds to wait before the next try.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.connection import local_server
 from bgjobs.connection.server import Address, TokenFile, parse_url
@@ -14,6 +15,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ENV_TOKEN: Final = "BGJOBS_TOKEN"  # noqa: S105 - a name, not a secret
+ENV_TIMEOUT: Final = "BGJOBS_TIMEOUT"
+
+
+class Limits(NamedTuple):
+    """How long things may take.
+
+    Attributes:
+        timeout_seconds: one request.
+        retry_seconds: for so long a call is sent again that gets no answer.
+        call_seconds: a call with all its requests; None: as long as the other two allow.
+    """
+
+    timeout_seconds: float
+    retry_seconds: float
+    call_seconds: float | None
+
+
+def find_call_seconds(seconds: float | None, environ: Mapping[str, str]) -> float | None:
+    """How many seconds a call may take with all its tries: this, else `BGJOBS_TIMEOUT`; None: neither says it.
+
+    Raises:
+        ConfigurationError: if it is no number of seconds above 0.
+    """
+    said = environ.get(ENV_TIMEOUT) if seconds is None else seconds
+    if said is None or said == "":
+        return None
+    try:
+        found = float(said)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not 0 < found < math.inf:
+        what = ENV_TIMEOUT if seconds is None else "timeout"
+        raise ConfigurationError(f"{what} is a number of seconds above 0, such as 5 or 0.5, and not {said!r}")
+    return found
 
 
 def find_server(url: str | None, environ: Mapping[str, str], folder: Path | None = None) -> Address:
@@ -71,3 +106,15 @@ def find_token(
         f"no token for {server.url}: set {ENV_TOKEN}, or {ENV_TOKEN_FILE} to a file such as a projected "
         f"ServiceAccount token with the audience bgjobs (there is no file {default_file}), or give the argument token"
     )
+
+
+def find_token_later(server: Address, environ: Mapping[str, str]) -> Callable[[], str | None]:
+    """As `find_token`, but the token is looked for when it is first needed: so this raises nothing yet."""
+    found: list[Callable[[], str | None]] = []
+
+    def token() -> str | None:
+        if not found:
+            found.append(find_token(None, server, environ))
+        return found[0]()
+
+    return token

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
+from bgjobs.connection.deadline import Deadline
 from bgjobs.connection.exchange import Call, Patience, Trouble, no_answer, not_now, url_of
 from bgjobs.connection.retry import random_jitter
 from bgjobs.errors import RefusedError
@@ -30,6 +31,7 @@ class Transport:
         token: gives the token at each request; None: no token is sent.
         timeout_seconds: how long one request may take.
         retry_seconds: for how long a call is sent again that gets no answer.
+        call_seconds: how long a call may take with all its tries; None: as long as the other two allow.
         transport: what sends the requests, in place of the network.
         sleep: waits between two tries.
         clock: tells the time in seconds.
@@ -42,6 +44,7 @@ class Transport:
         *,
         timeout_seconds: float,
         retry_seconds: float,
+        call_seconds: float | None = None,
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -50,6 +53,7 @@ class Transport:
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._patience = Patience(server.url, retry_seconds)
+        self._call_seconds = call_seconds
         self._transport = transport
         self._sleep = sleep
         self._clock = clock
@@ -61,8 +65,12 @@ class Transport:
         """The URL of the server."""
         return self._server.url
 
-    def send(self, call: Call[_T]) -> _T:
+    def send(self, call: Call[_T], within: float | None = None) -> _T:
         """Send one call, and return what its answer says.
+
+        Args:
+            call: what to send.
+            within: how many seconds it may take with all its tries; None: `call_seconds`.
 
         Raises:
             UnreachableError: if the server gives no answer, or only says "not now", until the retries are used up.
@@ -71,14 +79,17 @@ class Transport:
             ConfigurationError: if the file with the token cannot be read.
         """
         started = self._clock()
+        seconds = self._call_seconds if within is None else within
+        patience = self._patience.within(seconds)
+        deadline = None if seconds is None else Deadline(seconds, self._timeout_seconds, self._clock)
         tries = 0
         while True:
             tries += 1
-            outcome = self._try(call)
+            outcome = self._try(call, deadline)
             if not isinstance(outcome, Trouble):
                 return call.answer(outcome)
             elapsed = self._clock() - started
-            self._sleep(self._patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
+            self._sleep(patience.pause(call, outcome, tries=tries, elapsed=elapsed, jitter=random_jitter()))
 
     def close(self) -> None:
         """Close the connections of this process. The next call opens new ones."""
@@ -86,15 +97,18 @@ class Transport:
         if client is not None:
             client.close()
 
-    def _try(self, call: Call[Any]) -> httpx2.Response | Trouble:
+    def _try(self, call: Call[Any], deadline: Deadline | None) -> httpx2.Response | Trouble:
+        client = self._client()
         try:
-            response = self._client().request(
+            request = client.build_request(
                 call.verb,
                 url_of(self.url, call.path),
                 params=call.query or None,
                 headers=call.headers(self._token()),
                 content=call.body,
+                extensions=None if deadline is None else deadline.extensions(),
             )
+            response = client.send(request) if deadline is None else _answer(client, request, deadline)
         except httpx2.TransportError as error:
             return no_answer(error)
         except httpx2.InvalidURL as error:
@@ -114,3 +128,19 @@ class Transport:
             # Another thread may have been faster; setdefault is atomic, so both use the same one.
             client = self._clients.setdefault(pid, new)
         return client
+
+
+def _answer(client: httpx2.Client, request: httpx2.Request, deadline: Deadline) -> httpx2.Response:
+    """The answer, read piece by piece: a server that trickles is given up in time too."""
+    response = client.send(request, stream=True)
+    if response.is_stream_consumed:  # it was there at once
+        return response
+    try:
+        pieces: list[bytes] = []
+        for piece in response.iter_raw():
+            pieces.append(piece)
+            if deadline.is_over:
+                raise httpx2.ReadTimeout("the answer takes too long", request=request)
+    finally:
+        response.close()
+    return httpx2.Response(response.status_code, headers=response.headers, content=b"".join(pieces), request=request)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from weakref import WeakValueDictionary
 
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.endpoints import LogPart
@@ -14,12 +15,16 @@ from bgjobs.errors import ConflictError, NotFoundError
 from bgjobs.vocabulary import TERMINAL, WAITING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bgjobs.testing.memory import Memory
     from bgjobs.testing.recorded import RecordedJob
     from bgjobs.wire import Job
 
 # For so long a `wait()` without a timeout pretends to wait for a job that nobody runs.
 _MOST_PRETENDED_SECONDS: Final = 3600.0
+# A handle that is pickled names its memory, which stays where it is.
+_memories: Final[WeakValueDictionary[str, Memory]] = WeakValueDictionary()
 
 
 def handle_on(memory: Memory, job: RecordedJob) -> JobHandle:
@@ -44,6 +49,10 @@ class _Answers:
         self._memory = memory
         self._job = job
         self._pretended = 0.0
+        _memories[memory.name] = memory
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _unpickled, (_Answers, self._memory.name, self._job.id)
 
     def get(self, job_id: str) -> Job:
         return self._memory.find(job_id).shown()
@@ -98,8 +107,12 @@ class _AsyncAnswers:
 
     def __init__(self, memory: Memory, job: RecordedJob) -> None:
         self._memory = memory
+        self._job = job
         self._answers = _Answers(memory, job)
         self.clock = self._answers.clock
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _unpickled, (_AsyncAnswers, self._memory.name, self._job.id)
 
     async def get(self, job_id: str) -> Job:
         return self._answers.get(job_id)
@@ -122,3 +135,33 @@ class _AsyncAnswers:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0 if self._answers.pretend(seconds) else seconds)
+
+
+class _Elsewhere:
+    """Answers a handle that was pickled in one process and is asked in another, which has no such job."""
+
+    clock = staticmethod(time.monotonic)
+
+    def __init__(self, job_id: str) -> None:
+        self._job_id = job_id
+
+    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def refuse(*_: object, **__: object) -> NoReturn:
+            raise NotFoundError(
+                f"job {self._job_id} was enqueued with bgjobs.testing in another process, which has it in memory; its "
+                "handle knows here what was last heard of it (`handle.job`), and nothing else",
+                HTTPStatus.NOT_FOUND,
+            )
+
+        return refuse
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _Elsewhere, (self._job_id,)
+
+
+def _unpickled(kind: Callable[[Memory, RecordedJob], object], memory_name: str, job_id: str) -> object:
+    memory = _memories.get(memory_name)
+    return _Elsewhere(job_id) if memory is None else kind(memory, memory.find(job_id))

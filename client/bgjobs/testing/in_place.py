@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bgjobs import context, strict_json
 from bgjobs.runner.call_outcome import run_call
-from bgjobs.runner.job_code import run_coroutine
 from bgjobs.testing.output import Listening
 from bgjobs.vocabulary import State
 from bgjobs.wire import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable
 
     from bgjobs.runner.call_outcome import CallOutcome
     from bgjobs.testing.recorded import RecordedJob
@@ -63,20 +62,26 @@ def run_attempt(job: RecordedJob, *, final: bool) -> CallOutcome:
     current = InPlaceJob(job)
     with context.running(current), _listening.while_running():
         # The class is approved by itself: there is no queue.
-        call_outcome = run_call(job.cls, [job.cls], job.method, current.parameters, _run_coroutine)
+        call_outcome = _without_a_loop(lambda: run_call(job.cls, [job.cls], job.method, current.parameters))
     job.end(call_outcome, final=final)
     return call_outcome
 
 
-def _run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:
-    """In an event loop of its own, as in a pod; in a thread of its own if a loop runs in this one."""
+def _without_a_loop(call: Callable[[], CallOutcome]) -> CallOutcome:
+    """Make a call where no event loop runs, as in a pod: in a thread of its own if one runs in this one."""
+    if not _a_loop_runs():
+        return call()
+    here = contextvars.copy_context()
+    with ThreadPoolExecutor(1, "bgjobs-testing") as thread:
+        return thread.submit(here.run, call).result()
+
+
+def _a_loop_runs() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return run_coroutine(waiting)
-    here = contextvars.copy_context()
-    with ThreadPoolExecutor(1, "bgjobs-testing") as thread:
-        return thread.submit(here.run, run_coroutine, waiting).result()
+        return False
+    return True
 
 
 def _hear(text: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs import refusals
 from bgjobs.client import polling
 from bgjobs.errors import ConflictError, NotFoundError
-from bgjobs.ids import new_job_id
+from bgjobs.ids import key_job_id, new_job_id
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
 from bgjobs.vocabulary import TERMINAL, WAITING, State
@@ -32,15 +32,26 @@ def _conflict(message: str) -> ConflictError:
     return ConflictError(message, HTTPStatus.CONFLICT)
 
 
+def _with_id(request: EnqueueRequest) -> EnqueueRequest:
+    """The request, with the id that a server derives from its key."""
+    if request.key is None:
+        return request
+    return request.model_copy(update={"id": key_job_id(request.namespace or "default", request.key)})
+
+
 class Memory:
     """Keeps the jobs of a test, by the rules of a server.
 
     Args:
         run: whether a job runs when it is asked for.
         raise_errors: whether what goes wrong in a job is raised where it runs.
+
+    Attributes:
+        name: that no other memory has.
     """
 
     def __init__(self, *, run: bool, raise_errors: bool) -> None:
+        self.name = new_job_id()
         self.jobs: list[RecordedJob] = []
         self._by_id: dict[str, RecordedJob] = {}
         self._runs = run
@@ -59,6 +70,7 @@ class Memory:
             ConflictError: if the id belongs to another job.
         """
         __tracebackhide__ = True
+        request = _with_id(request)
         with self._lock:
             before = self._same(request, rerun_of)
             job = before or self._record(request, rerun_of)
@@ -73,6 +85,7 @@ class Memory:
             ConflictError: if an id belongs to another job.
         """
         __tracebackhide__ = True
+        requests = [_with_id(one) for one in requests]
         with self._lock:
             before = [self._same(request, index=index) for index, request in enumerate(requests)]
             taken = [known or self._record(request) for known, request in zip(before, requests, strict=True)]
@@ -151,7 +164,9 @@ class Memory:
         job = self.find(job_id)
         if job.state not in TERMINAL:
             raise _conflict(refusals.not_ended_yet(job.state))
-        return self.take(job.request.again().model_copy(update={"id": new_id or new_job_id()}), rerun_of=job.id)
+        return self.take(
+            job.request.again().model_copy(update={"id": new_id or new_job_id(), "key": None}), rerun_of=job.id
+        )
 
     def _run(self, job: RecordedJob) -> None:
         """Run attempts of a job until it has ended."""

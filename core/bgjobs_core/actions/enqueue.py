@@ -57,13 +57,14 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
     """
     # Settings that were read before save a trip to Redis; the verb tells whether they hold still.
     remembered = await store.remembered_queue(asked.queue_key)
-    decision = decide(asked, remembered.spec if remembered else None)
-    if isinstance(decision, NewJob) and remembered and remembered.version:
-        done = await _store(store, decision, gate, rules=remembered.version)
-        if done is not None:
-            return done
+    if remembered and remembered.version:
+        decision = decide(asked, remembered.spec, remembered.uid)
+        if isinstance(decision, NewJob):
+            done = await _store(store, decision, gate, rules=remembered.version)
+            if done is not None:
+                return done
     queue = await store.queue(asked.queue_key)
-    decision = decide(asked, queue.spec if queue else None)
+    decision = decide(asked, queue.spec, queue.uid) if queue else decide(asked, None)
     if isinstance(decision, NotAdmitted):
         return await _asked_before(store, asked, NotAdmittedError(decision))
     return cast("Enqueued", await _store(store, decision, gate, rules=""))

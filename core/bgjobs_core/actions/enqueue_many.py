@@ -74,7 +74,9 @@ async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryG
 async def _decisions(store: Store, asked: Sequence[AskedJob]) -> list[NewJob | NotAdmitted]:
     """What admission says to each; each queue is read once."""
     queues = {key: await store.queue(key) for key in dict.fromkeys(one.queue_key for one in asked)}
-    return [decide(one, queue.spec if (queue := queues[one.queue_key]) else None) for one in asked]
+    return [
+        decide(one, queue.spec, queue.uid) if (queue := queues[one.queue_key]) else decide(one, None) for one in asked
+    ]
 
 
 async def _asked_before(

@@ -35,12 +35,13 @@ def image_allowed(image: str, spec: QueueSpec) -> bool:
     return image == spec.image or any(fnmatchcase(image, pattern) for pattern in spec.images)
 
 
-def decide(asked: AskedJob, queue: QueueSpec | None) -> NewJob | NotAdmitted:
+def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "") -> NewJob | NotAdmitted:
     """Admit a job, completed with what its queue decides; or the first thing that is wrong with it.
 
     Args:
         asked: the job as it was asked for.
         queue: settings of its queue; None if there is no such queue.
+        queue_uid: UID of the queue's object.
     """
     spec = asked.spec
     if queue is None:
@@ -73,4 +74,5 @@ def decide(asked: AskedJob, queue: QueueSpec | None) -> NewJob | NotAdmitted:
         ),
         records_seconds=queue.retention.records_seconds,
         logs_seconds=queue.retention.logs_seconds,
+        queue_uid=queue_uid,
     )

@@ -27,8 +27,8 @@ def schedule_job_id(schedule_uid: str, tick: int) -> str:
 
 
 def is_stored_id(text: str) -> bool:
-    """Whether a job can have this id: one that a client made (version 7), or one derived (version 5).
+    """Whether a job can have this id: one that a client made (7), or one derived from an object (5) or a key (8).
 
     Anything else in a path or a cursor never reaches the name of a key.
     """
-    return is_job_id(text, (5, 7))
+    return is_job_id(text, (5, 7, 8))

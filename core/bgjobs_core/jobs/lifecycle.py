@@ -65,7 +65,8 @@ STATES: Final = (
         "due", "not_before",
     ),
     StateRow(
-        State.QUEUED, "due, waits for a slot of its queue", "claim, when the queue is open and has room",
+        State.QUEUED, "due, waits for a slot of its queue",
+        "claim, when the queue is open and has room; disown, when the queue is gone",
         detail="priority",
     ),
     StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume"),
@@ -97,6 +98,7 @@ TRANSITIONS: Final = (
         "dispatch",
         "epoch is the leader's; queue open; owned < max_concurrent",
     ),
+    _row("disown", {State.QUEUED}, State.FAILED, "orphans", "its queue is gone, or another one has its name"),
     _row(
         "decline",
         {State.LAUNCHING},

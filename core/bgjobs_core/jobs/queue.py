@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,20 @@ class QueueRecord:
     """A queue's settings, as the operator last saw its object.
 
     Attributes:
-        version: a digest of the settings, by which the store tells whether it still has these.
+        namespace: of the object.
+        name: of the object, without the namespace.
+        spec: what it says.
+        uid: of the object; two of one name at different times are two queues.
+        since: when an object with this UID was seen first, in Unix ms.
+        version: a digest of UID and settings, by which the store tells whether it still has these.
     """
 
     namespace: str
     name: str
     spec: QueueSpec
-    version: str = ""
+    uid: str = ""
+    since: int = field(default=0, compare=False)
+    version: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:
@@ -34,7 +41,9 @@ class QueueRecord:
     def read(cls, key: str, fields: Mapping[bytes, bytes]) -> QueueRecord:
         """The queue of this full name, from the fields of its hash in Redis."""
         namespace, _, name = key.partition("/")
-        return cls(namespace, name, _spec(fields[b"spec"]), fields.get(b"version", b"").decode())
+        uid, since = fields.get(b"uid", b"").decode(), int(fields.get(b"since", b"0"))
+        version = fields.get(b"version", b"").decode()
+        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, version)
 
 
 @lru_cache(maxsize=256)

@@ -69,12 +69,14 @@ class NewJob:
         spec: completed.
         records_seconds: how long its record is kept once it has ended.
         logs_seconds: how long the logs of its attempts are kept.
+        queue_uid: UID of the queue that has admitted it.
     """
 
     asked: AskedJob
     spec: CompleteSpec
     records_seconds: int
     logs_seconds: int
+    queue_uid: str = ""
 
     def as_created(self, state: State, now_ms: int) -> FullJob:
         """The job as the store has it right after it was enqueued into this state."""
@@ -86,6 +88,7 @@ class NewJob:
             spec=self.spec,
             created_by=asked.created_by,
             logs_seconds=self.logs_seconds,
+            queue_uid=self.queue_uid,
             state=state,
             rev=1,
             created_at=now_ms,
@@ -119,6 +122,7 @@ class SharedRecord:
     created_by: str
     logs_seconds: int
     records_ms: int
+    queue_uid: str
 
     @classmethod
     def read(cls, hash_fields: Mapping[bytes, bytes]) -> SharedRecord:
@@ -130,6 +134,7 @@ class SharedRecord:
             hash_fields.get(b"created_by", b"").decode(),
             int(hash_fields[b"logs_seconds"]),
             int(hash_fields[b"records_ms"]),
+            hash_fields.get(b"queue_uid", b"").decode(),
         )
 
 
@@ -140,6 +145,7 @@ class JobRecord:
     The fields from `state` on have the names of fields of the record's hash.
 
     Attributes:
+        queue_uid: UID of the queue that has admitted it.
         error_attempt: the attempt whose error is the job's; None if the job has no error.
         has_result: whether the job returned something.
     """
@@ -178,6 +184,7 @@ class JobRecord:
     refusals: int = 0
     error_attempt: int | None = None
     has_result: int = 0
+    queue_uid: str = ""
 
     @property
     def queue_key(self) -> str:
@@ -201,6 +208,7 @@ class JobRecord:
             spec=specs.with_own_part(shared.spec, hash_fields),
             created_by=hash_fields.get(b"created_by", b"").decode() or shared.created_by,
             logs_seconds=shared.logs_seconds,
+            queue_uid=shared.queue_uid,
             **known,
         )
 
@@ -268,7 +276,7 @@ _KINDS: Final[dict[str, Callable[[bytes], Any]]] = {
 
 
 # Where a job's fields come from besides the hash of its record.
-_NOT_IN_HASH: Final = frozenset({"id", "namespace", "spec", "created_by", "logs_seconds"})
+_NOT_IN_HASH: Final = frozenset({"id", "namespace", "spec", "created_by", "logs_seconds", "queue_uid"})
 
 
 def _reader(record: type[JobRecord | AttemptRecord]) -> Callable[[Mapping[bytes, bytes]], dict[str, Any]]:

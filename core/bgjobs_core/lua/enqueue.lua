@@ -27,7 +27,7 @@ local function place(new)
   local since = at or now
   local not_before = math.max(since + tonumber(new.delay_ms), tonumber(new.not_before_ms))
   local job = {id = id, queue = shared.queue, class = shared.class, records_ms = records_ms, rev = '0', state = NEW}
-  job.namespace = namespace
+  job.namespace, job.queue_uid = namespace, shared.queue_uid or ''
   local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = since}
   if not_before > now then
     to, changes.not_before = STATE.scheduled, not_before

@@ -1,7 +1,8 @@
 -- put_queue: Writes the settings of a queue as they were last seen in its object.
+-- An object with another UID than before is another queue: jobs of the earlier one are not its jobs.
 --! called by Leading.put_queue
 --@ queue   text    as namespace/name
---@ fields  fields  the settings
+--@ fields  fields  the settings, and the UID of the object as `uid`
 --> did  put|same  same: the store has these settings already, and nothing is written
 local old = load_hash(key.queue(queue)) or {}
 local changed = false
@@ -10,8 +11,13 @@ for field, value in pairs(fields) do
 end
 if not changed then return {'same'} end
 even_if_full()
+if old.uid ~= fields.uid then
+  fields.since = now_ms()
+  wake('orphans')
+end
 write_hash(key.queue(queue), fields)
 redis.call('SADD', key.queues(), queue)
+redis.call('ZREM', key.gone(), queue)
 redis.call('INCR', key.seq())
 wake('dispatch')
 return {'put'}

@@ -138,7 +138,7 @@ def _fields(job: NewJob) -> tuple[Fields, Fields]:
     # Each request is another creator, and most are of one job alone.
     (own if asked.request_name else shared)["created_by"] = asked.created_by
     shared |= {
-        "queue": job.queue_key,
+        "queue": job.queue_key, "queue_uid": job.queue_uid,
         "records_ms": job.records_seconds * 1000, "logs_seconds": job.logs_seconds,
     }  # fmt: skip
     some = {"request_name": asked.request_name, "request_uid": asked.request_uid, "rerun_of": asked.rerun_of}

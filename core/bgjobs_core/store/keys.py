@@ -56,10 +56,13 @@ attempt = Key("attempt", "attempt:{id}:{n}", "hash", "one attempt", "retire, wit
 log_head = Key("log_head", "log:{id}:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
 log_tail = Key("log_tail", "log:{id}:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
 lane = Key(
-    "lane", "lane:{queue}:{priority}:{key}", "zset", "queued jobs of a concurrency key by queued_at", "queued jobs"
+    "lane", "lane:{queue}:{uid}:{priority}:{key}", "zset", "queued jobs of a concurrency key by queued_at",
+    "queued jobs",
+)  # fmt: skip
+turns = Key(
+    "turns", "turns:{queue}:{uid}:{priority}", "zset", "concurrency keys with queued jobs, by turn", "queued jobs"
 )
-turns = Key("turns", "turns:{queue}:{priority}", "zset", "concurrency keys with queued jobs, by turn", "queued jobs")
-ready = Key("ready", "ready", "hash", "how many jobs of each queue are queued", "queues with queued jobs")
+ready = Key("ready", "ready", "hash", "how many jobs of each queue, as namespace/name:uid, are queued", "queued jobs")
 due = Key("due", "due:{namespace}", "zset", "scheduled jobs by not_before", "one per scheduled job")
 dues = Key("dues", "dues", "zset", "namespaces with scheduled jobs, by the earliest not_before", "scheduled jobs")
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
@@ -85,6 +88,9 @@ dirty = Key(
     "dirty", "dirty:{namespace}", "zset", "request-born jobs whose status is to be written", "one per job, settled"
 )
 queue = Key("queue", "queue:{queue}", "hash", "settings of a queue", "one per BackgroundJobQueue")
+gone = Key(
+    "gone", "gone", "zset", "deleted queues by the time at which that was seen", "a queue of the name, or seven days"
+)
 queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "one per BackgroundJobQueue")
 schedule = Key(
     "schedule",
@@ -109,8 +115,8 @@ operator = Key(
 
 KEYS: Final = (
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
-    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, queues, schedule, schedules,
-    wished, epoch, layout, seq, store_id, wake, watched, operator,
+    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,
+    schedules, wished, epoch, layout, seq, store_id, wake, watched, operator,
 )  # fmt: skip
 
 

@@ -32,12 +32,14 @@ class Leading(Verbs):
         """
         return await self._lead(epoch=epoch, store_id=secrets.token_hex(8))
 
-    async def put_queue(self, key: str, spec: QueueSpec) -> Literal["put", "same"]:
+    async def put_queue(self, key: str, spec: QueueSpec, uid: str = "") -> Literal["put", "same"]:
         """Write the settings of a queue.
 
         Args:
             key: of the queue, as `namespace/name`.
             spec: as its object says.
+            uid: of its object. Under another UID it is another queue, which does not take over the jobs of the one
+                before.
 
         Returns:
             `put`, or `same` if the store has these settings already.
@@ -46,6 +48,7 @@ class Leading(Verbs):
             "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
             "max_concurrent": spec.max_concurrent,
             "is_paused": int(spec.paused),
+            "uid": uid,
         }
         return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})
 

@@ -11,6 +11,7 @@ from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord, SharedRecord
 from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.store import keys
+from bgjobs_core.store.cells import scored
 from bgjobs_core.store.connected import UNREADABLE, Connected
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ class Reading(Connected):
 
     async def queue_load(self, key: str) -> QueueLoad:
         """How many jobs hold a slot of a queue, and how many are ready for one."""
-        owned, queued = await self._ask_all([("ZCARD", keys.owned(key)), ("HGET", keys.ready(), key)])
+        owned, uid = await self._ask_all([("ZCARD", keys.owned(key)), ("HGET", keys.queue(key), "uid")])
+        queued = await self._ask("HGET", keys.ready(), f"{key}:{(cast('bytes | None', uid) or b'').decode()}")
         return QueueLoad(cast("int", owned), int(cast("bytes | None", queued) or 0))
 
     async def schedule(self, key: str) -> ScheduleRecord | None:
@@ -177,6 +179,16 @@ class Reading(Connected):
         """The names of the schedules of which something is wished, as `namespace/name`."""
         found = cast("Iterable[bytes]", await self._ask("SMEMBERS", keys.wished()))
         return sorted(name.decode() for name in found)
+
+    async def waiting_for(self) -> list[tuple[str, str]]:
+        """The queues that have queued jobs: the full name of each, and the UID under which they were admitted to it."""
+        found = cast("Iterable[bytes]", await self._ask("HKEYS", keys.ready()))
+        names = sorted(name.decode().partition(":") for name in found)
+        return [(queue, uid) for queue, _, uid in names]
+
+    async def gone_queues(self) -> dict[str, int]:
+        """Deleted queues by their full names, each with the time (Unix ms) at which that was seen."""
+        return dict(scored(cast("list[object]", await self._ask("ZRANGE", keys.gone(), 0, -1, "WITHSCORES"))))
 
     async def operator_report(self, role: OperatorRole) -> OperatorReport | None:
         """What the operator of this role has said within the last minute, or None if it has said nothing."""

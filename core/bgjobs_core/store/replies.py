@@ -59,6 +59,18 @@ class DeclineReply(NamedTuple):
     state: str
 
 
+class DisownReply(NamedTuple):
+    """What `disown` replies.
+
+    Attributes:
+        did: ended: those that were found have ended; kept: the queue with this UID is there.
+        found: how many were found; fewer than `limit` means that no more are there.
+    """
+
+    did: Literal["ended", "kept"]
+    found: int
+
+
 class EnqueueReply(NamedTuple):
     """What `enqueue` replies.
 

@@ -76,6 +76,8 @@ class Verbs(Connected):
         Kubernetes is asked for anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat
         after a lost reply claims what is free then. No caller depends on the reply, because the launch loop reads the
         index of launching jobs. An id that is no queued job of the lane, or whose record cannot be read, is dropped.
+        Jobs that were admitted to an earlier queue of this name, with another UID, are not looked at: `disown` ends
+        them.
 
         Args:
             epoch: the leader's token.
@@ -103,10 +105,23 @@ class Verbs(Connected):
             await self._scripts.run("decline", epoch, job_id, target, back_off_ms, reason)
         )
 
-    async def drop_queue(self, *, queue: str) -> Literal["dropped", "missing"]:
-        """Forgets the settings of a queue whose object is gone.
+    async def disown(self, *, queue: str, uid: str, reason: str, limit: int = 20) -> replies.DisownReply:
+        """Ends queued jobs of a queue that is gone, or whose place another one of its name has taken.
 
-        Its jobs stay and wait. A queue of the same name takes them up again.
+        They would wait for ever otherwise, or run under a queue that they were never admitted to.
+
+        Args:
+            queue: as namespace/name.
+            uid: of the queue that they were admitted to.
+            reason: why, in words.
+            limit: how many jobs at most.
+        """
+        return replies.DisownReply._make(await self._scripts.run("disown", queue, uid, reason, limit))
+
+    async def drop_queue(self, *, queue: str) -> Literal["dropped", "missing"]:
+        """Forgets the settings of a queue whose object is gone, and notes since when.
+
+        Its jobs stay and wait, until `disown` ends them.
 
         Args:
             queue: as namespace/name.
@@ -222,6 +237,18 @@ class Verbs(Connected):
         """
         return replies.NewestReply._make(await self._scripts.run("newest", limit, before, before_id, since, cells))
 
+    async def note_gone(self, *, queue: str, what: Literal["gone", "forgotten"]) -> Literal["noted", "kept"]:
+        """Notes that a queue is gone, of which nothing was known, or forgets that it was.
+
+        Args:
+            queue: as namespace/name.
+            what: gone: it counts from now on; forgotten: no job waits for it any more.
+
+        Returns:
+            `noted`, `kept`. kept: there is such a queue, or it was noted before.
+        """
+        return (await self._scripts.run("note_gone", queue, what))[0]
+
     async def observe_attempt(
         self, *, job_id: str, kube_uid: str, pod_uid: str, outcome: Outcome, exit_code: int | None = None, failure: str
     ) -> replies.ObserveAttemptReply:
@@ -299,9 +326,11 @@ class Verbs(Connected):
     async def _put_queue(self, *, queue: str, fields: Fields) -> Literal["put", "same"]:
         """Writes the settings of a queue as they were last seen in its object.
 
+        An object with another UID than before is another queue: jobs of the earlier one are not its jobs.
+
         Args:
             queue: as namespace/name.
-            fields: the settings.
+            fields: the settings, and the UID of the object as `uid`.
 
         Returns:
             `put`, `same`. same: the store has these settings already, and nothing is written.

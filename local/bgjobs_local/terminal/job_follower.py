@@ -67,9 +67,8 @@ def notice_of_change(before: Snapshot | None, job: FullJob) -> Notice | None:
         return Notice(f"due in {seconds:.0f} s" if not job.reason else f"postponed by {seconds:.0f} s: {job.reason}")
     if job.state is State.STOPPING:
         return Notice("told to stop")
-    if job.phase == Phase.RETRYING:
-        # After a disruption, which is no failure, another attempt follows; else if the number of this one allows it.
-        again = job.attempt <= job.spec.max_retries or job.last_outcome == Outcome.DISRUPTED
+    if job.phase in {Phase.RETRYING, Phase.ENDING}:
+        again = job.phase == Phase.RETRYING
         return Notice(f"{_attempt(job)} ended: {_why(job)}{'; another attempt follows' if again else ''}", good=False)
     if job.phase == Phase.RUNNING and (before is None or before.attempt != job.attempt):
         return Notice(_attempt(job) if job.attempt > 1 else "started")

@@ -252,7 +252,7 @@ class Admit:
         except ValidationError as error:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
-            if await self.store.put_queue(key, spec) == "put":
+            if await self.store.put_queue(key, spec, obj["metadata"]["uid"]) == "put":
                 self.fair.wake(poke.namespace)  # requests may have waited for it
             problem = queue_problem(spec)
         if part(obj, "status").get("observedGeneration") != generation:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TRY_SOON_SECONDS: Final = 2.0  # between two tries of a namespace, at least
 FORGET_SECONDS: Final = 120.0  # nothing was left to be tried in a namespace for so long: nobody knows of trouble
+OVERDUE_SECONDS: Final = 1.0  # whoever has waited for so long for an answer does not hold up other namespaces
+EXTRA_PLACES: Final = 24  # at most, in place of those whose answers are overdue
 RESTING_MOST: Final = 10_000  # what has no room among them is forgotten here, and found in its work list again
 
 
@@ -51,6 +53,8 @@ class Item(Generic[T]):
         began: when the work on it began.
         holds: whether it holds a place.
         offered: it was offered while it was under way, so that it is worked on once more.
+        overdue: it holds a place for longer than most answers take.
+        late: it holds one for so long that this is trouble of its namespace.
         tries: how often it has failed by itself.
         well_before: how many answers its namespace had given when this item met trouble of the namespace; -1: never.
     """
@@ -63,6 +67,7 @@ class Item(Generic[T]):
     under_way: bool = False
     holds: bool = False
     offered: bool = False
+    overdue: bool = False
     late: bool = False
     tries: int = 0
     well_before: int = -1
@@ -74,6 +79,7 @@ class _Flow(Generic[T]):
 
     Attributes:
         held: places that its items hold.
+        overdue: those of them whose answers are overdue.
         window: how many it may hold; after trouble it grows from one.
         tries: how often it has failed in a row.
         well: how many good answers it has given.
@@ -81,6 +87,7 @@ class _Flow(Generic[T]):
 
     line: deque[Item[T]] = field(default_factory=deque)
     held: int = 0
+    overdue: int = 0
     window: int = 1
     trouble: Trouble | None = None
     tries: int = 0
@@ -122,6 +129,7 @@ class Flows(Generic[T]):
         self._resting: list[tuple[float, int, Item[T]]] = []
         self._count = 0
         self._held = 0  # places of namespaces without trouble
+        self._overdue = 0  # those of them whose answers are overdue
         self._held_in_trouble = 0
 
     # ------------------------------------------------------------------ what is asked
@@ -169,9 +177,11 @@ class Flows(Generic[T]):
         ]
         times += [flow.next_try + FORGET_SECONDS for flow in self._troubled.values() if not flow.line and not flow.held]
         for item in self._holding.values():
+            if not item.overdue:
+                times.append(item.began + OVERDUE_SECONDS)
+                break
             if not item.late:
                 times.append(item.began + SLOW_SECONDS)
-                break
         return min(times, default=None)
 
     # ------------------------------------------------------------------ what happens
@@ -206,7 +216,8 @@ class Flows(Generic[T]):
         self._wake(now)
         for namespace, flow in self._candidates(now):
             item = flow.line.popleft()
-            item.began, item.under_way, item.holds, item.late, item.offered = now, True, True, False, False
+            item.began, item.under_way, item.holds = now, True, True
+            item.overdue, item.late, item.offered = False, False, False
             flow.held += 1
             self._holding[id(item)] = item
             if flow.trouble is not None:
@@ -294,20 +305,24 @@ class Flows(Generic[T]):
                 if flow.line and not flow.held and now >= flow.next_try:
                     yield namespace, flow
         # What was begun before the trouble was known may hold more than that half; the others do not wait for it.
-        if self._held + min(self._held_in_trouble, self._of_troubled) < self._places:
-            for namespace, flow in self._turns.items():
-                if flow.held < flow.window:
-                    yield namespace, flow
+        held = self._held + min(self._held_in_trouble, self._of_troubled)
+        # Nor for answers that are overdue, as long as only namespaces that owe none take a place more.
+        more = held - self._overdue < self._places and len(self._holding) < self._places + EXTRA_PLACES
+        for namespace, flow in self._turns.items():
+            if flow.held < flow.window and (held < self._places or (more and not flow.overdue)):
+                yield namespace, flow
 
     def _leave(self, item: Item[T]) -> None:
         flow = self._flows[item.namespace]
         item.holds = False
         flow.held -= 1
         del self._holding[id(item)]
+        flow.overdue -= item.overdue
         if flow.trouble is not None:
             self._held_in_trouble -= 1
         else:
             self._held -= 1
+            self._overdue -= item.overdue
 
     def _judge(self, flow: _Flow[T], item: Item[T], outcome: WorkEnd) -> WorkEnd:
         """Trouble of a namespace that only this item meets, while others get good answers, is the item's own."""
@@ -333,6 +348,7 @@ class Flows(Generic[T]):
         flow.trouble, flow.tries, flow.window = None, 0, min(2, self._of_one)
         self._held_in_trouble -= flow.held
         self._held += flow.held
+        self._overdue += flow.overdue
         del self._troubled[namespace]
         if flow.line:
             self._turns[namespace] = flow
@@ -343,6 +359,7 @@ class Flows(Generic[T]):
     ) -> None:
         if flow.trouble is None:
             self._held -= flow.held
+            self._overdue -= flow.overdue
             self._held_in_trouble += flow.held
             self._turns.pop(namespace, None)
             self._troubled[namespace] = flow
@@ -373,11 +390,16 @@ class Flows(Generic[T]):
             if not flow.line and not flow.held and now >= flow.next_try + FORGET_SECONDS:
                 self._out_of_trouble(namespace, flow)
         for item in self._holding.values():
-            if now - item.began < SLOW_SECONDS:
+            if now - item.began < OVERDUE_SECONDS:
                 break
-            if not item.late:
+            flow = self._flows[item.namespace]
+            if not item.overdue:
+                item.overdue = True
+                flow.overdue += 1
+                self._overdue += flow.trouble is None
+            if not item.late and now - item.began >= SLOW_SECONDS:
                 item.late = True
-                self._into_trouble(item.namespace, self._flows[item.namespace], _slow(now - item.began), now, tries=1)
+                self._into_trouble(item.namespace, flow, _slow(now - item.began), now, tries=1)
 
 
 def _slow(seconds: float) -> Trouble:

@@ -124,6 +124,8 @@ class Launch:
 
         await walk(self.store, keys.launching, self.namespaces, take)
         for namespace, ids in found.items():
+            # Dispatch may have handed over some of them while the index was read.
+            ids[:] = [job_id for job_id in ids if not self._is_known(namespace, job_id)]
             self._set_aside(namespace, ids)
         await asyncio.gather(*(self._take_up(namespace, ids, None) for namespace, ids in found.items()))
         return None

@@ -61,7 +61,7 @@ def of_job(job: JobRecord, generation: int) -> Status:
 
 def _attempt_ended(job: JobRecord) -> str:
     """What a request says between two attempts, if Kubernetes says nothing."""
-    return f"attempt {job.attempt} ended: {job.last_outcome}" if job.phase == Phase.RETRYING else ""
+    return f"attempt {job.attempt} ended: {job.last_outcome}" if job.phase in {Phase.RETRYING, Phase.ENDING} else ""
 
 
 def refused(code: str, message: str, generation: int, at_ms: int) -> Status:

@@ -67,7 +67,7 @@ def test_no_call(words: tuple[str, ...]) -> None:
 def given(
     text: str | None = None, file: str | None = None, named: tuple[str, ...] = (), positional: tuple[str, ...] = ()
 ) -> list[Any] | dict[str, Any]:
-    return parameters(text, file, named, positional, lambda: '{"from": "stdin"}')
+    return parameters(text, file, named, positional, lambda: b'{"from": "stdin"}')
 
 
 def test_parameters(tmp_path: Path) -> None:

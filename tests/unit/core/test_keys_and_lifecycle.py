@@ -32,7 +32,7 @@ def test_python_and_lua_spell_a_key_alike(lua: Any, key: keys.Key) -> None:
 def test_how_keys_look() -> None:
     assert keys.job("01") == "{bgjobs}:job:01"
     assert keys.log_tail("01", 2) == "{bgjobs}:log:01:2:tail"
-    assert keys.lane("shop/default", 1, "") == "{bgjobs}:lane:shop/default:1:"
+    assert keys.lane("shop/default", "uid", 1, "") == "{bgjobs}:lane:shop/default:uid:1:"
     assert keys.cell("shop/default:queued/1:shop.jobs.Mail") == "{bgjobs}:cell:shop/default:queued/1:shop.jobs.Mail"
     assert keys.due("shop") == "{bgjobs}:due:shop"
 

@@ -46,6 +46,11 @@ def job(state: State, **more: Any) -> FullJob:
             "attempt 1 of 3 ended: lost; another attempt follows",
             False,
         ),
+        (
+            job(State.LAUNCHED, phase="ending", attempt=3, last_outcome="error", error=ERROR),
+            "attempt 3 of 3 ended: ValueError: no",
+            False,
+        ),
         (job(State.STOPPING), "told to stop", None),
         (job(State.SUCCEEDED, started_at=1000, finished_at=2500, result=b"[5]"), "succeeded in 1.5 s: [5]", True),
         (job(State.SUCCEEDED, finished_at=2500), "succeeded in 0.0 s", True),

@@ -7,7 +7,15 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgjobs_operator.loops.flows import DONE, FORGET_SECONDS, Flows, Item, WorkEnd
+from bgjobs_operator.loops.flows import (
+    DONE,
+    EXTRA_PLACES,
+    FORGET_SECONDS,
+    OVERDUE_SECONDS,
+    Flows,
+    Item,
+    WorkEnd,
+)
 from bgjobs_operator.loops.troubles import SLOW_SECONDS, Kind, Trouble
 
 FAILING: Final = Trouble(Kind.FAILING, "500")
@@ -108,16 +116,41 @@ class TestTrouble:
         assert len([item for item in items if item.namespace == "healthy"]) == PLACES // 2
 
     def test_that_has_just_become_known_gives_back_what_it_holds_too_much(self) -> None:
-        """All places are under way in a namespace that does not answer: after five seconds others begin."""
+        """All places are under way in a namespace that does not answer: after a second others begin."""
         found = flows()
         for key in "1234":
             found.offer("slow", key, "")
         assert len(begun(found, 0)) == PLACES
         found.offer("healthy", "1", "")
-        assert begun(found, SLOW_SECONDS - 0.1) == []
+        assert begun(found, OVERDUE_SECONDS - 0.1) == []
+        assert found.wake_at(OVERDUE_SECONDS - 0.1) == OVERDUE_SECONDS
+        (other,) = begun(found, OVERDUE_SECONDS)
+        assert (other.namespace, found.troubles()) == ("healthy", {})
+        found.end(other, OVERDUE_SECONDS + 0.1, DONE)
         assert found.wake_at(SLOW_SECONDS - 0.1) == SLOW_SECONDS
-        assert keys(begun(found, SLOW_SECONDS)) == ["healthy/1"]
+        begun(found, SLOW_SECONDS)
         assert found.troubles()["slow"].kind is Kind.SLOW
+
+    def test_whoever_owes_an_answer_takes_no_place_beyond_all(self) -> None:
+        found = flows()
+        for key in range(PLACES + 4):
+            found.offer("slow", str(key), "")
+        begun(found, 0)
+        found.offer("healthy", "1", "")
+        found.offer("healthy", "2", "")
+        assert keys(begun(found, OVERDUE_SECONDS)) == ["healthy/1", "healthy/2"]
+
+    def test_many_that_become_slow_at_once_hold_up_others_for_seconds_only(self) -> None:
+        found = flows()
+        for number in range(6 * PLACES):
+            found.offer(f"slow-{number}", "1", "")
+        found.offer("healthy", "1", "")
+        at, begun_at = 0.0, dict[str, float]()
+        while "healthy" not in begun_at:
+            begun_at |= {item.namespace: at for item in begun(found, at)}
+            at += 0.5
+        assert begun_at["healthy"] <= 7 * OVERDUE_SECONDS, "as many places come free each second as there are"
+        assert found.under_way() <= PLACES + EXTRA_PLACES
 
     def test_a_slow_answer_is_no_recovery(self) -> None:
         found = flows()

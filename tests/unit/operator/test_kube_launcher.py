@@ -207,6 +207,19 @@ class TestCreate:
         with pytest.raises(LauncherUnreachableError, match="was there and is gone"):
             await launcher.create(JOB, QUEUE)
 
+    @pytest.mark.parametrize(("kind", "reason"), [("Complete", ""), ("Failed", "BackoffLimitExceeded")])
+    async def test_one_of_an_earlier_job_with_the_same_key(
+        self, cluster: FakeCluster, launcher: KubeLauncher, kind: str, reason: str
+    ) -> None:
+        """A finalizer holds it after its record is gone: its end must not become that of the new job."""
+        earlier = kube_job("kube-0")
+        earlier["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
+        earlier["status"] = {"conditions": [{"type": kind, "status": "True", "reason": reason}]}
+        cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
+        cluster.script(f"GET {ONE}", Answer(earlier))
+        with pytest.raises(LauncherObjectError, match="is being deleted, and its name is taken until it is gone"):
+            await launcher.create(JOB, QUEUE)
+
     async def test_something_else_of_that_name(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
         cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))
         cluster.script(f"GET {ONE}", Answer(kube_job(job_id="")))

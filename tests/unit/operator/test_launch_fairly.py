@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -174,3 +174,25 @@ async def test_an_end_in_the_namespace_makes_the_next_try_come_sooner(world: Wor
     assert world.launches.room_in(NAMESPACE) == 0
     world.launches.fair.try_soon(NAMESPACE)
     assert world.launches.room_in(NAMESPACE) == 1
+
+
+async def test_what_dispatch_hands_over_while_the_index_is_read_is_taken_up_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await world.claimed(a_job())
+    read = world.store.ids_in
+
+    offered = asyncio.Event()
+
+    async def meanwhile(index: keys.Key, namespace: str, *words: Any) -> list[str]:
+        found = await read(index, namespace, *words)
+        if namespace == NAMESPACE:
+            asyncio.get_running_loop().call_soon(offered.set)
+        else:  # it is read later than the job's namespace, whose ids were looked at by then
+            await offered.wait()
+            world.launches.take(QUEUE_KEY, [job_id])
+        return found
+
+    monkeypatch.setattr(world.store, "ids_in", meanwhile)
+    await world.launch()
+    assert world.launcher.posts == [job_id]

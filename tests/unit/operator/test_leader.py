@@ -44,7 +44,7 @@ async def leader(
     """Not leading yet; it has a queue of two slots."""
     monkeypatch.setattr("bgjobs_operator.leader._RETRY_SECONDS", 0.01)
     monkeypatch.setattr("bgjobs_operator.leader.MAX_BLOCK_MS", 100)
-    await world.lead(queue=a_queue(2))
+    await world.lead(queue=a_queue(2), uid="uid-of-default")
     bell = Doorbell(FakeAsyncRedis(server=redis_server))  # a connection of its own: it blocks
     made = Leader(world.store, bell, world.launcher, world.resources, world.pokes, (NAMESPACE,), 600, health)
     world.resources.put(a_queue_object(maxConcurrent=2))
@@ -166,7 +166,7 @@ async def test_out_of_memory_until_kubernetes_gives_up(world: World, leader: Lea
 
 async def test_a_new_leader_goes_on_with_the_intents_of_the_one_before(world: World, leader: Leader) -> None:
     world.resources.put(a_queue_object(maxConcurrent=3))
-    await world.lead(queue=a_queue(3))
+    await world.lead(queue=a_queue(3), uid="uid-of-default")
     done, lost, refused = [await world.claimed() for _ in range(3)]
     world.launcher.stray(done, await world.job(done))
     world.launcher.stray(lost, await world.job(lost))

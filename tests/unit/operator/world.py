@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -209,12 +209,12 @@ class World:
         self.clock.move_to(self.clock.now + seconds)
 
     # ------------------------------------------------------------------ loops
-    async def lead(self, epoch: str = "epoch-1", queue: QueueSpec | None = None) -> None:
+    async def lead(self, epoch: str = "epoch-1", queue: QueueSpec | None = None, uid: str = "") -> None:
         """A leader with this epoch takes over."""
         self.epoch = epoch
         self.launches = self._launches()
         await self.store.lead(epoch)
-        await self.store.put_queue(QUEUE_KEY, queue or a_queue())
+        await self.store.put_queue(QUEUE_KEY, queue or a_queue(), uid)
 
     def _launches(self) -> Launch:
         unwanted = partial(cancel_with_request, self.store, self.resources)
@@ -324,9 +324,10 @@ class World:
 
     # ------------------------------------------------------------------- jobs
     async def queued(self, builder: JobBuilder | None = None) -> str:
-        """A new job; returns its id."""
+        """A new job, admitted to the queue that is there; returns its id."""
         job = (builder or a_job()).build()
-        await self.store.enqueue(job)
+        queue = None if job.queue_uid else await Store.queue(self.store, job.queue_key)
+        await self.store.enqueue(replace(job, queue_uid=queue.uid) if queue else job)
         return job.id
 
     async def claimed(self, builder: JobBuilder | None = None) -> str:

@@ -81,5 +81,13 @@ class Sample:
         assert job.is_stopping()
         raise InterruptedError("stopped")
 
+    def runs_a_loop(self) -> str:
+        return asyncio.run(self._in_the_loop())
+
+    async def _in_the_loop(self) -> str:
+        await asyncio.sleep(0)
+        print("in the loop")
+        return current_job().method
+
     def interrupt(self) -> None:
         raise KeyboardInterrupt

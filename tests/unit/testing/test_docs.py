@@ -1,7 +1,8 @@
-"""The examples of docs/testing.md and docs/jobs.md work as they stand there."""
+"""The examples of docs/testing.md, docs/client.md and docs/jobs.md work as they stand there."""
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 import sys
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[3] / "docs"
 
 
+def blocks(page: str) -> list[str]:
+    """The pieces of Python of a page."""
+    return re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
 def examples(page: str) -> str:
     """The Python of a page, from top to bottom."""
-    return "\n\n".join(
-        re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    )
+    return "\n\n".join(blocks(page))
 
 
 def test_the_page_about_testing(tmp_path: Path) -> None:
@@ -35,6 +39,27 @@ def test_the_page_about_testing(tmp_path: Path) -> None:
     said = run_pytest(tmp_path)
 
     assert f"{code.count('def test_')} passed" in said
+
+
+def test_the_page_about_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example by itself, but for those that only show a signature."""
+    monkeypatch.setenv("BGJOBS_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(sys, "path", [str(DOCS.parent / "examples" / "shop"), *sys.path])
+    found = [one for one in blocks("client.md") if "import " in one]
+    assert len(found) > 5
+
+    with eager() as jobs:
+        for number, one in enumerate(found):
+            names: dict[str, Any] = {}
+            exec(compile(one, f"example {number} of client.md", "exec"), names)  # noqa: S102 - that is what it is for
+            if "close_month" in names:
+                assert asyncio.run(names["close_month"](2026, 11))["invoices"] == 5
+
+    # `print` and `assert` say the rest: what was asked for twice is there once.
+    assert [(job.cls, job.outcome) for job in jobs] == [("shop.jobs.Invoices", "succeeded")] * 19
+    for name in ("shop.jobs", "shop"):  # another test may have one of its own
+        del sys.modules[name]
+    assert {job.parameters["country"] for job in jobs if isinstance(job.parameters, dict)} == {"at"}
 
 
 @pytest.fixture

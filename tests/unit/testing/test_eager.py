@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
+import pickle
+import subprocess
 import sys
 import threading
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,6 +33,9 @@ from bgjobs.testing.memory import Memory
 from bgjobs.wire import Progress
 
 from .sample_jobs import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAME = f"{Sample.__module__}.Sample"
 
@@ -210,6 +216,41 @@ async def test_async_code_enqueues() -> None:
 
     assert [job.state for job in jobs] == ["succeeded", "succeeded", "failed", "succeeded"]
     assert asyncio.get_running_loop().is_running()
+
+
+async def test_a_job_runs_a_loop_of_its_own_as_on_a_server() -> None:
+    with eager() as jobs:
+        assert run_background_job(Sample, "runs_a_loop").result() == "runs_a_loop"
+        handle = await run_background_job_async(Sample, "runs_a_loop")
+        assert await handle.result() == "runs_a_loop"
+        assert await handle.logs() == "in the loop\n"
+
+    assert [job.outcome for job in jobs] == ["succeeded"] * 2
+
+
+def pickled(handle: Any) -> Any:
+    return pickle.loads(pickle.dumps(handle))
+
+
+@pytest.mark.parametrize("way", [pickled, copy.copy, copy.deepcopy])
+async def test_a_handle_survives_pickling_and_copying(way: Callable[[Any], Any]) -> None:
+    with eager(run=False) as jobs:
+        handle = way(run_background_job(Sample, "add", [1, 2]))
+        waiting = way(await run_background_job_async(Sample, "add", [3]))
+        assert (handle.state, waiting.state) == ("queued", "queued")
+        jobs.run_all()
+        assert (handle.result(), await waiting.result()) == (3, 4)
+
+
+def test_in_another_process_a_handle_knows_what_was_last_heard() -> None:
+    with eager():
+        data = pickle.dumps(run_background_job(Sample, "add", [1, 2]))
+    code = "import pickle, sys\nhandle = pickle.load(sys.stdin.buffer)\nprint(handle.state)\nhandle.result()"
+
+    done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=False)
+
+    assert done.stdout == b"succeeded\n"
+    assert b"with bgjobs.testing in another process" in done.stderr
 
 
 async def test_async_code_waits_for_what_nobody_runs() -> None:

@@ -16,8 +16,8 @@ LAST: Final = "last"
 MIN_CHARACTERS: Final = 6
 LOOKED_AT: Final = 200
 _MAX_SHOWN: Final = 5
-# Ids of version 5 are those of jobs that came from a BackgroundJobRequest.
-_VERSIONS: Final = (5, 7)
+# Ids of version 5 are those of jobs that came from a BackgroundJobRequest, and of version 8 those of jobs with a key.
+_VERSIONS: Final = (5, 7, 8)
 
 
 def resolve(word: str, latest: Callable[[], Sequence[Job]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -50,7 +51,7 @@ def call(words: Sequence[str | None]) -> Call:
 
 
 def parameters(
-    text: str | None, file: str | None, named: Sequence[str], positional: Sequence[str], stdin: Callable[[], str]
+    text: str | None, file: str | None, named: Sequence[str], positional: Sequence[str], stdin: Callable[[], bytes]
 ) -> list[Any] | dict[str, Any]:
     """The parameters of a call. There are four ways to give them, of which a user may use one or none.
 
@@ -81,7 +82,8 @@ def parameters(
     if text is None and file is None:
         return [_value(one) for one in positional]
     try:
-        value = strict_json.loads(_content(text, file, stdin), "parameters")
+        # Editors of Windows put a mark in front, which says that it is UTF-8.
+        value = strict_json.loads(_content(text, file, stdin).removeprefix(codecs.BOM_UTF8.decode()), "parameters")
     except strict_json.NotJSONError as error:
         raise UsageError(
             f"{error}; give a list or an object, for example '[2026, 11]' or '{{\"year\": 2026}}'"
@@ -118,13 +120,11 @@ def labels(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _content(text: str | None, file: str | None, stdin: Callable[[], str]) -> str:
+def _content(text: str | None, file: str | None, stdin: Callable[[], bytes]) -> str:
     if file is None:
         return text or ""
-    if file == "-":
-        return stdin()
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return (stdin() if file == "-" else Path(file).read_bytes()).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--parameters-file {file} cannot be read: {error}") from error
 

@@ -1,6 +1,5 @@
 """The subcommands `list`, `show`, `result` and `cancel`, which work with jobs that exist."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -9,6 +8,7 @@ from bgjobs.cli.arguments import completion
 from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
+from bgjobs.refusals import NO_RESULT
 
 if TYPE_CHECKING:
     from bgjobs.wire import Job
@@ -134,16 +134,25 @@ def result(
         typer.Argument(metavar="ID", help="Id of a job that has succeeded.", autocompletion=completion.job_ids),
     ],
 ) -> None:
-    r"""Print what a job returned, as JSON.
+    r"""Print what a job returned, as JSON; `null` if that is nothing.
 
     \b
     Examples:
       bgjobs result last | jq .invoices
     """
     from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing import text  # noqa: PLC0415 - as above
+    from bgjobs.errors import NotFoundError  # noqa: PLC0415 - as above
 
     client = session.client()
-    print(json.dumps(client.result(lookup.ids(client, [word])[0]), indent=2, ensure_ascii=False))
+    job_id = lookup.ids(client, [word])[0]
+    try:
+        value = client.result(job_id)
+    except NotFoundError as error:
+        if error.code != NO_RESULT:
+            raise
+        value = None
+    text.write(f"{text.as_json(value, indent=2)}\n")
 
 
 def cancel(

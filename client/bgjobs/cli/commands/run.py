@@ -110,6 +110,14 @@ def run(
         str | None,
         typer.Option("--id", metavar="UUID", help="A UUIDv7 for the job; asking twice with one id makes one job."),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            help="A name of yours in place of an id, like invoice-2026-11; asking twice with one key makes one job.",
+        ),
+    ] = None,
     wait: WaitOption = False,
     logs: LogsOption = False,
     wait_timeout: WaitTimeout = None,
@@ -128,17 +136,19 @@ def run(
       bgjobs run shop.jobs.Invoices render '[2026, 11]'
       bgjobs run shop.jobs.Invoices.render -p year=2026 -p month=11 --wait
       bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
+      bgjobs run shop.jobs.Invoices.render '[2026, 11]' --key invoices-2026-11
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
       jq -c '.[]' customers.json | bgjobs run shop.jobs.Mail.send --each - --queue mail
     """
     called = parameters.call((target, method, json_parameters))
     alone = {
         "PARAMETERS": called.parameters, "-p": named, "-a": positional, "--parameters-file": parameters_file,
-        "--id": job_id, "--wait": wait, "--logs": logs, "--wait-timeout": wait_timeout,
+        "--id": job_id, "--key": key, "--wait": wait, "--logs": logs, "--wait-timeout": wait_timeout,
     }  # fmt: skip
     if each is not None and (odd := [name for name, value in alone.items() if value]):
         raise UsageError(f"--each asks for many jobs, and cannot be used with {' and '.join(odd)}")
-    given = parameters.parameters(called.parameters, parameters_file, named or (), positional or (), sys.stdin.read)
+    stdin = sys.stdin.buffer.read
+    given = parameters.parameters(called.parameters, parameters_file, named or (), positional or (), stdin)
     _check_wait(wait, logs, wait_timeout)
     limit = durations.seconds(wait_timeout, "--wait-timeout")
     chosen = parameters.priority(priority)
@@ -159,10 +169,11 @@ def run(
             "cls": called.class_name, "method": called.method, "priority": chosen, "delay": delay_seconds,
             "namespace": session.namespace, **options,
         }  # fmt: skip
-        run_each.run_each(session, each, sys.stdin.buffer.read, words, output)
+        run_each.run_each(session, each, stdin, words, output)
         return None
     client = session.client(patient=wait or logs)
     options["id"] = job_id
+    options["key"] = key
     handle = client.enqueue(called.class_name, called.method, given, priority=chosen, delay=delay_seconds, **options)
     return _asked(session, [handle.job], output, wait, logs, limit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -90,7 +91,7 @@ def _lines(file: str, stdin: Callable[[], bytes]) -> Iterator[tuple[int, bytes]]
         content = stdin() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise UsageError(f"--each {file} cannot be read: {error}") from error
-    for number, line in enumerate(content.split(b"\n"), 1):
+    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
         if stripped := line.strip():
             yield number, stripped
 

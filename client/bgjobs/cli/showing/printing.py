@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -62,10 +61,10 @@ def print_models(
 def document(value: Any, form: Format) -> str:
     """A value as JSON or YAML text, with a line end."""
     if form == Format.JSON:
-        return f"{json.dumps(value, indent=2, ensure_ascii=False)}\n"
+        return f"{text.as_json(value, indent=2)}\n"
     import yaml  # noqa: PLC0415 - for this form alone
 
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=text.is_unicode(sys.stdout))
 
 
 def state_label(job: Job) -> str:
@@ -84,7 +83,7 @@ def why(job: Job) -> str:
         return ""  # an error or a reason is that of an earlier attempt
     if job.phase == Phase.RETRYING and job.reason:
         return text.clean(job.reason)  # why the pod of the next attempt does not start
-    if job.error and (job.state == State.FAILED or job.phase == Phase.RETRYING):
+    if job.error and (job.state == State.FAILED or job.phase in {Phase.RETRYING, Phase.ENDING}):
         return text.clean(f"{job.error.type}: {job.error.message}")
     if job.phase == Phase.RETRYING:
         return str(job.last_outcome or "")
@@ -233,7 +232,7 @@ def _state_colours(jobs: Sequence[Job], environ: Mapping[str, str]) -> dict[tupl
 
 
 def width() -> int | None:
-    """How many columns the terminal has; None if standard output is no terminal, so that lines are not cut."""
+    """How many columns the terminal has; None if standard output is no terminal."""
     if not sys.stdout.isatty():
         return None
     import shutil  # noqa: PLC0415 - for terminals alone

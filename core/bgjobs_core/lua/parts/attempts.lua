@@ -20,6 +20,18 @@ end
 -- The value of a record's `error_attempt`: the error of a job is that of an attempt, and is not kept twice.
 local function error_of(job, failure) return failure ~= '' and job.attempt or false end
 
+-- Whether Kubernetes starts another attempt after one that has ended so: a disruption does not count, and of the others
+-- there may be one more than retries.
+local function may_be_retried(job, outcome)
+  local failures = tonumber(job.attempt)
+  local most = tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries'))
+  if failures <= most or outcome == OUTCOME.disrupted then return true end
+  for number = 1, failures - 1 do
+    if redis.call('HGET', key.attempt(job.id, number), 'outcome') == OUTCOME.disrupted then failures = failures - 1 end
+  end
+  return failures <= most
+end
+
 -- Closes the latest attempt of a job that does not end with it. Returns whether it was still open; if not, nothing is
 -- written. The pod of a job that is being cancelled dies because of that, whatever it says, unless it has succeeded.
 local function attempt_ended(job, outcome, failure, exit_code, now)
@@ -31,7 +43,8 @@ local function attempt_ended(job, outcome, failure, exit_code, now)
   if is_stopping then
     touch(job, {phase = PHASE.ending}, now)
   else
-    local changes = {phase = PHASE.retrying, reason = false, last_outcome = outcome}
+    local phase = may_be_retried(job, outcome) and PHASE.retrying or PHASE.ending
+    local changes = {phase = phase, reason = false, last_outcome = outcome}
     changes.error_attempt = error_of(job, failure)
     touch(job, changes, now)
   end

@@ -1,24 +1,31 @@
 -- Lanes: the queued jobs of one queue and priority, the oldest first, with a lane for each concurrency key; jobs without
--- one share the lane of the empty key. Lanes that have jobs take turns.
+-- one share the lane of the empty key. Lanes that have jobs take turns. Jobs that were admitted to an earlier queue of
+-- the same name, which had another UID, have lanes of their own, so no claim of the present one finds them.
 
 -- A number that is greater than all before.
 local function next_turn() return redis.call('INCR', key.seq()) end
 
-local function lane_of(job) return key.lane(job.queue, job.priority, job.concurrency_key or '') end
+-- The field of `ready` for the jobs of a queue.
+local function home(queue, uid) return queue .. ':' .. uid end
+
+local function lane_of(job) return key.lane(job.queue, job.queue_uid, job.priority, job.concurrency_key or '') end
 
 local function enter_lane(job)
   redis.call('ZADD', lane_of(job), job.queued_at, job.id)
-  redis.call('ZADD', key.turns(job.queue, job.priority), 'NX', next_turn(), job.concurrency_key or '')
-  redis.call('HINCRBY', key.ready(), job.queue, 1)
+  redis.call('ZADD', key.turns(job.queue, job.queue_uid, job.priority), 'NX', next_turn(), job.concurrency_key or '')
+  redis.call('HINCRBY', key.ready(), home(job.queue, job.queue_uid), 1)
   wake('dispatch')
 end
 
 -- Takes an id out of a lane, whether there is a job of this id or not.
-local function drop_from_lane(queue, priority, own, job_id)
-  local lane = key.lane(queue, priority, own)
+local function drop_from_lane(queue, uid, priority, own, job_id)
+  local lane = key.lane(queue, uid, priority, own)
   redis.call('ZREM', lane, job_id)
-  if redis.call('EXISTS', lane) == 0 then redis.call('ZREM', key.turns(queue, priority), own) end
-  if redis.call('HINCRBY', key.ready(), queue, -1) <= 0 then redis.call('HDEL', key.ready(), queue) end
+  if redis.call('EXISTS', lane) == 0 then redis.call('ZREM', key.turns(queue, uid, priority), own) end
+  local field = home(queue, uid)
+  if redis.call('HINCRBY', key.ready(), field, -1) <= 0 then redis.call('HDEL', key.ready(), field) end
 end
 
-local function leave_lane(job) drop_from_lane(job.queue, job.priority, job.concurrency_key or '', job.id) end
+local function leave_lane(job)
+  drop_from_lane(job.queue, job.queue_uid, job.priority, job.concurrency_key or '', job.id)
+end

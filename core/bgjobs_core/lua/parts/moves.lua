@@ -35,7 +35,7 @@ local function move(job, to, changes, now)
   if from == STATE.queued then leave_lane(job) end
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)
-    if redis.call('HEXISTS', key.ready(), job.queue) == 1 then wake('dispatch') end
+    if redis.call('HEXISTS', key.ready(), home(job.queue, job.queue_uid)) == 1 then wake('dispatch') end
   end
   changes.state = to
   if TERMINAL[to] then changes.finished_at = now end

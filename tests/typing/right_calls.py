@@ -1,0 +1,66 @@
+"""Typed calls that a type checker accepts. They are only checked, and never run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bgjobs import AsyncJobHandle, Call, JobHandle, aenqueue, enqueue, new_job_id, run_background_job, with_options
+
+
+class Invoices:
+    def render(self, year: int, month: int, *, country: str = "de") -> dict[str, object]:
+        return {"folder": f"{country}/{year}/{month}"}
+
+    # mypy wants the slash: `self` could be one of the headers.
+    def send(self, /, to: str | None = None, *copies: str, **headers: str) -> None: ...
+
+    async def later(self, seconds: float) -> str:
+        return f"{seconds}"
+
+    def nothing(self) -> None: ...
+
+    def sign(self, key: str, /, line: str) -> None: ...
+
+
+class Reminders(Invoices):
+    pass
+
+
+def calls() -> None:
+    enqueue(Invoices.render, 2026, 11)
+    enqueue(Invoices.render, 2026, 11, country="at")
+    enqueue(Invoices.render, year=2026, month=11)
+    enqueue(Invoices.send)
+    enqueue(Invoices.send, None)
+    enqueue(Invoices.send, "ann@example.com", "bob@example.com", subject="November")
+    enqueue(Invoices.later, 1)
+    enqueue(Invoices.later, 1.5)
+    enqueue(Invoices.nothing)
+    enqueue(Invoices.sign, "key", line="a")
+    handle: JobHandle = enqueue(Reminders.render, 2026, 11)
+    value: Any = handle.result(timeout=5)
+    print(value)
+
+
+def options() -> None:
+    with_options().enqueue(Invoices.nothing)
+    with_options(priority=1, delay=0.5, queue="mail").enqueue(Invoices.render, 2026, 11, country="at")
+    with_options(id=new_job_id(), namespace=None, labels={"team": "billing"}).enqueue(Invoices.nothing)
+    with_options(cls=Reminders, timeout=5, max_retries=0, timeout_seconds=60).enqueue(Reminders.nothing)
+    with_options(key="invoice-2026-11").enqueue(Invoices.nothing)
+    urgent = with_options(priority=1)
+    handle: JobHandle = urgent.enqueue(Invoices.render, 2026, 11)
+    urgent.request(Invoices.later, seconds=1)
+    print(handle.id, handle.rerun().state)
+
+
+async def in_an_asyncio_program() -> None:
+    handle: AsyncJobHandle = await aenqueue(Invoices.render, 2026, 11, country="at")
+    other: AsyncJobHandle = await with_options(queue="mail").aenqueue(Invoices.later, 1.5)
+    print(await handle.result(), await other.logs())
+
+
+def by_name() -> None:
+    run_background_job("shop.jobs.Invoices", "render", [2026, 11], 1, 60)
+    run_background_job(Invoices, "render", {"year": 2026, "month": 11}, priority=1, timeout=5, queue="mail")
+    Call(Invoices, "render", (2026, 11), priority=1, delay=60, queue="mail")

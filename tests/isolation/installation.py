@@ -136,9 +136,11 @@ class Installation:
         await self.store.enqueue_many(jobs)
         return [job.id for job in jobs]
 
-    def job(self, namespace: str, method: str) -> JobBuilder:
-        """One to be enqueued."""
-        return a_job().on(_QUEUE, namespace).kept(RECORDS_SECONDS, 60).but(method=method)
+    def job(self, namespace: str, method: str, queue: str = _QUEUE) -> JobBuilder:
+        """One to be enqueued, as its queue admits it."""
+        there = self.kubernetes.get(QUEUES, namespace, queue)
+        admitted = a_job().on(queue, namespace).kept(RECORDS_SECONDS, 60).but(method=method)
+        return admitted if there is None else admitted.but(queue_uid=there["metadata"]["uid"])
 
     def request(self, namespace: str, method: str, **spec: Any) -> str:
         """Somebody applies a request; the id of its job."""

@@ -26,7 +26,6 @@ MANY: Final = tuple(f"ill-{number}" for number in range(24))  # more than any lo
 MOST_CALLS: Final = 25  # of nine loops in half a minute
 SPREADS_SECONDS: Final = 25.0
 NOTICED_SECONDS: Final = 5.0  # an answer that takes longer is a trouble, which is known then
-KNOWN_SECONDS: Final = 100.0  # of many that answer late: each holds a place until it is known
 
 
 class InNamespaces(Trouble):
@@ -42,7 +41,7 @@ class InNamespaces(Trouble):
     def __init__(
         self, *rules: Rule, goes_away: bool = False, namespaces: Sequence[str] = (ILL,), sudden: bool = False
     ) -> None:
-        self.spreads = 0.0 if sudden else SPREADS_SECONDS if len(namespaces) == 1 else KNOWN_SECONDS
+        self.spreads = 0.0 if sudden else SPREADS_SECONDS
         self.notice_seconds = NOTICED_SECONDS if sudden else 0.0
         self.namespaces = namespaces
         self.rules = [replace(one, namespaces=frozenset(namespaces)) for one in rules]

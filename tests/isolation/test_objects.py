@@ -198,7 +198,7 @@ class RecordThat(Trouble):
         await asyncio.sleep(SPREADS_SECONDS)
 
     async def _in_narrow(self, it: Installation, method: str, seconds: float) -> str:
-        job = it.job(WELL, method).on("narrow", WELL).but(timeout_seconds=seconds).kept(KEPT_SECONDS).build()
+        job = it.job(WELL, method, "narrow").but(timeout_seconds=seconds).kept(KEPT_SECONDS).build()
         await it.store.enqueue(job)
         return job.id
 

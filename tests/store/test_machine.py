@@ -7,7 +7,6 @@ Hypothesis looks for an order after which a promise of docs/safety.md does not h
 from __future__ import annotations
 
 import asyncio
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from fakeredis import FakeAsyncRedis, FakeServer
@@ -32,6 +31,7 @@ from tests.store import contents
 from tests.store.builders import NAMESPACE, a_job, a_queue
 from tests.store.checked_store import Clock
 from tests.store.safety import Step, Witness
+from tests.store.turns import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -255,7 +255,7 @@ class Machine(RuleBasedStateMachine):
         assert (claimed.did == "not_leader") == (led_ago > 0)
         spec = before.fields(keys.queue(key))
         uid = spec.get(b"uid", b"").decode()
-        ready = [one for priority in (1, 0) for one in _in_turn(before, key, uid, priority)]
+        ready = [one for priority in (1, 0) for one in in_turn(before, key, uid, priority)]
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
         expected = ready[: max(0, min(limit, free))] if is_open else []
@@ -276,7 +276,7 @@ class Machine(RuleBasedStateMachine):
         settings = before.fields(keys.queue(key))
         is_there = settings.get(b"uid", b"").decode() == uid
         assert (reply.did == "kept") == is_there, "jobs of a queue that is there were ended, or others kept"
-        waiting = [one for priority in (1, 0) for one in _in_turn(before, key, uid, priority)]
+        waiting = [one for priority in (1, 0) for one in in_turn(before, key, uid, priority)]
         assert reply.found == (0 if is_there else min(limit, len(waiting)))
 
     @rule(job=jobs, led_ago=LED_AGO, back_to=st.sampled_from([State.SCHEDULED, State.FAILED]), twice=TWICE)
@@ -482,17 +482,6 @@ class Machine(RuleBasedStateMachine):
 
 def _did(reply: Any) -> str:
     return reply.did
-
-
-def _in_order(scores: dict[str, int]) -> list[str]:
-    return sorted(scores, key=lambda one: (scores[one], one))
-
-
-def _in_turn(before: contents.Contents, queue: str, uid: str, priority: int) -> list[str]:
-    """The queued jobs of a queue and priority as they are to be claimed: the oldest of each concurrency key in turn."""
-    turns = _in_order(before.scores(keys.turns(queue, uid, priority)))
-    lanes = [_in_order(before.scores(keys.lane(queue, uid, priority, own))) for own in turns]
-    return [one for round_ in zip_longest(*lanes) for one in round_ if one is not None]
 
 
 def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> None:

@@ -10,6 +10,7 @@ from bgjobs import protocol
 from bgjobs.vocabulary import Outcome
 from bgjobs.wire import Failure
 from bgjobs_core.kube.objects import part
+from bgjobs_core.kube.text import cleaned
 
 if TYPE_CHECKING:
     from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
@@ -59,7 +60,8 @@ def of_kube_job(view: KubeJobView) -> Outcome:
 
 
 def _error(kind: str, message: str) -> str:
-    return Failure(type=kind, message=message).model_dump_json()
+    # The words of a pod are JSON within JSON: what the door has cleaned may hold escapes of what cannot be stored.
+    return Failure(type=cleaned(kind), message=cleaned(message)).model_dump_json()
 
 
 def _termination_message(text: str) -> Ending | None:

@@ -275,7 +275,7 @@ class TestRequests:
         assert await world.state(JOB) == "queued"
 
     async def test_wait_while_redis_is_full(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def full(*_: object, **__: object) -> None:
+        async def full(*_: object) -> None:
             raise StoreFullError("Redis is at its memory limit")
 
         monkeypatch.setattr(world.store, "enqueue", full)

@@ -66,8 +66,8 @@ newest one.
 ## What is printed
 
 What was asked for is on standard output, words for people are on standard error. `-o json` and `-o yaml` print jobs
-and queues as the API gives them: `list` and `queues` a list, the other commands one job, or a list if several ids were
-given. `-o name` prints ids, one a line. Colours are used on a terminal, unless `NO_COLOR` is set.
+and queues as the API gives them: `list`, `queues` and `schedule list` a list, the other commands one job, or a list
+if several ids were given. `-o name` prints ids, one a line. Colours are used on a terminal, unless `NO_COLOR` is set.
 
 ## Exit codes
 
@@ -140,7 +140,12 @@ def command_markdown() -> str:
         no_server_words=NO_SERVER,
         exits=table(["Code", "Meaning"], [(str(number), meaning) for number, meaning in exits.MEANINGS]),
         shared=options(shared),
-        commands="".join(f"{section(name, commands[name])}\n" for name in app.COMMANDS),
+        commands="".join(f"{section(name, commands[name])}\n" for name in app.COMMANDS)
+        + "".join(
+            f"{section(f'{name} {member}', commands[name].commands[member])}\n"
+            for name, (_, members) in app.GROUPS.items()
+            for member in members
+        ),
         group=app.GROUP,
     )
 

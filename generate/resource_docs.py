@@ -1,4 +1,4 @@
-"""Makes docs/queues.md and docs/requests.md: every field of the custom resources, from their models."""
+"""Makes the docs of the custom resources, every field from their models: queues, requests and schedules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bgjobs_core.resources.models import QueueSpec, RequestSpec, RequestStatus
+from bgjobs_core.resources.schedules import ScheduleSpec, ScheduleStatus
 from pages import code, header, table
 
 if TYPE_CHECKING:
@@ -83,6 +84,78 @@ its job, after the queue's `retention.recordsSeconds`. A request that was refuse
 does not have it, only `kubectl` shows it.
 """
 
+SCHEDULES = """\
+{header}
+# Schedules
+
+A `BackgroundJobSchedule` makes a job at each tick: by a cron expression in a time zone, or every so many seconds. Its
+jobs are like all others, in the same queues, lists and pages.
+
+```yaml
+apiVersion: bgjobs.dev/v1alpha1
+kind: BackgroundJobSchedule
+metadata: {{name: nightly, namespace: shop}}
+spec:
+  cron: "30 2 * * *"
+  timeZone: Europe/Berlin
+  concurrencyPolicy: Forbid
+  job: {{class: shop.jobs.Invoices, method: render, parameters: [2026, 11]}}
+```
+
+```sh
+kubectl get bgschedules -n shop              # when each ticks next, and whether it is well
+bgjobs schedule list -n shop                 # the same for those who have no right in the cluster but that of the API
+bgjobs schedule run nightly -n shop          # its job at once; `pause` and `resume` are like this, too
+```
+
+`run` makes a job also if the schedule is paused, and whatever its concurrency policy is, which counts this job at the
+next tick. `pause` sets `spec.suspend` of the object; a Git repository that is applied again and again must say the
+same. Who may do that is decided by RBAC: `patch` on `backgroundjobschedules`, and to run it also `create` on
+`backgroundjobrequests`.
+
+All fields of `spec`; those of `job` are the fields of a [request](requests.md), without `delaySeconds`:
+
+{fields}
+
+## When it ticks
+
+`cron` has five fields: minute, hour, day of the month, month, weekday. Each is a number, a range (`1-5`), a list
+(`1,15`), or has a step (`*/10`, `9-17/2`); months and weekdays may be names (`jan`, `mon-fri`), and 0 and 7 are
+Sunday. `L` is the last day of a month and `LW` its last working day; `5L` is its last Friday, `mon#2` its second
+Monday. Where a day and a weekday are given, and neither begins with `*`, one of them is enough. An expression that
+never comes, such as `0 0 30 2 *`, is refused.
+
+Where clocks are changed, it is as with Debian's cron. A time of day, such as `30 2 * * *`, is once a day: on the
+night that leaves out 02:00 to 03:00 it is at 03:00, and on the night that has this hour twice it is in the first of
+the two. An expression whose minute or hour begins with `*`, such as `*/10 * * * *`, follows time as it passes.
+
+With `jitterSeconds` the job is made at its tick and waits, `scheduled`, for up to so many seconds more. How many is
+drawn from the schedule and the tick, so that many schedules of one minute do not all start in one second.
+
+## Ticks that are missed
+
+A tick that is noticed within 30 seconds is on time. Later than that, no operator was running, and `missedTicks` says
+whether jobs are made up. With `last`, one job stands for all ticks that were missed: that of the last one, or of the
+next if that is just due. `startingDeadlineSeconds` is a bound for this: no job is made for a tick that is longer ago.
+
+A schedule that is new, was resumed, or was given other times never makes up what lies before that.
+
+`status.missed` has the newest ten ticks for which no job was made, with the reason: `operator away`, `starting
+deadline`, `suspended`, `forbid: job … still runs`, `replace: a later tick was due too`, or `refused: …` in the words
+of the queue that did not admit the job.
+
+Whatever happens, one tick makes at most one job: the id of the job is derived from the schedule and the tick.
+
+## Fields of `status`
+
+{status}
+
+The condition `Ready` is `False` with the reason `InvalidSpec` if nothing ticks by this spec, for example because
+there is no such time zone, and with another reason if the latest tick's job was not admitted.
+
+Deleting a schedule leaves its jobs alone: those that were made wait, run and end as any other.
+"""
+
 # The fields that local mode respects; docs/local.md says what becomes of the others.
 _LOCAL = frozenset({
     "maxConcurrent", "paused", "approvedClasses", "defaultMaxRetries", "defaultTimeoutSeconds",
@@ -103,19 +176,32 @@ def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, 
         yield shown, default, field.description or ("As in a pod of Kubernetes." if prefix == "pod." else "")
 
 
+def _status(model: type[BaseModel]) -> list[tuple[str, str]]:
+    return [(name, words) for name, _, words in _rows(model)]
+
+
 def _default(value: Any) -> str:
     return "" if value is None or value is PydanticUndefined else json.dumps(value)
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Yield the pages docs/queues.md and docs/requests.md."""
+    """Yield the pages docs/queues.md, docs/requests.md and docs/schedules.md."""
     top = header("core/bgjobs_core/resources/models.py")
     columns = ["Field", "Default", "What it is"]
     yield "docs/queues.md", QUEUES.format(header=top, fields=table(columns, _rows(QueueSpec)))
-    status = [(name, words) for name, _, words in _rows(RequestStatus)]
+    what_it_is = ["Field", "What it is"]
     yield (
         "docs/requests.md",
         REQUESTS.format(
-            header=top, fields=table(columns, _rows(RequestSpec)), status=table(["Field", "What it is"], status)
+            header=top, fields=table(columns, _rows(RequestSpec)), status=table(what_it_is, _status(RequestStatus))
+        ),
+    )
+    in_short = (row for row in _rows(ScheduleSpec) if not row[0].startswith("`job."))
+    yield (
+        "docs/schedules.md",
+        SCHEDULES.format(
+            header=header("core/bgjobs_core/resources/schedules.py"),
+            fields=table(columns, in_short),
+            status=table(what_it_is, _status(ScheduleStatus)),
         ),
     )

@@ -17,6 +17,7 @@ from bgjobs.wire import (
     FinishRequest,
     Problem,
     RerunRequest,
+    RunScheduleRequest,
     StartRequest,
 )
 from bgjobs_api.http import problems
@@ -25,7 +26,7 @@ from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.routes import health, jobs, queues, runner
+from bgjobs_api.routes import health, jobs, queues, runner, schedules
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,12 +42,14 @@ _API_VERSION: Final = "1"
 _TAGS: Final = (
     {"name": "jobs", "description": "Enqueue, list, read and cancel jobs."},
     {"name": "queues", "description": "Queues with their load. They are made with kubectl."},
+    {"name": "schedules", "description": "Jobs that are made again and again. Schedules are made with kubectl."},
     {"name": "runner", "description": "For the supervisor in a job's pod; not for people."},
     {"name": "health", "description": "For the kubelet."},
 )
 _DESCRIPTION: Final = """\
 Background jobs on Kubernetes. Callers show a ServiceAccount token with the audience `bgjobs`; what they may do is
-decided by the cluster's RBAC on `backgroundjobrequests` and `backgroundjobqueues` of `bgjobs.dev`.
+decided by the cluster's RBAC on `backgroundjobrequests`, `backgroundjobqueues` and `backgroundjobschedules` of
+`bgjobs.dev`.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`. After 503, and after no answer at all, the
 same request can be sent again: a job is enqueued under an id that the caller made.
@@ -57,6 +60,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     BatchRequest,
     CancelRequest,
     RerunRequest,
+    RunScheduleRequest,
     StartRequest,
     BeatRequest,
     FinishRequest,
@@ -100,7 +104,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for part in (jobs.router, queues.router, *((runner.router,) if runners else ()), health.router):
+    for part in (jobs.router, queues.router, schedules.router, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)
     app.add_middleware(Head)

@@ -52,6 +52,7 @@ _RESOURCES: Final[dict[str, list[tuple[str, str]]]] = {
     "/apis/bgjobs.dev/v1alpha1": [
         ("backgroundjobrequests", "BackgroundJobRequest"),
         ("backgroundjobqueues", "BackgroundJobQueue"),
+        ("backgroundjobschedules", "BackgroundJobSchedule"),
     ],
 }
 

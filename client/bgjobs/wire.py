@@ -62,6 +62,54 @@ class EnqueueRequest(JobCall, frozen=True):
     )
 
 
+class RunScheduleRequest(_Body):
+    """The body of `POST /api/v1/schedules/{namespace}/{name}:run`, which asks for the job of the schedule at once.
+
+    As when a job is enqueued, the same id means the same job.
+    """
+
+    id: JobId = Field(description="a UUID of version 7 for the job, made by the client")
+
+
+class MissedTick(BaseModel):
+    """A tick of a schedule for which no job was made."""
+
+    tick: datetime
+    reason: str
+
+
+class Schedule(BaseModel):
+    """A BackgroundJobSchedule, as the operator last saw it."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)  # a newer server may send more fields
+
+    namespace: str
+    name: str
+    times: str | None = Field(default=None, description="when it ticks: the cron expression and its zone, or every …")
+    suspended: bool = Field(default=False, description="no job is made")
+    wish: Literal["pause", "resume"] | None = Field(
+        default=None, description="what was asked for, and the operator has not yet done"
+    )
+    queue: str | None = None
+    cls: str | None = Field(default=None, validation_alias="class", serialization_alias="class")
+    method: str | None = None
+    concurrency_policy: str | None = Field(default=None, description="`Allow`, `Forbid` or `Replace`")
+    last_tick: datetime | None = Field(default=None, description="the latest tick that was dealt with")
+    next_tick: datetime | None = Field(default=None, description="absent while it is suspended")
+    last_job_id: str | None = None
+    active: list[str] = Field(default_factory=list[str], description="ids of its jobs that had not ended then")
+    missed: list[MissedTick] = Field(default_factory=list[MissedTick], description="the newest, oldest first")
+    ready: bool = Field(default=True, description="whether jobs are made of it")
+    reason: str | None = Field(default=None, description="one word for how it stands, such as `InvalidSpec`")
+    message: str | None = Field(default=None, description="the same for people")
+
+
+class ScheduleList(BaseModel):
+    """The schedules of the namespaces whose schedules the caller may list."""
+
+    items: list[Schedule]
+
+
 class BatchRequest(_Body):
     """The body of `POST /api/v1/jobs:batch`: up to 1,000 jobs, of which all are stored or none; at most 8 MiB."""
 

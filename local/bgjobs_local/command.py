@@ -28,7 +28,7 @@ def dev(
         typer.Option(
             "--queues",
             "-f",
-            help="A YAML file with BackgroundJobQueues, as for kubectl apply. May be repeated.",
+            help="A YAML file with BackgroundJobQueues and -Schedules, as for kubectl apply. May be repeated.",
             exists=True,
         ),
     ] = None,

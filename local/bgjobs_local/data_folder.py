@@ -44,6 +44,11 @@ class DataFolder:
         return self.path / "pods"
 
     @property
+    def schedules(self) -> Path:
+        """The file with what is remembered of schedules."""
+        return self.path / "schedules.json"
+
+    @property
     def server_file(self) -> Path:
         """The file by which clients on this machine find the server; it exists while the server runs."""
         return self.path / "server.json"

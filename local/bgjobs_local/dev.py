@@ -30,7 +30,8 @@ from bgjobs_core.actions.errors import ActionError
 from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.redis import connection
 from bgjobs_core.redis.errors import StoreError, StoreLayoutError
-from bgjobs_core.resources.models import QUEUES, QueueSpec
+from bgjobs_core.resources.models import QUEUES, SCHEDULES, QueueSpec
+from bgjobs_core.resources.schedules import ScheduleSpec
 from bgjobs_core.store.doorbell import Doorbell
 from bgjobs_core.store.store import Store
 from bgjobs_local.data_folder import DataFolder
@@ -41,6 +42,7 @@ from bgjobs_local.launcher.memory_guard import MemoryGuard
 from bgjobs_local.launcher.pods import Kubelet
 from bgjobs_local.launcher.process_launcher import ProcessLauncher
 from bgjobs_local.local_resources import LocalResources
+from bgjobs_local.local_schedules import LocalSchedules
 from bgjobs_local.project import EXAMPLES, Project
 from bgjobs_local.redis_server import RedisServer, find_binary
 from bgjobs_local.settings import HOST, PORT
@@ -142,7 +144,14 @@ async def _run(settings: DevSettings, console: Console, stop: _Stop) -> None:
     data = DataFolder(settings.data)
     project = Project(settings.project)
     with data.locked() as there, listen(settings.port) as listening:
-        resources = LocalResources(settings.namespace, project, settings.queues, settings.max_concurrent, console.warn)
+        resources = LocalResources(
+            settings.namespace,
+            project,
+            settings.queues,
+            settings.max_concurrent,
+            console.warn,
+            remembered=LocalSchedules(data.schedules),
+        )
         resources.queues()  # raises for a file that cannot be used, before anything is started
         for name in project.shadowing():
             console.warn(
@@ -320,6 +329,11 @@ class _Machine:
             for (namespace, name), obj in self._resources.queues().items()
         ]
         say(f"  queues     {', '.join(queues)}")
+        if schedules := self._resources.read().schedules:
+            shown = (
+                f"{name} ({ScheduleSpec.model_validate(obj['spec']).times})" for (_, name), obj in schedules.items()
+            )
+            say(f"  schedules  {', '.join(shown)}")
         say(f"  data       {self._data.path}{', with the jobs of earlier runs' if there else ''}")
         say(f"  try        {_command()} run {EXAMPLES}.Hello greet '[\"Ada\"]'")
         say(f"  programs   BGJOBS_URL={self._url} (not needed in this folder)")
@@ -347,10 +361,21 @@ class _Machine:
             self._console.warn(f"the example job cannot be run: {error}")
 
     async def _watch_project(self) -> None:
-        """Look at the project and at the files of queues once a second, and apply what has changed."""
+        """Look at the project and at the files once a second, and apply what has changed."""
         before: dict[tuple[str, str], object] = {}
+        scheduled: dict[tuple[str, str], object] = {}
         while True:
-            now = await asyncio.to_thread(self._resources.readable)
+            now, schedules = await asyncio.to_thread(self._resources.readable)
+            for key in schedules.keys() - scheduled.keys():
+                if key[0] not in self._namespaces:
+                    self._console.warn(
+                        f"schedule {key[0]}/{key[1]} is in a namespace that had no queue: restart bgjobs dev to use it"
+                    )
+            wanted = {key: obj["spec"] for key, obj in schedules.items()}
+            for namespace, name in {*scheduled, *wanted}:
+                if scheduled.get((namespace, name)) != wanted.get((namespace, name)):
+                    self._leader.schedule_pokes.add(Poke(SCHEDULES, namespace, name, f"{namespace}/{name}"))
+            scheduled = wanted
             for key, obj in now.items():
                 if key[0] not in self._namespaces:
                     if key not in before:

@@ -1,20 +1,24 @@
-"""The queues of local mode: the default one, and those of files in the form that `kubectl apply` takes."""
+"""Queues and schedules of local mode: the default queue, and those of files in the form that `kubectl apply` takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import yaml
 from pydantic import ValidationError
 
 from bgjobs_core.kube.objects import part
-from bgjobs_core.resources.models import QUEUES, QueueSpec
+from bgjobs_core.resources.models import QUEUES, SCHEDULES, QueueSpec
+from bgjobs_core.resources.schedules import ScheduleSpec
 from bgjobs_local.errors import ManifestError
+from bgjobs_local.local_schedules import LocalSchedules, troubles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
+
+    from pydantic import BaseModel
 
     from bgjobs_core.kube.objects import Object
     from bgjobs_local.project import Project
@@ -23,19 +27,30 @@ DEFAULT: Final = "default"
 IMAGE: Final = "this-machine"  # jobs run in your environment, whatever image they name
 
 
+_KINDS: Final[dict[str, type[BaseModel]]] = {"BackgroundJobQueue": QueueSpec, "BackgroundJobSchedule": ScheduleSpec}
+
+
+class Found(NamedTuple):
+    """Objects by namespace and name."""
+
+    queues: dict[tuple[str, str], Object]
+    schedules: dict[tuple[str, str], Object]
+
+
 @dataclass
 class LocalResources:
-    """Gives the operator's loops the queues as objects, and takes their status.
+    """Gives the operator's loops queues and schedules as objects, and takes their status.
 
     Implements `bgjobs_operator.interfaces.resources.ResourcesApi`.
 
     Attributes:
-        namespace: the namespace of queues that name none.
+        namespace: the namespace of objects that name none.
         project: its classes are approved by the default queue.
-        manifests: files with BackgroundJobQueues.
+        manifests: files with BackgroundJobQueues and BackgroundJobSchedules.
         max_concurrent: how many jobs of the default queue run at once.
-        complain: called with a message for every problem of a queue or a file.
+        complain: called with a message for every problem of an object or a file.
         earlier: namespaces of earlier runs; they get a default queue too, so that their jobs can end.
+        remembered: what outlives the process of schedules.
     """
 
     namespace: str
@@ -44,8 +59,10 @@ class LocalResources:
     max_concurrent: int
     complain: Callable[[str], None]
     earlier: frozenset[str] = frozenset()
+    remembered: LocalSchedules = field(default_factory=LocalSchedules)
     _status: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
-    _last: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
+    _last: Found = field(default_factory=lambda: Found({}, {}))
+    _in_files: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
     _said: str = ""
 
     def queues(self) -> dict[tuple[str, str], Object]:
@@ -54,12 +71,24 @@ class LocalResources:
         Raises:
             ManifestError: if a file cannot be used.
         """
+        return self.read().queues
+
+    def read(self) -> Found:
+        """Read all objects anew.
+
+        Raises:
+            ManifestError: if a file cannot be used.
+        """
         found: dict[tuple[str, str], Object] = {}
+        schedules: dict[tuple[str, str], Object] = {}
         for path in self.manifests:
             for document in _documents(path):
                 metadata = part(document, "metadata")
                 namespace = str(metadata.get("namespace") or self.namespace)
                 name = str(metadata["name"])
+                if document["kind"] == "BackgroundJobSchedule":
+                    schedules[namespace, name] = part(document, "spec")
+                    continue
                 spec = {"image": IMAGE, **part(document, "spec")}
                 found[namespace, name] = self._object(namespace, name, spec)
         default = {
@@ -70,7 +99,8 @@ class LocalResources:
         }
         for namespace in {self.namespace, *self.earlier}:
             found.setdefault((namespace, DEFAULT), self._object(namespace, DEFAULT, default))
-        return found
+        self._in_files = schedules
+        return Found(found, self.remembered.objects(schedules))
 
     def namespaces(self) -> tuple[str, ...]:
         """Return the namespaces that have queues, sorted.
@@ -82,33 +112,60 @@ class LocalResources:
 
     async def get(self, plural: str, namespace: str, name: str) -> Object | None:
         """See `ResourcesApi.get`."""
-        return self.readable().get((namespace, name)) if plural == QUEUES else None
+        return self._of(plural).get((namespace, name))
 
     async def pages(self, plural: str, namespace: str) -> AsyncGenerator[Object, None]:
-        """See `ResourcesApi.pages`; local mode has no BackgroundJobRequests, only queues."""
-        if plural == QUEUES:
-            for (where, _), obj in self.readable().items():
-                if where == namespace:
-                    yield obj
+        """See `ResourcesApi.pages`; local mode has no BackgroundJobRequests."""
+        for (where, _), obj in self._of(plural).items():
+            if where == namespace:
+                yield obj
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:  # noqa: ARG002 - as the interface has it
         """See `ResourcesApi.apply_status`."""
-        self._status[namespace, name] = status
-        for condition in cast("Iterable[dict[str, str]]", status.get("conditions") or ()):
-            if condition["status"] == "False":
-                self.complain(f"queue {namespace}/{name}: {condition['reason']}: {condition['message']}")
+        key = namespace, name
+        if plural == SCHEDULES:
+            before = set(troubles(self.remembered.status(key)))
+            self.remembered.keep_status(key, status)
+        else:
+            before = set[str]()
+            self._status[key] = status
+        for trouble in troubles(status):
+            if trouble not in before:
+                self.complain(f"{'schedule' if plural == SCHEDULES else 'queue'} {namespace}/{name}: {trouble}")
         return True
+
+    async def suspend(
+        self,
+        plural: str,
+        namespace: str,
+        name: str,
+        uid: str,  # noqa: ARG002 - as above
+        *,
+        suspend: bool,
+        by: str,
+    ) -> Object | None:
+        """See `ResourcesApi.suspend`; it holds until the file says something else than it says now."""
+        key = namespace, name
+        found = self._in_files.get(key)
+        if found is None:
+            return None
+        self.remembered.suspend(key, found, by, suspend=suspend)
+        return self._of(plural).get(key)
+
+    def _of(self, plural: str) -> dict[tuple[str, str], Object]:
+        found = self.readable()
+        return {QUEUES: found.queues, SCHEDULES: found.schedules}.get(plural, {})
 
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
         """See `ResourcesApi.delete`; it does nothing, because the loops delete only requests."""
 
-    def readable(self) -> dict[tuple[str, str], Object]:
-        """Return all queues, by namespace and name; while a file cannot be used, those that were read last."""
+    def readable(self) -> Found:
+        """Return all objects; while a file cannot be used, those that were read last."""
         try:
-            self._last = self.queues()
+            self._last = self.read()
         except ManifestError as error:
             if str(error) != self._said:
-                self.complain(f"{error}; until that is mended, all queues stay as they were")
+                self.complain(f"{error}; until that is mended, everything stays as it was")
             self._said = str(error)
         else:
             self._said = ""
@@ -131,19 +188,19 @@ def _documents(path: Path) -> list[Object]:
     documents = [cast("Object", one) if isinstance(one, dict) else {} for one in loaded]
     for document in documents:
         kind = document.get("kind")
-        if kind != "BackgroundJobQueue":
+        if kind not in _KINDS:
             raise ManifestError(
                 f"{path}: has {f'an object of the kind {kind}' if kind else 'an object without a kind'}, but only "
-                "BackgroundJobQueue can be used here; without a cluster, ask for jobs by `bgjobs run` or "
-                "run_background_job()"
+                "BackgroundJobQueue and BackgroundJobSchedule can be used here; without a cluster, ask for jobs by "
+                "`bgjobs run` or run_background_job()"
             )
         name = part(document, "metadata").get("name")
         if not name:
-            raise ManifestError(f"{path}: a BackgroundJobQueue has no metadata.name; give it one")
+            raise ManifestError(f"{path}: a {kind} has no metadata.name; give it one")
         try:
-            QueueSpec.model_validate(part(document, "spec"))
+            _KINDS[kind].model_validate(part(document, "spec"))
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(one) for one in first["loc"])
-            raise ManifestError(f"{path}: BackgroundJobQueue {name}: spec.{where}: {first['msg']}") from error
+            where = ".".join(["spec", *(str(one) for one in first["loc"])])
+            raise ManifestError(f"{path}: {kind} {name}: {where}: {first['msg']}") from error
     return documents

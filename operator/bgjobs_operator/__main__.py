@@ -16,6 +16,7 @@ from bgjobs_core import event_loop, log_setup
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.redis import connection
+from bgjobs_core.resources.models import REQUESTS, SCHEDULES
 from bgjobs_core.settings import from_environment
 from bgjobs_core.store.doorbell import Doorbell
 from bgjobs_core.store.store import Store
@@ -27,7 +28,7 @@ from bgjobs_operator.health import health, permissions, server
 from bgjobs_operator.health.permission_checks import PermissionChecks
 from bgjobs_operator.health.reporter import Reporter
 from bgjobs_operator.leader import Leader
-from bgjobs_operator.pokes import Pokes
+from bgjobs_operator.pokes import Poke, Pokes
 from bgjobs_operator.settings import OperatorSettings
 
 if TYPE_CHECKING:
@@ -124,14 +125,24 @@ async def operate(settings: OperatorSettings) -> None:
 
 
 async def _lead(leader: Leader, kube: Kube, pokes: Pokes, namespaces: Sequence[str]) -> None:
-    """Lead, and follow the requests of all namespaces meanwhile: a replica that stands by needs none of them."""
+    """Lead, and follow requests and schedules meanwhile: a replica that stands by needs none of them."""
 
     def missed(_: str) -> None:
         leader.poke("reconcile")
 
+    def missed_schedules(namespace: str) -> None:
+        leader.schedule_pokes.add(Poke(SCHEDULES, namespace, "", ""))
+
     following = [
-        asyncio.create_task(requests.follow(kube, namespace, pokes, missed), name=f"requests of {namespace}")
+        asyncio.create_task(follow, name=f"{plural} of {namespace}")
         for namespace in namespaces
+        for plural, follow in (
+            (REQUESTS, requests.follow(kube, namespace, pokes, missed)),
+            (
+                SCHEDULES,
+                requests.follow(kube, namespace, leader.schedule_pokes, missed_schedules, plural=SCHEDULES),
+            ),
+        )
     ]
     try:
         await leader.lead()

@@ -32,10 +32,13 @@ from bgjobs_operator.loops.pending import Pending
 from bgjobs_operator.loops.reconcile import PERIOD, Reconcile
 from bgjobs_operator.loops.retire import LONGEST_SLEEP as RETIRE_SLEEP
 from bgjobs_operator.loops.retire import Retire
+from bgjobs_operator.loops.schedule import PERIOD as SCHEDULE_PERIOD
+from bgjobs_operator.loops.schedule import Schedule
 from bgjobs_operator.loops.settle import PERIOD as SETTLE_PERIOD
 from bgjobs_operator.loops.settle import Settle
 from bgjobs_operator.loops.stop import PERIOD as STOP_PERIOD
 from bgjobs_operator.loops.stop import Stop
+from bgjobs_operator.pokes import Pokes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
     from bgjobs_operator.interfaces.launcher import Launcher
     from bgjobs_operator.interfaces.resources import ResourcesApi
     from bgjobs_operator.loops.fair_queue import FairQueue
-    from bgjobs_operator.pokes import Pokes
 
 log: Any = structlog.get_logger(__name__)
 
@@ -55,7 +57,12 @@ _RETRY_SECONDS: Final = 1.0
 
 
 class Leader:
-    """Everything that only one replica does."""
+    """Everything that only one replica does.
+
+    Attributes:
+        schedule_pokes: hears of each schedule to which something happens; with the name "", of a namespace in which
+            something may have happened.
+    """
 
     def __init__(
         self,
@@ -83,6 +90,7 @@ class Leader:
         self._queue_gone_seconds = queue_gone_seconds
         self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
+        self.schedule_pokes = Pokes(lambda: self.poke("schedule"), kept=False)
 
     def poke(self, name: str) -> None:
         """Wake a loop, if we lead."""
@@ -93,11 +101,13 @@ class Leader:
         """Until cancelled, or until another leader has taken over (then NotLeaderError)."""
         epoch = await self._take_over()
         self._pokes.begin()
+        self.schedule_pokes.begin()
         try:
             async with asyncio.TaskGroup() as tasks:
                 await self._work(epoch, tasks)
         finally:
             self._pokes.end()
+            self.schedule_pokes.end()
 
     async def _work(self, epoch: str, tasks: asyncio.TaskGroup) -> None:
         health, store, namespaces = self._health, self._store, self._namespaces
@@ -127,6 +137,9 @@ class Leader:
         pending = Pending(store, self._launcher, namespaces, tell)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
         admit = Admit(store, self._api, self._pokes, self._gate, tell)
+        schedule = Schedule(
+            store, self._api, self.schedule_pokes, namespaces, lambda: self.poke("schedule"), self._gate, tell
+        )
         observe = observe_queue(tell)
         reconcile = Reconcile(
             store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"), settle.write_again, tell
@@ -144,7 +157,8 @@ class Leader:
                 launch.fair.try_soon,
             )
         queues: list[FairQueue[Any]] = [
-            launch.fair, stop.fair, settle.fair, pending.fair, retire.fair, admit.fair, observe, reconcile.fair,
+            launch.fair, stop.fair, settle.fair, pending.fair, retire.fair, admit.fair, schedule.fair, observe,
+            reconcile.fair,
         ]  # fmt: skip
         loops = [
             Loop("admit", admit.turn, ADMIT_PERIOD),
@@ -153,6 +167,7 @@ class Leader:
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("settle", settle.turn, SETTLE_PERIOD),
             Loop("pending", pending.turn, PENDING_PERIOD),
+            Loop("schedule", schedule.turn, SCHEDULE_PERIOD),
             Loop("reconcile", reconcile.turn, PERIOD),
             Loop("retire", retire.turn, RETIRE_SLEEP),
             Loop("orphans", Orphans(store, self._queue_gone_seconds).turn, ORPHANS_PERIOD),

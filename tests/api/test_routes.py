@@ -30,12 +30,16 @@ EXPECTED = {
     "GET /api/v1/jobs/{job_id}/log",
     "GET /api/v1/jobs/{job_id}/result",
     "GET /api/v1/queues",
+    "GET /api/v1/schedules",
     "GET /healthz",
     "GET /readyz",
     "POST /api/v1/jobs",
     "POST /api/v1/jobs:batch",
     "POST /api/v1/jobs/{job_id}/cancel",
     "POST /api/v1/jobs/{job_id}/rerun",
+    "POST /api/v1/schedules/{namespace}/{name}:pause",
+    "POST /api/v1/schedules/{namespace}/{name}:resume",
+    "POST /api/v1/schedules/{namespace}/{name}:run",
     "POST /runner/v1/jobs/{job_id}/beat",
     "POST /runner/v1/jobs/{job_id}/finish",
     "POST /runner/v1/jobs/{job_id}/start",
@@ -93,7 +97,10 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     """The same again, from outside."""
     method, path = route.split(" ")
     response = await world.http.request(
-        method, path.format(job_id="x", number=1), headers={PROTOCOL_HEADER: "1"}, content=b"{}" * (method == "POST")
+        method,
+        path.format(job_id="x", number=1, namespace="shop", name="nightly"),
+        headers={PROTOCOL_HEADER: "1"},
+        content=b"{}" * (method == "POST"),
     )
     assert response.status_code == (200 if path in PUBLIC_PATHS else 401)
 
@@ -152,6 +159,7 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "jobs:batch": "#/components/schemas/BatchRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
+        "{name}:run": "#/components/schemas/RunScheduleRequest",
         "start": "#/components/schemas/StartRequest",
         "beat": "#/components/schemas/BeatRequest",
         "finish": "#/components/schemas/FinishRequest",

@@ -22,8 +22,10 @@ WORDS: Final = frozenset(map(str, (*State, *Phase, *Outcome)))
 # Here the same letters mean something else.
 OTHER_MEANINGS: Final = {
     "client/bgjobs/cli/showing/printing.py": {"launched"},  # a title: when the job was launched
+    "client/bgjobs/cli/showing/schedules.py": {"paused"},  # a schedule
     "client/bgjobs/runner/termination.py": {"timed_out"},  # why the runner sends a signal
     "core/bgjobs_core/jobs/lifecycle.py": {"launching", "launched", "stopping"},  # names of keys
+    "core/bgjobs_core/jobs/schedule.py": {"suspended"},  # why a tick was missed
     "core/bgjobs_core/settings.py": {"error"},  # how much is logged
     "core/bgjobs_core/store/keys.py": {"launching", "launched", "stopping"},  # names of keys
     "api/bgjobs_api/pages/shared/errors.py": {"error"},  # a template

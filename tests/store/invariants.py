@@ -70,6 +70,12 @@ def _keys_are_known(contents: Contents) -> Iterator[str]:
     queues = {name.removeprefix(keys.queue("")) for name in contents.entries if family(name) is keys.queue}
     if queues != (contents.value(keys.queues()) or set()):
         yield f"S8: {keys.queues()} is not the set of queues that have settings: {queues}"
+    known = {name.removeprefix(keys.schedule("")): name for name in contents.entries if family(name) is keys.schedule}
+    if known.keys() != (contents.value(keys.schedules()) or set()):
+        yield f"S8: {keys.schedules()} is not the set of schedules that are known: {known.keys()}"
+    wished = {key for key, name in known.items() if {b"wish_suspend", b"wish_ran"} & contents.fields(name).keys()}
+    if wished != (contents.value(keys.wished()) or set()):
+        yield f"S8: {keys.wished()} is not the set of schedules of which something is wished: {wished}"
     if both := queues & contents.scores(keys.gone()).keys():
         yield f"S8: {both} are there, and in {keys.gone()}"
 

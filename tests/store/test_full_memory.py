@@ -11,6 +11,7 @@ import pytest
 
 from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.health.operator_report import OperatorReport
+from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.redis.errors import StoreFullError
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
@@ -163,6 +164,20 @@ async def _pause_queue(store: CheckedStore, life: Life) -> Callable[[], Awaitabl
     return lambda: store.put_queue(QUEUE_KEY, a_queue(paused=True))
 
 
+async def _put_schedule(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    return lambda: store.put_schedule(ScheduleRecord("shop", "nightly", "{}"))
+
+
+async def _wish(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await store.put_schedule(ScheduleRecord("shop", "nightly", "{}"))
+    return lambda: store.schedule_wish(schedule="shop/nightly", suspend="1", by="ada")
+
+
+async def _drop_schedule(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await store.put_schedule(ScheduleRecord("shop", "nightly", "{}"))
+    return lambda: store.drop_schedule(schedule="shop/nightly")
+
+
 async def _drop_queue(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     await life.leader()
     return lambda: store.drop_queue(queue=QUEUE_KEY)
@@ -210,6 +225,9 @@ GOES_ON = {
     "lead": _lead,
     "pause a queue": _pause_queue,
     "drop a queue": _drop_queue,
+    "put a schedule": _put_schedule,
+    "wish": _wish,
+    "drop a schedule": _drop_schedule,
     "settled": _settled,
     "report": _report,
     "retire the KubeJob": _retire_kube_job,

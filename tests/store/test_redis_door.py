@@ -82,6 +82,8 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1],
         "forget": ["n", "x"], "lead": ["e", "s"],
         "put_queue": ["n/q", {"max_concurrent": 1, "paused": 0}], "drop_queue": ["n/q"],
+        "put_schedule": ["n/s", "1", None, {"shown": "{}"}], "schedule_wish": ["n/s", "1", "ada", "id"],
+        "drop_schedule": ["n/s"],
         "note_gone": ["n/q", "gone"], "disown": ["n/q", "u", "gone", 20],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip

@@ -20,6 +20,8 @@ from bgjobs_core.actions.errors import (
     NotAdmittedError,
     NotEndedYetError,
     OneOfManyError,
+    ScheduleInvalidError,
+    ScheduleNotFoundError,
 )
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
@@ -40,6 +42,8 @@ _OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
     IdTakenError: (HTTPStatus.CONFLICT, "id_taken"),
     NotEndedYetError: (HTTPStatus.CONFLICT, "job_not_ended"),
     AlreadyEndedError: (HTTPStatus.CONFLICT, "job_ended"),
+    ScheduleNotFoundError: (HTTPStatus.NOT_FOUND, "schedule_not_found"),
+    ScheduleInvalidError: (HTTPStatus.CONFLICT, "schedule_invalid"),
 }
 # The names of RFC 9110, which the standard library has from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}

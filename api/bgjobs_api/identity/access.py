@@ -13,7 +13,7 @@ import structlog
 
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
-from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS
+from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, SCHEDULES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,6 +59,8 @@ CANCEL: Final = Action("create", subresource="cancel")
 READ_LOG: Final = Action("get", subresource="log")
 READ_RESULT: Final = Action("get", subresource="result")
 LIST_QUEUES: Final = Action("list", QUEUES)
+LIST_SCHEDULES: Final = Action("list", SCHEDULES)
+PATCH_SCHEDULE: Final = Action("patch", SCHEDULES)
 
 
 class AccessUnavailableError(Exception):

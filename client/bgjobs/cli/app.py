@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import following, jobs, run, server
+from bgjobs.cli.commands import following, jobs, run, schedules, server
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -32,6 +32,25 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "queues": server.queues,
     "doctor": server.doctor,
     "token": server.token,
+}
+
+# Subcommands of a subcommand, with the help of the latter.
+GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]] = {
+    "schedule": (
+        """List schedules, run the job of one now, pause and resume them.
+
+\b
+  bgjobs schedule list
+  bgjobs schedule run nightly
+  bgjobs schedule pause nightly
+""",
+        {
+            "list": schedules.list_schedules,
+            "run": schedules.run_schedule,
+            "pause": schedules.pause,
+            "resume": schedules.resume,
+        },
+    ),
 }
 
 HELP: Final = """Background jobs on Kubernetes: run a method of a class in a pod of its own.
@@ -95,8 +114,15 @@ def build(*, kubectl: bool = False, more: Mapping[str, Command] | None = None) -
     app.callback()(_root)
     for name, function in COMMANDS.items():
         app.command(name)(with_session(function))
+    for name, (words, members) in GROUPS.items():
+        group = typer.Typer(
+            help=words, rich_markup_mode=None, no_args_is_help=True, context_settings={"max_content_width": 100}
+        )
+        for member, function in members.items():
+            group.command(member)(with_session(function))
+        app.add_typer(group, name=name)
     for name, function in {"dev": dev, **(more or {})}.items():
-        if name not in COMMANDS:
+        if name not in COMMANDS and name not in GROUPS:
             app.command(name)(function)
     return app
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, Job, JobList, QueueView
+    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, Job, JobList, QueueView, Schedule
 
 
 class AsyncJobClient:
@@ -163,6 +163,26 @@ class AsyncJobClient:
         """Run what a job called once more, as a new job; see `JobClient.rerun`."""
         job = await self._transport.send(endpoints.rerun(job_id, id))
         return AsyncJobHandle(self, job.id, job)
+
+    async def schedules(self, namespace: str | None = None) -> Sequence[Schedule]:
+        """Schedules as they are now, those of the client's namespace, or of all that the caller may list."""
+        return await self._transport.send(endpoints.schedules(namespace or self._namespace))
+
+    async def run_schedule(self, name: str, namespace: str | None = None, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in `enqueue`
+        """Run the job of a schedule now; see `JobClient.run_schedule`."""
+        job = await self._transport.send(endpoints.run_schedule(self._where(namespace), name, id))
+        return AsyncJobHandle(self, job.id, job)
+
+    async def pause_schedule(self, name: str, namespace: str | None = None) -> Schedule:
+        """Have a schedule make no more jobs; see `JobClient.pause_schedule`."""
+        return await self._transport.send(endpoints.suspend_schedule(self._where(namespace), name, suspend=True))
+
+    async def resume_schedule(self, name: str, namespace: str | None = None) -> Schedule:
+        """Have a schedule make jobs again; see `JobClient.pause_schedule`."""
+        return await self._transport.send(endpoints.suspend_schedule(self._where(namespace), name, suspend=False))
+
+    def _where(self, namespace: str | None) -> str:
+        return endpoints.named(namespace or self._namespace)
 
     async def attempts(self, job_id: str) -> Sequence[Attempt]:
         """The attempts of the job, the first one first."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from bgjobs.client.request import dotted_class
 from bgjobs.connection.exchange import Call, reader
+from bgjobs.errors import ConfigurationError
 from bgjobs.ids import new_job_id
 from bgjobs.wire import (
     Attempt,
@@ -21,6 +22,9 @@ from bgjobs.wire import (
     QueueList,
     QueueView,
     RerunRequest,
+    RunScheduleRequest,
+    Schedule,
+    ScheduleList,
 )
 
 if TYPE_CHECKING:
@@ -111,6 +115,40 @@ def rerun(job_id: str, new_id: str | None) -> Call[Job]:
         body=request.model_dump_json().encode(),
         unanswered=_ask_again(request.id),
     )
+
+
+def schedules(namespace: str | None) -> Call[Sequence[Schedule]]:
+    """`GET /api/v1/schedules`."""
+    query = {} if namespace is None else {"namespace": namespace}
+    return Call("GET", "/api/v1/schedules", lambda response: reader(ScheduleList)(response).items, query=query)
+
+
+def run_schedule(namespace: str, name: str, new_id: str | None) -> Call[Job]:
+    """`POST /api/v1/schedules/{namespace}/{name}:run`; the job's id is made here if none is given."""
+    request = RunScheduleRequest(id=new_id or new_job_id())
+    return Call(
+        "POST",
+        f"{_schedule(namespace, name)}:run",
+        reader(Job),
+        body=request.model_dump_json().encode(),
+        unanswered=_ask_again(request.id),
+    )
+
+
+def suspend_schedule(namespace: str, name: str, *, suspend: bool) -> Call[Schedule]:
+    """`POST /api/v1/schedules/{namespace}/{name}:pause` or `:resume`."""
+    return Call("POST", f"{_schedule(namespace, name)}:{'pause' if suspend else 'resume'}", reader(Schedule))
+
+
+def named(namespace: str | None) -> str:
+    """The namespace in which something has its name. Raises ConfigurationError if none is known."""
+    if namespace is None:
+        raise ConfigurationError('say in which namespace the schedule is, for example by namespace="shop"')
+    return namespace
+
+
+def _schedule(namespace: str, name: str) -> str:
+    return f"/api/v1/schedules/{quote(namespace, safe='')}/{quote(name, safe='')}"
 
 
 def attempts(job_id: str) -> Call[Sequence[Attempt]]:

@@ -11,6 +11,8 @@ what to do about it:
     ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
+    ├── ScheduleNotFoundError   there is no such schedule
+    ├── ScheduleInvalidError    the spec of the schedule is invalid, so that no job can be made of it
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
 
 What Redis itself raises (`bgjobs_core.redis.errors.StoreError`) passes through them.
@@ -106,3 +108,29 @@ class AlreadyEndedError(ActionError):
     def __init__(self, record: FullJob) -> None:
         super().__init__(refusals.already_ended(record.state))
         self.record = record
+
+
+class ScheduleNotFoundError(ActionError):
+    """There is no such schedule, or the operator has not seen it yet.
+
+    Args:
+        key: of the schedule, as `namespace/name`.
+    """
+
+    def __init__(self, key: str) -> None:
+        namespace, _, name = key.partition("/")
+        super().__init__(
+            f"there is no BackgroundJobSchedule {name!r} in namespace {namespace!r}; "
+            f"see `kubectl get backgroundjobschedules -n {namespace}`"
+        )
+
+
+class ScheduleInvalidError(ActionError):
+    """The spec of the schedule is invalid, so that no job can be made of it.
+
+    Args:
+        message: what is wrong with it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"the schedule is invalid: {message}")

@@ -16,8 +16,18 @@ def request_job_id(request_uid: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"request/{request_uid}"))
 
 
+def schedule_job_id(schedule_uid: str, tick: int) -> str:
+    """Id of the job of one tick of a BackgroundJobSchedule.
+
+    Args:
+        schedule_uid: of the object.
+        tick: in whole Unix seconds.
+    """
+    return str(uuid.uuid5(NAMESPACE, f"schedule/{schedule_uid}/{tick}"))
+
+
 def is_stored_id(text: str) -> bool:
-    """Whether a job can have this id: one that a client made (7), or one derived from a request (5) or a key (8).
+    """Whether a job can have this id: one that a client made (7), or one derived from an object (5) or a key (8).
 
     Anything else in a path or a cursor never reaches the name of a key.
     """

@@ -17,12 +17,14 @@ from bgjobs_core.resources.models import (
     GROUP,
     QUEUES,
     REQUESTS,
+    SCHEDULES,
     VERSION,
     QueueSpec,
     QueueStatus,
     RequestSpec,
     RequestStatus,
 )
+from bgjobs_core.resources.schedules import ScheduleSpec, ScheduleStatus
 
 if TYPE_CHECKING:
     from pydantic_core.core_schema import WithDefaultSchema
@@ -227,6 +229,14 @@ def _rules(rules: tuple[Rule, ...]) -> Schema:
 CATEGORY: Final = "backgroundjobs"
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "date")
 
+
+def _label_keys(job: str) -> Rule:
+    return Rule(
+        f"{job}.labels.all(key, size(key) <= {MAX_LABEL_KEY} && key.matches(r'{LABEL_KEY}'))",
+        "the key of a label must be a name as `team`, which may follow a domain as in `example.com/team`",
+    )
+
+
 DEFINITIONS: Final = (
     Definition(
         kind="BackgroundJobRequest",
@@ -248,10 +258,7 @@ DEFINITIONS: Final = (
         # from itself; the API server asks no rule about what did not change, by default since Kubernetes 1.30.
         spec_rules=(
             Rule("self == oldSelf", "a request can't be changed: delete it and create another"),
-            Rule(
-                f"self.labels.all(key, size(key) <= {MAX_LABEL_KEY} && key.matches(r'{LABEL_KEY}'))",
-                "the key of a label must be a name as `team`, which may follow a domain as in `example.com/team`",
-            ),
+            _label_keys("self"),
         ),
     ),
     Definition(
@@ -278,6 +285,28 @@ DEFINITIONS: Final = (
                 "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
                 "requests name a queue by a label: at most 63 characters and no dot",
             ),
+        ),
+    ),
+    Definition(
+        kind="BackgroundJobSchedule",
+        plural=SCHEDULES,
+        short_names=("bgschedule",),
+        description="A job that is made again and again, by cron or every so many seconds.",
+        spec=ScheduleSpec,
+        status=ScheduleStatus,
+        columns=(
+            Column("Times", ".status.times"),
+            Column("Suspend", ".spec.suspend", "boolean"),
+            Column("Class", ".spec.job.class"),
+            Column("Next", ".status.nextTick"),
+            Column("Last", ".status.lastTick", "date"),
+            Column("Last Job", ".status.lastJobId", priority=1),
+            Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        ),
+        spec_rules=(
+            Rule("has(self.cron) != has(self.everySeconds)", "a schedule has either cron or everySeconds"),
+            Rule("!has(self.timeZone) || has(self.cron)", "timeZone is for cron: everySeconds has none"),
+            _label_keys("self.job"),
         ),
     ),
 )

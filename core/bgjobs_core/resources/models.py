@@ -1,4 +1,6 @@
-"""The custom resources, as models: `BackgroundJobRequest` and `BackgroundJobQueue` of bgjobs.dev/v1alpha1.
+"""The custom resources of bgjobs.dev/v1alpha1 as models: `BackgroundJobRequest` and `BackgroundJobQueue`.
+
+`BackgroundJobSchedule` is in `schedules`.
 
 crds/ is generated from them (`make generate`), and the operator reads objects with them. Names are camelCase
 in YAML. Everything has a bound, because the API server estimates the cost of CEL rules from it.
@@ -18,6 +20,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 REQUESTS: Final = "backgroundjobrequests"
 QUEUES: Final = "backgroundjobqueues"
+SCHEDULES: Final = "backgroundjobschedules"
 
 ClassPattern = Annotated[
     str,
@@ -28,7 +31,9 @@ ClassPattern = Annotated[
 Freeform = dict[str, Any]
 
 
-class _Resource(BaseModel):
+class Resource(BaseModel):
+    """A part of a custom resource."""
+
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
@@ -38,7 +43,7 @@ class RequestSpec(JobCall, frozen=True):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class Condition(_Resource):
+class Condition(Resource):
     """As in Kubernetes."""
 
     type: Annotated[str, StringConstraints(max_length=100)]
@@ -48,7 +53,7 @@ class Condition(_Resource):
     last_transition_time: Annotated[str, StringConstraints(max_length=40)]
 
 
-class RequestStatus(_Resource):
+class RequestStatus(Resource):
     """Written by the operator: the job's record, in short."""
 
     state: Annotated[str, StringConstraints(max_length=20)] | None = Field(
@@ -84,7 +89,7 @@ class RequestStatus(_Resource):
     )
 
 
-class PriorityClasses(_Resource):
+class PriorityClasses(Resource):
     """Which PriorityClass a pod gets."""
 
     low: Annotated[str, StringConstraints(max_length=253)] = Field(
@@ -95,7 +100,7 @@ class PriorityClasses(_Resource):
     )
 
 
-class Retention(_Resource):
+class Retention(Resource):
     """How long what has ended is kept, in seconds."""
 
     records_seconds: int = Field(
@@ -106,7 +111,7 @@ class Retention(_Resource):
     )
 
 
-class PodSettings(_Resource):
+class PodSettings(Resource):
     """What a queue's pods get; plain Kubernetes fields, checked by the API server when a pod is made."""
 
     labels: Annotated[dict[str, str], Field(max_length=50)] = Field(default_factory=dict[str, str])
@@ -129,7 +134,7 @@ class PodSettings(_Resource):
     )
 
 
-class QueueSpec(_Resource):
+class QueueSpec(Resource):
     """An administrator's object: how many jobs run at once, which code, as what."""
 
     max_concurrent: int = Field(default=10, ge=0, le=100000, description="Jobs that may hold a slot at the same time.")
@@ -161,7 +166,7 @@ class QueueSpec(_Resource):
     pod: PodSettings = PodSettings()
 
 
-class QueueStatus(_Resource):
+class QueueStatus(Resource):
     """Written by the operator."""
 
     observed_generation: int | None = None

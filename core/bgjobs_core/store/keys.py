@@ -92,6 +92,17 @@ gone = Key(
     "gone", "gone", "zset", "deleted queues by the time at which that was seen", "a queue of the name, or seven days"
 )
 queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "one per BackgroundJobQueue")
+schedule = Key(
+    "schedule",
+    "schedule:{schedule}",
+    "hash",
+    "what is known of a schedule, and wished",
+    "one per BackgroundJobSchedule",
+)
+schedules = Key(
+    "schedules", "schedules", "set", "names of schedules, as namespace/name", "one per BackgroundJobSchedule"
+)
+wished = Key("wished", "wished", "set", "schedules of which something is wished", "one per BackgroundJobSchedule")
 layout = Key("layout", "layout", "string", "the number of this layout of keys", "one")
 epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
 seq = Key("seq", "seq", "string", "counts the writes", "one")
@@ -104,8 +115,8 @@ operator = Key(
 
 KEYS: Final = (
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
-    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, epoch, layout,
-    seq, store_id, wake, watched, operator,
+    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,
+    schedules, wished, epoch, layout, seq, store_id, wake, watched, operator,
 )  # fmt: skip
 
 

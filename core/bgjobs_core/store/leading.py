@@ -1,4 +1,4 @@
-"""What the leader writes: that it leads, the settings of queues, and what it says of itself."""
+"""What the leader writes: that it leads, what it has seen of queues and schedules, and what it says of itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
     from bgjobs_core.health.operator_report import OperatorReport, OperatorRole
+    from bgjobs_core.jobs.schedule_record import ScheduleRecord
     from bgjobs_core.jobs.spec import Fields
     from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.replies import LeadReply
@@ -50,6 +51,19 @@ class Leading(Verbs):
             "uid": uid,
         }
         return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})
+
+    async def put_schedule(self, record: ScheduleRecord) -> Literal["put", "same"]:
+        """Write what is known of a schedule.
+
+        Args:
+            record: with the wishes that were carried out; they are forgotten.
+
+        Returns:
+            `put`, or `same` if the store knows all that already.
+        """
+        return await self._put_schedule(
+            schedule=record.key, suspend=record.wish_suspend, ran=record.wish_ran, fields=record.fields()
+        )
 
     async def report(self, said: OperatorReport, epoch: str = "") -> Literal["told", "not_leader"]:
         """Keep what an operator says of itself for a minute.

@@ -9,6 +9,7 @@ import structlog
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
 from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord, SharedRecord
+from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.store import keys
 from bgjobs_core.store.cells import scored
 from bgjobs_core.store.connected import UNREADABLE, Connected
@@ -158,6 +159,26 @@ class Reading(Connected):
         owned, uid = await self._ask_all([("ZCARD", keys.owned(key)), ("HGET", keys.queue(key), "uid")])
         queued = await self._ask("HGET", keys.ready(), f"{key}:{(cast('bytes | None', uid) or b'').decode()}")
         return QueueLoad(cast("int", owned), int(cast("bytes | None", queued) or 0))
+
+    async def schedule(self, key: str) -> ScheduleRecord | None:
+        """What is known of a schedule (`namespace/name`), or None if there is no such schedule."""
+        fields = await self._hash(keys.schedule(key))
+        return ScheduleRecord.read(key, fields) if fields else None
+
+    async def schedules(self, names: Sequence[str]) -> list[ScheduleRecord]:
+        """What is known of these schedules (`namespace/name`), in the same order, without those that are gone."""
+        found = await self._hashes(keys.schedule(key) for key in names)
+        return [ScheduleRecord.read(key, fields) for key, fields in zip(names, found, strict=True) if fields]
+
+    async def schedule_keys(self) -> list[str]:
+        """The names of all schedules, as `namespace/name`."""
+        found = cast("Iterable[bytes]", await self._ask("SMEMBERS", keys.schedules()))
+        return sorted(name.decode() for name in found)
+
+    async def wished_schedules(self) -> list[str]:
+        """The names of the schedules of which something is wished, as `namespace/name`."""
+        found = cast("Iterable[bytes]", await self._ask("SMEMBERS", keys.wished()))
+        return sorted(name.decode() for name in found)
 
     async def waiting_for(self) -> list[tuple[str, str]]:
         """The queues that have queued jobs: the full name of each, and the UID under which they were admitted to it."""

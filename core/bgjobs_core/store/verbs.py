@@ -131,6 +131,19 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("drop_queue", queue))[0]
 
+    async def drop_schedule(self, *, schedule: str) -> Literal["dropped", "missing"]:
+        """Forgets a schedule whose object is gone, and what is wished of it.
+
+        Its jobs stay.
+
+        Args:
+            schedule: as namespace/name.
+
+        Returns:
+            `dropped`, `missing`. missing: no such schedule is known.
+        """
+        return (await self._scripts.run("drop_schedule", schedule))[0]
+
     async def _enqueue(
         self, *, spec: str, rules: str, at: int | None = None, shared: Fields, jobs: Sequence[Fields]
     ) -> replies.EnqueueReply:
@@ -324,6 +337,24 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("put_queue", queue, fields))[0]
 
+    async def _put_schedule(
+        self, *, schedule: str, suspend: str | None = None, ran: str | None = None, fields: Fields
+    ) -> Literal["put", "same"]:
+        """Writes what is known of a schedule, as the operator last saw its object.
+
+        Of what was wished of it, what was carried out is forgotten; a wish that came since then stays.
+
+        Args:
+            schedule: as namespace/name.
+            suspend: the wish to suspend or resume it that was carried out; nil if none was.
+            ran: the job, run by hand, that was taken note of; nil if none was.
+            fields: what is known.
+
+        Returns:
+            `put`, `same`. same: the store knows this already, and nothing is written.
+        """
+        return (await self._scripts.run("put_schedule", schedule, suspend, ran, fields))[0]
+
     async def _report(
         self, *, role: str, pod: str, remember_ms: int, epoch: str | None = None, fields: Fields
     ) -> Literal["told", "not_leader"]:
@@ -362,6 +393,25 @@ class Verbs(Connected):
             not come, or its request does not say yet how it ended; missing: there is no such job.
         """
         return (await self._scripts.run("retire", job_id, stage))[0]
+
+    async def schedule_wish(
+        self, *, schedule: str, suspend: str | None = None, by: str | None = None, ran: str | None = None
+    ) -> Literal["wished", "missing"]:
+        """Says what the operator shall do with a schedule.
+
+        It suspends or resumes the object, or takes note of a job that was run by hand. The latest wish holds. A
+        schedule has room for one of each, so that there are never more of them than schedules.
+
+        Args:
+            schedule: as namespace/name.
+            suspend: "1" to suspend it, "0" to resume it.
+            by: who wishes that.
+            ran: id of a job that was run by hand.
+
+        Returns:
+            `wished`, `missing`. missing: no such schedule is known, and nothing is written.
+        """
+        return (await self._scripts.run("schedule_wish", schedule, suspend, by, ran))[0]
 
     async def settled(self, *, job_id: str, rev: int) -> Literal["settled", "dirty", "missing"]:
         """The status of the job's request now says what the record said at this revision.

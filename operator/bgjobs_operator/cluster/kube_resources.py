@@ -10,7 +10,8 @@ import msgspec
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.kube.pages import pages
 from bgjobs_core.kube.text import is_name
-from bgjobs_core.resources.models import API_VERSION, GROUP, QUEUES, REQUESTS, VERSION
+from bgjobs_core.resources.models import API_VERSION, GROUP, QUEUES, REQUESTS, SCHEDULES, VERSION
+from bgjobs_core.resources.schedules import SUSPENDED_BY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER: Final = "bgjobs-operator"
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
-_KINDS: Final = {REQUESTS: "BackgroundJobRequest", QUEUES: "BackgroundJobQueue"}
+_KINDS: Final = {REQUESTS: "BackgroundJobRequest", QUEUES: "BackgroundJobQueue", SCHEDULES: "BackgroundJobSchedule"}
 
 
 class _Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -94,6 +95,21 @@ class KubeResources:
                 return False
             raise
         return True
+
+    async def suspend(
+        self, plural: str, namespace: str, name: str, uid: str, *, suspend: bool, by: str
+    ) -> Object | None:
+        """See `ResourcesApi.suspend`; by a merge patch, which the API server refuses if the UID is another."""
+        annotations = {SUSPENDED_BY: by if suspend else None}
+        body: Object = {"metadata": {"uid": uid, "annotations": annotations}, "spec": {"suspend": suspend}}
+        query = {"fieldManager": FIELD_MANAGER}
+        path = f"{_path(plural, namespace)}/{name}"
+        try:
+            return await self._kube.request("PATCH", path, body, query, "application/merge-patch+json")
+        except KubeRefusedError as error:
+            if error.status in {_NOT_FOUND, _CONFLICT}:
+                return None
+            raise
 
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
         """See `ResourcesApi.delete`."""

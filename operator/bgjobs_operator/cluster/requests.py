@@ -1,6 +1,6 @@
-"""Follows BackgroundJobRequests: whatever happens to one pokes, and nothing else is done or remembered here.
+"""Follows BackgroundJobRequests and schedules: what happens to one pokes, and nothing else is done or remembered here.
 
-There may be 60,000 of them with large parameters, so neither is a list of them held nor is their content asked for: a
+There may be 60,000 requests with large parameters, so neither is a list of them held nor is their content asked for: a
 poke needs a name. What was there before is found by reconcile, which reads lists page by page.
 """
 
@@ -54,8 +54,9 @@ async def follow(
     pokes: Pokes,
     missed: Callable[[str], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    plural: str = REQUESTS,
 ) -> None:
-    """Poke for each request of a namespace to which something happens, until cancelled.
+    """Poke for each request (or schedule) of a namespace to which something happens, until cancelled.
 
     Args:
         kube: the connection.
@@ -63,10 +64,11 @@ async def follow(
         pokes: hears of it.
         missed: hears the namespace when something may have happened before, and nothing is missed from now on.
         sleep: replaced in tests.
+        plural: which of our resources is followed.
     """
     watch = ListWatch(
         kube,
-        f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{REQUESTS}",
+        f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{plural}",
         "",
         lambda raw: _decoder.decode(raw).metadata,
         lambda metadata: metadata.uid,
@@ -82,7 +84,7 @@ async def follow(
                     if not isinstance(event, Present | Absent):
                         missed(namespace)
                     elif is_news(event):
-                        pokes.add(Poke(REQUESTS, namespace, event.item.name, event.item.uid))
+                        pokes.add(Poke(plural, namespace, event.item.name, event.item.uid))
         except Exception:
-            log.exception("following requests failed unexpectedly", namespace=namespace)
+            log.exception("following failed unexpectedly", resource=plural, namespace=namespace)
         await sleep(_RETRY_SECONDS)

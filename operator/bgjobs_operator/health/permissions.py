@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs_core.health.findings import FindingCode
 from bgjobs_core.kube import permissions
 from bgjobs_core.kube.permissions import Permission
-from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS
+from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, SCHEDULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,10 @@ _IN_A_NAMESPACE: Final = (
     ("", "events", ("list",)),
     (GROUP, REQUESTS, ("get", "list", "watch", "delete")),
     (GROUP, QUEUES, ("get", "list", "watch")),
+    (GROUP, SCHEDULES, ("get", "list", "watch", "patch")),
     (GROUP, f"{REQUESTS}/status", ("patch",)),
     (GROUP, f"{QUEUES}/status", ("patch",)),
+    (GROUP, f"{SCHEDULES}/status", ("patch",)),
 )
 
 

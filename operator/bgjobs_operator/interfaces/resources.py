@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ResourcesApi(Protocol):
-    """Requests and queues, as plain JSON objects. Raises the errors of `bgjobs_core.kube.errors`."""
+    """Requests, queues and schedules, as plain JSON objects. Raises the errors of `bgjobs_core.kube.errors`."""
 
     async def get(self, plural: str, namespace: str, name: str) -> Object | None:
         """One object, or None if it is not there. Raises KubeUnreadableError if it is there and cannot be read."""
@@ -31,6 +31,16 @@ class ResourcesApi(Protocol):
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         """Write the whole status of this very object; False if it is gone."""
+        ...
+
+    async def suspend(
+        self, plural: str, namespace: str, name: str, uid: str, *, suspend: bool, by: str
+    ) -> Object | None:
+        """Set `spec.suspend` of this very object, and note who wished it.
+
+        Returns:
+            The object as it is then; None if it is gone.
+        """
         ...
 
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:

@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_reported(minor: str, item: dict[str, Any], said: s
 
 
 def test_schemas_within_schemas_are_looked_at() -> None:
-    (wrong, _) = json.loads(json.dumps(definitions()))
+    (wrong, *_) = json.loads(json.dumps(definitions()))
     schema = wrong["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     schema["properties"]["deep"] = {"type": "array", "items": {"additionalProperties": {"x-kubernetes-rule": 1}}}
     (told,) = complaints(api(MINORS[-1]), wrong)

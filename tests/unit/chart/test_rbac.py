@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
     Render = Callable[..., list[dict[str, Any]]]
 
-REQUESTS, QUEUES = "backgroundjobrequests.bgjobs.dev", "backgroundjobqueues.bgjobs.dev"
+REQUESTS, QUEUES, SCHEDULES = (f"backgroundjob{kind}.bgjobs.dev" for kind in ("requests", "queues", "schedules"))
 VIEW = {
     REQUESTS: "get list watch",
     QUEUES: "get list watch",
+    SCHEDULES: "get list watch",
     f"{REQUESTS}/log": "get",
     f"{REQUESTS}/result": "get",
 }
 SUBMIT = VIEW | {
+    SCHEDULES: "create delete get list patch update watch",
     REQUESTS: "create delete get list watch",
     f"{REQUESTS}/cancel": "create",
     f"{REQUESTS}/pause": "create",
@@ -35,8 +37,10 @@ TABLES = {
         "events": "list",
         REQUESTS: "delete get list watch",
         QUEUES: "get list watch",
+        SCHEDULES: "get list patch watch",
         f"{REQUESTS}/status": "patch",
         f"{QUEUES}/status": "patch",
+        f"{SCHEDULES}/status": "patch",
     },
     "Role/bgjobs-operator-leader": {
         "leases.coordination.k8s.io": "create",
@@ -151,6 +155,10 @@ DEEDS = {
     "cancel a job": (f"{REQUESTS}/cancel", "create", "submitter operator"),
     "pause a job": (f"{REQUESTS}/pause", "create", "submitter operator"),
     "delete a job": (REQUESTS, "delete", "submitter operator"),
+    "see schedules": (SCHEDULES, "list", "viewer submitter operator"),
+    "make a schedule": (SCHEDULES, "create", "submitter operator"),
+    "pause a schedule": (SCHEDULES, "patch", "submitter operator"),
+    "write a schedule's state": (f"{SCHEDULES}/status", "patch", ""),
     "pause a queue": (QUEUES, "update", "operator"),
     "make a queue": (QUEUES, "create", ""),
     "delete a queue": (QUEUES, "delete", ""),

@@ -49,6 +49,18 @@ def queue(**changes: Any) -> dict[str, Any]:
     return shown | changes
 
 
+def schedule(**changes: Any) -> dict[str, Any]:
+    """A schedule as the API shows it."""
+    shown: dict[str, Any] = {
+        "namespace": "shop", "name": "nightly", "times": "30 2 * * * Europe/Berlin", "suspended": False, "wish": None,
+        "queue": "default", "class": "shop.jobs.Mail", "method": "send", "concurrency_policy": "Forbid",
+        "last_tick": "2026-11-24T01:30:00Z", "next_tick": "2026-11-25T01:30:00Z", "last_job_id": JOB_ID,
+        "active": [JOB_ID], "missed": [{"tick": "2026-11-23T01:30:00Z", "reason": "operator away"}],
+        "ready": True, "reason": "Scheduled", "message": "a job is made at each tick",
+    }  # fmt: skip
+    return shown | changes
+
+
 def problem(status: int, detail: str = "no", **more: Any) -> httpx2.Response:
     """An error as the API answers it."""
     body = {"title": "Problem", "status": status, "detail": detail, "code": "some_code"} | more

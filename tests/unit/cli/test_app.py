@@ -39,7 +39,7 @@ def code_five() -> int:
 def test_a_plug_in(terminal: Terminal) -> None:
     terminal.more = app.plugins([EntryPoint("hello", "tests.unit.cli.test_app:hello", app.GROUP)])
 
-    assert "hello   Say hello." in terminal.run("--help").text
+    assert "hello     Say hello." in terminal.run("--help").text
     assert terminal.run("hello", "--name", "ann").text == "hello ann\n"
 
 
@@ -202,4 +202,4 @@ def test_a_reader_that_goes_away(http_api: HttpApi) -> None:
 
 def test_the_page_in_the_docs_is_there() -> None:
     page = (ROOT / "docs/command.md").read_text()
-    assert all(f"## `bgjobs {name}" in page for name in app.COMMANDS)
+    assert all(f"## `bgjobs {name}" in page for name in [*app.COMMANDS, *app.GROUPS])

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from bgjobs.ids import is_job_id, new_job_id
-from bgjobs_core.jobs.ids import request_job_id
+from bgjobs_core.jobs.ids import request_job_id, schedule_job_id
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
@@ -82,3 +82,9 @@ def test_a_requests_job_is_always_the_same() -> None:
     """A constant of this project: another one would launch every open request again."""
     assert request_job_id("8f14e45f-ceea-467f-9575-6c3d5a1f0b11") == "6d59aa88-f3c2-5885-bb11-fe57d2f5b45e"
     assert request_job_id("a") != request_job_id("b")
+
+
+def test_a_ticks_job_is_always_the_same() -> None:
+    """As above: with another one, a tick that was made before its status was written would be made again."""
+    assert schedule_job_id("8f14e45f-ceea-467f-9575-6c3d5a1f0b11", 1782734400) == "7fe022dc-dfb4-5080-8331-70841ab1aa1c"
+    assert schedule_job_id("a", 60) != schedule_job_id("a", 120)

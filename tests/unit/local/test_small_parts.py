@@ -6,19 +6,25 @@ import json
 import os
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
+from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES, QueueSpec
+from bgjobs_core.resources.schedules import SUSPENDED_BY, ScheduleSpec
 from bgjobs_local import dev
 from bgjobs_local.data_folder import DataFolder
 from bgjobs_local.errors import InUseError, ManifestError, PortTakenError, RedisServerError
 from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_local.local_resources import LocalResources
+from bgjobs_local.local_schedules import LocalSchedules
 from bgjobs_local.project import Project
 from bgjobs_local.redis_server import RedisServer, find_binary
+
+if TYPE_CHECKING:
+    from bgjobs_core.kube.objects import Object
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,13 @@ def edit(file: Path, text: str) -> None:
     file.write_text(text)
 
 
+SCHEDULE = """
+kind: BackgroundJobSchedule
+metadata: {name: nightly}
+spec: {cron: "@daily", job: {class: shop.jobs.Report, method: build}}
+"""
+
+
 class Complaints(list[str]):
     def __call__(self, text: str) -> None:
         self.append(text)
@@ -156,11 +169,20 @@ class TestLocalResources:
             ("a: [", "queues.yaml"),
             ("kind: BackgroundJobRequest", "bgjobs run"),
             ("just words", "only BackgroundJobQueue"),
+            (SCHEDULE.replace("@daily", "0 0 30 2 *"), "nightly: spec: .*Bad day-of-month"),
             ("kind: BackgroundJobQueue", "no metadata.name"),
             (SINGLE.replace("maxConcurrent: 1", "maxConcurrent: many"), r"queue.*single: spec.maxConcurrent"),
             (SINGLE.replace("maxConcurrent", "maxconcurrent"), "spec.maxconcurrent"),
         ],
-        ids=["no yaml", "a request", "no object", "no name", "no number", "an unknown field"],
+        ids=[
+            "no yaml",
+            "a request",
+            "no object",
+            "a schedule that never comes",
+            "no name",
+            "no number",
+            "an unknown field",
+        ],
     )
     def test_a_file_that_is_not_good(self, resources: LocalResources, file: Path, text: str, words: str) -> None:
         edit(file, text)
@@ -187,6 +209,88 @@ class TestLocalResources:
         obj = await resources.get(QUEUES, "mail", "other")
         assert obj is not None
         assert obj["status"] == status
+
+
+class TestLocalSchedules:
+    """Schedules of files: what is remembered of them is in a file, too."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        path = tmp_path / "schedules.yaml"
+        path.write_text(SCHEDULE)
+        return path
+
+    def resources(self, tmp_path: Path, complaints: Complaints) -> LocalResources:
+        """Of a new process."""
+        remembered = LocalSchedules(tmp_path / "schedules.json", lambda: datetime(2026, 11, 28, tzinfo=UTC))
+        return LocalResources(
+            "shop", Project(tmp_path), (tmp_path / "schedules.yaml",), 3, complaints, remembered=remembered
+        )
+
+    async def nightly(self, resources: LocalResources) -> Object:
+        found = await resources.get(SCHEDULES, "shop", "nightly")
+        assert found is not None
+        return found
+
+    @pytest.mark.usefixtures("file")
+    async def test_it_is_an_object_as_on_a_cluster(self, tmp_path: Path) -> None:
+        found = await self.nightly(self.resources(tmp_path, Complaints()))
+        assert found["metadata"]["creationTimestamp"] == "2026-11-28T00:00:00+00:00"
+        assert found["metadata"]["uid"] == "shop/nightly"
+        assert ScheduleSpec.model_validate(found["spec"]).cron == "@daily"
+        assert found["status"] == {}
+
+    @pytest.mark.usefixtures("file")
+    async def test_status_and_pause_outlive_the_process(self, tmp_path: Path) -> None:
+        first = self.resources(tmp_path, Complaints())
+        await self.nightly(first)
+        await first.apply_status(SCHEDULES, "shop", "nightly", "", {"lastTick": "2026-11-28T00:00:00Z"})
+        paused = await first.suspend(SCHEDULES, "shop", "nightly", "", suspend=True, by="ada")
+        assert paused is not None
+        assert paused["spec"]["suspend"] is True
+
+        found = await self.nightly(self.resources(tmp_path, Complaints()))
+
+        assert (found["spec"]["suspend"], found["status"]) == (True, {"lastTick": "2026-11-28T00:00:00Z"})
+        assert found["metadata"]["annotations"] == {SUSPENDED_BY: "ada"}
+
+    async def test_the_file_has_the_last_word(self, tmp_path: Path, file: Path) -> None:
+        resources = self.resources(tmp_path, Complaints())
+        await self.nightly(resources)
+        await resources.suspend(SCHEDULES, "shop", "nightly", "", suspend=True, by="ada")
+        edit(file, SCHEDULE.replace("cron:", "suspend: true, cron:"))
+        assert (await self.nightly(resources))["spec"]["suspend"] is True
+        edit(file, SCHEDULE.replace("cron:", "suspend: false, cron:"))
+        assert (await self.nightly(resources))["spec"]["suspend"] is True  # false is what it said before
+        await resources.suspend(SCHEDULES, "shop", "nightly", "", suspend=False, by="ada")
+        edit(file, SCHEDULE.replace("cron:", "suspend: true, cron:"))
+        assert (await self.nightly(resources))["spec"]["suspend"] is True
+
+    async def test_one_that_the_file_does_not_have_any_more_is_forgotten(self, tmp_path: Path, file: Path) -> None:
+        resources = self.resources(tmp_path, Complaints())
+        await self.nightly(resources)
+        await resources.apply_status(SCHEDULES, "shop", "nightly", "", {"lastTick": "2026-11-28T00:00:00Z"})
+        edit(file, SINGLE)
+        assert await resources.get(SCHEDULES, "shop", "nightly") is None
+        assert await resources.suspend(SCHEDULES, "shop", "nightly", "", suspend=True, by="ada") is None
+        edit(file, SCHEDULE)
+        assert (await self.nightly(resources))["status"] == {}
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"shop/nightly": 1}', '{"shop/nightly": {"status": 1}}'])
+    @pytest.mark.usefixtures("file")
+    async def test_a_file_that_nobody_can_read_is_no_trouble(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "schedules.json").write_text(text)
+        assert (await self.nightly(self.resources(tmp_path, Complaints())))["status"] == {}
+
+    @pytest.mark.usefixtures("file")
+    async def test_what_is_wrong_with_it_is_said_once(self, tmp_path: Path) -> None:
+        complaints = Complaints()
+        resources = self.resources(tmp_path, complaints)
+        await self.nightly(resources)
+        status = {"conditions": [{"status": "False", "reason": "ClassNotApproved", "message": "no"}]}
+        for _ in range(3):
+            await resources.apply_status(SCHEDULES, "shop", "nightly", "", status)
+        assert complaints == ["schedule shop/nightly: ClassNotApproved: no"]
 
 
 class TestListen:

@@ -1,4 +1,4 @@
-"""Requests and queues in memory, in place of `resources_api.ResourcesApi`."""
+"""Requests, queues and schedules in memory, in place of `resources_api.ResourcesApi`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
-from bgjobs_core.resources.models import QUEUES, REQUESTS
+from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES
+from bgjobs_core.resources.schedules import SUSPENDED_BY
 from bgjobs_operator.interfaces.resources import ResourcesApi
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from bgjobs_core.kube.objects import Object
+
+
+PLURALS = {"BackgroundJobRequest": REQUESTS, "BackgroundJobQueue": QUEUES, "BackgroundJobSchedule": SCHEDULES}
 
 
 @dataclass
@@ -37,7 +41,7 @@ class FakeResources(ResourcesApi):
     def put(self, obj: Object) -> Object:
         """The object is there, as this."""
         metadata = obj["metadata"]
-        plural = REQUESTS if obj["kind"] == "BackgroundJobRequest" else QUEUES
+        plural = PLURALS[obj["kind"]]
         self.objects[plural, metadata["namespace"], metadata["name"]] = obj
         return obj
 
@@ -71,6 +75,18 @@ class FakeResources(ResourcesApi):
         obj["status"] = copy.deepcopy(status)
         self.written.append((name, status))
         return True
+
+    async def suspend(
+        self, plural: str, namespace: str, name: str, uid: str, *, suspend: bool, by: str
+    ) -> Object | None:
+        self._answer(namespace)
+        obj = self.objects.get((plural, namespace, name))
+        if obj is None or obj["metadata"]["uid"] != uid:
+            return None
+        obj["spec"]["suspend"] = suspend
+        obj["metadata"]["annotations"] = {SUSPENDED_BY: by} if suspend else {}
+        obj["metadata"]["generation"] += 1
+        return copy.deepcopy(obj)
 
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
         self._answer(namespace)

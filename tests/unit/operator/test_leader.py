@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +108,21 @@ async def test_requests_that_were_there_before_are_found(world: World, leader: L
     world.resources.put(a_request())
     async with leading(leader):
         await becomes(world, JOB, "launched")
+
+
+async def test_a_schedule_makes_a_job_that_is_launched(world: World, leader: Leader) -> None:
+    half_an_hour = 1800
+    now = await world.store.now_ms() // 1000
+    made = datetime.fromtimestamp(now - 2 * half_an_hour, UTC).isoformat()
+    world.resources.put({
+        "kind": "BackgroundJobSchedule",
+        "metadata": {
+            "name": "often", "namespace": NAMESPACE, "uid": "uid-of-often", "generation": 1, "creationTimestamp": made,
+        },
+        "spec": {"everySeconds": half_an_hour, "job": {"class": "shop.jobs.Report", "method": "build"}},
+    })  # fmt: skip
+    async with leading(leader):
+        await becomes(world, ids.schedule_job_id("uid-of-often", now // half_an_hour * half_an_hour), "launched")
 
 
 async def test_a_cancel_stops_what_runs(world: World, leader: Leader) -> None:

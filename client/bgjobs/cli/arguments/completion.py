@@ -52,6 +52,16 @@ def queues(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted({name for name in names if name.startswith(incomplete)})
 
 
+def schedules(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of schedules that begin like this."""
+    names = set[str]()
+    with _silently():
+        client = _session_client(ctx)
+        if client is not None:
+            names = {one.name for one in client.schedules()}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 def _session_client(ctx: typer.Context) -> "JobClient | None":
     session = session_of(ctx)
     # kubectl would take seconds to forward a port, while somebody waits for the cursor.

@@ -82,6 +82,8 @@ class Tenant:
         """Wait until all of it is done."""
         if self.goes_away:
             await it.ended([*self._direct, *self._asked], RECOVERS_SECONDS)
+            # A job belongs to the queue that is known when it is enqueued, and ends with it.
+            await until(f"the new queue of {self.namespace} is known", lambda: self._queue_known(it), RECOVERS_SECONDS)
             await self._new(it, 5)
         await it.become(self._direct, "succeeded", RECOVERS_SECONDS, f"jobs of {self.namespace} have")
         await it.become(self._stopped, "cancelled", RECOVERS_SECONDS, f"cancelled jobs of {self.namespace} are")
@@ -90,6 +92,11 @@ class Tenant:
         await until(f"nobody of {self.namespace} is left to be told", lambda: self._settled(it), RECOVERS_SECONDS)
         if not self.goes_away:
             await it.become(self._running, "launched", 1.0, f"what ran on in {self.namespace} is")
+
+    async def _queue_known(self, it: Installation) -> bool:
+        there = it.kubernetes.get(QUEUES, self.namespace, "default")
+        known = await it.store.queue(f"{self.namespace}/default")
+        return there is not None and known is not None and known.uid == there["metadata"]["uid"]
 
     async def _told(self, it: Installation) -> bool:
         said = it.said(self.namespace)

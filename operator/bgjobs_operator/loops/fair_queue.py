@@ -218,7 +218,10 @@ class FairQueue(Generic[T]):
         owner, trouble = whose(error)
         match owner:
             case Whose.EVERYBODY:
-                self._failures, self.failing = self._failures + 1, str(error)
+                self.failing = str(error)
+                if self._clock.time() < self._paused_until:  # of those that were under way together
+                    return WorkEnd(again=0.0, heard=False)
+                self._failures += 1
                 pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10))
                 self._paused_until = self._clock.time() + pause
                 log.warning("pausing", loop=self.name, error=str(error), failures=self._failures)

@@ -164,7 +164,7 @@ class Launch:
     def _set_aside(self, namespace: str, ids: Sequence[str]) -> None:
         self._aside.update(dict.fromkeys(ids, True))
         self._reading[namespace] += len(ids)
-        self._is_crowded = self._is_crowded or self.room() < self.in_flight // 2
+        self._is_crowded = self._is_crowded or self.room() < max(1, self.in_flight // 2)
 
     async def _take_up(self, namespace: str, ids: Sequence[str], queue: str | None) -> None:
         """Read those that were set aside, all at once, and let them wait for their turn."""
@@ -188,7 +188,7 @@ class Launch:
 
     async def _work(self, item: Item[Intent]) -> WorkEnd:
         intent = item.what
-        if self._is_crowded and self.room() >= self.in_flight // 2:
+        if self._is_crowded and self.room() >= max(1, self.in_flight // 2):
             self._is_crowded = False
             self.poke_dispatch()
         # First this, then the read: whoever stops the job looks the other way round, so that one sees the other.
@@ -210,9 +210,12 @@ class Launch:
         # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
         unknown_since = self._unsure.get(job.id, None if job.epoch == self.epoch else self._began)
         queue = queue or await self.store.queue(job.queue_key)
-        if queue is None:
+        if queue is None or queue.uid != job.queue_uid:  # another queue of that name is not the job's
             if unknown_since is None:
-                await self._decline(job, State.SCHEDULED, 5, f"there is no queue {job.spec.queue}")
+                words = f"there is no queue {job.spec.queue}" + (
+                    "" if queue is None else ": another one has its name by now"
+                )
+                await self._decline(job, State.SCHEDULED, 5, words)
             return _NOTHING_ASKED  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
         if await self.cancel_if_unwanted(job):
             self._unsure.pop(job.id, None)

@@ -74,6 +74,8 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
     if not _is_named_for(view, job):  # a copy that somebody has made: it never binds or decides the job
         return [] if view.deleting else [ObserveStep.DELETE_STRAY]
     if not job.kube_uid and job.state in _UNBOUND:
+        if view.deleting:  # of an earlier job of the same key, or it never came to run: the launcher waits for its end
+            return []
         return [ObserveStep.BIND, *plan_launched(view, job, failures_known)]
     if job.kube_uid and job.kube_uid != view.uid:
         return [] if view.deleting else [ObserveStep.DELETE_STRAY]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_SLEEP: Final = 60.0
 LOOK_AGAIN_SECONDS: Final = 1.0  # there may be more than the lines have room for
+_KEPT_SECONDS: Final = 15.0  # until what the store keeps still is looked at again, as a record whose KubeJob stays
 _PATIENT_SECONDS: Final = 5.0  # nothing is due but what is known
 
 Stage = Literal["kube_job", "record"]
@@ -105,5 +106,5 @@ class Retire:
         elif job.request_uid and ours:  # the request goes with its record
             await self.drop_request(job)
         self.fair.answered(item)
-        await self.store.retire(job_id=job_id, stage=stage)
-        return DONE
+        did = await self.store.retire(job_id=job_id, stage=stage)
+        return WorkEnd(again=_KEPT_SECONDS) if did == "kept" else DONE

@@ -258,7 +258,8 @@ class Schedule:
         waiting = policy.pending(look.spec, look.known, now)
         wanted = [*look.known.active, *(schedule_job_id(uid, tick) for tick in waiting)]
         jobs = await self.store.jobs([one for one in dict.fromkeys(wanted) if is_stored_id(one)]) if wanted else []
-        ended = {job.id: job.state in TERMINAL for job in jobs}
+        # Whoever may write the status of a schedule has no rights over jobs of other namespaces by that.
+        ended = {job.id: job.state in TERMINAL for job in jobs if job.namespace == look.namespace}
         steps = policy.plan(look.spec, uid, waiting, look.known.active, ended, now)
         look.known = look.known.without_ended(ended)
         for step in steps:

@@ -152,3 +152,12 @@ async def test_there_is_room_once_something_has_begun() -> None:
     assert not waiting.done()
     await work.during()
     await waiting
+
+
+async def test_what_was_under_way_together_fails_once() -> None:
+    """An outage of seconds is waited out for as long as one failure is, whatever was under way."""
+    away = StoreUnavailableError("Redis is away")
+    work = Work(a=[away], b=[away], c=[away], d=[away])
+    await work.during("a", "b", "c", "d")
+    await work.during(seconds=0.3)
+    assert sorted(work.done) == ["a", "b", "c", "d"]

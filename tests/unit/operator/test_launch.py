@@ -310,6 +310,15 @@ class TestRefusal:
         record = await world.job(job)
         assert (record.state, record.reason) == ("scheduled", "there is no queue default")
 
+    async def test_so_does_another_queue_of_its_name(self, world: World) -> None:
+        """It may have another image, another ServiceAccount and other volumes."""
+        job = await world.claimed()
+        await world.store.put_queue(QUEUE_KEY, a_queue(), "uid-of-another")
+        await world.launch()
+        record = await world.job(job)
+        assert (record.state, world.launcher.created) == ("scheduled", {})
+        assert record.reason == "there is no queue default: another one has its name by now"
+
 
 class TestCancel:
     async def test_while_the_post_is_under_way(self, world: World) -> None:

@@ -81,6 +81,14 @@ LAUNCHED = a_record().launched().build()
         pytest.param(DELETING, a_record().ended(State.CANCELLED, "kube-1").build(), 0, [], id="cancelled, it goes"),
         pytest.param(THERE, a_record().ended(State.CANCELLED).build(), 0, [Do.DELETE_STRAY], id="cancelled before"),
         pytest.param(THERE, a_record().ended(State.FAILED).build(), 0, [Do.DELETE_STRAY], id="failed before it came"),
+        pytest.param(DELETING, a_record().launching().build(), 0, [], id="unbound: a dying one is not bound"),
+        pytest.param(
+            a_kube_job().complete().deleting().build(),
+            a_record().launching().build(),
+            0,
+            [],
+            id="unbound: a dying one that is complete is of an earlier job of the same key",
+        ),
     ],
 )
 def test_plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int, expected: list[Do]) -> None:

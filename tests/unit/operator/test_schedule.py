@@ -19,6 +19,7 @@ from bgjobs_core.resources.models import API_VERSION, SCHEDULES
 from bgjobs_core.resources.schedules import SUSPENDED_BY
 from bgjobs_operator.loops.schedule import PERIOD, Schedule
 from bgjobs_operator.pokes import Poke, Pokes
+from tests.store.builders import a_job
 from tests.unit.operator.builders import NAMESPACE
 from tests.unit.operator.world import OURS
 
@@ -226,6 +227,19 @@ async def test_replace_cancels_the_job_before(ticking: Ticking) -> None:
     assert (first.state, first.stopped_by) == (State.CANCELLED, "schedule:nightly")
     assert second is not None
     assert ticking.status()["active"] == [second.id]
+
+
+async def test_a_status_that_somebody_has_written_ends_no_job_of_another_namespace(ticking: Ticking) -> None:
+    foreign = a_job().on("default", "closed").build()
+    await ticking.world.store.enqueue(foreign)
+    obj = ticking.put(concurrencyPolicy="Replace")
+    await ticking.look()
+    obj["status"] = {**ticking.status(), "active": [foreign.id]}
+    ticking.begin()
+    await ticking.at(HOUR + 1)
+
+    assert await ticking.made() == [1]
+    assert await ticking.world.state(foreign.id) == State.QUEUED
 
 
 async def test_jitter_delays_the_job_and_not_the_tick(ticking: Ticking) -> None:

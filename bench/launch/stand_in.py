@@ -26,6 +26,7 @@ from bench.launch.http_server import Connection, Reply, Request, Watching
 ARRIVALS: Final = "/bench/arrivals"
 RESET: Final = "/bench/reset"
 _JOBS: Final = "/jobs"
+_QUEUES: Final = "/backgroundjobqueues"
 _BACKLOG: Final = 5000  # events that are kept for a watch that begins later than its list
 _SELECTED: Final = ("bgjobs.dev/install",)
 
@@ -154,7 +155,8 @@ class StandIn:
         if metadata["name"] in self._collection(path).objects:
             return _no(409, "AlreadyExists")
         number = next(self._versions)
-        metadata["uid"] = f"00000000-0000-4000-8000-{number:012x}"
+        # The jobs of a measurement are made by hand, and name no UID of their queue.
+        metadata["uid"] = "" if path.endswith(_QUEUES) else f"00000000-0000-4000-8000-{number:012x}"
         metadata["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         metadata["generation"] = 1
         if path.endswith(_JOBS):

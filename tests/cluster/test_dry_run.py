@@ -55,7 +55,7 @@ def test_every_object_of_the_chart_is_taken(name: str, tmp_path: Path) -> None:
 
 def test_every_object_of_an_upgrade_is_taken(tmp_path: Path) -> None:
     taken = ask_about(rendered(tmp_path, merged(COMBINATIONS["everything"], SAME), "--is-upgrade"))
-    assert len([line for line in taken if line.startswith("customresourcedefinition")]) == 2
+    assert len([line for line in taken if line.startswith("customresourcedefinition")]) == 3
 
 
 def test_the_kube_jobs_of_the_operator_are_taken() -> None:

@@ -21,6 +21,14 @@ QUEUE = "bulk"
 NODES = 3
 
 
+def nodes() -> None:
+    """The fake nodes; those that are there stay."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "devcluster/cluster", "kwok", str(NODES)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"no fake nodes (only the cluster of devcluster/cluster has them): {done.stderr}"
+
+
 def make(max_concurrent: int, name: str = FLEET, *, pods_run_for: str = "") -> None:
     """A namespace, its nodes, a queue, and the right of the shop's web application to ask for jobs there.
 
@@ -29,10 +37,7 @@ def make(max_concurrent: int, name: str = FLEET, *, pods_run_for: str = "") -> N
         name: of the namespace.
         pods_run_for: how long its pods run, such as `1h`; "": they end at once.
     """
-    done = subprocess.run(
-        [sys.executable, ROOT / "devcluster/cluster", "kwok", str(NODES)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"no fake nodes (only the cluster of devcluster/cluster has them): {done.stderr}"
+    nodes()
     namespace = {"metadata": {"name": name, "labels": {"fake-nodes": "true"}}}
     binding = {
         "metadata": {"name": CALLER, "namespace": name},

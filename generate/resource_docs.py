@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -35,6 +35,23 @@ spec:
     env: [{{name: SMTP_HOST, value: mail.example}}]
     resources: {{limits: {{memory: 512Mi}}}}
 ```
+
+## Limits
+
+`maxConcurrent` bounds how many jobs of the queue are in slots at once, whoever they are for. A tenant, who is the
+`concurrency_key` of a job, can have a bound of its own, and both can have a rate:
+
+```yaml
+  maxConcurrent: 50
+  maxConcurrentPerKey: 5                          # of one customer at most five at once
+  startRate: {{starts: 100, seconds: 60}}           # of all customers at most 100 in any minute
+  startRatePerKey: {{starts: 10, seconds: 60}}      # of one customer at most ten in any minute
+```
+
+A rate holds for any time of that length, not only for whole minutes of the clock. It counts starts of jobs; further
+attempts of a job do not count. Jobs without a key share the slots of the queue, but no limit of a key. A key at its
+limit holds up nobody: the others take their turns as if it had no jobs. `bgjobs show`, the page of a job and the API
+say which limit a job waits for, and until when. A limit that is changed holds at once, and ends nothing that runs.
 
 All fields of `spec`. With `bgjobs dev` only those in **bold** have an effect.
 
@@ -158,7 +175,8 @@ Deleting a schedule leaves its jobs alone: those that were made wait, run and en
 
 # The fields that local mode respects; docs/local.md says what becomes of the others.
 _LOCAL = frozenset({
-    "maxConcurrent", "paused", "approvedClasses", "defaultMaxRetries", "defaultTimeoutSeconds",
+    "maxConcurrent", "maxConcurrentPerKey", "startRate.starts", "startRate.seconds", "startRatePerKey.starts",
+    "startRatePerKey.seconds", "paused", "approvedClasses", "defaultMaxRetries", "defaultTimeoutSeconds",
     "pendingDeadlineSeconds", "graceSeconds", "retention.recordsSeconds", "retention.logsSeconds", "pod.env",
     "pod.resources",
 })  # fmt: skip
@@ -167,7 +185,7 @@ _LOCAL = frozenset({
 def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.serialization_alias or name}"
-        inner = field.annotation
+        inner = next((one for one in get_args(field.annotation) if one is not type(None)), field.annotation)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _rows(inner, f"{path}.")
             continue

@@ -110,6 +110,8 @@ class WhyNot(StrEnum):
     QUEUE_MISSING = "queue_missing"
     QUEUE_PAUSED = "queue_paused"
     QUEUE_FULL = "queue_full"
+    KEY_FULL = "key_full"
+    RATE_LIMITED = "rate_limited"
     WAITS_ITS_TURN = "waits_its_turn"
     LAUNCHING = "launching"
     POD_PENDING = "pod_pending"

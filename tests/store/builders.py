@@ -78,6 +78,8 @@ def many(builder: JobBuilder, count: int) -> list[NewJob]:
     return [builder.but(id=new_job_id()).build() for _ in range(count)]
 
 
-def a_queue(max_concurrent: int = 10, *, paused: bool = False) -> QueueSpec:
+def a_queue(max_concurrent: int = 10, *, paused: bool = False, **limits: Any) -> QueueSpec:
     """A queue's settings."""
-    return QueueSpec(max_concurrent=max_concurrent, paused=paused, approved_classes=["shop.jobs.*"], image="shop:1")
+    return QueueSpec(
+        max_concurrent=max_concurrent, paused=paused, approved_classes=["shop.jobs.*"], image="shop:1", **limits
+    )

@@ -63,9 +63,9 @@ class Contents:
         """A job's attempts, the first one first."""
         return [AttemptRecord.read(self.fields(keys.attempt(job.id, n))) for n in range(1, job.attempt + 1)]
 
-    def differences(self, other: Contents) -> list[str]:
-        """Keys that are not the same in both, for messages."""
-        names = sorted({*self.entries, *other.entries})
+    def differences(self, other: Contents, besides: tuple[str, ...] = ()) -> list[str]:
+        """Keys that are not the same in both, for messages; those that begin as one of `besides` do not count."""
+        names = sorted(name for name in {*self.entries, *other.entries} if not name.startswith(besides))
         return [
             f"{name}: {self.entries.get(name)} → {other.entries.get(name)}"
             for name in names

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LONGEST_STREAM: Final = 300  # MAXLEN ~ 100 cuts whole nodes of up to 100 entries
 
+NEVER: Final = 2**53 - 1  # the time of a key that waits for a slot, not for a time
+
 Index = dict[str, dict[str, int]]
 
 
@@ -124,7 +126,10 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     for job in jobs.values():
         if job.state in OWNED:
             owned[keys.owned(job.queue_key)].add(job.id)
+            if job.spec.concurrency_key:
+                owned[keys.owned_by(job.queue_key, job.spec.concurrency_key)].add(job.id)
     held = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.owned}
+    held |= {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.owned_by}
     if held != owned:
         yield f"S8: slots are held by {held}, the records say {dict(owned)}"
 
@@ -182,7 +187,10 @@ def _cells_are_listed(contents: Contents) -> Iterator[str]:
 
 
 def _lanes_take_turns(contents: Contents) -> Iterator[str]:
-    """Every lane with jobs has its turn, and the number of queued jobs is the number of jobs in lanes."""
+    """Every lane with jobs has its turn or is closed, and the number of queued jobs is that of jobs in lanes.
+
+    A key that waits for a slot has jobs in slots, or nobody would let it go on.
+    """
     lanes, queued = defaultdict[str, set[str]](set), Counter[str]()
     for name, entry in contents.entries.items():
         if family(name) is keys.lane:
@@ -190,8 +198,19 @@ def _lanes_take_turns(contents: Contents) -> Iterator[str]:
             lanes[keys.turns(queue, uid, priority)].add(own)
             queued[f"{queue}:{uid}"] += len(entry.value)
     turns = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.turns}
-    if turns != lanes:
-        yield f"S8: turns are {turns}, lanes with jobs are {dict(lanes)}"
+    shut = defaultdict[str, set[str]](set)
+    for kept in (keys.closed, keys.reopening):
+        for name, member, score in _entries(contents, kept):
+            _, queue, uid = name.removeprefix(keys.PREFIX).split(":")
+            priority, _, own = member.partition(":")
+            shut[keys.turns(queue, uid, priority)].add(own)
+            is_current = contents.fields(keys.queue(queue)).get(b"uid", b"").decode() == uid
+            if kept is keys.closed and is_current and score == NEVER and not contents.scores(keys.owned_by(queue, own)):
+                yield f"S8: {own} waits in {name} for a slot, but has none"
+    for name in {*turns, *lanes}:
+        takes, has = turns.get(name, set[str]()), lanes[name]
+        if not takes <= has <= takes | shut[name]:
+            yield f"S8: in {name} are {takes}, closed are {shut[name]}, lanes with jobs are {has}"
     counted = {name.decode(): int(number) for name, number in contents.fields(keys.ready()).items()}
     if counted != queued:
         yield f"S8: {keys.ready()} is {counted}, in the lanes are {dict(queued)}"

@@ -117,7 +117,7 @@ async def test_a_claim_never_takes_more_than_the_free_slots(store: CheckedStore)
     claimed = await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100)
 
     assert len(claimed.ids) == 2
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100) == ("full", (), 0)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=100) == ("full", (), 0, None)
     load = await store.queue_load(QUEUE_KEY)
     assert (load.owned, load.queued) == (2, 3)
 
@@ -191,7 +191,7 @@ async def test_a_paused_queue_gives_no_slot_until_it_is_open_again(store: Checke
     await store.enqueue(job)
     await store.put_queue(QUEUE_KEY, a_queue(paused=True))
 
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1) == ("closed", (), 0)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1) == ("closed", (), 0, None)
     await store.put_queue(QUEUE_KEY, a_queue())
     assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids == (job.id,)
 
@@ -228,7 +228,7 @@ async def test_a_new_leader_fences_off_the_one_before(store: CheckedStore, clien
     await store.lead("epoch-2")
     before = await contents.read(client)
 
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("not_leader", (), 0)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("not_leader", (), 0, None)
     assert await store.decline(epoch=EPOCH, job_id=intent.id, target=State.FAILED, back_off_ms=0, reason="") == (
         "not_leader",
         "",
@@ -302,7 +302,7 @@ async def test_a_lane_or_due_time_without_a_record_holds_nobody_up(store: Checke
 
     promoted = await store.promote()
     assert (promoted.promoted, promoted.dropped) == (0, 1)
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (job.id,), 1)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (job.id,), 1, None)
     assert await store.ids_in(keys.due, "shop") == []
 
 

@@ -125,7 +125,7 @@ async def test_a_whole_life_in_which_every_first_reply_is_lost(losing: Losing, s
     assert await losing(behind.put_queue(QUEUE_KEY, a_queue())) == "same"
     assert (await losing(behind.enqueue(job)))[:2] == ("exists", "queued")
     # The ids are lost with the reply; the launch loop reads them from `launching`.
-    assert await losing(Store.claim(behind, epoch="epoch-1", queue=QUEUE_KEY, limit=5)) == ("ok", (), 0)
+    assert await losing(Store.claim(behind, epoch="epoch-1", queue=QUEUE_KEY, limit=5)) == ("ok", (), 0, None)
     assert (await store.there(job.id)).state == "launching"
     assert await losing(behind.bind(job_id=job.id, kube_uid="kube-1")) == ("bound", "launched")
     assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")) == ("run", 1, "")

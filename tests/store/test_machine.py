@@ -31,7 +31,7 @@ from tests.store import contents
 from tests.store.builders import NAMESPACE, a_job, a_queue
 from tests.store.checked_store import Clock
 from tests.store.safety import Step, Witness, did
-from tests.store.turns import in_turn
+from tests.store.turns import in_lanes, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -49,8 +49,12 @@ QUEUES: Final = ("default", "mail")
 KUBES: Final = st.sampled_from(["kube-1", "kube-1", "kube-1", "kube-2"])
 PODS: Final = st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"])
 TWICE: Final = st.booleans()
+_ENDS: Final = ["succeeded", "error", "error", "timed_out", "aborted", "rejected"]
+OUTCOMES: Final = st.sampled_from([Outcome(word) for word in _ENDS])
 queues = st.sampled_from(QUEUES)
 # Mostly the leader, sometimes the one before, who does not know it yet, or somebody who never led.
+# What a claim may write without claiming anything: which concurrency keys are at their limit.
+TURNS: Final = tuple(keys.PREFIX + name for name in ("turns:", "closed:", "reopening:", "seq"))
 LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
 
 
@@ -131,7 +135,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         for queue in QUEUES:
-            self.settings(queue, 2, "uid-1", twice=False)
+            self.settings(queue, 2, "uid-1", None, twice=False)
         self.lead()
 
     @rule()
@@ -144,14 +148,16 @@ class Machine(RuleBasedStateMachine):
         queue=queues,
         becomes=st.sampled_from([0, 1, 1, 2, 2, 3, 3, "paused", "dropped"]),
         uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
+        of_key=st.sampled_from([None, 1, 1, 2]),
         twice=TWICE,
     )
-    def settings(self, queue: str, becomes: int | str, uid: str, twice: bool) -> None:
+    def settings(self, queue: str, becomes: int | str, uid: str, of_key: int | None, twice: bool) -> None:
         key = f"{NAMESPACE}/{queue}"
         if becomes == "dropped":
             self._do("drop_queue", "", lambda: self._store.drop_queue(queue=key), str, twice=twice)
             return
-        spec = a_queue(paused=True) if isinstance(becomes, str) else a_queue(max_concurrent=becomes)
+        spec = a_queue(2 if isinstance(becomes, str) else becomes, paused=becomes == "paused")
+        spec = spec.model_copy(update={"max_concurrent_per_key": of_key})
         self._do("put_queue", "", lambda: self._store.put_queue(key, spec, uid), str, twice=twice)
 
     def _epoch(self, led_ago: int) -> str:
@@ -255,13 +261,14 @@ class Machine(RuleBasedStateMachine):
         assert (claimed.did == "not_leader") == (led_ago > 0)
         spec = before.fields(keys.queue(key))
         uid = spec.get(b"uid", b"").decode()
-        ready = [one for priority in (1, 0) for one in in_turn(before, key, uid, priority)]
+        most_of_key = int(spec.get(b"max_per_key", b"") or 0) or None
+        ready = in_turn(before, key, uid, most_of_key)
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
         expected = ready[: max(0, min(limit, free))] if is_open else []
         assert list(claimed.ids) == expected, "S5, S6, or the order"
         if not claimed.ids:
-            assert before.differences(self._now) == []
+            assert before.differences(self._now, besides=TURNS) == []
 
     @rule(queue=queues, uid=st.sampled_from(["uid-1", "uid-2"]), limit=st.integers(1, 3))
     def disown(self, queue: str, uid: str, limit: int) -> None:
@@ -276,7 +283,7 @@ class Machine(RuleBasedStateMachine):
         settings = before.fields(keys.queue(key))
         is_there = settings.get(b"uid", b"").decode() == uid
         assert (reply.did == "kept") == is_there, "jobs of a queue that is there were ended, or others kept"
-        waiting = [one for priority in (1, 0) for one in in_turn(before, key, uid, priority)]
+        waiting = in_lanes(before, key, uid)
         assert reply.found == (0 if is_there else min(limit, len(waiting)))
 
     @rule(job=jobs, led_ago=LED_AGO, back_to=st.sampled_from([State.SCHEDULED, State.FAILED]), twice=TWICE)
@@ -345,16 +352,7 @@ class Machine(RuleBasedStateMachine):
         job=jobs,
         pod=PODS,
         attempt=st.integers(1, 2),
-        outcome=st.sampled_from(
-            [
-                Outcome.SUCCEEDED,
-                Outcome.ERROR,
-                Outcome.ERROR,
-                Outcome.TIMED_OUT,
-                Outcome.ABORTED,
-                Outcome.REJECTED,
-            ]
-        ),
+        outcome=OUTCOMES,
         twice=TWICE,
     )
     def finish(self, job: NewJob, pod: str, attempt: int, outcome: Outcome, twice: bool) -> None:

@@ -90,8 +90,8 @@ async def test_the_other_job_is_claimed_and_the_damaged_id_is_dropped_once(
 ) -> None:
     _, good = await _two(store, client, damage)
 
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (good,), 1)
-    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (), 0)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (good,), 1, None)
+    assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == ("ok", (), 0, None)
     assert (await store.queue_load(QUEUE_KEY)).queued == 0
 
 

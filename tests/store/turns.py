@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from bgjobs.vocabulary import OWNED
 from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
     from tests.store import contents
+
+REOPENED: Final = 25  # keys of earlier limits that one claim lets go on
 
 
 def in_order(scores: dict[str, int]) -> list[str]:
@@ -16,8 +18,34 @@ def in_order(scores: dict[str, int]) -> list[str]:
     return sorted(scores, key=lambda one: (scores[one], one))
 
 
-def in_turn(before: contents.Contents, queue: str, uid: str, priority: int) -> list[str]:
-    """The queued jobs of a queue and priority as they are to be claimed: the oldest of each concurrency key in turn."""
-    turns = in_order(before.scores(keys.turns(queue, uid, priority)))
-    lanes = [in_order(before.scores(keys.lane(queue, uid, priority, own))) for own in turns]
-    return [one for round_ in zip_longest(*lanes) for one in round_ if one is not None]
+def in_lanes(before: contents.Contents, queue: str, uid: str) -> list[str]:
+    """All queued jobs of a queue, in no order that means anything."""
+    start = keys.lane(queue, uid, "", "").removesuffix(":")
+    return [one for name in before.entries if name.startswith(start) for one in before.scores(name)]
+
+
+def in_turn(before: contents.Contents, queue: str, uid: str, most_of_key: int | None = None) -> list[str]:
+    """The queued jobs of a queue as they are to be claimed, if there were slots for all of them.
+
+    Those of high priority come first, and within a priority the oldest of each concurrency key in turn, as long as the
+    key has less than `most_of_key` jobs in slots.
+    """
+    used: dict[str, int] = {}
+    for job in before.jobs().values():
+        if job.state in OWNED and job.queue_key == queue and job.spec.concurrency_key:
+            used[job.spec.concurrency_key] = used.get(job.spec.concurrency_key, 0) + 1
+    reopened = in_order(before.scores(keys.reopening(queue, uid)))[:REOPENED]
+    found: list[str] = []
+    for priority in (1, 0):
+        turns = in_order(before.scores(keys.turns(queue, uid, priority)))
+        again = [member[2:] for member in reopened if member.startswith(f"{priority}:")]
+        turns += [own for own in again if own not in turns]
+        lanes = {own: in_order(before.scores(keys.lane(queue, uid, priority, own))) for own in turns}
+        while turns := [own for own in turns if lanes[own]]:
+            for own in turns:
+                if own and most_of_key is not None and used.get(own, 0) >= most_of_key:
+                    lanes[own] = []
+                    continue
+                used[own] = used.get(own, 0) + 1
+                found.append(lanes[own].pop(0))
+    return found

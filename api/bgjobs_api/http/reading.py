@@ -70,9 +70,10 @@ async def allowed_in(deps: Deps, caller: Identity, action: Action, asked: Sequen
 
 async def queues_of(deps: Deps, caller: Identity, records: Iterable[JobRecord]) -> dict[str, QueueNow]:
     """The queues in which some of these jobs wait, by their full names: those that the caller may list."""
-    keys = sorted({one.queue_key for one in records if one.state == State.QUEUED})
+    waiting = [one for one in records if one.state == State.QUEUED]
+    keys = sorted({one.queue_key for one in waiting})
     allowed = await allowed_in(deps, caller, access.LIST_QUEUES, sorted({key.partition("/")[0] for key in keys}))
-    return await queues_now(deps.store, [key for key in keys if key.partition("/")[0] in allowed])
+    return await queues_now(deps.store, [key for key in keys if key.partition("/")[0] in allowed], waiting)
 
 
 async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list[NotRunning | None]:

@@ -8,17 +8,40 @@ from typing import TYPE_CHECKING
 from bgjobs_core.jobs.queue import QueueNow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.store import Store
 
 
-async def queue_now(store: Store, key: str) -> QueueNow:
-    """A queue by its full name (`namespace/name`), whether there is such a queue or not."""
+async def queue_now(store: Store, key: str, *, waiting: Iterable[JobRecord] = ()) -> QueueNow:
+    """A queue by its full name (`namespace/name`), whether there is such a queue or not.
+
+    Args:
+        store: where the queue is.
+        key: its full name.
+        waiting: queued jobs; it is read of their concurrency keys whether they are at a limit.
+    """
     record, load = await asyncio.gather(store.queue(key), store.queue_load(key))
-    return QueueNow(record, load)
+    if record is None:
+        return QueueNow(record, load)
+    keys = sorted(
+        {(one.spec.priority, one.spec.concurrency_key) for one in waiting if one.spec.concurrency_key}
+        if _has_limits_of_keys(record.spec)
+        else set[tuple[int, str]]()
+    )
+    next_start, closed = await asyncio.gather(store.next_start(record), store.closed_keys(record, keys))
+    return QueueNow(record, load, next_start, closed)
 
 
-async def queues_now(store: Store, keys: Sequence[str]) -> dict[str, QueueNow]:
-    """Queues by their full names, each of them read once."""
-    return dict(zip(keys, await asyncio.gather(*(queue_now(store, key) for key in keys)), strict=True))
+def _has_limits_of_keys(spec: QueueSpec) -> bool:
+    return spec.max_concurrent_per_key is not None or spec.start_rate_per_key is not None
+
+
+async def queues_now(store: Store, keys: Sequence[str], waiting: Sequence[JobRecord] = ()) -> dict[str, QueueNow]:
+    """Queues by their full names, each of them read once; `waiting` are queued jobs, as in `queue_now`."""
+    found = await asyncio.gather(
+        *(queue_now(store, key, waiting=[one for one in waiting if one.queue_key == key]) for key in keys)
+    )
+    return dict(zip(keys, found, strict=True))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.resources.models import QueueSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+# The time of a key that has all the slots that it may have.
+UNTIL_A_SLOT_IS_FREE: Final = 2**53 - 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,18 @@ class QueueNow:
     Attributes:
         record: its settings; None if there is no such queue.
         load: how much it holds.
+        next_start: when its rate lets another job start, in Unix ms; None if it has no rate, or has not used it up.
+        closed: concurrency keys at a limit, as the operator has found them last, each with its priority.
     """
 
     record: QueueRecord | None
     load: QueueLoad
+    next_start: int | None = None
+    closed: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def shut_until(self, key: str, priority: int) -> int | None:
+        """Until when a concurrency key may start no job of a priority, in Unix ms; None if it may start one now.
+
+        It is `UNTIL_A_SLOT_IS_FREE` if it waits for one of its own jobs to end.
+        """
+        return self.closed.get(f"{priority}:{key}")

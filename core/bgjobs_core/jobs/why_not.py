@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from bgjobs.vocabulary import TERMINAL, Gate, Outcome, Phase, State, WhyNot
 from bgjobs.wire import Failure
+from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob
+    from bgjobs_core.resources.models import QueueSpec
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,30 @@ def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
     slots = f"{load.owned:,} of {most:,} slots are taken, {waiting}"
     if load.owned >= most:
         return NotRunning(Gate.SLOT, WhyNot.QUEUE_FULL, f"The queue {name} is full: {slots}.", since)
+    limit = _at_a_limit(record, queue, queue.record.spec, since)
+    if limit is not None:
+        return limit
     message = f"The queue {name} has room, and the operator has not taken the job yet: {slots}."
     return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
+
+
+def _at_a_limit(record: FullJob, queue: QueueNow, spec: QueueSpec, since: int) -> NotRunning | None:
+    name, rate = record.spec.queue, spec.start_rate
+    if rate is not None and queue.next_start is not None:
+        message = f"The queue {name} starts at most {rate.starts:,} in {rate.seconds:,} s, and has started as many."
+        return NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, since, queue.next_start)
+    key = record.spec.concurrency_key
+    shut = queue.shut_until(key, record.spec.priority) if key else None
+    if key is None or shut is None:
+        return None
+    if shut == UNTIL_A_SLOT_IS_FREE:
+        most = f"{spec.max_concurrent_per_key:,}" if spec.max_concurrent_per_key else "some"
+        message = f"{key} has {most} jobs in slots of the queue {name}, which are all that a concurrency key may have."
+        return NotRunning(Gate.SLOT, WhyNot.KEY_FULL, message, since)
+    rate = spec.start_rate_per_key
+    most = f"at most {rate.starts:,} in {rate.seconds:,} s" if rate else "only some in a time"
+    message = f"The queue {name} starts {most} of one concurrency key, and has started as many of {key}."
+    return NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, since, shut)
 
 
 def _launched(record: FullJob) -> NotRunning | None:

@@ -1,4 +1,5 @@
 -- claim: Gives free slots of one queue to the next of its jobs.
+-- The limits of a queue hold: of slots in all and for each concurrency key, and of starts in a time for both.
 -- Jobs of high priority come first. Within a priority the concurrency keys take turns, and within a key the job that has
 -- waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before Kubernetes is asked for
 -- anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat after a lost reply claims what
@@ -12,14 +13,31 @@
 --    closed: there is no such queue, or it is paused; full: all its slots are taken
 --> ids      text*  the jobs that were claimed, in their order
 --> dropped  whole  how many ids were dropped
-if redis.call('GET', key.epoch()) ~= epoch then return {'not_leader', {}, 0} end
-local settings = redis.call('HMGET', key.queue(queue), 'max_concurrent', 'is_paused', 'uid')
-if not settings[1] or settings[2] == '1' then return {'closed', {}, 0} end
+--> next_at  whole?  Unix time in ms at which a rate of the queue or of a key lets another job start; nil if none waits for
+--    that
+if redis.call('GET', key.epoch()) ~= epoch then return {'not_leader', {}, 0, ''} end
+local settings = redis.call(
+  'HMGET', key.queue(queue), 'max_concurrent', 'is_paused', 'uid', 'max_per_key', 'starts', 'span_ms', 'key_starts',
+  'key_span_ms'
+)
+if not settings[1] or settings[2] == '1' then return {'closed', {}, 0, ''} end
 local left = math.min(limit, tonumber(settings[1]) - redis.call('ZCARD', key.owned(queue)))
-if left <= 0 then return {'full', {}, 0} end
+if left <= 0 then return {'full', {}, 0, ''} end
 local now, uid = now_ms(), settings[3] or ''
-local ids, dropped = {}, 0
+-- A queue that was written by a version without these limits has no such fields.
+local function number(value) return tonumber(value or '') end
+local most_of_key = number(settings[4])
+local rate = {starts = number(settings[5]), span_ms = number(settings[6])}
+local rate_of_key = {starts = number(settings[7]), span_ms = number(settings[8])}
+local ids, dropped, next_at = {}, 0, nil
 local to_look_at = left + limit -- what is dropped takes time, too
+
+-- Until when a key may not have another slot; nil if it may.
+local function shut_until(own)
+  if own == '' then return nil end
+  if most_of_key and redis.call('ZCARD', key.owned_by(queue, own)) >= most_of_key then return NEVER end
+  return rate_of_key.starts and next_start(key.starts_by(queue, own), rate_of_key.starts, rate_of_key.span_ms, now)
+end
 
 -- Claims the oldest jobs of a lane.
 local function claim_from(priority, own, count)
@@ -29,6 +47,10 @@ local function claim_from(priority, own, count)
     to_look_at = to_look_at - 1
     if job and job.state == STATE.queued and lane_of(job) == lane then
       move(job, STATE.launching, {epoch = epoch, claimed_at = now, reason = false}, now)
+      if rate.starts then note_start(key.starts(queue), rate.starts, rate.span_ms, now) end
+      if rate_of_key.starts and own ~= '' then
+        note_start(key.starts_by(queue, own), rate_of_key.starts, rate_of_key.span_ms, now)
+      end
       ids[#ids + 1] = job_id
       left = left - 1
     else
@@ -38,18 +60,41 @@ local function claim_from(priority, own, count)
   end
 end
 
+local function may_start()
+  if left <= 0 or to_look_at <= 0 then return false end
+  next_at = rate.starts and next_start(key.starts(queue), rate.starts, rate.span_ms, now)
+  return not next_at
+end
+
+open_keys(queue, uid, now, LIMIT.reopened)
 for priority = 1, 0, -1 do
   local turns = key.turns(queue, uid, priority)
-  while left > 0 and to_look_at > 0 do
+  while may_start() do
     local first = redis.call('ZRANGE', turns, 0, 1)
     local own, is_alone = first[1], not first[2]
     if not own then break end
-    claim_from(priority, own, is_alone and left or 1)
-    if redis.call('EXISTS', key.lane(queue, uid, priority, own)) == 0 then
-      redis.call('ZREM', turns, own)
-    elseif not is_alone then
-      redis.call('ZADD', turns, 'XX', next_turn(), own)
+    local shut = shut_until(own)
+    if shut then
+      to_look_at = to_look_at - 1
+      close_key(queue, uid, priority, own, shut)
+    else
+      local is_free = is_alone and not rate.starts and (own == '' or not (most_of_key or rate_of_key.starts))
+      claim_from(priority, own, is_free and left or 1)
+      if redis.call('EXISTS', key.lane(queue, uid, priority, own)) == 0 then
+        redis.call('ZREM', turns, own)
+      elseif not is_alone then
+        redis.call('ZADD', turns, 'XX', next_turn(), own)
+      end
     end
   end
 end
-return {'ok', ids, dropped}
+-- There may be more to open than one claim opens, and more to look at than one claim looks at: then the caller comes back.
+if not next_at then
+  local opens = redis.call('ZRANGE', key.closed(queue, uid), 0, 0, 'WITHSCORES')[2]
+  if redis.call('EXISTS', key.reopening(queue, uid)) == 1 or to_look_at <= 0 then
+    next_at = now
+  elseif opens and opens ~= NEVER then
+    next_at = math.max(now, tonumber(opens))
+  end
+end
+return {'ok', ids, dropped, next_at or ''}

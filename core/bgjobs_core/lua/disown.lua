@@ -12,7 +12,12 @@ local now, found = now_ms(), 0
 for priority = 1, 0, -1 do
   while found < limit do
     local own = redis.call('ZRANGE', key.turns(queue, uid, priority), 0, 0)[1]
-    if not own then break end
+    if not own then
+      -- Keys at a limit have no turn, but their jobs are to end as well.
+      open_all_keys(queue, uid)
+      if open_keys(queue, uid, now, limit) == 0 then break end
+      own = redis.call('ZRANGE', key.turns(queue, uid, priority), 0, 0)[1] or ''
+    end
     local lane = key.lane(queue, uid, priority, own)
     local ids = redis.call('ZRANGE', lane, 0, limit - found - 1)
     for _, job_id in ipairs(ids) do

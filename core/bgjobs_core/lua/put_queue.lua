@@ -11,6 +11,10 @@ for field, value in pairs(fields) do
 end
 if not changed then return {'same'} end
 even_if_full()
+local function is_other(field) return old[field] ~= fields[field] end
+if is_other('max_per_key') or is_other('key_starts') or is_other('key_span_ms') then
+  open_all_keys(queue, old.uid or '')
+end
 if old.uid ~= fields.uid then
   fields.since = now_ms()
   wake('orphans')

@@ -134,10 +134,30 @@ class PodSettings(Resource):
     )
 
 
+class StartRate(Resource):
+    """So many starts in so many seconds, whenever one begins to count them."""
+
+    starts: int = Field(ge=1, le=1000, description="How many jobs may start in that time.")
+    seconds: int = Field(ge=1, le=86400, description="The time, which may be any one of this length.")
+
+
 class QueueSpec(Resource):
     """An administrator's object: how many jobs run at once, which code, as what."""
 
     max_concurrent: int = Field(default=10, ge=0, le=100000, description="Jobs that may hold a slot at the same time.")
+    max_concurrent_per_key: int | None = Field(
+        default=None,
+        ge=1,
+        le=100000,
+        description="Jobs of one concurrency key that may hold a slot at the same time. Jobs without a key are not "
+        "counted.",
+    )
+    start_rate: StartRate | None = Field(
+        default=None, description="How many jobs of the queue may start in a time; retries of a job are not counted."
+    )
+    start_rate_per_key: StartRate | None = Field(
+        default=None, description="The same for each concurrency key. Jobs without a key are not counted."
+    )
     paused: bool = Field(default=False, description="No job is launched; running ones go on.")
     approved_classes: Annotated[list[ClassPattern], Field(max_length=500)] = Field(
         default_factory=list[ClassPattern], description="Exact names, or shop.jobs.* for every class below a package."

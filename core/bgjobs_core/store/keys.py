@@ -66,6 +66,20 @@ ready = Key("ready", "ready", "hash", "how many jobs of each queue, as namespace
 due = Key("due", "due:{namespace}", "zset", "scheduled jobs by not_before", "one per scheduled job")
 dues = Key("dues", "dues", "zset", "namespaces with scheduled jobs, by the earliest not_before", "scheduled jobs")
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
+owned_by = Key(
+    "owned_by", "owned_by:{queue}:{key}", "zset", "jobs of a concurrency key that hold a slot", "max_concurrent"
+)
+closed = Key(
+    "closed", "closed:{queue}:{uid}", "zset", "concurrency keys at a limit, by the time at which they may go on",
+    "keys that have started jobs",
+)  # fmt: skip
+reopening = Key(
+    "reopening", "reopening:{queue}:{uid}", "zset", "concurrency keys of earlier limits", "claims take them out"
+)
+starts = Key("starts", "starts:{queue}", "list", "times of the latest starts of a queue with a rate", "1,000, expires")
+starts_by = Key(
+    "starts_by", "starts_by:{queue}:{key}", "list", "times of the latest starts of a concurrency key", "1,000, expires"
+)
 launching = Key("launching", "launching:{namespace}", "zset", "write-ahead intents", "one per launching job")
 launched = Key(
     "launched", "launched:{namespace}", "zset", "jobs with a KubeJob, by launched_at", "one per launched job"
@@ -115,6 +129,7 @@ operator = Key(
 
 KEYS: Final = (
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
+    owned_by, closed, reopening, starts, starts_by,
     launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,
     schedules, wished, epoch, layout, seq, store_id, wake, watched, operator,
 )  # fmt: skip

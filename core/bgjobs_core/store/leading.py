@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 REPORT_MS: Final = 60_000  # what an operator says is forgotten after this time
 
 
+def _limits(spec: QueueSpec) -> Fields:
+    """The limits besides `max_concurrent`; "" where there is none."""
+    rate, of_key = spec.start_rate, spec.start_rate_per_key
+    return {
+        "max_per_key": spec.max_concurrent_per_key or "",
+        "starts": rate.starts if rate else "",
+        "span_ms": rate.seconds * 1000 if rate else "",
+        "key_starts": of_key.starts if of_key else "",
+        "key_span_ms": of_key.seconds * 1000 if of_key else "",
+    }
+
+
 class Leading(Verbs):
     """The part of the store that the operator writes to besides the jobs."""
 
@@ -48,6 +60,7 @@ class Leading(Verbs):
             "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
             "max_concurrent": spec.max_concurrent,
             "is_paused": int(spec.paused),
+            **_limits(spec),
             "uid": uid,
         }
         return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})

@@ -160,6 +160,27 @@ class Reading(Connected):
         queued = await self._ask("HGET", keys.ready(), f"{key}:{(cast('bytes | None', uid) or b'').decode()}")
         return QueueLoad(cast("int", owned), int(cast("bytes | None", queued) or 0))
 
+    async def next_start(self, queue: QueueRecord) -> int | None:
+        """When the rate of a queue lets another job start, in Unix ms; None if it has none, or has not used it up."""
+        rate = queue.spec.start_rate
+        if rate is None:
+            return None
+        first, now = await self._ask("LINDEX", keys.starts(queue.key), rate.starts - 1), await self.now_ms()
+        opens = int(cast("bytes", first)) + rate.seconds * 1000 if first else 0
+        return opens if opens > now else None
+
+    async def closed_keys(self, queue: QueueRecord, found: Sequence[tuple[int, str]]) -> dict[str, int]:
+        """Which of these concurrency keys, each with a priority, are at a limit, and until when (Unix ms)."""
+        if not found:
+            return {}
+        members = [f"{priority}:{key}" for priority, key in found]
+        scores = cast("list[object]", await self._ask("ZMSCORE", keys.closed(queue.key, queue.uid), *members))
+        return {
+            member: int(float(cast("bytes", score)))
+            for member, score in zip(members, scores, strict=True)
+            if score is not None
+        }
+
     async def schedule(self, key: str) -> ScheduleRecord | None:
         """What is known of a schedule (`namespace/name`), or None if there is no such schedule."""
         fields = await self._hash(keys.schedule(key))

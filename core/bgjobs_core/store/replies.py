@@ -40,11 +40,14 @@ class ClaimReply(NamedTuple):
             no such queue, or it is paused; full: all its slots are taken.
         ids: the jobs that were claimed, in their order.
         dropped: how many ids were dropped.
+        next_at: Unix time in ms at which a rate of the queue or of a key lets another job start; nil if
+            none waits for that.
     """
 
     did: Literal["ok", "not_leader", "closed", "full"]
     ids: tuple[str, ...]
     dropped: int
+    next_at: int | None
 
 
 class DeclineReply(NamedTuple):

@@ -77,10 +77,12 @@ class Dispatch:
     launch: Callable[[str, Sequence[str]], None]
     room_in: Callable[[str], int] = lambda _: BATCH
     _last: str = ""  # the queue that was asked last; the next round begins behind it
+    _next_start: int | None = None  # in Unix ms: when a rate lets another job start, as this turn's claims have said
     _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
 
     async def turn(self) -> float | None:
         """Raises NotLeaderError when another leader has taken over."""
+        self._next_start = None
         # All in one go, because a single job waits for each further one: what is known to be a queue is asked at once.
         round_ = self._next_round(self._known)
         promoting = asyncio.ensure_future(self.store.promote())
@@ -97,9 +99,8 @@ class Dispatch:
         while round_ := self._next_round(asking):
             had_less = _had_less(round_, await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_)))
             asking = [queue for queue in asking if queue not in had_less]
-        if promoted.next_due is not None and promoted.next_due <= promoted.now:
-            return 0.0
-        return sleep_seconds(promoted.next_due, promoted.now)
+        next_times = [at for at in (promoted.next_due, self._next_start) if at is not None]
+        return sleep_seconds(min(next_times, default=None), promoted.now)
 
     def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
         behind = [queue for queue in queues if queue > self._last]
@@ -114,6 +115,8 @@ class Dispatch:
             raise NotLeaderError
         if claim.dropped:
             log.warning("ids without a job were dropped", queue=queue, dropped=claim.dropped)
+        if claim.next_at is not None:
+            self._next_start = min(claim.next_at, self._next_start or claim.next_at)
         if claim.ids:
             self.launch(queue, claim.ids)
         return len(claim.ids)

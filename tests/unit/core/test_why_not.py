@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from bgjobs.vocabulary import TERMINAL, Gate, Phase, State, WhyNot
-from bgjobs_core.jobs.queue import QueueLoad, QueueNow
+from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, QueueLoad, QueueNow
 from bgjobs_core.jobs.why_not import NotRunning, why_not
 from tests.unit.operator.builders import a_queue_record, a_record
 
@@ -86,13 +87,38 @@ QUEUES = [
     pytest.param(queue(1, 3, max_concurrent=2), Gate.SLOT, WhyNot.WAITS_ITS_TURN,
                  "The queue default has room, and the operator has not taken the job yet: "
                  "1 of 2 slots are taken, 3 jobs wait.", id="room"),
+    pytest.param(replace(queue(max_concurrent_per_key=2), closed={"0:acme": UNTIL_A_SLOT_IS_FREE}), Gate.SLOT,
+                 WhyNot.KEY_FULL, "acme has 2 jobs in slots of the queue default, which are all that a concurrency key "
+                 "may have.", id="all slots of the key"),
+    pytest.param(replace(queue(max_concurrent_per_key=2), closed={"0:zeta": UNTIL_A_SLOT_IS_FREE}), Gate.SLOT,
+                 WhyNot.WAITS_ITS_TURN, "The queue default has room, and the operator has not taken the job yet: "
+                 "0 of 10 slots are taken, 1 job waits.", id="all slots of another key"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("now", "gate", "code", "message"), QUEUES)
 def test_why_a_due_job_waits_in_its_queue(now: QueueNow | None, gate: Gate, code: WhyNot, message: str) -> None:
-    record = BUILT.but(state=State.QUEUED, queued_at=2).build()
+    record = BUILT.but(state=State.QUEUED, queued_at=2, concurrency_key="acme").build()
     assert why_not(record, NOW, now) == NotRunning(gate, code, message, 2)
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (
+            replace(queue(start_rate={"starts": 5, "seconds": 60}), next_start=DUE),
+            "The queue default starts at most 5 in 60 s, and has started as many.",
+        ),
+        (
+            replace(queue(start_rate_per_key={"starts": 5, "seconds": 60}), closed={"0:acme": DUE}),
+            "The queue default starts at most 5 in 60 s of one concurrency key, and has started as many of acme.",
+        ),
+    ],
+    ids=["of the queue", "of the key"],
+)
+def test_a_rate_that_is_used_up_says_when_it_goes_on(now: QueueNow, message: str) -> None:
+    record = BUILT.but(state=State.QUEUED, queued_at=2, concurrency_key="acme").build()
+    assert why_not(record, NOW, now) == NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, 2, DUE)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +134,9 @@ def test_what_runs_or_has_ended_has_no_reason_not_to_run(record: FullJob) -> Non
 
 
 def test_every_code_has_its_case() -> None:
-    of_queues = {code for code in WhyNot if code.value.startswith("queue_")} | {WhyNot.WAITS_ITS_TURN}
-    assert {_of(cast("RecordBuilder", case.values[0])).code for case in CASES} | of_queues == set(WhyNot)
+    of_queues = {case.values[2] for case in QUEUES}
+    others = {_of(cast("RecordBuilder", case.values[0])).code for case in CASES}
+    assert others | of_queues | {WhyNot.RATE_LIMITED} == set(WhyNot)
 
 
 def _of(built: RecordBuilder) -> NotRunning:

@@ -79,7 +79,7 @@ async def _show(
         record = replace(record, result=await deps.store.result(record.id))
     queue = None
     if not states.has_ended(record) and await is_allowed(deps, caller, access.LIST_QUEUES, record.namespace):
-        queue = await queue_now(deps.store, record.queue_key)
+        queue = await queue_now(deps.store, record.queue_key, waiting=[record])
     tail = await _tail(deps, record, attempt) if attempt is not None and rights.log else None
     now = await deps.store.now_ms()
     return rendering.page(

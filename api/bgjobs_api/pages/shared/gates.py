@@ -128,6 +128,9 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
             text = f"Refused {words.plural(record.refusals, 'time')}; it is tried again, {when}."
             title = "Not running: Kubernetes refused its KubeJob"
             return _Words(title, text, "warn", f"{when}, after a refusal", why.message)
+        case WhyNot.KEY_FULL | WhyNot.RATE_LIMITED:
+            text = "It starts in its turn. Nothing is wrong with this job."
+            return _Words("Not running: a limit of its queue is reached", text, "", why.message)
         case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_FULL | WhyNot.WAITS_ITS_TURN:
             return _queued(why, record.spec.queue, sees_queue=queue is not None)
         case WhyNot.LAUNCHING:

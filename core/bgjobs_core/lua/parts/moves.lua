@@ -35,6 +35,7 @@ local function move(job, to, changes, now)
   if from == STATE.queued then leave_lane(job) end
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)
+    slot_of_key_is_free(job)
     if redis.call('HEXISTS', key.ready(), home(job.queue, job.queue_uid)) == 1 then wake('dispatch') end
   end
   changes.state = to
@@ -42,7 +43,11 @@ local function move(job, to, changes, now)
   write_job(job, changes, now)
   enter_list(job)
   if to == STATE.queued then enter_lane(job) end
-  if OWNED[to] and not OWNED[from] then redis.call('ZADD', key.owned(job.queue), now, job.id) end
+  if OWNED[to] and not OWNED[from] then
+    redis.call('ZADD', key.owned(job.queue), now, job.id)
+    local own = job.concurrency_key
+    if own then redis.call('ZADD', key.owned_by(job.queue, own), now, job.id) end
+  end
   if to == STATE.stopping then wake('stop') end
   if TERMINAL[to] then
     redis.call('ZADD', key.expiring(job.namespace), now + job.records_ms, job.id)

@@ -21,6 +21,7 @@ from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.admit import PERIOD as ADMIT_PERIOD
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
 from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
+from bgjobs_operator.loops.fresh_queues import FreshQueues
 from bgjobs_operator.loops.launch import IN_FLIGHT, Launch
 from bgjobs_operator.loops.launch import PERIOD as LAUNCH_PERIOD
 from bgjobs_operator.loops.loop import Loop
@@ -115,6 +116,12 @@ class Leader:
         tell = health.namespaces.tell
         observers: dict[str, Observer] = {}
 
+        def poke_launching() -> None:
+            self.poke("launch")
+            self.poke("dispatch")
+
+        fresh = FreshQueues(poke_launching)
+
         def poke_stop(namespace: str, job_id: str) -> None:
             stop.look_at(namespace, job_id)
 
@@ -130,20 +137,22 @@ class Leader:
             lambda: self.poke("dispatch"),
             lambda namespace, uid: observers[namespace].bound(uid),
             tell,
+            fresh=fresh.among,
         )
-        dispatch = Dispatch(store, epoch, namespaces, launch.room, launch.take, launch.room_in)
+        dispatch = Dispatch(store, epoch, namespaces, launch.room, launch.take, launch.room_in, fresh.among)
         stop = Stop(store, self._launcher, namespaces, launch.halt, tell)
         settle = Settle(store, self._api, namespaces, tell)
         pending = Pending(store, self._launcher, namespaces, tell)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
-        admit = Admit(store, self._api, self._pokes, self._gate, tell)
+        admit = Admit(store, self._api, self._pokes, self._gate, tell, seen=fresh.looked_at)
         schedule = Schedule(
             store, self._api, self.schedule_pokes, namespaces, lambda: self.poke("schedule"), self._gate, tell
         )
         observe = observe_queue(tell)
         reconcile = Reconcile(
-            store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"), settle.write_again, tell
-        )
+            store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"), settle.write_again, tell,
+            listed=fresh.listed,
+        )  # fmt: skip
         for namespace in namespaces:
             observers[namespace] = Observer(
                 store,

@@ -142,6 +142,7 @@ class Admit:
 
     Attributes:
         gate: says whether Redis has room for more jobs; a request that finds none waits, and says so.
+        seen: hears the namespace and name of each queue that was looked at, with success or without.
         tell, clock: see `FairQueue`.
     """
 
@@ -151,6 +152,7 @@ class Admit:
     gate: MemoryGate | None = None
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    seen: Callable[[str, str], None] = lambda _, __: None
     fair: FairQueue[Looking] = field(init=False)
     _queues: Counter[str] = field(default_factory=Counter[str])  # queues that were not looked at yet, by namespace
 
@@ -183,6 +185,7 @@ class Admit:
             if is_queue and not looking.seen:
                 looking.seen = True
                 self._queues[item.namespace] -= 1
+                self.seen(item.namespace, looking.poke.name)
             self._take_up(item.namespace)
         if done:
             return DONE

@@ -68,6 +68,7 @@ class Dispatch:
         room: how many more jobs can be launched soon. Whoever says that there is none pokes this loop when there is.
         room_in: how many of a namespace; where nothing can be launched, nothing is claimed.
         launch: takes the jobs that were claimed of a queue.
+        fresh: those of some namespaces whose queues have been seen since this leader took over.
     """
 
     store: Store
@@ -76,6 +77,7 @@ class Dispatch:
     room: Callable[[], int]
     launch: Callable[[str, Sequence[str]], None]
     room_in: Callable[[str], int] = lambda _: BATCH
+    fresh: Callable[[Collection[str]], Collection[str]] = lambda namespaces: namespaces
     _last: str = ""  # the queue that was asked last; the next round begins behind it
     _next_start: int | None = None  # in Unix ms: when a rate lets another job start, as this turn's claims have said
     _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
@@ -92,7 +94,8 @@ class Dispatch:
         promoted = promoting.result()
         if promoted.dropped:
             log.warning("ids without a job were dropped from what is due", dropped=promoted.dropped)
-        self._known = [queue for queue in listing.result() if queue.partition("/")[0] in self.namespaces]
+        fresh = set(self.fresh(self.namespaces))
+        self._known = [queue for queue in listing.result() if queue.partition("/")[0] in fresh]
         # On several connections the claims may have come before what is due was made ready.
         had_less = set[str]() if promoted.promoted else _had_less(round_, [one.result() for one in claiming])
         asking = [queue for queue in self._known if queue not in had_less]

@@ -76,6 +76,7 @@ class Launch:
         poke_dispatch: there is room for more, after there was none.
         bound: hears the namespace and UID of each KubeJob right after it was bound.
         tell, clock: see `FairQueue`.
+        fresh: those of some namespaces whose queues have been seen since this leader took over.
         posting: the jobs whose try is under way at the moment: it binds what it makes.
     """
 
@@ -91,6 +92,7 @@ class Launch:
     bound: Callable[[str, str], None] = lambda _, __: None
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    fresh: Callable[[Collection[str]], Collection[str]] = lambda namespaces: namespaces
     posting: set[str] = field(default_factory=set[str])
     fair: FairQueue[Intent] = field(init=False)
     # A POST of these may have been done, or be on its way still: since when. It is remembered over an interruption.
@@ -122,7 +124,7 @@ class Launch:
                 ids.append(job_id)
             return True
 
-        await walk(self.store, keys.launching, self.namespaces, take)
+        await walk(self.store, keys.launching, self.fresh(self.namespaces), take)
         for namespace, ids in found.items():
             # Dispatch may have handed over some of them while the index was read.
             ids[:] = [job_id for job_id in ids if not self._is_known(namespace, job_id)]
@@ -216,6 +218,10 @@ class Launch:
                     "" if queue is None else ": another one has its name by now"
                 )
                 await self._decline(job, State.SCHEDULED, 5, words)
+            elif queue is not None:  # it never gets there any more, and holds a slot of the other one
+                note = f"the queue {job.spec.queue} was deleted, and another one has its name by now"
+                await self.store.stop(job_id=job.id, verdict=Outcome.NEVER_STARTED, by=SYSTEM, note=note)
+                self.poke_stop(job.namespace, job.id)
             return _NOTHING_ASKED  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
         if await self.cancel_if_unwanted(job):
             self._unsure.pop(job.id, None)

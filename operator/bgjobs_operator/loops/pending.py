@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs_core.resources.models import QueueSpec
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 
@@ -30,6 +31,7 @@ AFTER_MS: Final = 5000  # a job that holds its slot for less is not looked at
 _BATCH: Final = 500
 _ALL: Final = "all"  # key of the look at a whole namespace; no job has this id
 _PENDING: Final = frozenset({State.LAUNCHING, State.LAUNCHED})
+_DEFAULTS: Final = QueueSpec()
 _FEW: Final = 10  # so many of a namespace are looked at one by one
 
 
@@ -54,8 +56,12 @@ def waits_since(job: JobRecord, pods: Sequence[PodView]) -> int | None:
 
 
 def overdue(since: int | None, queue: QueueRecord | None, now: int) -> bool:
-    """Whether a job has waited for the start of its code for longer than the queue allows; times in Unix ms."""
-    return since is not None and queue is not None and now - since > queue.spec.pending_deadline_seconds * 1000
+    """Whether a job has waited for the start of its code for longer than the queue allows; times in Unix ms.
+
+    One whose queue is gone waits for as long as in a queue that says nothing of it.
+    """
+    seconds = (queue.spec if queue is not None else _DEFAULTS).pending_deadline_seconds
+    return since is not None and now - since > seconds * 1000
 
 
 @dataclass

@@ -61,6 +61,7 @@ class Reconcile:
         observers: those of the namespaces of jobs.
         poke_all: wakes the other loops.
         write_again: has the status of a job's request written anew.
+        listed: hears of each namespace the names of all queues that are to be looked at.
         tell, clock: see `FairQueue`.
     """
 
@@ -72,6 +73,7 @@ class Reconcile:
     write_again: Callable[[JobRecord], None] = lambda _: None
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    listed: Callable[[str, set[str]], None] = lambda _, __: None
     fair: FairQueue[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +100,9 @@ class Reconcile:
                 self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
         for key in await self.store.queue_keys():
             if key.startswith(f"{namespace}/") and key not in queues:
+                queues.add(key)
                 self.pokes.add(Poke(QUEUES, namespace, key.partition("/")[2], ""))
+        self.listed(namespace, {key.partition("/")[2] for key in queues})
         # Read before the requests: what is launched from now on has a request that may be missing in their list.
         launched = [job_id async for job_id in self.store.all_ids_in(keys.launched, namespace)]
         await self._launched(namespace, launched, await self._requests(namespace))

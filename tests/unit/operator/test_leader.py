@@ -19,7 +19,7 @@ from bgjobs_operator.health.health import Health
 from bgjobs_operator.interfaces.launcher import Refusal
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.loops.loop import NotLeaderError
-from tests.store.builders import a_job, a_queue
+from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
 from tests.unit.operator.fake_launcher import Refuse, Unreachable
 from tests.unit.operator.world import DEADLINE_SECONDS
@@ -271,3 +271,18 @@ async def test_a_namespace_that_refuses_is_told_and_the_other_one_works(
         world.launcher.change(job, complete=True)
         await becomes(world, job, "succeeded")
     await bell.close()
+
+
+async def test_nothing_is_launched_by_what_an_earlier_leader_knew_of_a_queue(world: World, leader: Leader) -> None:
+    """While nobody led, the namespace was deleted, and somebody else has made one of the same name."""
+    claimed, waiting = await world.queued(), await world.queued()
+    await world.store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=1)
+    another = a_queue_object(maxConcurrent=2)
+    another["metadata"]["uid"] = "uid-of-another"
+    world.resources.put(another)
+    async with leading(leader):
+        fresh = await world.queued(a_job().but(queue_uid="uid-of-another"))
+        await becomes(world, fresh, "launched")
+        await becomes(world, claimed, "failed")
+        await becomes(world, waiting, "failed")
+    assert set(world.launcher.posts) == {fresh}

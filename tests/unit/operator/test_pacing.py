@@ -84,8 +84,9 @@ def test_overdue(job: JobRecord, now: int, expected: bool) -> None:
     assert overdue(waits_since(job, ()), a_queue_record(pending_deadline_seconds=1800), now) is expected
 
 
-def test_without_a_queue_nothing_is_overdue() -> None:
-    assert not overdue(0, None, 9 * DEADLINE)
+def test_without_a_queue_the_deadline_is_that_of_a_queue_that_says_none() -> None:
+    assert not overdue(0, None, DEADLINE)
+    assert overdue(0, None, DEADLINE + 1)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
@@ -273,8 +273,18 @@ async def test_a_namespace_that_refuses_is_told_and_the_other_one_works(
     await bell.close()
 
 
-async def test_nothing_is_launched_by_what_an_earlier_leader_knew_of_a_queue(world: World, leader: Leader) -> None:
+async def test_nothing_is_launched_by_what_an_earlier_leader_knew_of_a_queue(
+    world: World, leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While nobody led, the namespace was deleted, and somebody else has made one of the same name."""
+    answers = world.resources.get
+
+    async def slowly(plural: str, namespace: str, name: str) -> Any:
+        for _ in range(500):  # every other loop gets its turns meanwhile
+            await asyncio.sleep(0)
+        return await answers(plural, namespace, name)
+
+    monkeypatch.setattr(world.resources, "get", slowly)
     claimed, waiting = await world.queued(), await world.queued()
     await world.store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=1)
     another = a_queue_object(maxConcurrent=2)

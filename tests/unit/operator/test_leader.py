@@ -290,8 +290,14 @@ async def test_nothing_is_launched_by_what_an_earlier_leader_knew_of_a_queue(
     another = a_queue_object(maxConcurrent=2)
     another["metadata"]["uid"] = "uid-of-another"
     world.resources.put(another)
+
+    async def is_seen() -> bool:
+        queue = await world.store.queue(QUEUE_KEY)
+        return queue is not None and queue.uid == "uid-of-another"
+
     async with leading(leader):
-        fresh = await world.queued(a_job().but(queue_uid="uid-of-another"))
+        await eventually(is_seen)
+        fresh = await world.queued()
         await becomes(world, fresh, "launched")
         await becomes(world, claimed, "failed")
         await becomes(world, waiting, "failed")

@@ -92,17 +92,16 @@ class Reconcile:
 
     async def _work(self, item: Item[None]) -> None:
         namespace = item.namespace
-        queues: set[str] = set()
+        queues: dict[str, str] = {}  # the UID of each by its name; "" of one that is gone
         async with aclosing(self.api.pages(QUEUES, namespace)) as found:
             async for obj in found:
-                metadata = obj["metadata"]
-                queues.add(f"{namespace}/{metadata['name']}")
-                self.pokes.add(Poke(QUEUES, namespace, metadata["name"], metadata["uid"]))
+                queues[obj["metadata"]["name"]] = obj["metadata"]["uid"]
         for key in await self.store.queue_keys():
-            if key.startswith(f"{namespace}/") and key not in queues:
-                queues.add(key)
-                self.pokes.add(Poke(QUEUES, namespace, key.partition("/")[2], ""))
-        self.listed(namespace, {key.partition("/")[2] for key in queues})
+            if key.startswith(f"{namespace}/"):
+                queues.setdefault(key.partition("/")[2], "")
+        self.listed(namespace, set(queues))  # before anybody looks at one of them for it
+        for name, uid in queues.items():
+            self.pokes.add(Poke(QUEUES, namespace, name, uid))
         # Read before the requests: what is launched from now on has a request that may be missing in their list.
         launched = [job_id async for job_id in self.store.all_ids_in(keys.launched, namespace)]
         await self._launched(namespace, launched, await self._requests(namespace))

@@ -38,8 +38,8 @@ MANY: Final = tuple(Tenant(f"tenant-{number:03}") for number in range(116))
 WAITING: Final = 200
 SCARCE_WAITING: Final = 3000
 MOST_POSTS_A_MINUTE: Final = 30
-_BEFORE: Final = 20  # jobs of the healthy namespace, one a second, in each part of the test
-_DURING: Final = 90
+_BEFORE: Final = 15  # jobs of the healthy namespace, one a second, in each part of the test
+_DURING: Final = 60
 _WEBHOOK: Final = "bgjobs-test-fails"
 _MAIL: Final = ("shop.jobs.Mail", "send", ["ann@example.com", "x"])
 
@@ -197,7 +197,6 @@ def test_what_ails_three_namespaces_is_no_trouble_for_another_one(tenanted: JobC
     print("".join(f"\n{name}: {_shown(found)}" for name, found in waits.items()))
     print(f"KubeJobs asked for a minute: { {name: round(count, 1) for name, count in posts.items()} }")
     assert [ended(client, job_id).state for job_id in refused] == ["succeeded"] * len(refused)
-    assert "launched" not in _states(client, doomed)
     assert max(posts.values()) <= MOST_POSTS_A_MINUTE
     # A second more is what a busy machine takes by itself; what held all others was held for minutes.
     assert median(waits["during"]) <= 2 * median(waits["before"]) + 1

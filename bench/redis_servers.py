@@ -54,9 +54,9 @@ class Server:
         self._binary = binary_of(kind)
         self._fsync = fsync
         # The system's own folder for such things: the path of a socket has room for about 100 characters.
-        self._home = Path(tempfile.mkdtemp(prefix="bgjobs-redis-"))
+        self.home = Path(tempfile.mkdtemp(prefix="bgjobs-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.socket = self._home / "socket"
+        self.socket = self.home / "socket"
         self.url = f"unix://{self.socket}"
 
     @property
@@ -69,7 +69,7 @@ class Server:
     @property
     def words(self) -> str:
         """The last lines of its log."""
-        log = self._home / "log"
+        log = self.home / "log"
         return "\n".join(log.read_text().splitlines()[-10:]) if log.exists() else "it left no log"
 
     def start(self) -> None:
@@ -79,7 +79,7 @@ class Server:
             BenchError: if it does not start; the message has the last lines of its log.
         """
         arguments = {
-            "port": "0", "unixsocket": str(self.socket), "dir": str(self._home), "logfile": str(self._home / "log"),
+            "port": "0", "unixsocket": str(self.socket), "dir": str(self.home), "logfile": str(self.home / "log"),
             "appendonly": "yes", "appendfsync": self._fsync, "maxmemory-policy": "noeviction", "save": "",
         }  # fmt: skip
         command = [self._binary, *(part for name, value in arguments.items() for part in (f"--{name}", value))]
@@ -110,7 +110,7 @@ class Server:
     def remove(self) -> None:
         """End it and drop its data."""
         self.kill()
-        shutil.rmtree(self._home)
+        shutil.rmtree(self.home)
 
 
 @contextlib.contextmanager

@@ -141,14 +141,15 @@ def method(verb: Verb) -> str:
     single = len(verb.reply) == 1
     returns = f"Returns:\n{wrapped_return(verb.reply[0])}" if single else ""
     arguments = ", ".join(parameter(part) for part in verb.arguments)
+    taken = f"self, *, {arguments}" if arguments else "self"
     run = f"await self._scripts.run({', '.join([repr(verb.name), *(part.name for part in verb.arguments)])})"
     lines = [
-        f"    async def {'_' if verb.called_by else ''}{verb.name}(self, *, {arguments}) -> {reply_type(verb)}:",
+        f"    async def {'_' if verb.called_by else ''}{verb.name}({taken}) -> {reply_type(verb)}:",
         docstring(
             8,
             verb.summary,
             wrapped(" ".join(verb.prose), 8),
-            f"Args:\n{entries(verb.arguments)}",
+            f"Args:\n{entries(verb.arguments)}" if verb.arguments else "",
             returns,
         ),
         f"        return ({run})[0]" if single else f"        return {reply_type(verb)}._make({run})",

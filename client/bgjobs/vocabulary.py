@@ -109,6 +109,7 @@ class WhyNot(StrEnum):
     LAUNCH_REFUSED = "launch_refused"
     QUEUE_MISSING = "queue_missing"
     QUEUE_PAUSED = "queue_paused"
+    HELD = "held"
     QUEUE_FULL = "queue_full"
     KEY_FULL = "key_full"
     RATE_LIMITED = "rate_limited"

@@ -28,6 +28,7 @@ from bgjobs_operator.health import health, permissions, server
 from bgjobs_operator.health.permission_checks import PermissionChecks
 from bgjobs_operator.health.reporter import Reporter
 from bgjobs_operator.leader import Leader
+from bgjobs_operator.loops.rollback import Memory
 from bgjobs_operator.pokes import Poke, Pokes
 from bgjobs_operator.settings import OperatorSettings
 
@@ -74,7 +75,14 @@ async def operate(settings: OperatorSettings) -> None:
 
     pokes = Pokes(ring)
     identity = f"{settings.pod_name}/{secrets.token_hex(4)}"
-    lease = Lease(kube, settings.namespace, settings.lease_name, identity, tell=partial(state.waits_for, "lease"))
+
+    def remembered() -> str:
+        memory = leader.rollback.memory if leader is not None and state.leading else None
+        return memory.text() if memory is not None else ""
+
+    lease = Lease(
+        kube, settings.namespace, settings.lease_name, identity, tell=partial(state.waits_for, "lease"), note=remembered
+    )
     # A process that was stopped for a while goes on in the middle of what it did, before it can see the time.
     writing = kube.fenced(lease.is_ours)
     leader = Leader(
@@ -100,6 +108,8 @@ async def operate(settings: OperatorSettings) -> None:
 
     async def lead() -> None:
         await lease.acquire()
+        assert leader is not None  # noqa: S101 - it was made before this runs
+        leader.rollback.memory = Memory.read(lease.noted)
         permission_checks.check_soon()
         await lease.hold(partial(_lead, leader, kube, pokes, settings.watched_namespaces))
 

@@ -41,9 +41,11 @@ async def empty(store: Store, *, agreed: bool) -> int:
             file=sys.stderr,
         )
         return 2
+    before = await store.mark()
     gone = 0
     async for gone in store.empty():
         print(f"\r{gone:,} keys dropped", end="", flush=True)
+    await store.note_emptied(before.store_id)  # else an empty Redis would be taken for one that has lost everything
     print(f"\r{gone:,} keys dropped. Operator and API become ready within some seconds.")
     return 0
 

@@ -33,6 +33,8 @@ from bgjobs_operator.loops.pending import Pending
 from bgjobs_operator.loops.reconcile import PERIOD, Reconcile
 from bgjobs_operator.loops.retire import LONGEST_SLEEP as RETIRE_SLEEP
 from bgjobs_operator.loops.retire import Retire
+from bgjobs_operator.loops.rollback import PERIOD as ROLLBACK_PERIOD
+from bgjobs_operator.loops.rollback import Rollback
 from bgjobs_operator.loops.schedule import PERIOD as SCHEDULE_PERIOD
 from bgjobs_operator.loops.schedule import Schedule
 from bgjobs_operator.loops.settle import PERIOD as SETTLE_PERIOD
@@ -61,6 +63,7 @@ class Leader:
     """Everything that only one replica does.
 
     Attributes:
+        rollback: compares Redis with what is remembered of it outside; whoever holds the Lease keeps that there.
         schedule_pokes: hears of each schedule to which something happens; with the name "", of a namespace in which
             something may have happened.
     """
@@ -91,6 +94,7 @@ class Leader:
         self._queue_gone_seconds = queue_gone_seconds
         self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
+        self.rollback = Rollback(store, tell=health.holds)
         self.schedule_pokes = Pokes(lambda: self.poke("schedule"), kept=False)
 
     def poke(self, name: str) -> None:
@@ -140,6 +144,7 @@ class Leader:
             fresh=fresh.among,
         )
         dispatch = Dispatch(store, epoch, namespaces, launch.room, launch.take, launch.room_in, fresh.among)
+        dispatch.floor, dispatch.older = self.rollback.floor, lambda: self.poke("rollback")
         stop = Stop(store, self._launcher, namespaces, launch.halt, tell)
         settle = Settle(store, self._api, namespaces, tell)
         pending = Pending(store, self._launcher, namespaces, tell)
@@ -176,9 +181,10 @@ class Leader:
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("settle", settle.turn, SETTLE_PERIOD),
             Loop("pending", pending.turn, PENDING_PERIOD),
-            Loop("schedule", schedule.turn, SCHEDULE_PERIOD),
+            Loop("schedule", self.rollback.unless_held(schedule.turn), SCHEDULE_PERIOD),
             Loop("reconcile", reconcile.turn, PERIOD),
-            Loop("retire", retire.turn, RETIRE_SLEEP),
+            Loop("retire", self.rollback.unless_held(retire.turn), RETIRE_SLEEP),
+            Loop("rollback", self.rollback.turn, ROLLBACK_PERIOD),
             Loop("orphans", Orphans(store, self._queue_gone_seconds).turn, ORPHANS_PERIOD),
         ]
         self._loops = {loop.name: loop for loop in loops}
@@ -201,6 +207,8 @@ class Leader:
             end_if_cancelled()
             try:
                 store_id, seq = await self._store.lead(epoch)
+                self.rollback.epoch = epoch
+                await self.rollback.turn()
             except StoreError as error:
                 self._health.waits_for("redis", str(error))
                 log.warning("waiting for Redis", error=str(error))

@@ -29,10 +29,10 @@ class Clock:
 class CheckedStore(Store):
     """The store itself; a claim that breaks S5 or S6 fails the test."""
 
-    async def claim(self, *, epoch: str, queue: str, limit: int) -> ClaimReply:
+    async def claim(self, *, epoch: str, queue: str, limit: int, floor: int = 0) -> ClaimReply:
         """As Store.claim."""
         settings = await self.queue(queue)
-        claimed = await super().claim(epoch=epoch, queue=queue, limit=limit)
+        claimed = await super().claim(epoch=epoch, queue=queue, limit=limit, floor=floor)
         if claimed.ids:
             load = await self.queue_load(queue)
             assert settings is not None, "S6: claimed from a queue that is not there"

@@ -23,16 +23,17 @@ async def queue_now(store: Store, key: str, *, waiting: Iterable[JobRecord] = ()
         key: its full name.
         waiting: queued jobs; it is read of their concurrency keys whether they are at a limit.
     """
-    record, load = await asyncio.gather(store.queue(key), store.queue_load(key))
+    record, load, hold = await asyncio.gather(store.queue(key), store.queue_load(key), store.what_holds())
+    held = hold.reason if hold is not None else ""
     if record is None:
-        return QueueNow(record, load)
+        return QueueNow(record, load, held=held)
     keys = sorted(
         {(one.spec.priority, one.spec.concurrency_key) for one in waiting if one.spec.concurrency_key}
         if _has_limits_of_keys(record.spec)
         else set[tuple[int, str]]()
     )
     next_start, closed = await asyncio.gather(store.next_start(record), store.closed_keys(record, keys))
-    return QueueNow(record, load, next_start, closed)
+    return QueueNow(record, load, next_start, held, closed)
 
 
 def _has_limits_of_keys(spec: QueueSpec) -> bool:

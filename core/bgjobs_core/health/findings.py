@@ -21,6 +21,7 @@ class FindingCode(StrEnum):
     REDIS_FORGETS = "redis_forgets"
     REDIS_MAY_LOSE_WRITES = "redis_may_lose_writes"
     REDIS_EVICTS = "redis_evicts"
+    REDIS_OLDER = "redis_older"
     REDIS_CLOCK = "redis_clock"
     KUBERNETES_UNREACHABLE = "kubernetes_unreachable"
     KUBERNETES_TOO_OLD = "kubernetes_too_old"

@@ -77,12 +77,14 @@ class QueueNow:
         record: its settings; None if there is no such queue.
         load: how much it holds.
         next_start: when its rate lets another job start, in Unix ms; None if it has no rate, or has not used it up.
+        held: why nothing is launched from any queue; "" if nothing holds it.
         closed: concurrency keys at a limit, as the operator has found them last, each with its priority.
     """
 
     record: QueueRecord | None
     load: QueueLoad
     next_start: int | None = None
+    held: str = ""
     closed: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def shut_until(self, key: str, priority: int) -> int | None:

@@ -96,6 +96,9 @@ def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
     if queue is None:
         message = f"It waits for its turn in the queue {name}."
         return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
+    if queue.held:
+        message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
+        return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
     if queue.record is None:
         message = f"There is no queue {name} in namespace {record.namespace}; an administrator can create it."
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_MISSING, message, since)

@@ -9,13 +9,17 @@
 --@ epoch  text   the leader's token
 --@ queue  text   as namespace/name
 --@ limit  whole  how many jobs at most
---> did      ok|not_leader|closed|full  ok: as many as were there were claimed; not_leader: another one leads by now;
---    closed: there is no such queue, or it is paused; full: all its slots are taken
+--@ floor  whole=0  so many writes Redis must have seen
+--> did      ok|not_leader|closed|full|older|held  ok: as many as were there were claimed; not_leader: another one leads by now;
+--    closed: there is no such queue, or it is paused; full: all its slots are taken;
+--    older: Redis has lost writes; held: somebody must release what Redis has, because it was older than the world
 --> ids      text*  the jobs that were claimed, in their order
 --> dropped  whole  how many ids were dropped
 --> next_at  whole?  Unix time in ms at which a rate of the queue or of a key lets another job start; nil if none waits for
 --    that
 if redis.call('GET', key.epoch()) ~= epoch then return {'not_leader', {}, 0, ''} end
+if tonumber(redis.call('GET', key.seq()) or 0) < floor then return {'older', {}, 0, ''} end
+if redis.call('EXISTS', key.hold()) == 1 then return {'held', {}, 0, ''} end
 local settings = redis.call(
   'HMGET', key.queue(queue), 'max_concurrent', 'is_paused', 'uid', 'max_per_key', 'starts', 'span_ms', 'key_starts',
   'key_span_ms'

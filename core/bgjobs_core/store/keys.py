@@ -121,6 +121,8 @@ layout = Key("layout", "layout", "string", "the number of this layout of keys", 
 epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
 seq = Key("seq", "seq", "string", "counts the writes", "one")
 store_id = Key("store_id", "store_id", "string", "random, made with the first write", "one")
+hold = Key("hold", "hold", "hash", "why nothing is launched, and since when", "one, until it is released")
+emptied = Key("emptied", "emptied", "string", "id of the store that was emptied here on purpose", "one")
 wake = Key("wake", "wake", "stream", "says that something became ready", "about 100 entries")
 watched = Key("watched", "watched:{id}", "string", "somebody follows the log of this job", "expires after 15 s")
 operator = Key(
@@ -131,7 +133,8 @@ KEYS: Final = (
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
     launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,
-    schedules, wished, epoch, layout, seq, store_id, wake, watched, operator,
+    schedules, wished, epoch, layout, seq, store_id, hold,
+    emptied, wake, watched, operator,
 )  # fmt: skip
 
 

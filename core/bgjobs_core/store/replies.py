@@ -37,14 +37,15 @@ class ClaimReply(NamedTuple):
 
     Attributes:
         did: ok: as many as were there were claimed; not_leader: another one leads by now; closed: there is
-            no such queue, or it is paused; full: all its slots are taken.
+            no such queue, or it is paused; full: all its slots are taken; older: Redis has lost writes;
+            held: somebody must release what Redis has, because it was older than the world.
         ids: the jobs that were claimed, in their order.
         dropped: how many ids were dropped.
         next_at: Unix time in ms at which a rate of the queue or of a key lets another job start; nil if
             none waits for that.
     """
 
-    did: Literal["ok", "not_leader", "closed", "full"]
+    did: Literal["ok", "not_leader", "closed", "full", "older", "held"]
     ids: tuple[str, ...]
     dropped: int
     next_at: int | None

@@ -68,7 +68,7 @@ class Verbs(Connected):
         """
         return replies.BindReply._make(await self._scripts.run("bind", job_id, kube_uid))
 
-    async def claim(self, *, epoch: str, queue: str, limit: int) -> replies.ClaimReply:
+    async def claim(self, *, epoch: str, queue: str, limit: int, floor: int = 0) -> replies.ClaimReply:
         """Gives free slots of one queue to the next of its jobs.
 
         The limits of a queue hold: of slots in all and for each concurrency key, and of starts in a time for both. Jobs
@@ -83,8 +83,9 @@ class Verbs(Connected):
             epoch: the leader's token.
             queue: as namespace/name.
             limit: how many jobs at most.
+            floor: so many writes Redis must have seen.
         """
-        return replies.ClaimReply._make(await self._scripts.run("claim", epoch, queue, limit))
+        return replies.ClaimReply._make(await self._scripts.run("claim", epoch, queue, limit, floor))
 
     async def decline(
         self, *, epoch: str, job_id: str, target: Literal[State.SCHEDULED, State.FAILED], back_off_ms: int, reason: str
@@ -209,6 +210,21 @@ class Verbs(Connected):
             namespace.
         """
         return (await self._scripts.run("forget", namespace, job_id))[0]
+
+    async def hold(self, *, epoch: str, reason: str) -> Literal["held", "not_leader"]:
+        """From now on nothing is claimed, because Redis is older than the world.
+
+        What waits stays as it is, and new jobs are taken, until somebody releases all. A hold that is there already
+        stays.
+
+        Args:
+            epoch: the leader's token.
+            reason: what was found, in words.
+
+        Returns:
+            `held`, `not_leader`. not_leader: another one leads by now.
+        """
+        return (await self._scripts.run("hold", epoch, reason))[0]
 
     async def _lead(self, *, epoch: str, store_id: str) -> replies.LeadReply:
         """Makes the caller the leader.
@@ -354,6 +370,14 @@ class Verbs(Connected):
             `put`, `same`. same: the store knows this already, and nothing is written.
         """
         return (await self._scripts.run("put_schedule", schedule, suspend, ran, fields))[0]
+
+    async def release(self) -> Literal["released", "nothing"]:
+        """What waits may be launched again, although Redis was older than the world.
+
+        Returns:
+            `released`, `nothing`. nothing: nothing was held.
+        """
+        return (await self._scripts.run("release"))[0]
 
     async def _report(
         self, *, role: str, pod: str, remember_ms: int, epoch: str | None = None, fields: Fields

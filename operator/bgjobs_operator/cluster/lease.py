@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bgjobs_core.kube.door import Kube
     from bgjobs_core.kube.objects import Object
 
+# The annotation of the Lease in which the leader keeps what it remembers of Redis.
+NOTE: Final = "bgjobs.dev/redis"
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 
@@ -72,9 +74,12 @@ class Lease:
         identity: str,
         timing: Timing | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        note: Callable[[], str] = lambda: "",
     ) -> None:
         self._kube = kube.by(Pool.LEASE)  # nothing that the others do may delay a renewal
         self._tell = tell  # why it cannot be had, "" when it can
+        self._note = note  # what is kept beside it with each renewal; "" to leave what is there
+        self.noted = ""  # what was kept beside it when it was last read
         self._timing = timing or Timing()
         self._namespace = namespace
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
@@ -157,6 +162,7 @@ class Lease:
                 raise
             found = {}
         spec = part(found, "spec")
+        self.noted = str(part(part(found, "metadata"), "annotations").get(NOTE, ""))
         holder, renewed = spec.get("holderIdentity") or "", spec.get("renewTime") or ""
         if (holder, renewed) != (self._seen.holder, self._seen.renewed):
             self._seen = Seen(holder, renewed, time.monotonic())
@@ -179,7 +185,7 @@ class Lease:
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": found.get("metadata") or {"name": self._name, "namespace": self._namespace},
+            "metadata": self._metadata(found),
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": math.ceil(self._timing.duration),
@@ -194,12 +200,19 @@ class Lease:
             await self._kube.request("POST", self._path, body)
         self._seen = Seen(self._identity, now, time.monotonic())
 
+    def _metadata(self, found: Object) -> dict[str, Any]:
+        metadata: dict[str, Any] = dict(found.get("metadata") or {"name": self._name, "namespace": self._namespace})
+        if note := self._note():
+            metadata["annotations"] = {**part(metadata, "annotations"), NOTE: note}
+        return metadata
+
     async def _release(self) -> None:
         """So that another replica need not wait; only if it is still ours."""
         try:
             found = await self._kube.request("GET", f"{self._path}/{self._name}")
             if part(found, "spec").get("holderIdentity") == self._identity:
                 found["spec"]["holderIdentity"] = ""
+                found["metadata"] = self._metadata(found)
                 await self._kube.request("PUT", f"{self._path}/{self._name}", found)
         except KubeError as error:
             log.warning("lease not released", error=str(error))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.health.findings import Finding, FindingCode
@@ -24,6 +25,7 @@ from bgjobs_operator.health.permissions import Rights
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bgjobs_core.store.rollback import Hold
     from bgjobs_operator.loops.loop import Loop
 
 STUCK_SECONDS: Final = 60.0
@@ -32,6 +34,11 @@ STUCK_SECONDS: Final = 60.0
 def stuck(loops: Iterable[Loop], now: float) -> list[str]:
     """The names of the loops that have not turned for too long; `now` is the time of `time.monotonic`."""
     return [loop.name for loop in loops if now - loop.turned_at > loop.period + STUCK_SECONDS]
+
+
+def _held(held: Hold) -> str:
+    since = datetime.fromtimestamp(held.since / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"nothing is launched since {since}, until somebody has looked and releases it: {held.reason}"
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Health:
         blind: the namespaces whose KubeJobs cannot be watched, each with the reason.
         namespaces: what is wrong with namespaces of jobs.
         rights: which permissions Kubernetes gives it.
+        held: why nothing is launched, if Redis was older than the world.
         news: an event that is set when something has changed that should be reported at once.
     """
 
@@ -56,6 +64,7 @@ class Health:
     blind: dict[str, str] = field(default_factory=dict[str, str])
     namespaces: Namespaces = field(default_factory=Namespaces)
     rights: Rights = field(default_factory=Rights)
+    held: Hold | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -70,7 +79,7 @@ class Health:
 
     def end(self) -> None:
         """Note that this process does not lead any more."""
-        self.epoch, self.blind, self.since = "", {}, time.time()
+        self.epoch, self.blind, self.since, self.held = "", {}, time.time(), None
         self.namespaces.clear()
 
     def watched(self, namespace: str, trouble: str) -> None:
@@ -86,6 +95,12 @@ class Health:
             self.problems[what] = trouble
         else:
             self.problems.pop(what, None)
+
+    def holds(self, held: Hold | None) -> None:
+        """Note what holds the launches; None if nothing does."""
+        if held != self.held:
+            self.held = held
+            self.news.set()
 
     def live(self, now: float) -> tuple[int, dict[str, object]]:
         """The status and the body that `/healthz` answers; `now` is the time of `time.monotonic`."""
@@ -103,6 +118,7 @@ class Health:
                 elif loop.failing:
                     problems[loop.name] = loop.failing
             warnings += self._unwatched()
+            warnings += [_held(self.held)] if self.held is not None else []
             warnings += self.namespaces.sentences()
             if self.namespaces.nothing_works():
                 problems["namespaces"] = "every namespace of jobs is in trouble"
@@ -116,11 +132,12 @@ class Health:
         more = len(said) - MOST_TOLD
         return [*said[:MOST_TOLD], f"KubeJobs of {more} more are not watched"] if more > 0 else said
 
-    def findings(self, look: str) -> tuple[Finding, ...]:
+    def findings(self, look: str, release: str = "") -> tuple[Finding, ...]:
         """What is wrong, for the report in Redis.
 
         Args:
             look: the remedy of findings for which nothing better is known.
+            release: the command that lets launches go on, which are held.
         """
         found = self.rights.findings()
         # A missing permission is a finding. That loops and watches fail for lack of it is not another one.
@@ -131,7 +148,9 @@ class Health:
                 f"{loop.name}: {loop.failing}" for loop in self.loops if loop.failing and not (known and loop.forbidden)
             ]
             said += [] if known else self._unwatched()
+        held = [Finding(FindingCode.REDIS_OLDER, _held(self.held), release)] if self.leading and self.held else []
         return (
+            *held,
             *found,
             *(self.namespaces.findings() if self.leading else ()),
             *(Finding(FindingCode.OPERATOR_FAILS, f"the operator is in trouble: {one}", look) for one in said),

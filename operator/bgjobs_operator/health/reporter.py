@@ -36,13 +36,14 @@ class Reporter:
         self._store = store
         self._health = health
         self._pod = pod
+        self._release = f"kubectl exec -n {namespace} {pod} -- python -m bgjobs_operator.release"
         self._look = f"kubectl logs -n {namespace} {pod} --since=10m"
 
     def report(self) -> OperatorReport:
         """The report as it would be written now; very long sentences are cut."""
         findings = tuple(
             one if len(one.detail) <= _ROOM else type(one)(one.code, f"{one.detail[:_ROOM]}...", one.remedy)
-            for one in self._health.findings(self._look)
+            for one in self._health.findings(self._look, self._release)
         )
         return OperatorReport(own_version(), self._pod, round(self._health.since * 1000), findings)
 

@@ -68,6 +68,8 @@ class Dispatch:
         room: how many more jobs can be launched soon. Whoever says that there is none pokes this loop when there is.
         room_in: how many of a namespace; where nothing can be launched, nothing is claimed.
         launch: takes the jobs that were claimed of a queue.
+        floor: so many writes Redis must have seen.
+        older: hears that Redis has seen fewer.
         fresh: those of some namespaces whose queues have been seen since this leader took over.
     """
 
@@ -78,6 +80,8 @@ class Dispatch:
     launch: Callable[[str, Sequence[str]], None]
     room_in: Callable[[str], int] = lambda _: BATCH
     fresh: Callable[[Collection[str]], Collection[str]] = lambda namespaces: namespaces
+    floor: Callable[[], int] = lambda: 0
+    older: Callable[[], None] = lambda: None
     _last: str = ""  # the queue that was asked last; the next round begins behind it
     _next_start: int | None = None  # in Unix ms: when a rate lets another job start, as this turn's claims have said
     _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
@@ -113,7 +117,9 @@ class Dispatch:
         return round_
 
     async def _claim(self, queue: str, limit: int) -> int:
-        claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit)
+        claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit, floor=self.floor())
+        if claim.did == "older":
+            self.older()
         if claim.did == "not_leader":
             raise NotLeaderError
         if claim.dropped:

@@ -81,6 +81,8 @@ QUEUES = [
                  id="queues may not be listed"),
     pytest.param(QueueNow(None, QueueLoad(0, 1)), Gate.QUEUE, WhyNot.QUEUE_MISSING,
                  "There is no queue default in namespace shop; an administrator can create it.", id="missing"),
+    pytest.param(replace(queue(), held="it is empty"), Gate.QUEUE, WhyNot.HELD,
+                 "Nothing is launched until an administrator has looked and releases it: it is empty.", id="held"),
     pytest.param(queue(paused=True), Gate.QUEUE, WhyNot.QUEUE_PAUSED, "The queue default is paused.", id="paused"),
     pytest.param(queue(2, 1200, max_concurrent=2), Gate.SLOT, WhyNot.QUEUE_FULL,
                  "The queue default is full: 2 of 2 slots are taken, 1,200 jobs wait.", id="full"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bgjobs_core.kube.errors import KubeUnreachableError
-from bgjobs_operator.cluster.lease import Lease, Timing
+from bgjobs_operator.cluster.lease import NOTE, Lease, Timing
 from tests.unit.operator.fake_cluster import Answer
 from tests.unit.operator.world import until
 
@@ -255,3 +255,20 @@ async def test_a_lease_that_may_not_be_read_is_waited_for(cluster: FakeCluster) 
     cluster.refused = False
     await asyncio.wait_for(waiting, 5)
     assert holder(cluster) == "pod-a/1"
+
+
+class TestNote:
+    async def test_it_is_kept_with_each_renewal_and_read_by_the_next_one(self, cluster: FakeCluster) -> None:
+        notes = iter(["", "first", "second"])
+        before = Lease(cluster.kube(), "bgjobs", NAME, "pod-a/1", STEADY, note=lambda: next(notes, "last"))
+        await before.acquire()
+        leading = Leading()
+        holding = asyncio.create_task(before.hold(leading.lead))
+        await until(lambda: cluster.leases[NAME]["metadata"].get("annotations") == {NOTE: "second"})
+        holding.cancel()
+        await asyncio.wait({holding})
+
+        after = a_lease(cluster, "pod-b/1")
+        await after.acquire()
+        assert after.noted == "last", "what is let go keeps the latest one"
+        assert cluster.leases[NAME]["metadata"]["annotations"] == {NOTE: "last"}, "who knows nothing leaves it there"

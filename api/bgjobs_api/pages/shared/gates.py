@@ -131,7 +131,7 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
         case WhyNot.KEY_FULL | WhyNot.RATE_LIMITED:
             text = "It starts in its turn. Nothing is wrong with this job."
             return _Words("Not running: a limit of its queue is reached", text, "", why.message)
-        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_FULL | WhyNot.WAITS_ITS_TURN:
+        case WhyNot.HELD | WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_FULL | WhyNot.WAITS_ITS_TURN:
             return _queued(why, record.spec.queue, sees_queue=queue is not None)
         case WhyNot.LAUNCHING:
             return _Words("Starting: its KubeJob is being created", "This takes a moment.", "", why.message)
@@ -156,6 +156,9 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
 
 def _queued(why: NotRunning, name: str, *, sees_queue: bool) -> _Words:
     match why.code:
+        case WhyNot.HELD:
+            text = "Redis has lost data. `bgjobs doctor` shows the command that lets jobs go on."
+            return _Words("Not running: all launches are held", text, "bad", why.message)
         case WhyNot.QUEUE_MISSING:
             text = "It starts once an administrator creates the queue; until then nothing launches it."
             return _Words(f"Not running: there is no queue {name}", text, "bad", why.message)

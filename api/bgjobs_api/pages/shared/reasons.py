@@ -89,10 +89,8 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             return RowWords("the queue is paused", "warn")
         case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
             return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
-        case WhyNot.KEY_FULL:
-            return RowWords(f"{record.spec.concurrency_key} has all the slots that it may have")
-        case WhyNot.RATE_LIMITED:
-            return RowWords(f"the rate is reached, in {words.span(max(0, (why.next_try_at or now) - now))}")
+        case WhyNot.HELD | WhyNot.KEY_FULL | WhyNot.RATE_LIMITED:
+            return _limited(why, record, now)
         case WhyNot.POD_CANNOT_START:
             return RowWords(why.message, "bad")
         case WhyNot.BACK_OFF:
@@ -104,6 +102,16 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             return _stopped(record)
         case _:
             return RowWords(record.reason)
+
+
+def _limited(why: NotRunning, record: FullJob, now: int) -> RowWords:
+    match why.code:
+        case WhyNot.HELD:
+            return RowWords("all launches are held", "bad")
+        case WhyNot.KEY_FULL:
+            return RowWords(f"{record.spec.concurrency_key} has all the slots that it may have")
+        case _:
+            return RowWords(f"the rate is reached, in {words.span(max(0, (why.next_try_at or now) - now))}")
 
 
 def _of_others(record: FullJob) -> RowWords:

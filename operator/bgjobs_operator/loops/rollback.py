@@ -1,0 +1,147 @@
+"""rollback: a Redis that is older than the world is noticed, and nothing is launched by it until a person says so.
+
+A volume that is put back from a copy, or a Redis that is empty, has forgotten which jobs have run. A job that waits in
+it may have run since, and its KubeJob may be gone already, so that nobody can know. That would be run twice in silence.
+
+Redis counts its writes. The leader remembers the count, in a mark each minute, and keeps the marks in an annotation of
+its Lease, outside Redis. A KubeJob is kept for some minutes after its end, and a launch that finds its KubeJob takes
+that one. So a cut of less than that is no danger, and is only logged: what was lost is taken back from Kubernetes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from bgjobs_operator.loops.loop import NotLeaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.store.rollback import Hold, Mark
+    from bgjobs_core.store.store import Store
+
+PERIOD: Final = 5.0  # seconds between two looks
+SURE_MS: Final = 300_000  # KubeJobs are kept for longer than this after their end
+_EVERY_MS: Final = 60_000
+_MOST_MARKS: Final = 2 + SURE_MS // _EVERY_MS
+
+log: Any = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of Redis outside of it.
+
+    Attributes:
+        store_id: its random id.
+        marks: how many writes it had seen, and when that was in Unix ms; the latest comes last.
+    """
+
+    store_id: str
+    marks: tuple[tuple[int, int], ...]
+
+    def text(self) -> str:
+        """As it is kept in an annotation."""
+        return json.dumps({"store": self.store_id, "marks": self.marks}, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> Memory | None:
+        """From an annotation; None if there is none, or nobody can read it."""
+        try:
+            found = json.loads(text)
+            return cls(str(found["store"]), tuple((int(seq), int(at)) for seq, at in found["marks"]))
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def floor(self, now: int) -> int:
+        """So many writes Redis must have seen, or it has lost more than what Kubernetes still knows."""
+        if not self.marks:
+            return 0
+        sure = [seq for seq, at in self.marks if now - at <= SURE_MS]
+        return min(sure, default=self.marks[-1][0])
+
+    def with_mark(self, seq: int, now: int) -> Memory:
+        """The same with what Redis says now; of each minute one mark is kept, and those of the last five minutes."""
+        kept = list(self.marks)
+        if len(kept) > 1 and kept[-1][1] - kept[-2][1] < _EVERY_MS:
+            kept.pop()  # the latest one moves on until it is a minute from the one before
+        return Memory(self.store_id, (*kept[1 - _MOST_MARKS :], (seq, now)))
+
+
+def judge(memory: Memory | None, mark: Mark, emptied: str = "") -> str:
+    """Why Redis is older than the world, in words; "" if nothing is lost but what Kubernetes still knows.
+
+    Args:
+        memory: what is remembered; None if nobody has ever led.
+        mark: what Redis says now.
+        emptied: id of the store that was emptied on purpose, if one was.
+    """
+    if memory is None or memory.store_id == emptied != mark.store_id:
+        return ""
+    if mark.store_id != memory.store_id:
+        return f"Redis was emptied, or is another one than at {_said(memory.marks[-1][1])}" if memory.marks else ""
+    floor = memory.floor(mark.now)
+    if mark.seq >= floor:
+        return ""
+    as_of = max((at for seq, at in memory.marks if seq <= mark.seq), default=None)
+    what = f"of {_said(as_of)} or a little later" if as_of else "from before that"
+    seen, at = memory.marks[-1]
+    return f"Redis had {seen:,} writes by {_said(at)}, and has {mark.seq:,} of them: its data are {what}"
+
+
+def _said(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass
+class Rollback:
+    """Compares Redis with what is remembered of it.
+
+    Attributes:
+        epoch: the leader's token.
+        memory: what is remembered; whoever holds the Lease keeps it there.
+        tell: hears what holds the launches, and None when nothing does.
+    """
+
+    store: Store
+    epoch: str = ""
+    memory: Memory | None = None
+    tell: Callable[[Hold | None], None] = lambda _: None
+    _held: Hold | None = field(default=None)
+    _now: int = 0
+
+    async def turn(self) -> float | None:
+        """Raises NotLeaderError when another leader has taken over."""
+        mark = await self.store.mark()
+        why = judge(self.memory, mark, mark.emptied)
+        if why:
+            log.error("Redis is older than the world: nothing is launched", why=why)
+            if await self.store.hold(epoch=self.epoch, reason=why) == "not_leader":
+                raise NotLeaderError
+            mark = await self.store.mark()
+        elif self.memory is not None and self.memory.marks and mark.seq < self.memory.marks[-1][0]:
+            log.warning("Redis has lost its latest writes; they are taken back from Kubernetes", seq=mark.seq)
+        # What was found is held or harmless, so from now on this is how Redis is to be.
+        known = self.memory if self.memory is not None and self.memory.store_id == mark.store_id and not why else None
+        self.memory = (known or Memory(mark.store_id, ())).with_mark(mark.seq, mark.now)
+        self._now = mark.now
+        self._held = await self.store.what_holds()
+        self.tell(self._held)
+        return None
+
+    def floor(self) -> int:
+        """See `Memory.floor`; a claim checks it in the same step in which it takes jobs."""
+        return self.memory.floor(self._now) if self.memory is not None else 0
+
+    def unless_held(self, turn: Callable[[], Awaitable[float | None]]) -> Callable[[], Awaitable[float | None]]:
+        """A loop's turn that does nothing while launches are held."""
+
+        async def guarded() -> float | None:
+            return None if self._held is not None else await turn()
+
+        return guarded

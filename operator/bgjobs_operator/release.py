@@ -1,0 +1,75 @@
+"""The command `python -m bgjobs_operator.release`: launches go on, after a Redis that was older than the world.
+
+docs/operations.md says what to look at before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+from bgjobs_core.redis import connection
+from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.settings import from_environment
+from bgjobs_core.store.store import Store
+from bgjobs_operator.settings import OperatorSettings
+
+_NAME = "python -m bgjobs_operator.release"
+
+
+async def release(store: Store, *, agreed: bool) -> int:
+    """Let launches go on if they are held, and say so; return the exit code.
+
+    Args:
+        store: what is in Redis.
+        agreed: whether it is done; else it is only told what is held, and why.
+    """
+    found = await store.what_holds()
+    if found is None:
+        print("Nothing is held; there is nothing to do.")
+        return 0
+    loads = [await store.queue_load(key) for key in await store.queue_keys()]
+    queued = sum(load.queued for load in loads)
+    since = f"{datetime.fromtimestamp(found.since / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if not agreed:
+        print(
+            f"Since {since} nothing is launched: {found.reason}. {queued:,} jobs are queued. Those among them that had "
+            "ended before Redis lost its data run again when they are released; cancel them first if they must not "
+            f"(`bgjobs list --state queued`, `bgjobs cancel ID`). If all is well: {_NAME} --yes",
+            file=sys.stderr,
+        )
+        return 2
+    await store.release()
+    print(f"Released; {queued:,} queued jobs are launched as their queues have room.")
+    return 0
+
+
+async def _run(settings: OperatorSettings, *, agreed: bool) -> int:
+    store = Store(connection.connect(settings.redis))
+    try:
+        return await release(store, agreed=agreed)
+    finally:
+        await store.close()
+
+
+def main() -> int:
+    """Entry point; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog=_NAME,
+        description="Lets bgjobs launch jobs again after it has found that Redis is older than the world.",
+        epilog="Run it in a pod of the operator, whose environment says where Redis is.",
+    )
+    parser.add_argument("--yes", action="store_true", help="do it; without this, it is only said what is held, and why")
+    agreed: bool = parser.parse_args().yes
+    settings = from_environment(OperatorSettings, _NAME)
+    try:
+        return asyncio.run(_run(settings, agreed=agreed))
+    except StoreError as error:
+        print(f"{_NAME}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -51,6 +51,7 @@ def tenanted(client: JobClient) -> Iterator[JobClient]:
     made = [HEALTHY, DELETED, REFUSED, SCARCE, *MANY]
     tenants.make(made)
     installation.upgrade()
+    kubectl("wait", "--for=condition=Ready", "backgroundjobqueues", "--all", "-A", "--timeout=120s")
     yield client
     kubectl("delete", "validatingwebhookconfiguration", _WEBHOOK, "--ignore-not-found")
     tenants.delete([one.name for one in made])

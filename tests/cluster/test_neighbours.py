@@ -39,8 +39,8 @@ MANY: Final = tuple(Tenant(f"tenant-{number:03}") for number in range(116))
 WAITING: Final = 200
 SCARCE_WAITING: Final = 3000
 MOST_POSTS_A_MINUTE: Final = 30
-_BEFORE: Final = 15  # jobs of the healthy namespace, one a second, in each part of the test
-_DURING: Final = 60
+_BEFORE: Final = 10  # jobs of the healthy namespace, one a second, in each part of the test
+_DURING: Final = 45
 _WEBHOOK: Final = "bgjobs-test-fails"
 _MAIL: Final = ("shop.jobs.Mail", "send", ["ann@example.com", "x"])
 

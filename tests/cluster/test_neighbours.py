@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgjobs import JobClient
+    from bgjobs.wire import Job
 
 HEALTHY: Final = Tenant("healthy", max_concurrent=50)
 DELETED: Final = Tenant("deleted", max_concurrent=20, pods_run_for="1h")
@@ -38,8 +39,8 @@ MANY: Final = tuple(Tenant(f"tenant-{number:03}") for number in range(116))
 WAITING: Final = 200
 SCARCE_WAITING: Final = 3000
 MOST_POSTS_A_MINUTE: Final = 30
-_BEFORE: Final = 15  # jobs of the healthy namespace, one a second, in each part of the test
-_DURING: Final = 60
+_BEFORE: Final = 10  # jobs of the healthy namespace, one a second, in each part of the test
+_DURING: Final = 45
 _WEBHOOK: Final = "bgjobs-test-fails"
 _MAIL: Final = ("shop.jobs.Mail", "send", ["ann@example.com", "x"])
 
@@ -51,6 +52,7 @@ def tenanted(client: JobClient) -> Iterator[JobClient]:
     made = [HEALTHY, DELETED, REFUSED, SCARCE, *MANY]
     tenants.make(made)
     installation.upgrade()
+    kubectl("wait", "--for=condition=Ready", "backgroundjobqueues", "--all", "-A", "--timeout=120s")
     yield client
     kubectl("delete", "validatingwebhookconfiguration", _WEBHOOK, "--ignore-not-found")
     tenants.delete([one.name for one in made])
@@ -77,8 +79,7 @@ class Part:
         for job_id in self.ids:
             job = ended(self.client, job_id)
             assert job.state == "succeeded"
-            assert job.finished_at is not None
-            found.append((job.finished_at - job.created_at).total_seconds())
+            found.append(_seconds(job))
         return sorted(found)
 
 
@@ -153,18 +154,25 @@ def _posts(tenant: Tenant, since: datetime) -> int:
     )
 
 
+def _seconds(job: Job) -> float:
+    """From the call to the end of a job."""
+    assert job.finished_at is not None
+    return (job.finished_at - job.created_at).total_seconds()
+
+
 def _shown(waits: list[float]) -> str:
     longest = quantiles(waits, n=100, method="inclusive")[-1]
-    return f"{len(waits)} jobs, from call to end p50 {median(waits):.1f} s, p99 {longest:.1f} s"
+    return f"{len(waits)} jobs, p50 {median(waits):.1f} s, p99 {longest:.1f} s"
 
 
 @pytest.mark.slow
 def test_a_job_runs_in_each_of_120_namespaces(tenanted: JobClient, address: str) -> None:
     began = time.monotonic()
     ids = [job_id for tenant in (*MANY, HEALTHY) for job_id in _enqueue(tenanted, tenant, 1)]
-    states = Counter(str(ended(tenanted, job_id).state) for job_id in ids)
+    jobs = [ended(tenanted, job_id) for job_id in ids]
     print(f"\na job in each of {len(ids)} namespaces: {time.monotonic() - began:.1f} s")
-    assert states == {"succeeded": len(ids)}
+    print(f"from call to end: {_shown(sorted(_seconds(job) for job in jobs))}; longest {max(jobs, key=_seconds)!r}")
+    assert {str(job.state) for job in jobs} == {"succeeded"}
     assert _readiness(address) == (200, [])
 
 
@@ -194,7 +202,7 @@ def test_what_ails_three_namespaces_is_no_trouble_for_another_one(tenanted: JobC
     )
     after.ask(_BEFORE)
     waits = {name: part.waits() for name, part in (("before", before), ("during", during), ("after", after))}
-    print("".join(f"\n{name}: {_shown(found)}" for name, found in waits.items()))
+    print("".join(f"\n{name}, from call to end: {_shown(found)}" for name, found in waits.items()))
     print(f"KubeJobs asked for a minute: { {name: round(count, 1) for name, count in posts.items()} }")
     assert [ended(client, job_id).state for job_id in refused] == ["succeeded"] * len(refused)
     assert max(posts.values()) <= MOST_POSTS_A_MINUTE

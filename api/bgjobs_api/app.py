@@ -21,6 +21,7 @@ from bgjobs.wire import (
     StartRequest,
 )
 from bgjobs_api.http import problems
+from bgjobs_api.http.default_headers import DefaultHeaders
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
@@ -108,6 +109,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         app.include_router(part)
     problems.install(app)
     app.add_middleware(Head)
+    app.add_middleware(DefaultHeaders)
     app.add_middleware(SameOrigin)
     app.add_middleware(RequestLog)
     return app

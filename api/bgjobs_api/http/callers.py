@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,6 +15,9 @@ from bgjobs_api.identity.access import Action
 from bgjobs_api.identity.access_refusal import AccessRefusal
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.identity.errors import KeysUnavailableError, UnauthenticatedError
+
+MOST_NAMESPACES: Final = 100  # that one request may name
+_AT_ONCE: Final = 16  # questions to Kubernetes for one request
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -152,4 +155,9 @@ async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence
 
 
 async def _answers(deps: Deps, caller: Identity, action: Action, namespaces: Sequence[str]) -> list[bool]:
-    return await asyncio.gather(*(is_allowed(deps, caller, action, namespace) for namespace in namespaces))
+    """In turn and some at once: whoever asks for many namespaces asks Kubernetes no faster than others."""
+    found: list[bool] = []
+    for start in range(0, len(namespaces), _AT_ONCE):
+        some = namespaces[start : start + _AT_ONCE]
+        found += await asyncio.gather(*(is_allowed(deps, caller, action, namespace) for namespace in some))
+    return found

@@ -33,6 +33,7 @@ from bgjobs.wire import (
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import documented, json_body, parse_batch, read, read_model
 from bgjobs_api.http.callers import (
+    MOST_NAMESPACES,
     Caller,
     DepsDep,
     caller_of,
@@ -90,7 +91,9 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     namespace: list[LabelName] = Field(
-        default_factory=list[LabelName], description="may be repeated; absent: all that the caller may list"
+        default_factory=list[LabelName],
+        max_length=MOST_NAMESPACES,
+        description="may be repeated; absent: all that the caller may list",
     )
     state: State | None = None
     queue: LabelName | None = None

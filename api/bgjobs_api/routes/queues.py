@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.job_spec import LabelName
 from bgjobs.wire import QueueList, QueueView
-from bgjobs_api.http.callers import Caller, DepsDep, identify, readable
+from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable
 from bgjobs_api.http.problems import responses
 from bgjobs_api.identity import access
 from bgjobs_core.actions.queues import queues_now
@@ -33,7 +33,9 @@ class QueuesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     namespace: list[LabelName] = Field(
-        default_factory=list[LabelName], description="may be repeated; absent: all that the caller may list"
+        default_factory=list[LabelName],
+        max_length=MOST_NAMESPACES,
+        description="may be repeated; absent: all that the caller may list",
     )
 
 

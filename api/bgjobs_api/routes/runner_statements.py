@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import math
 from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ _TYPE_CHARACTERS: Final = 200
 _MESSAGE_CHARACTERS: Final = 8000
 _CUT: Final = "... (cut) ...\n"
 # zlib adds less than this to what it cannot compress.
+_MOST_DONE: Final = 1e15  # of a progress
 _OVERHEAD_BYTES: Final = 1024
 # Lua counts in doubles.
 _MAX_OFFSET: Final = 2**53
@@ -72,7 +74,14 @@ def progress_of(progress: Progress | None) -> str:
     if progress is None:
         return ""
     message = None if progress.message is None else progress.message[:MAX_MESSAGE_CHARACTERS]
-    return progress.model_copy(update={"message": message}).model_dump_json(exclude_none=True)
+    total = None if progress.total is None else _bounded(progress.total)
+    said = {"done": _bounded(progress.done), "total": total, "message": message}
+    return progress.model_copy(update=said).model_dump_json(exclude_none=True)
+
+
+def _bounded(number: float) -> float:
+    """A number that can be shown and reckoned with, whatever a runner has sent."""
+    return max(-_MOST_DONE, min(_MOST_DONE, number)) if math.isfinite(number) else 0.0
 
 
 def error_of(said: FinishRequest) -> str:

@@ -10,7 +10,7 @@ from bgjobs.job_spec import LabelName
 from bgjobs.wire import Job, RunScheduleRequest, Schedule, ScheduleList
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import documented, json_body
-from bgjobs_api.http.callers import Caller, DepsDep, identify, readable, require
+from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require
 from bgjobs_api.http.problems import responses
 from bgjobs_api.identity import access
 from bgjobs_core.actions.schedules import run_schedule, suspend_schedule
@@ -36,7 +36,9 @@ class SchedulesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     namespace: list[LabelName] = Field(
-        default_factory=list[LabelName], description="may be repeated; absent: all that the caller may list"
+        default_factory=list[LabelName],
+        max_length=MOST_NAMESPACES,
+        description="may be repeated; absent: all that the caller may list",
     )
 
 

@@ -26,7 +26,8 @@ _ESCAPES: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+# The last ones turn the direction of writing, so that a line reads as something that was not printed.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from bgjobs.job_spec import LabelName
 from bgjobs.vocabulary import Phase, State, state_and_phase
+from bgjobs_api.http.callers import MOST_NAMESPACES
 from bgjobs_api.pages.shared import states
 from bgjobs_core.actions import listing
 
@@ -29,7 +30,7 @@ class NamespacesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ns: list[LabelName] = Field(default_factory=list[LabelName])
+    ns: list[LabelName] = Field(default_factory=list[LabelName], max_length=MOST_NAMESPACES)
 
 
 class JobsQuery(NamespacesQuery):

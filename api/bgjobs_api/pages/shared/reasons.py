@@ -48,7 +48,8 @@ def percent(found: Progress | None) -> int | None:
     """How far a job is, in per cent, if its total is known."""
     if found is None or not found.total or found.total < 0:
         return None
-    return max(0, min(100, int(100 * found.done / found.total)))
+    part = 100 * (found.done / found.total)
+    return int(max(0.0, min(100.0, part))) if part == part else None  # noqa: PLR0124 - a job that reports "nan"
 
 
 def progress_text(found: Progress) -> str:

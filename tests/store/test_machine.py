@@ -177,10 +177,20 @@ class Machine(RuleBasedStateMachine):
         requested=st.booleans(),
         own=st.sampled_from([None, None, "acme", "zeta"]),
         uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
+        held=st.sampled_from([None, None, None, "expires", "paused"]),
         twice=TWICE,
     )
-    def enqueue(
-        self, queue: str, high: bool, delay: int, retries: int, requested: bool, own: str | None, uid: str, twice: bool
+    def enqueue(  # noqa: PLR0913 - all that a job can differ in
+        self,
+        queue: str,
+        high: bool,
+        delay: int,
+        retries: int,
+        requested: bool,
+        own: str | None,
+        uid: str,
+        held: str | None,
+        twice: bool,
     ) -> NewJob:
         builder = (
             a_job()
@@ -191,6 +201,10 @@ class Machine(RuleBasedStateMachine):
             .but(concurrency_key=own, queue_uid=uid)
         )
         builder = builder.high() if high else builder
+        if held == "expires":
+            builder = builder.but(expires_after_seconds=30)
+        if held == "paused":
+            builder = builder.but(paused_by="ada", request_generation=2)
         job = (builder.of_request() if requested else builder).build()
         self._send_enqueue(job, twice=twice)
         return job
@@ -241,6 +255,58 @@ class Machine(RuleBasedStateMachine):
         else:
             self.observe_end(job, record.kube_uid, "complete" if how == "complete" else "failed", twice=twice)
 
+    # ------------------------------------------------------------------- held and hastened
+    @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
+    def pause(self, job: NewJob, generation: int | None, twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "pause",
+            job.id,
+            lambda: self._store.pause(job_id=job.id, by="ada", note="why", generation=generation),
+            did,
+            twice=twice,
+        )
+        if reply.did in {"kept", "missing"} or (reply.did == "same" and generation is None):
+            assert before.differences(self._now) == []
+
+    @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
+    def resume(self, job: NewJob, generation: int | None, twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "resume",
+            job.id,
+            lambda: self._store.resume(job_id=job.id, by="bo", note="", generation=generation),
+            did,
+            twice=twice,
+        )
+        if reply.did in {"ended", "missing"} or (reply.did == "same" and generation is None):
+            assert before.differences(self._now) == []
+        record = self._now.jobs().get(job.id)
+        if reply.did == "resumed":
+            assert record is not None
+            assert (record.paused_by, record.paused_at) == ("", None)
+
+    @rule(job=jobs, high=st.booleans(), how=st.sampled_from(["run_now", "set_priority", "note_rerun"]), twice=TWICE)
+    def hasten(self, job: NewJob, high: bool, how: str, twice: bool) -> None:
+        before = self._now
+
+        async def send() -> str:
+            if how == "run_now":
+                return (await self._store.run_now(job_id=job.id, by="ada", note="")).did
+            if how == "set_priority":
+                return (await self._store.set_priority(job_id=job.id, priority=int(high), by="ada", note="")).did
+            return await self._store.note_rerun(job_id=job.id, by="ada", new_id="another")
+
+        if self._do(how, job.id, send, str, twice=twice) in {"same", "kept", "missing"}:
+            assert before.differences(self._now) == []
+
+    @rule(limit=st.sampled_from([1, 20]))
+    def expire(self, limit: int) -> None:
+        before = self._now
+        reply = self._do("expire", "", lambda: self._store.expire(limit=limit), lambda _: "", twice=False)
+        late = [one for one, by in before.scores(keys.start_by()).items() if by <= reply.now]
+        assert (reply.expired, reply.dropped) == (min(limit, len(late)), 0)
+
     # -------------------------------------------------------------------------- dispatch
     @rule(limit=st.sampled_from([1, 200]))
     def promote(self, limit: int) -> None:
@@ -265,9 +331,13 @@ class Machine(RuleBasedStateMachine):
         ready = in_turn(before, key, uid, most_of_key)
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
-        expected = ready[: max(0, min(limit, free))] if is_open else []
-        assert list(claimed.ids) == expected, "S5, S6, or the order"
-        if not claimed.ids:
+        ended = [one for one, job in self._now.jobs().items() if job.state != before.jobs()[one].state]
+        expired = {one for one in ended if self._now.jobs()[one].state is State.CANCELLED}
+        assert all(before.scores(keys.start_by())[one] <= self._now.jobs()[one].changed_at for one in expired)
+        if not expired:
+            expected = ready[: max(0, min(limit, free))] if is_open else []
+            assert list(claimed.ids) == expected, "S5, S6, or the order"
+        if not ended:
             assert before.differences(self._now, besides=TURNS) == []
 
     @rule(queue=queues, uid=st.sampled_from(["uid-1", "uid-2"]), limit=st.integers(1, 3))

@@ -1,4 +1,4 @@
-"""core/bgjobs_core/store/verbs.py, deeds.py and replies.py: typed methods and replies, from the headers of the Lua files."""
+"""Modules of core/bgjobs_core/store: typed methods and replies of the verbs, from the headers of the Lua files."""
 
 from __future__ import annotations
 

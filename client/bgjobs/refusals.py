@@ -23,6 +23,17 @@ def not_ended_yet(state: State) -> str:
     return f"the job has not ended: it is {state}; cancel it first"
 
 
+def not_waiting(state: State, done: str) -> str:
+    """What is said to whoever wants to hold or hasten a job that does not wait for its time or its slot."""
+    match state:
+        case "paused":
+            return f"the job cannot be {done}: it is paused; resume it first"
+        case "blocked":
+            return f"the job cannot be {done}: it waits for other jobs to end"
+        case _:
+            return f"the job cannot be {done}: it has started, and is {state}; to stop it, cancel it"
+
+
 def already_ended(state: State) -> str:
-    """What is said to whoever wants to cancel a job that has ended."""
+    """What is said to whoever wants something of a job that has ended."""
     return f"the job has ended already: it is {state}"

@@ -253,7 +253,10 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
 def _texts_have_their_job(contents: Contents) -> Iterator[str]:
     jobs = contents.jobs()
     for name in contents.entries:
-        if family(name) in {keys.payload, keys.result, keys.progress, keys.history} and name.rpartition(":")[2] not in jobs:
+        if (
+            family(name) in {keys.payload, keys.result, keys.progress, keys.history}
+            and name.rpartition(":")[2] not in jobs
+        ):
             yield f"S9: {name} has no owner"
     for job in jobs.values():
         about = f"{job.state.value} job {job.id}"

@@ -180,7 +180,7 @@ class Machine(RuleBasedStateMachine):
         held=st.sampled_from([None, None, None, "expires", "paused"]),
         twice=TWICE,
     )
-    def enqueue(  # noqa: PLR0913 - all that a job can differ in
+    def enqueue(
         self,
         queue: str,
         high: bool,

@@ -69,7 +69,7 @@ STATES: Final = (
         "claim, when the queue is open and has room; disown, when the queue is gone",
         detail="priority",
     ),
-    StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume; stop or expire, if it is never resumed"),
+    StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume; stop, or expire"),
     StateRow(
         State.LAUNCHING, "has a slot; its KubeJob is being created", "bind, decline, start or stop",
         "launching", "claimed_at",
@@ -142,7 +142,11 @@ TRANSITIONS: Final = (
     _row("observe_end", {State.STOPPING}, State.FAILED, "stop", "KubeJob and pods absent; any other verdict"),
     _row("stop", WAITING, State.CANCELLED, "API, admit", "verdict cancelled"),
     _row(
-        "pause", WAITING - {State.PAUSED}, State.PAUSED, "API, admit", "of a request: its generation is newer",
+        "pause",
+        WAITING - {State.PAUSED},
+        State.PAUSED,
+        "API, admit",
+        "of a request: its generation is newer",
     ),
     _row("resume", {State.PAUSED}, State.QUEUED, "API, admit", "the same; it is due"),
     _row("resume", {State.PAUSED}, State.SCHEDULED, "API, admit", "the same; it is not due yet"),

@@ -54,7 +54,11 @@ result = Key("result", "result:{id}", "string", "what a job returned, as JSON", 
 progress = Key("progress", "progress:{id}", "string", "how far a job says it is, as JSON", "retire, with the record")
 attempt = Key("attempt", "attempt:{id}:{n}", "hash", "one attempt", "retire, with the record")
 history = Key(
-    "history", "history:{id}", "list", "what people did with a job: when, what, who, note", "50, retire, with the record"
+    "history",
+    "history:{id}",
+    "list",
+    "what people did with a job: when, what, who, why",
+    "50, retire, with the record",
 )
 log_head = Key("log_head", "log:{id}:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
 log_tail = Key("log_tail", "log:{id}:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
@@ -69,7 +73,11 @@ ready = Key("ready", "ready", "hash", "how many jobs of each queue, as namespace
 due = Key("due", "due:{namespace}", "zset", "scheduled jobs by not_before", "one per scheduled job")
 dues = Key("dues", "dues", "zset", "namespaces with scheduled jobs, by the earliest not_before", "scheduled jobs")
 start_by = Key(
-    "start_by", "start_by", "zset", "waiting jobs that expire, by when they must have a slot", "waiting jobs that expire"
+    "start_by",
+    "start_by",
+    "zset",
+    "waiting jobs that expire, by when they must have a slot",
+    "waiting jobs that expire",
 )
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
 owned_by = Key(

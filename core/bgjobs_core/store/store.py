@@ -17,8 +17,8 @@ class Store(Enqueueing, Running, Leading, Holding, Cells, Reading, WorkLists, Lo
     """All of bgjobs' data in Redis: the verbs, which write, and the reads.
 
     Each verb is one atomic script and can be sent again after a lost reply, as redis-py does. The verbs are in
-    `verbs.py` and `deeds.py`, which are generated from the headers of the Lua files; where a verb takes a value of ours, such as a
-    `NewJob`, one of the base classes makes its arguments. Every method may raise the errors of
+    `verbs.py` and `deeds.py`, which are generated from the headers of the Lua files; where a verb takes a value of
+    ours, such as a `NewJob`, one of the base classes makes its arguments. Every method may raise the errors of
     `bgjobs_core.redis.errors`.
     """
 

@@ -177,7 +177,7 @@ def verbs_module(name: str, what: str, verbs: list[Verb]) -> str:
     methods = "\n\n".join(method(verb) for verb in verbs)
     words = [word for word in sorted(VOCABULARY_TYPES.values()) if re.search(rf"\b{word}\b", methods)]
     checked = {
-        "    from collections.abc import Sequence\n": r"\bSequence\[",
+        "    from collections.abc import Sequence\n\n": r"\bSequence\[",
         f"    from bgjobs.vocabulary import {', '.join(words)}\n": r"|".join(words) or r"$^",
         "    from bgjobs_core.store.scripts import Fields\n": r"\bFields\b",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bgjobs_core.actions.errors import QueueNotFoundError, QueueUnchangedError
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.store.store import Store
 
+_NOTHING_SAID: Final[dict[str, str | None]] = dict.fromkeys((PAUSED_BY, PAUSED_AT, PAUSED_NOTE))  # to be removed
 _GONE: Final = frozenset({404, 409})  # 409: another object has the name by now
 
 
@@ -53,13 +53,11 @@ class KubeQueues:
 
     async def pause(self, queue: QueueRecord, held: Held) -> bool:
         """See `QueueObjects.pause`."""
-        at = datetime.fromtimestamp((held.at or 0) / 1000, UTC).isoformat(timespec="seconds")
-        said = {PAUSED_BY: held.by, PAUSED_AT: at, PAUSED_NOTE: held.note or None}
-        return await self._patch(queue, said, paused=True)
+        return await self._patch(queue, {**_NOTHING_SAID, **held.annotations()}, paused=True)
 
     async def resume(self, queue: QueueRecord) -> bool:
         """See `QueueObjects.resume`."""
-        return await self._patch(queue, dict.fromkeys((PAUSED_BY, PAUSED_AT, PAUSED_NOTE)), paused=False)
+        return await self._patch(queue, _NOTHING_SAID, paused=False)
 
     async def _patch(self, queue: QueueRecord, annotations: dict[str, str | None], *, paused: bool) -> bool:
         path = f"/apis/{GROUP}/{VERSION}/namespaces/{queue.namespace}/{QUEUES}/{queue.name}"

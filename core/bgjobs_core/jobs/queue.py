@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +48,12 @@ class Held:
         except (ValueError, OverflowError):
             moment = None
         return cls(by, moment, note) if by or note else None
+
+    def annotations(self) -> dict[str, str]:
+        """What the annotations of a queue's object say then."""
+        at = "" if self.at is None else datetime.fromtimestamp(self.at / 1000, UTC).isoformat(timespec="milliseconds")
+        said = {PAUSED_BY: self.by, PAUSED_AT: at, PAUSED_NOTE: self.note}
+        return {name: value for name, value in said.items() if value}
 
     def text(self) -> str:
         """As the store keeps it."""

@@ -12,6 +12,7 @@ from bgjobs_core.store.connected import Connected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from bgjobs.vocabulary import Outcome, Phase, State, Verdict
     from bgjobs_core.store.scripts import Fields
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from bgjobs.vocabulary import State
+from bgjobs.vocabulary import State
 
 # The API's code where a job has succeeded, and its method has returned None.
 NO_RESULT: Final = "no_result"
@@ -26,9 +25,9 @@ def not_ended_yet(state: State) -> str:
 def not_waiting(state: State, done: str) -> str:
     """What is said to whoever wants to hold or hasten a job that does not wait for its time or its slot."""
     match state:
-        case "paused":
+        case State.PAUSED:
             return f"the job cannot be {done}: it is paused; resume it first"
-        case "blocked":
+        case State.BLOCKED:
             return f"the job cannot be {done}: it waits for other jobs to end"
         case _:
             return f"the job cannot be {done}: it has started, and is {state}; to stop it, cancel it"

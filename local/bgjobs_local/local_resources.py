@@ -85,9 +85,9 @@ class LocalResources:
         if where not in self.readable().queues:
             return False
         self._held[where] = self._specs[where], held
+        now = "open" if held is None else "paused"
         self.complain(
-            f"queue {queue.key} is {'paused' if held else 'open'} as long as bgjobs dev runs; when that is started again, "
-            "spec.paused in the file rules"
+            f"queue {queue.key} is {now} as long as bgjobs dev runs; when that is started again, its file rules"
         )
         return True
 

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
@@ -30,6 +29,7 @@ from bgjobs_core.store.store import Store
 from tests.store import contents
 from tests.store.builders import NAMESPACE, a_job, a_queue
 from tests.store.checked_store import Clock
+from tests.store.holding_rules import TWICE, HoldingRules
 from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_lanes, in_turn
 
@@ -48,7 +48,6 @@ QUEUES: Final = ("default", "mail")
 # Half of the draws are what the real KubeJob and its pods would say, so that runs get far.
 KUBES: Final = st.sampled_from(["kube-1", "kube-1", "kube-1", "kube-2"])
 PODS: Final = st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"])
-TWICE: Final = st.booleans()
 _ENDS: Final = ["succeeded", "error", "error", "timed_out", "aborted", "rejected"]
 OUTCOMES: Final = st.sampled_from([Outcome(word) for word in _ENDS])
 queues = st.sampled_from(QUEUES)
@@ -58,7 +57,7 @@ TURNS: Final = tuple(keys.PREFIX + name for name in ("turns:", "closed:", "reope
 LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(HoldingRules):
     """One Redis, and a `Witness` of what was promised."""
 
     jobs: Bundle[Any] = Bundle("jobs")
@@ -174,38 +173,24 @@ class Machine(RuleBasedStateMachine):
         high=st.booleans(),
         delay=st.sampled_from([0, 0, 0, 5]),
         retries=st.integers(0, 1),
-        requested=st.booleans(),
+        how=st.sampled_from([None, None, "requested", "requested", "expires", "paused"]),
         own=st.sampled_from([None, None, "acme", "zeta"]),
         uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
-        held=st.sampled_from([None, None, None, "expires", "paused"]),
         twice=TWICE,
     )
     def enqueue(
-        self,
-        queue: str,
-        high: bool,
-        delay: int,
-        retries: int,
-        requested: bool,
-        own: str | None,
-        uid: str,
-        held: str | None,
-        twice: bool,
+        self, queue: str, high: bool, delay: int, retries: int, how: str | None, own: str | None, uid: str, twice: bool
     ) -> NewJob:
-        builder = (
-            a_job()
-            .on(queue)
-            .delayed(delay)
-            .retried(retries)
-            .kept(records_seconds=60)
-            .but(concurrency_key=own, queue_uid=uid)
-        )
+        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
+        builder = builder.but(concurrency_key=own, queue_uid=uid)
         builder = builder.high() if high else builder
-        if held == "expires":
+        if how == "expires":
             builder = builder.but(expires_after_seconds=30)
-        if held == "paused":
+        if how in {"requested", "paused"}:
+            builder = builder.of_request()
+        if how == "paused":
             builder = builder.but(paused_by="ada", request_generation=2)
-        job = (builder.of_request() if requested else builder).build()
+        job = builder.build()
         self._send_enqueue(job, twice=twice)
         return job
 
@@ -254,58 +239,6 @@ class Machine(RuleBasedStateMachine):
             self._see_attempt(job, record.kube_uid, record.fence, twice=twice)
         else:
             self.observe_end(job, record.kube_uid, "complete" if how == "complete" else "failed", twice=twice)
-
-    # ------------------------------------------------------------------- held and hastened
-    @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
-    def pause(self, job: NewJob, generation: int | None, twice: bool) -> None:
-        before = self._now
-        reply = self._do(
-            "pause",
-            job.id,
-            lambda: self._store.pause(job_id=job.id, by="ada", note="why", generation=generation),
-            did,
-            twice=twice,
-        )
-        if reply.did in {"kept", "missing"} or (reply.did == "same" and generation is None):
-            assert before.differences(self._now) == []
-
-    @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
-    def resume(self, job: NewJob, generation: int | None, twice: bool) -> None:
-        before = self._now
-        reply = self._do(
-            "resume",
-            job.id,
-            lambda: self._store.resume(job_id=job.id, by="bo", note="", generation=generation),
-            did,
-            twice=twice,
-        )
-        if reply.did in {"ended", "missing"} or (reply.did == "same" and generation is None):
-            assert before.differences(self._now) == []
-        record = self._now.jobs().get(job.id)
-        if reply.did == "resumed":
-            assert record is not None
-            assert (record.paused_by, record.paused_at) == ("", None)
-
-    @rule(job=jobs, high=st.booleans(), how=st.sampled_from(["run_now", "set_priority", "note_rerun"]), twice=TWICE)
-    def hasten(self, job: NewJob, high: bool, how: str, twice: bool) -> None:
-        before = self._now
-
-        async def send() -> str:
-            if how == "run_now":
-                return (await self._store.run_now(job_id=job.id, by="ada", note="")).did
-            if how == "set_priority":
-                return (await self._store.set_priority(job_id=job.id, priority=int(high), by="ada", note="")).did
-            return await self._store.note_rerun(job_id=job.id, by="ada", new_id="another")
-
-        if self._do(how, job.id, send, str, twice=twice) in {"same", "kept", "missing"}:
-            assert before.differences(self._now) == []
-
-    @rule(limit=st.sampled_from([1, 20]))
-    def expire(self, limit: int) -> None:
-        before = self._now
-        reply = self._do("expire", "", lambda: self._store.expire(limit=limit), lambda _: "", twice=False)
-        late = [one for one, by in before.scores(keys.start_by()).items() if by <= reply.now]
-        assert (reply.expired, reply.dropped) == (min(limit, len(late)), 0)
 
     # -------------------------------------------------------------------------- dispatch
     @rule(limit=st.sampled_from([1, 200]))

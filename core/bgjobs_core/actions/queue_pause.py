@@ -38,6 +38,7 @@ class _Requests(Protocol):
         body: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
         content_type: str = "application/json",
+        /,
     ) -> dict[str, Any]: ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,10 +24,12 @@ class Work:
         """Return."""
 
 
-def test_the_page_about_pausing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_about_pausing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE))
+    page = tmp_path / "page.py"
+    page.write_text(code, "utf-8")
     with eager(run=False) as jobs:
-        exec(compile(code, str(PAGE), "exec"), {})
+        runpy.run_path(str(page))
 
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == ["paused until the figures are there", "queued"]

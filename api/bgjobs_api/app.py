@@ -15,6 +15,8 @@ from bgjobs.wire import (
     CancelRequest,
     EnqueueRequest,
     FinishRequest,
+    HoldRequest,
+    PriorityRequest,
     Problem,
     RerunRequest,
     RunScheduleRequest,
@@ -27,7 +29,7 @@ from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.routes import health, jobs, queues, runner, schedules
+from bgjobs_api.routes import health, holding, jobs, queues, runner, schedules
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -61,6 +63,8 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     BatchRequest,
     CancelRequest,
     RerunRequest,
+    HoldRequest,
+    PriorityRequest,
     RunScheduleRequest,
     StartRequest,
     BeatRequest,
@@ -105,7 +109,8 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for part in (jobs.router, queues.router, schedules.router, *((runner.router,) if runners else ()), health.router):
+    for_programs = (jobs.router, holding.router, queues.router, schedules.router)
+    for part in (*for_programs, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)
     app.add_middleware(Head)

@@ -20,6 +20,7 @@ from bgjobs_api.identity.id_tokens import IdTokens
 from bgjobs_api.identity.issuer_door import IssuerDoor
 from bgjobs_api.identity.issuer_keys import KeyRing
 from bgjobs_api.identity.service_accounts import ServiceAccountTokens, fetch_keys
+from bgjobs_core.actions.queue_pause import KubeQueues
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.redis import connection
 from bgjobs_core.store.store import Store
@@ -82,6 +83,7 @@ async def _open(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Deps
         clock=system_clock,
         namespaces=settings.watched_namespaces,
         roles=settings.roles,
+        queues=KubeQueues(kube),
         rediscli=settings.rediscli,
         findings=surroundings.findings,
         ask_operator=surroundings.ask_operator,

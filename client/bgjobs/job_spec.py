@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Self, TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
 _DOTTED: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -53,6 +53,12 @@ Labels = Annotated[
 ]
 
 
+def _after_it_is_due(seconds: float | None, info: ValidationInfo) -> float | None:
+    if seconds is not None and seconds <= info.data.get("delay_seconds", 0):
+        raise ValueError("must be more than delay_seconds, or the job would expire before it is due")
+    return seconds
+
+
 class EnqueueOptions(TypedDict, total=False):
     """What a program may say about a job besides the call itself, as keywords of `enqueue` and `run_background_job`.
 
@@ -61,6 +67,8 @@ class EnqueueOptions(TypedDict, total=False):
         namespace: the job's namespace; default: that of the client, else that of the caller's ServiceAccount.
         max_retries: how many more attempts may follow a failed one; default: what the queue says.
         timeout_seconds: how long one attempt may take; default: what the queue says.
+        expires_after_seconds: it is cancelled unless it has begun to start so many seconds after it was asked for;
+            default: it waits however long it takes. For a moment: `(moment - datetime.now(UTC)).total_seconds()`.
         image: an image that the queue's `images` allow; default: the queue's own image.
         concurrency_key: whose work it is, such as a customer's name; jobs of different keys take turns in their queue.
         labels: at most 16 of them, in the syntax of labels of Kubernetes, such as `{"team": "billing"}`.
@@ -73,6 +81,7 @@ class EnqueueOptions(TypedDict, total=False):
     namespace: str | None
     max_retries: int | None
     timeout_seconds: float | None
+    expires_after_seconds: float | None
     image: str | None
     concurrency_key: str | None
     labels: dict[str, str] | None
@@ -116,6 +125,14 @@ class JobSpec(BaseModel, frozen=True):
         gt=0,
         le=30 * _DAY,
         description="How many seconds one attempt may take; if absent, the queue's default.",
+    )
+    expires_after_seconds: Annotated[float | None, AfterValidator(_after_it_is_due)] = Field(
+        default=None,
+        gt=0,
+        le=367 * _DAY,
+        allow_inf_nan=False,
+        description="How many seconds after it was asked for the job is cancelled if it has no slot of its queue by "
+        "then; more than delay_seconds. If absent, it waits however long it takes.",
     )
     image: Image | None = Field(
         default=None, description="An image that the queue's images allow; if absent, the queue's own image."

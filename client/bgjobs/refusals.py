@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from bgjobs.vocabulary import State
+from bgjobs.vocabulary import State
 
 # The API's code where a job has succeeded, and its method has returned None.
 NO_RESULT: Final = "no_result"
@@ -23,6 +22,17 @@ def not_ended_yet(state: State) -> str:
     return f"the job has not ended: it is {state}; cancel it first"
 
 
+def not_waiting(state: State, done: str) -> str:
+    """What is said to whoever wants to hold or hasten a job that does not wait for its time or its slot."""
+    match state:
+        case State.PAUSED:
+            return f"the job cannot be {done}: it is paused; resume it first"
+        case State.BLOCKED:
+            return f"the job cannot be {done}: it waits for other jobs to end"
+        case _:
+            return f"the job cannot be {done}: it has started, and is {state}; to stop it, cancel it"
+
+
 def already_ended(state: State) -> str:
-    """What is said to whoever wants to cancel a job that has ended."""
+    """What is said to whoever wants something of a job that has ended."""
     return f"the job has ended already: it is {state}"

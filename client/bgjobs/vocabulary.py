@@ -33,7 +33,7 @@ OWNED: Final = frozenset({State.LAUNCHING, State.LAUNCHED, State.STOPPING})
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 # The states that a job can come into. No transition leads into the others yet, so nobody is offered to look for them.
-REACHABLE: Final = tuple(state for state in State if state not in {State.BLOCKED, State.PAUSED})
+REACHABLE: Final = tuple(state for state in State if state != State.BLOCKED)
 
 
 class Phase(StrEnum):

@@ -126,6 +126,43 @@ class CancelRequest(_Body):
     )
 
 
+Note = Annotated[str, StringConstraints(max_length=500)]
+
+
+class HoldRequest(_Body):
+    """The body of `POST /api/v1/jobs/{id}/pause`, `/resume` and `/run-now`, and of a queue's `/pause` and `/resume`.
+
+    It may be left out.
+    """
+
+    note: Note | None = Field(default=None, description="why, for people who look at it later")
+
+
+class PriorityRequest(_Body):
+    """The body of `POST /api/v1/jobs/{id}/priority`."""
+
+    priority: int = Field(ge=0, le=1, strict=True, description="0 is low, 1 is high")
+    note: Note | None = Field(default=None, description="why, for people who look at the job later")
+
+
+class HistoryEntry(BaseModel):
+    """Something that somebody did with a job."""
+
+    at: datetime
+    what: str = Field(
+        description="`pause`, `resume`, `run_now`, `priority high`, `priority low`, `rerun` or `cancel`; "
+        "a newer server may say more"
+    )
+    by: str = Field(description="who, by the name in Kubernetes; `request:` and a name for a BackgroundJobRequest")
+    note: str | None = Field(default=None, description="why, in their words; of a rerun the id of the new job")
+
+
+class History(BaseModel):
+    """What people have done with a job, the first thing first; of more than 50 the latest ones."""
+
+    items: list[HistoryEntry]
+
+
 class RerunRequest(_Body):
     """The body of `POST /api/v1/jobs/{id}/rerun`, which asks for the same call as a new job.
 
@@ -172,6 +209,7 @@ class Why(BaseModel):
     message: str = Field(description="the cause for people: a sentence, or the words of Kubernetes")
     since: datetime | None = Field(default=None, description="when it came to stand there, if that is known")
     next_try_at: datetime | None = Field(default=None, description="when it goes on by itself, if that is known")
+    fails_at: datetime | None = Field(default=None, description="when it is given up, if it does not go on before")
 
 
 class Job(CompleteSpec, frozen=True):
@@ -203,8 +241,13 @@ class Job(CompleteSpec, frozen=True):
     finished_at: datetime | None = None
     changed_at: datetime
     created_by: str
+    expires_at: datetime | None = Field(
+        default=None, description="it is cancelled if it has no slot of its queue by then"
+    )
+    paused_by: str | None = Field(default=None, description="who has paused it; `note` says why")
+    paused_at: datetime | None = None
     stopped_by: str | None = None
-    note: str | None = None
+    note: str | None = Field(default=None, description="why it was paused, cancelled or stopped")
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
     rerun_of: str | None = Field(default=None, description="the job that was run again as this one")
     kube_job: str | None = None
@@ -245,6 +288,9 @@ class QueueView(BaseModel):
     namespace: str
     name: str
     paused: bool
+    paused_by: str | None = Field(default=None, description="who has paused it, if that is known")
+    paused_at: datetime | None = None
+    paused_note: str | None = Field(default=None, description="why, in the words of whoever paused it")
     max_concurrent: int
     owned: int
     queued: int

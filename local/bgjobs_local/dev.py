@@ -223,6 +223,7 @@ class _Machine:
             namespaces=self._namespaces,
             anonymous=person(settings.namespace),
             notice=NO_SIGN_IN,
+            queues=resources,
         )
         self._memory = MemoryGuard()
         kubelet = Kubelet(

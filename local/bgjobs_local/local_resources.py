@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from bgjobs_core.jobs.queue import Held, QueueRecord
     from bgjobs_core.kube.objects import Object
     from bgjobs_local.project import Project
 
@@ -41,7 +42,8 @@ class Found(NamedTuple):
 class LocalResources:
     """Gives the operator's loops queues and schedules as objects, and takes their status.
 
-    Implements `bgjobs_operator.interfaces.resources.ResourcesApi`.
+    Implements `bgjobs_operator.interfaces.resources.ResourcesApi`, and `bgjobs_core.actions.queue_pause.QueueObjects`:
+    people pause and resume queues as long as this process runs, or until the file says something else of the queue.
 
     Attributes:
         namespace: the namespace of objects that name none.
@@ -64,6 +66,30 @@ class LocalResources:
     _last: Found = field(default_factory=lambda: Found({}, {}))
     _in_files: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
     _said: str = ""
+    # Queues that people have paused or resumed: what the file said of them then, and who has paused it; None: nobody.
+    _held: dict[tuple[str, str], tuple[Object, Held | None]] = field(
+        default_factory=dict[tuple[str, str], "tuple[Object, Held | None]"]
+    )
+    _specs: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
+
+    async def pause(self, queue: QueueRecord, held: Held) -> bool:
+        """See `QueueObjects.pause`."""
+        return self._hold(queue, held)
+
+    async def resume(self, queue: QueueRecord) -> bool:
+        """See `QueueObjects.resume`."""
+        return self._hold(queue, None)
+
+    def _hold(self, queue: QueueRecord, held: Held | None) -> bool:
+        where = queue.namespace, queue.name
+        if where not in self.readable().queues:
+            return False
+        self._held[where] = self._specs[where], held
+        now = "open" if held is None else "paused"
+        self.complain(
+            f"queue {queue.key} is {now} as long as bgjobs dev runs; when that is started again, its file rules"
+        )
+        return True
 
     def queues(self) -> dict[tuple[str, str], Object]:
         """Read all queues anew, as objects by namespace and name.
@@ -172,9 +198,22 @@ class LocalResources:
         return self._last
 
     def _object(self, namespace: str, name: str, spec: Object) -> Object:
+        where = namespace, name
+        self._specs[where] = spec
+        before, held = self._held.get(where, (None, None))
+        annotations = dict[str, str]()
+        if before == spec:
+            spec = {**spec, "paused": held is not None}
+            annotations = held.annotations() if held is not None else annotations
         generation = hash(repr(spec))  # it changes with the spec, as in Kubernetes
         return {
-            "metadata": {"namespace": namespace, "name": name, "uid": f"{namespace}/{name}", "generation": generation},
+            "metadata": {
+                "namespace": namespace,
+                "name": name,
+                "uid": f"{namespace}/{name}",
+                "generation": generation,
+                "annotations": annotations,
+            },
             "spec": spec,
             "status": self._status.get((namespace, name), {}),
         }

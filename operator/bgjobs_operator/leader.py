@@ -21,6 +21,8 @@ from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.admit import PERIOD as ADMIT_PERIOD
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
 from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
+from bgjobs_operator.loops.expire import PERIOD as EXPIRE_PERIOD
+from bgjobs_operator.loops.expire import Expire
 from bgjobs_operator.loops.fresh_queues import FreshQueues
 from bgjobs_operator.loops.launch import IN_FLIGHT, Launch
 from bgjobs_operator.loops.launch import PERIOD as LAUNCH_PERIOD
@@ -177,6 +179,7 @@ class Leader:
         loops = [
             Loop("admit", admit.turn, ADMIT_PERIOD),
             Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
+            Loop("expire", Expire(store).turn, EXPIRE_PERIOD),
             Loop("launch", launch.turn, LAUNCH_PERIOD),
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("settle", settle.turn, SETTLE_PERIOD),

@@ -112,7 +112,7 @@ async def looked(kube: Kube, store: Store, ahead: float = 0.0) -> list[Finding]:
 
 async def test_all_is_well(kube: Kube, store: Store, cluster: Cluster) -> None:
     assert await looked(kube, store) == []
-    assert len(cluster.asked) == 3
+    assert len(cluster.asked) == 4
 
 
 async def test_an_old_cluster(kube: Kube, store: Store, cluster: Cluster) -> None:

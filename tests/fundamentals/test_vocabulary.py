@@ -23,13 +23,22 @@ WORDS: Final = frozenset(map(str, (*State, *Phase, *Outcome)))
 OTHER_MEANINGS: Final = {
     "client/bgjobs/cli/showing/printing.py": {"launched"},  # a title: when the job was launched
     "client/bgjobs/cli/showing/schedules.py": {"paused"},  # a schedule
+    "client/bgjobs/cli/commands/holding.py": {"paused"},  # a queue
+    "client/bgjobs/testing/memory.py": {"paused"},  # what was to be done with a job
     "client/bgjobs/runner/termination.py": {"timed_out"},  # why the runner sends a signal
+    "core/bgjobs_core/actions/pause.py": {"paused"},  # what was to be done with a job
+    # A field of the spec of a queue or a request.
+    "core/bgjobs_core/actions/queue_pause.py": {"paused"},
+    "core/bgjobs_core/resources/crd.py": {"paused"},
+    "operator/bgjobs_operator/loops/admit.py": {"paused"},
+    "local/bgjobs_local/local_resources.py": {"paused"},
     "core/bgjobs_core/jobs/lifecycle.py": {"launching", "launched", "stopping"},  # names of keys
     "core/bgjobs_core/jobs/schedule.py": {"suspended"},  # why a tick was missed
     "core/bgjobs_core/settings.py": {"error"},  # how much is logged
     "core/bgjobs_core/store/keys.py": {"launching", "launched", "stopping"},  # names of keys
     "api/bgjobs_api/pages/shared/errors.py": {"error"},  # a template
     # Names of colours and of icons in the style sheet and the sprite.
+    "api/bgjobs_api/pages/job/view.py": {"queued", "paused"},
     "api/bgjobs_api/pages/shared/states.py": {"launched", "launching", "running", "paused", "unreachable"},
     "operator/bgjobs_operator/leader.py": {"pending"},  # a loop
     "operator/bgjobs_operator/loops/pending.py": {"pending"},  # the loop
@@ -38,7 +47,7 @@ OTHER_MEANINGS: Final = {
 # A field of JSON bodies.
 FIELD: Final = "error"
 # Written by a generator, which takes the words from the vocabulary.
-GENERATED: Final = {"core/bgjobs_core/store/verbs.py", "core/bgjobs_core/store/replies.py"}
+GENERATED: Final = {f"core/bgjobs_core/store/{name}.py" for name in ("verbs", "deeds", "replies")}
 
 
 def spelled() -> Iterator[tuple[str, int, str]]:

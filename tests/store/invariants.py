@@ -109,6 +109,8 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
     if job.state in own:
         name, score = own[job.state]
         yield name, -1 if score is None else score
+    if job.state in WAITING and job.start_by is not None:
+        yield keys.start_by(), job.start_by
     if job.state in TERMINAL and job.finished_at is not None:
         spec = contents.fields(keys.job(job.id))[b"spec"].decode()
         yield keys.expiring(job.namespace), job.finished_at + int(contents.fields(keys.spec(spec))[b"records_ms"])
@@ -116,7 +118,7 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
 
 def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     jobs, expected = contents.jobs(), expected_indexes(contents)
-    exact = {keys.cell, keys.lane, keys.due, keys.launching, keys.launched, keys.stopping, keys.expiring}
+    exact = {keys.cell, keys.lane, keys.start_by, keys.due, keys.launching, keys.launched, keys.stopping, keys.expiring}
     found = {name: entry.value for name, entry in contents.entries.items() if family(name) in exact}
     for name in sorted({*found, *expected}):
         if found.get(name) != expected.get(name):
@@ -232,6 +234,8 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
             yield f"{about} waits and is bound: a bound job never goes back to the queue"
         if job.state is State.LAUNCHING and (job.kube_uid or not job.epoch):
             yield f"{about} must have an epoch and no UID"
+        if (job.state is State.PAUSED) != bool(job.paused_by and job.paused_at):
+            yield f"{about} is paused by {job.paused_by!r} at {job.paused_at}"
         if job.state is State.LAUNCHED and not job.kube_uid:
             yield f"{about} has no UID"
         if (job.state is State.STOPPING) and not job.verdict:
@@ -249,7 +253,10 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
 def _texts_have_their_job(contents: Contents) -> Iterator[str]:
     jobs = contents.jobs()
     for name in contents.entries:
-        if family(name) in {keys.payload, keys.result, keys.progress} and name.rpartition(":")[2] not in jobs:
+        if (
+            family(name) in {keys.payload, keys.result, keys.progress, keys.history}
+            and name.rpartition(":")[2] not in jobs
+        ):
             yield f"S9: {name} has no owner"
     for job in jobs.values():
         about = f"{job.state.value} job {job.id}"

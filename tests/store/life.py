@@ -95,7 +95,11 @@ class Life:
                 return await self.enqueued(builder)
             case State.SCHEDULED:
                 return await self.enqueued(builder.delayed(DELAY_SECONDS))
-            case State.BLOCKED | State.PAUSED:
+            case State.PAUSED:
+                job = await self.enqueued(builder.delayed(DELAY_SECONDS))
+                await self.store.pause(job_id=job.id, by="ada", note="month end")
+                return await self.store.there(job.id)
+            case State.BLOCKED:
                 return await self._held(await self.enqueued(builder.delayed(DELAY_SECONDS)), state)
             case State.LAUNCHING:
                 return await self.launching(builder)
@@ -134,7 +138,7 @@ class Life:
         return await self.store.there(job.id)
 
     async def _held(self, job: JobRecord, state: str) -> JobRecord:
-        """No verb leads to `blocked` or `paused` yet; the others must leave such a job alone all the same."""
+        """No verb leads to `blocked` yet; the others must leave such a job alone all the same."""
         await self.client.hset(keys.job(job.id), "state", state)
         await self.client.zrem(keys.due(job.namespace), job.id)
         await self.client.zrem(keys.dues(), job.namespace)

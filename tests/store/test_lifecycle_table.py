@@ -26,6 +26,8 @@ from tests.store import contents, invariants
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import DELAY_SECONDS, EPOCH, KUBE, POD, POD_NAME, Life
 
+EXPIRES_SECONDS: Final = 120  # more than a job is delayed
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -70,6 +72,14 @@ stop cancelled             | cancelled>cancelled cancelled>cancelled cancelled>c
 stop lost                  | kept                kept                kept                kept                stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
 stop disrupted             | kept                kept                kept                kept                stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
 stop never_started         | kept                kept                kept                kept                stopping>stopping  kept             stopping        stopping     ended      ended     ended     missing
+pause                      | paused>paused       paused>paused       paused>paused       same                kept               kept             kept            kept         kept       kept      kept      missing
+resume                     | same                same                same                resumed>scheduled   same               same             same            same         ended      ended     ended     missing
+resume, due by now         | same                same                same                resumed>queued      same               same             same            same         ended      ended     ended     missing
+run_now                    | kept                queued>queued       same                kept                kept               kept             kept            kept         kept       kept      kept      missing
+set_priority               | set*                set*                set*                set*                kept               kept             kept            kept         kept       kept      kept      missing
+expire                     | 1>cancelled         1>cancelled         1>cancelled         1>cancelled         0                  0                0               0            0          0         0         0
+claim, expired             | 0                   0                   0>cancelled         0                   0                  0                0               0            0          0         0         0
+note_rerun                 | noted*              noted*              noted*              noted*              noted*             noted*           noted*          noted*       noted*     noted*    noted*    missing
 retire the KubeJob         | kept                kept                kept                kept                kept               kept             kept            kept         retired*   retired*  retired*  missing
 retire the record          | kept                kept                kept                kept                kept               kept             kept            kept         retired>gone retired>gone retired>gone missing
 retire the record, too soon| kept                kept                kept                kept                kept               kept             kept            kept         kept       kept      kept      missing
@@ -81,6 +91,12 @@ settled, older rev         | dirty               dirty               dirty      
 AGAIN: Final = {
     ("enqueue", "created"): "exists",
     ("promote", "1"): "0",
+    ("pause", "paused"): "same",
+    ("resume", "resumed"): "same",
+    ("run_now", "queued"): "same",
+    ("set_priority", "set"): "same",
+    ("expire", "1"): "0",
+    ("note_rerun", "noted"): "same",
     ("disown", "1"): "0",
     ("claim", "1"): "0",  # the launch loop reads `launching`, so nothing hangs on the reply
     ("decline", "declined"): "kept",
@@ -110,6 +126,10 @@ class Verbs:
         """What must be so before the verb is sent; a part of the state before."""
         if row == "promote":
             self.clock.forward(DELAY_SECONDS + 1)
+        if row in {"expire", "claim, expired"}:
+            self.clock.forward(EXPIRES_SECONDS)
+        if row == "resume, due by now":
+            self.clock.forward(DELAY_SECONDS)
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
         if row == "claim, queue paused":
@@ -186,6 +206,14 @@ class Verbs:
             "stop never_started": lambda: _did(
                 self.store.stop(job_id=self.job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note="")
             ),
+            "pause": lambda: _did(self.store.pause(job_id=self.job.id, by="ada", note="why")),
+            "resume": lambda: _did(self.store.resume(job_id=self.job.id, by="ada", note="")),
+            "resume, due by now": lambda: _did(self.store.resume(job_id=self.job.id, by="ada", note="")),
+            "run_now": lambda: _did(self.store.run_now(job_id=self.job.id, by="ada", note="")),
+            "set_priority": lambda: _did(self.store.set_priority(job_id=self.job.id, priority=1, by="ada", note="")),
+            "expire": self._expire,
+            "claim, expired": lambda: self._claim(EPOCH),
+            "note_rerun": lambda: self.store.note_rerun(job_id=self.job.id, by="ada", new_id="another"),
             "disown, queue is there": self._disown,
             "disown, queue is gone": self._disown,
             "retire the KubeJob": lambda: self.store.retire(job_id=self.job.id, stage="kube_job"),
@@ -198,6 +226,9 @@ class Verbs:
 
     async def _promote(self) -> str:
         return str((await self.store.promote()).promoted)
+
+    async def _expire(self) -> str:
+        return str((await self.store.expire()).expired)
 
     async def _disown(self) -> str:
         reply = await self.store.disown(queue=QUEUE_KEY, uid="", reason="its queue is gone")
@@ -268,6 +299,8 @@ async def _problem_with_cell(
     expected, _, target = CELLS[row, state].partition(">")
     expected, writes = expected.removesuffix("*"), bool(target) or expected.endswith("*")
     builder = a_job().of_request().retried(3)
+    if row in {"expire", "claim, expired"}:
+        builder = builder.but(expires_after_seconds=EXPIRES_SECONDS)
     if state in {"scheduled", "blocked", "paused"}:
         builder = builder.delayed(DELAY_SECONDS)
     await life.leader()
@@ -314,9 +347,10 @@ def test_table_has_a_column_for_every_state() -> None:
 
 def test_every_arrow_of_the_lifecycle_is_seen_in_the_table_and_no_other() -> None:
     drawn = {(t.verb, source, t.target.value) for t in TRANSITIONS for source in t.sources}
-    delayed_enqueue = ("enqueue", lifecycle.NEW, "scheduled")  # test_enqueue.py
+    # test_enqueue.py, and test_holding.py
+    other_enqueues = {("enqueue", lifecycle.NEW, "scheduled"), ("enqueue", lifecycle.NEW, "paused")}
 
-    assert _arrows() | {delayed_enqueue} == drawn
+    assert _arrows() | other_enqueues == drawn
 
 
 async def test_a_move_that_is_no_arrow_is_refused_whatever_led_to_it(

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
@@ -30,6 +29,7 @@ from bgjobs_core.store.store import Store
 from tests.store import contents
 from tests.store.builders import NAMESPACE, a_job, a_queue
 from tests.store.checked_store import Clock
+from tests.store.holding_rules import TWICE, HoldingRules
 from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_lanes, in_turn
 
@@ -48,7 +48,6 @@ QUEUES: Final = ("default", "mail")
 # Half of the draws are what the real KubeJob and its pods would say, so that runs get far.
 KUBES: Final = st.sampled_from(["kube-1", "kube-1", "kube-1", "kube-2"])
 PODS: Final = st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"])
-TWICE: Final = st.booleans()
 _ENDS: Final = ["succeeded", "error", "error", "timed_out", "aborted", "rejected"]
 OUTCOMES: Final = st.sampled_from([Outcome(word) for word in _ENDS])
 queues = st.sampled_from(QUEUES)
@@ -58,7 +57,7 @@ TURNS: Final = tuple(keys.PREFIX + name for name in ("turns:", "closed:", "reope
 LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(HoldingRules):
     """One Redis, and a `Witness` of what was promised."""
 
     jobs: Bundle[Any] = Bundle("jobs")
@@ -174,24 +173,24 @@ class Machine(RuleBasedStateMachine):
         high=st.booleans(),
         delay=st.sampled_from([0, 0, 0, 5]),
         retries=st.integers(0, 1),
-        requested=st.booleans(),
+        how=st.sampled_from([None, None, "requested", "requested", "expires", "paused"]),
         own=st.sampled_from([None, None, "acme", "zeta"]),
         uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
         twice=TWICE,
     )
     def enqueue(
-        self, queue: str, high: bool, delay: int, retries: int, requested: bool, own: str | None, uid: str, twice: bool
+        self, queue: str, high: bool, delay: int, retries: int, how: str | None, own: str | None, uid: str, twice: bool
     ) -> NewJob:
-        builder = (
-            a_job()
-            .on(queue)
-            .delayed(delay)
-            .retried(retries)
-            .kept(records_seconds=60)
-            .but(concurrency_key=own, queue_uid=uid)
-        )
+        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
+        builder = builder.but(concurrency_key=own, queue_uid=uid)
         builder = builder.high() if high else builder
-        job = (builder.of_request() if requested else builder).build()
+        if how == "expires":
+            builder = builder.but(expires_after_seconds=30)
+        if how in {"requested", "paused"}:
+            builder = builder.of_request()
+        if how == "paused":
+            builder = builder.but(paused_by="ada", request_generation=2)
+        job = builder.build()
         self._send_enqueue(job, twice=twice)
         return job
 
@@ -265,9 +264,13 @@ class Machine(RuleBasedStateMachine):
         ready = in_turn(before, key, uid, most_of_key)
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
-        expected = ready[: max(0, min(limit, free))] if is_open else []
-        assert list(claimed.ids) == expected, "S5, S6, or the order"
-        if not claimed.ids:
+        ended = [one for one, job in self._now.jobs().items() if job.state != before.jobs()[one].state]
+        expired = {one for one in ended if self._now.jobs()[one].state is State.CANCELLED}
+        assert all(before.scores(keys.start_by())[one] <= self._now.jobs()[one].changed_at for one in expired)
+        if not expired:
+            expected = ready[: max(0, min(limit, free))] if is_open else []
+            assert list(claimed.ids) == expected, "S5, S6, or the order"
+        if not ended:
             assert before.differences(self._now, besides=TURNS) == []
 
     @rule(queue=queues, uid=st.sampled_from(["uid-1", "uid-2"]), limit=st.integers(1, 3))

@@ -20,6 +20,7 @@ from bgjobs_core.kube.errors import KubeError, KubeUnreachableError
 from bgjobs_core.kube.objects import MINIMUM_VERSION
 from bgjobs_core.kube.permissions import Permission
 from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.resources.models import GROUP, QUEUES
 from bgjobs_core.version import own_version
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ PERIOD: Final = 60.0
 TROUBLE_PERIOD: Final = 10.0  # seconds while something is wrong, as somebody may be repairing it
 # Half of what is allowed when tokens are verified.
 MAX_SKEW_SECONDS: Final = 30.0
-NEEDED: Final = (Permission("create", "authorization.k8s.io", "subjectaccessreviews"),)
+NEEDED: Final = (
+    Permission("create", "authorization.k8s.io", "subjectaccessreviews"),
+    Permission("patch", GROUP, QUEUES),
+)
 _PAUSE: Final = 1.0  # seconds, as Kubernetes rarely refuses only one request
 _NTP: Final = "set the clocks by NTP on every node (`timedatectl set-ntp true`)"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bgjobs_api.health.redis_state import RedisState
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
+    from bgjobs_core.actions.queue_pause import QueueObjects
     from bgjobs_core.health.findings import Finding
     from bgjobs_core.store.store import Store
 
@@ -73,6 +74,7 @@ class Deps:
         ask_operator: reads from Redis what the operator has found wrong; raises StoreError.
         roles: how the names of the chart's ClusterRoles begin, for telling callers which one they need.
         batches: held by whoever makes jobs of the body of a batch.
+        queues: the objects of queues, which people pause and resume; None where that cannot be done.
         gate: whether there is room in Redis for more jobs.
     """
 
@@ -89,6 +91,7 @@ class Deps:
     findings: Callable[[], Sequence[Finding]] = tuple["Finding", ...]
     ask_operator: Callable[[], Awaitable[Sequence[Finding]]] = _no_findings
     roles: str = "bgjobs"
+    queues: QueueObjects | None = None
     batches: asyncio.Lock = field(default_factory=asyncio.Lock)
     gate: MemoryGate = field(init=False)
 

@@ -19,7 +19,10 @@ from bgjobs_core.actions.errors import (
     NoRoomError,
     NotAdmittedError,
     NotEndedYetError,
+    NotWaitingError,
     OneOfManyError,
+    QueueNotFoundError,
+    QueueUnchangedError,
     ScheduleInvalidError,
     ScheduleNotFoundError,
 )
@@ -42,6 +45,9 @@ _OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
     IdTakenError: (HTTPStatus.CONFLICT, "id_taken"),
     NotEndedYetError: (HTTPStatus.CONFLICT, "job_not_ended"),
     AlreadyEndedError: (HTTPStatus.CONFLICT, "job_ended"),
+    NotWaitingError: (HTTPStatus.CONFLICT, "job_not_waiting"),
+    QueueNotFoundError: (HTTPStatus.NOT_FOUND, "queue_not_found"),
+    QueueUnchangedError: (HTTPStatus.SERVICE_UNAVAILABLE, "queue_unchanged"),
     ScheduleNotFoundError: (HTTPStatus.NOT_FOUND, "schedule_not_found"),
     ScheduleInvalidError: (HTTPStatus.CONFLICT, "schedule_invalid"),
 }

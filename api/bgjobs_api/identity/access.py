@@ -56,9 +56,11 @@ ENQUEUE: Final = Action("create")
 GET: Final = Action("get")
 LIST: Final = Action("list")
 CANCEL: Final = Action("create", subresource="cancel")
+PAUSE: Final = Action("create", subresource="pause")  # also to resume, hasten and change the priority
 READ_LOG: Final = Action("get", subresource="log")
 READ_RESULT: Final = Action("get", subresource="result")
 LIST_QUEUES: Final = Action("list", QUEUES)
+UPDATE_QUEUE: Final = Action("update", QUEUES)
 LIST_SCHEDULES: Final = Action("list", SCHEDULES)
 PATCH_SCHEDULE: Final = Action("patch", SCHEDULES)
 

@@ -1,4 +1,4 @@
-"""`/api/v1/queues`: queues with their load."""
+"""`/api/v1/queues`: queues with their load, to be seen, paused and resumed. They are made with kubectl."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -7,12 +7,17 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.job_spec import LabelName
-from bgjobs.wire import QueueList, QueueView
-from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable
-from bgjobs_api.http.problems import responses
+from bgjobs.wire import HoldRequest, QueueList, QueueView
+from bgjobs_api.http.bodies import documented, json_body
+from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.problems import responses, unavailable
 from bgjobs_api.identity import access
+from bgjobs_core.actions.queue_pause import QueueObjects, pause_queue, resume_queue
 from bgjobs_core.actions.queues import queues_now
-from bgjobs_core.jobs.queue import QueueNow
+from bgjobs_core.jobs.views import queue_view
+
+Body = Annotated[HoldRequest, Depends(json_body(HoldRequest, empty=HoldRequest))]
 
 router = APIRouter(
     prefix="/api/v1",
@@ -45,21 +50,48 @@ async def list_queues(deps: DepsDep, caller: Caller, query: Annotated[QueuesQuer
     namespaces = await readable(deps, caller, access.LIST_QUEUES, query.namespace)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
     found = (await queues_now(deps.store, keys)).values()
-    return QueueList(items=[view for view in map(_view, found) if view is not None])
+    return QueueList(items=[queue_view(one.record, one.load) for one in found if one.record is not None])
 
 
-def _view(now: QueueNow) -> QueueView | None:
-    """A queue as the API shows it; None if it was deleted while we asked."""
-    queue, load = now.record, now.load
-    if queue is None:
-        return None
-    return QueueView(
-        namespace=queue.namespace,
-        name=queue.name,
-        paused=queue.spec.paused,
-        max_concurrent=queue.spec.max_concurrent,
-        owned=load.owned,
-        queued=load.queued,
-        image=queue.spec.image,
-        approved_classes=list(queue.spec.approved_classes),
-    )
+@router.post(
+    "/queues/{namespace}/{name}/pause",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Pause a queue",
+    openapi_extra=documented(HoldRequest, required=False),
+    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def pause_queue_now(
+    deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName, body: Body
+) -> QueueView:
+    """Nothing more of it is launched; what runs goes on.
+
+    `spec.paused` of its BackgroundJobQueue is set, and annotations of the object say who did it and why. Of a queue
+    that is paused already they stay as they are.
+    """
+    await require(deps, caller, access.UPDATE_QUEUE, namespace)
+    key = f"{namespace}/{name}"
+    queue = await pause_queue(deps.store, _objects(deps), key, by=caller.user, note=body.note or "")
+    return queue_view(queue, await deps.store.queue_load(key))
+
+
+@router.post(
+    "/queues/{namespace}/{name}/resume",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Resume a queue",
+    openapi_extra=documented(HoldRequest, required=False),
+    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+)
+async def resume_queue_now(
+    deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName, _body: Body
+) -> QueueView:
+    """Its jobs are launched again, the oldest first. As to pause it."""
+    await require(deps, caller, access.UPDATE_QUEUE, namespace)
+    key = f"{namespace}/{name}"
+    queue = await resume_queue(deps.store, _objects(deps), key)
+    return queue_view(queue, await deps.store.queue_load(key))
+
+
+def _objects(deps: Deps) -> QueueObjects:
+    if deps.queues is None:
+        raise unavailable("queue_unchanged", "this server cannot change queues; change spec.paused with kubectl")
+    return deps.queues

@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import following, jobs, run, schedules, server
+from bgjobs.cli.commands import following, holding, jobs, run, schedules, server
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -28,6 +28,10 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "wait": following.wait,
     "result": jobs.result,
     "cancel": jobs.cancel,
+    "pause": holding.pause,
+    "resume": holding.resume,
+    "run-now": holding.run_now,
+    "priority": holding.priority,
     "rerun": run.rerun,
     "queues": server.queues,
     "doctor": server.doctor,
@@ -50,6 +54,15 @@ GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]]
             "pause": schedules.pause,
             "resume": schedules.resume,
         },
+    ),
+    "queue": (
+        """Pause queues, and resume them; `bgjobs queues` lists them.
+
+\b
+  bgjobs queue pause mail --note 'the provider is down'
+  bgjobs queue resume mail
+""",
+        {"pause": holding.pause_queue, "resume": holding.resume_queue},
     ),
 }
 

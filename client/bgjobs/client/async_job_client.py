@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, Job, JobList, QueueView, Schedule
+    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, HistoryEntry, Job, JobList, QueueView, Schedule
 
 
 class AsyncJobClient:
@@ -158,6 +158,36 @@ class AsyncJobClient:
     async def cancel(self, job_id: str, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""
         return await self._transport.send(endpoints.cancel(job_id, note))
+
+    async def pause(self, job_id: str, note: str | None = None) -> Job:
+        """Hold a job that waits, until somebody resumes it; see `JobClient.pause`."""
+        return await self._transport.send(endpoints.hold(job_id, "pause", note))
+
+    async def resume(self, job_id: str, note: str | None = None) -> Job:
+        """Let a paused job go on; see `JobClient.resume`."""
+        return await self._transport.send(endpoints.hold(job_id, "resume", note))
+
+    async def run_now(self, job_id: str, note: str | None = None) -> Job:
+        """Make a scheduled job due at once; see `JobClient.run_now`."""
+        return await self._transport.send(endpoints.hold(job_id, "run-now", note))
+
+    async def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job:
+        """Give a job that waits another priority: 0 low, 1 high; see `JobClient.set_priority`."""
+        return await self._transport.send(endpoints.set_priority(job_id, priority, note))
+
+    async def history(self, job_id: str) -> Sequence[HistoryEntry]:
+        """What people have done with the job, the first thing first; see `JobClient.history`."""
+        return await self._transport.send(endpoints.history(job_id))
+
+    async def pause_queue(self, name: str, namespace: str | None = None, note: str | None = None) -> QueueView:
+        """Have nothing more of a queue launched; see `JobClient.pause_queue`."""
+        where = endpoints.named(namespace or self._namespace, "queue")
+        return await self._transport.send(endpoints.hold_queue(where, name, "pause", note))
+
+    async def resume_queue(self, name: str, namespace: str | None = None, note: str | None = None) -> QueueView:
+        """Have the jobs of a queue launched again; see `JobClient.resume_queue`."""
+        where = endpoints.named(namespace or self._namespace, "queue")
+        return await self._transport.send(endpoints.hold_queue(where, name, "resume", note))
 
     async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in `enqueue`
         """Run what a job called once more, as a new job; see `JobClient.rerun`."""

@@ -21,6 +21,10 @@ class _AsyncJobs(Protocol):
 
     async def get(self, job_id: str) -> Job: ...
     async def cancel(self, job_id: str, note: str | None = None) -> Job: ...
+    async def pause(self, job_id: str, note: str | None = None) -> Job: ...
+    async def resume(self, job_id: str, note: str | None = None) -> Job: ...
+    async def run_now(self, job_id: str, note: str | None = None) -> Job: ...
+    async def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job: ...
     async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle: ...  # noqa: A002 - as in `enqueue`
     async def logs(self, job_id: str, attempt: int | None = None) -> str: ...
     async def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
@@ -99,6 +103,26 @@ class AsyncJobHandle:
     async def cancel(self, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""
         self._job = await self._client.cancel(self.id, note)
+        return self._job
+
+    async def pause(self, note: str | None = None) -> Job:
+        """Hold the job as long as it waits; see `JobClient.pause`."""
+        self._job = await self._client.pause(self.id, note)
+        return self._job
+
+    async def resume(self, note: str | None = None) -> Job:
+        """Let the paused job go on; see `JobClient.resume`."""
+        self._job = await self._client.resume(self.id, note)
+        return self._job
+
+    async def run_now(self, note: str | None = None) -> Job:
+        """Do not wait for the job's delay; see `JobClient.run_now`."""
+        self._job = await self._client.run_now(self.id, note)
+        return self._job
+
+    async def set_priority(self, priority: int, note: str | None = None) -> Job:
+        """Give the waiting job another priority; see `JobClient.set_priority`."""
+        self._job = await self._client.set_priority(self.id, priority, note)
         return self._job
 
     async def rerun(self) -> AsyncJobHandle:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from bgjobs.client.request import dotted_class
 from bgjobs.connection.exchange import Call, reader
-from bgjobs.errors import ConfigurationError
+from bgjobs.errors import ConfigurationError, InvalidJobError
 from bgjobs.ids import new_job_id
 from bgjobs.wire import (
     Attempt,
@@ -16,9 +16,13 @@ from bgjobs.wire import (
     EnqueuedJob,
     EnqueuedList,
     EnqueueRequest,
+    History,
+    HistoryEntry,
+    HoldRequest,
     Job,
     JobList,
     JobResult,
+    PriorityRequest,
     QueueList,
     QueueView,
     RerunRequest,
@@ -105,6 +109,33 @@ def cancel(job_id: str, note: str | None) -> Call[Job]:
     return Call("POST", f"{_path(job_id)}/cancel", reader(Job), body=body)
 
 
+def hold(job_id: str, deed: str, note: str | None) -> Call[Job]:
+    """`POST /api/v1/jobs/{id}/pause`, `/resume` or `/run-now`."""
+    body = HoldRequest(note=note).model_dump_json(exclude_none=True).encode()
+    return Call("POST", f"{_path(job_id)}/{deed}", reader(Job), body=body)
+
+
+def set_priority(job_id: str, priority: int, note: str | None) -> Call[Job]:
+    """`POST /api/v1/jobs/{id}/priority`."""
+    if isinstance(priority, bool) or priority not in (0, 1):
+        raise InvalidJobError(f"priority is 0 (low) or 1 (high), not {priority!r}", "priority")
+    body = PriorityRequest(priority=priority, note=note).model_dump_json(exclude_none=True).encode()
+    return Call("POST", f"{_path(job_id)}/priority", reader(Job), body=body)
+
+
+def history(job_id: str) -> Call[Sequence[HistoryEntry]]:
+    """`GET /api/v1/jobs/{id}/history`."""
+    read = reader(History)
+    return Call("GET", f"{_path(job_id)}/history", lambda response: read(response).items)
+
+
+def hold_queue(namespace: str, name: str, deed: str, note: str | None) -> Call[QueueView]:
+    """`POST /api/v1/queues/{namespace}/{name}/pause` or `/resume`."""
+    body = HoldRequest(note=note).model_dump_json(exclude_none=True).encode()
+    path = f"/api/v1/queues/{quote(namespace, safe='')}/{quote(name, safe='')}/{deed}"
+    return Call("POST", path, reader(QueueView), body=body)
+
+
 def rerun(job_id: str, new_id: str | None) -> Call[Job]:
     """`POST /api/v1/jobs/{id}/rerun`; the new job's id is made here if none is given."""
     request = RerunRequest(id=new_id or new_job_id())
@@ -140,10 +171,10 @@ def suspend_schedule(namespace: str, name: str, *, suspend: bool) -> Call[Schedu
     return Call("POST", f"{_schedule(namespace, name)}:{'pause' if suspend else 'resume'}", reader(Schedule))
 
 
-def named(namespace: str | None) -> str:
+def named(namespace: str | None, what: str = "schedule") -> str:
     """The namespace in which something has its name. Raises ConfigurationError if none is known."""
     if namespace is None:
-        raise ConfigurationError('say in which namespace the schedule is, for example by namespace="shop"')
+        raise ConfigurationError(f'say in which namespace the {what} is, for example by namespace="shop"')
     return namespace
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, Job, JobList, QueueView, Schedule
+    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, HistoryEntry, Job, JobList, QueueView, Schedule
 
 
 class JobClient:
@@ -238,6 +238,57 @@ class JobClient:
             ConflictError: if it has already ended.
         """
         return self._transport.send(endpoints.cancel(job_id, note))
+
+    def pause(self, job_id: str, note: str | None = None) -> Job:
+        """Hold a job that waits, until somebody resumes it; it keeps its place.
+
+        Raises:
+            ConflictError: if it has started, or ended.
+        """
+        return self._transport.send(endpoints.hold(job_id, "pause", note))
+
+    def resume(self, job_id: str, note: str | None = None) -> Job:
+        """Let a paused job go on; one that is not paused stays as it is.
+
+        Raises:
+            ConflictError: if it has ended.
+        """
+        return self._transport.send(endpoints.hold(job_id, "resume", note))
+
+    def run_now(self, job_id: str, note: str | None = None) -> Job:
+        """Make a scheduled job due at once; it still waits for a slot of its queue.
+
+        Raises:
+            ConflictError: if it is paused, waits for other jobs, has started, or ended.
+        """
+        return self._transport.send(endpoints.hold(job_id, "run-now", note))
+
+    def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job:
+        """Give a job that waits another priority: 0 low, 1 high.
+
+        Raises:
+            ConflictError: if it has started, or ended.
+        """
+        return self._transport.send(endpoints.set_priority(job_id, priority, note))
+
+    def history(self, job_id: str) -> Sequence[HistoryEntry]:
+        """What people have done with the job, the first thing first; of more than 50 the latest ones."""
+        return self._transport.send(endpoints.history(job_id))
+
+    def pause_queue(self, name: str, namespace: str | None = None, note: str | None = None) -> QueueView:
+        """Have nothing more of a queue launched; what runs goes on. The operator sees it within moments.
+
+        Raises:
+            NotFoundError: if there is no such queue.
+            ConfigurationError: if no namespace is known.
+        """
+        where = endpoints.named(namespace or self._namespace, "queue")
+        return self._transport.send(endpoints.hold_queue(where, name, "pause", note))
+
+    def resume_queue(self, name: str, namespace: str | None = None, note: str | None = None) -> QueueView:
+        """Have the jobs of a queue launched again; see `pause_queue`."""
+        where = endpoints.named(namespace or self._namespace, "queue")
+        return self._transport.send(endpoints.hold_queue(where, name, "resume", note))
 
     def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in `enqueue`
         """Run what a job called once more, as a new job, which says so in `rerun_of`; the old one stays as it is.

@@ -20,6 +20,10 @@ class _Jobs(Protocol):
 
     def get(self, job_id: str) -> Job: ...
     def cancel(self, job_id: str, note: str | None = None) -> Job: ...
+    def pause(self, job_id: str, note: str | None = None) -> Job: ...
+    def resume(self, job_id: str, note: str | None = None) -> Job: ...
+    def run_now(self, job_id: str, note: str | None = None) -> Job: ...
+    def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job: ...
     def rerun(self, job_id: str, id: str | None = None) -> JobHandle: ...  # noqa: A002 - as in `enqueue`
     def logs(self, job_id: str, attempt: int | None = None) -> str: ...
     def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
@@ -90,6 +94,26 @@ class JobHandle:
     def cancel(self, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""
         self._job = self._client.cancel(self.id, note)
+        return self._job
+
+    def pause(self, note: str | None = None) -> Job:
+        """Hold the job as long as it waits; see `JobClient.pause`."""
+        self._job = self._client.pause(self.id, note)
+        return self._job
+
+    def resume(self, note: str | None = None) -> Job:
+        """Let the paused job go on; see `JobClient.resume`."""
+        self._job = self._client.resume(self.id, note)
+        return self._job
+
+    def run_now(self, note: str | None = None) -> Job:
+        """Do not wait for the job's delay; see `JobClient.run_now`."""
+        self._job = self._client.run_now(self.id, note)
+        return self._job
+
+    def set_priority(self, priority: int, note: str | None = None) -> Job:
+        """Give the waiting job another priority; see `JobClient.set_priority`."""
+        self._job = self._client.set_priority(self.id, priority, note)
         return self._job
 
     def rerun(self) -> JobHandle:

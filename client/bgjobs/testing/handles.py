@@ -60,6 +60,18 @@ class _Answers:
     def cancel(self, job_id: str, note: str | None = None) -> Job:
         return self._memory.cancel(job_id, note).shown()
 
+    def pause(self, job_id: str, note: str | None = None) -> Job:
+        return self._memory.pause(job_id, note).shown()
+
+    def resume(self, job_id: str, note: str | None = None) -> Job:
+        return self._memory.resume(job_id, note).shown()
+
+    def run_now(self, job_id: str, note: str | None = None) -> Job:
+        return self._memory.run_now(job_id, note).shown()
+
+    def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job:
+        return self._memory.set_priority(job_id, priority, note).shown()
+
     def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in JobClient.rerun
         __tracebackhide__ = True
         return handle_on(self._memory, self._memory.rerun(job_id, id))
@@ -119,6 +131,18 @@ class _AsyncAnswers:
 
     async def cancel(self, job_id: str, note: str | None = None) -> Job:
         return self._answers.cancel(job_id, note)
+
+    async def pause(self, job_id: str, note: str | None = None) -> Job:
+        return self._answers.pause(job_id, note)
+
+    async def resume(self, job_id: str, note: str | None = None) -> Job:
+        return self._answers.resume(job_id, note)
+
+    async def run_now(self, job_id: str, note: str | None = None) -> Job:
+        return self._answers.run_now(job_id, note)
+
+    async def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job:
+        return self._answers.set_priority(job_id, priority, note)
 
     async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in JobClient.rerun
         __tracebackhide__ = True

@@ -129,7 +129,11 @@ class Memory:
         """
         __tracebackhide__ = True
         with self._lock:
-            due = [job for job in self.jobs if job.state in WAITING and (now is None or job.due_at <= now)]
+            if now is not None:
+                for job in self.jobs:
+                    job.expire(now)
+            waiting = [job for job in self.jobs if job.state in WAITING and job.state != State.PAUSED]
+            due = [job for job in waiting if now is None or job.due_at <= now]
             # In the order of asking; of equals, max gives the first.
             job = max(due, key=lambda one: one.priority, default=None)
             if job is not None:
@@ -153,6 +157,50 @@ class Memory:
             else:
                 job.stop(note)
         return job
+
+    def pause(self, job_id: str, note: str | None) -> RecordedJob:
+        """Hold a job that waits: nobody runs it until it is resumed. Raises ConflictError as a server."""
+        job = self.find(job_id)
+        with self._lock:
+            if job.state != State.PAUSED:
+                self._must_wait(job, "paused")
+                job.hold(note)
+        return job
+
+    def resume(self, job_id: str, note: str | None) -> RecordedJob:  # noqa: ARG002 - as JobClient.resume
+        """Let a paused job go on. Raises ConflictError as a server."""
+        job = self.find(job_id)
+        with self._lock:
+            if job.state in TERMINAL:
+                raise _conflict(refusals.already_ended(job.state))
+            if job.state == State.PAUSED:
+                job.go_on()
+        return job
+
+    def run_now(self, job_id: str, note: str | None) -> RecordedJob:  # noqa: ARG002 - as JobClient.run_now
+        """Make a scheduled job due. Raises ConflictError as a server."""
+        job = self.find(job_id)
+        with self._lock:
+            if job.state == State.PAUSED:
+                raise _conflict(refusals.not_waiting(job.state, "run now"))
+            self._must_wait(job, "run now")
+            job.hasten()
+        return job
+
+    def set_priority(self, job_id: str, priority: int, note: str | None) -> RecordedJob:  # noqa: ARG002 - as above
+        """Give a job that waits another priority. Raises ConflictError as a server."""
+        job = self.find(job_id)
+        with self._lock:
+            self._must_wait(job, "given another priority")
+            job.priority = priority
+        return job
+
+    @staticmethod
+    def _must_wait(job: RecordedJob, done: str) -> None:
+        if job.state in TERMINAL:
+            raise _conflict(refusals.already_ended(job.state))
+        if job.state not in WAITING:
+            raise _conflict(refusals.not_waiting(job.state, done))
 
     def rerun(self, job_id: str, new_id: str | None) -> RecordedJob:
         """Ask for what a job called once more, as a new job, without its delay.

@@ -29,6 +29,8 @@ class RecordedJob:
         progress: what the job last said of itself.
         attempts: the first one first.
         rerun_of: id of the job that was run again as this one.
+        priority: 0 is low, 1 is high: as it was asked for, unless it was changed since.
+        due_at: when a server would begin to look for a place for it.
     """
 
     def __init__(self, request: EnqueueRequest, rerun_of: str | None = None) -> None:
@@ -42,6 +44,8 @@ class RecordedJob:
         self.progress: Progress | None = None
         self.attempts: list[Attempt] = []
         self.note: str | None = None
+        self.priority = request.priority
+        self.due_at = self.created_at + timedelta(seconds=request.delay_seconds)
         self._logs: list[list[str]] = []
 
     def __repr__(self) -> str:
@@ -76,11 +80,6 @@ class RecordedJob:
         return self.request.parameters
 
     @property
-    def priority(self) -> int:
-        """The priority that was asked for: 0 is low, 1 is high."""
-        return self.request.priority
-
-    @property
     def delay(self) -> float:
         """For how long the job was to wait before it becomes due, in seconds."""
         return self.request.delay_seconds
@@ -96,9 +95,10 @@ class RecordedJob:
         return DEFAULT_MAX_RETRIES if self.request.max_retries is None else self.request.max_retries
 
     @property
-    def due_at(self) -> datetime:
-        """When a server would begin to look for a place for it."""
-        return self.created_at + timedelta(seconds=self.delay)
+    def expires_at(self) -> datetime | None:
+        """When a server would cancel it if it had not begun to start; None: never."""
+        seconds = self.request.expires_after_seconds
+        return None if seconds is None else self.created_at + timedelta(seconds=seconds)
 
     def log(self, attempt: int | None = None) -> str:
         """What an attempt printed, by default the latest."""
@@ -143,6 +143,26 @@ class RecordedJob:
         self.note = note
         self._change(State.STOPPING)
 
+    def hold(self, note: str | None) -> None:
+        """Pause it."""
+        self.note = note
+        self._change(State.PAUSED)
+
+    def go_on(self) -> None:
+        """Resume it."""
+        self.note = None
+        self._change(State.SCHEDULED if self.due_at > datetime.now(UTC) else State.QUEUED)
+
+    def hasten(self) -> None:
+        """Make it due."""
+        self.due_at = datetime.now(UTC)
+        self._change(State.QUEUED)
+
+    def expire(self, now: datetime) -> None:
+        """End it if it waits, and its time to start is over."""
+        if self.state in WAITING and self.expires_at is not None and self.expires_at <= now:
+            self.cancelled(None)
+
     def cancelled(self, note: str | None) -> None:
         """End the job without an attempt that counts."""
         self.note = note
@@ -171,6 +191,10 @@ class RecordedJob:
                 "started_at": first.started_at if first else None,
                 "finished_at": self.changed_at if self.state in TERMINAL else None,
                 "changed_at": self.changed_at,
+                "priority": self.priority,
+                "expires_at": self.expires_at,
+                "paused_by": "bgjobs.testing" if self.state == State.PAUSED else None,
+                "paused_at": self.changed_at if self.state == State.PAUSED else None,
                 "created_by": "bgjobs.testing",
                 "note": self.note,
                 "rerun_of": self.rerun_of,

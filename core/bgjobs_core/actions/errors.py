@@ -11,6 +11,9 @@ what to do about it:
     ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
+    ├── NotWaitingError         only a job that waits can be paused, hastened or given another priority
+    ├── QueueNotFoundError      there is no such queue
+    ├── QueueUnchangedError     Kubernetes does not let the queue be changed
     ├── ScheduleNotFoundError   there is no such schedule
     ├── ScheduleInvalidError    the spec of the schedule is invalid, so that no job can be made of it
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
@@ -98,8 +101,46 @@ class NotEndedYetError(ActionError):
         super().__init__(refusals.not_ended_yet(state))
 
 
+class NotWaitingError(ActionError):
+    """The job does not wait for what could be changed about it: it has started, or something else holds it.
+
+    Args:
+        state: of the job.
+        done: what was to be done with it, as in "it cannot be paused".
+    """
+
+    def __init__(self, state: State, done: str) -> None:
+        super().__init__(refusals.not_waiting(state, done))
+
+
+class QueueNotFoundError(ActionError):
+    """There is no such queue, or the operator has not seen it yet.
+
+    Args:
+        key: of the queue, as `namespace/name`.
+    """
+
+    def __init__(self, key: str) -> None:
+        namespace, _, name = key.partition("/")
+        super().__init__(
+            f"there is no BackgroundJobQueue {name!r} in namespace {namespace!r}; "
+            f"see `kubectl get backgroundjobqueues -n {namespace}`"
+        )
+
+
+class QueueUnchangedError(ActionError):
+    """The object of a queue could not be changed, and is as it was.
+
+    Args:
+        message: what Kubernetes said.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"the queue was not changed: {message}; try again, or change spec.paused with kubectl")
+
+
 class AlreadyEndedError(ActionError):
-    """The job had ended before it could be cancelled.
+    """The job had ended before anything could be done about it.
 
     Attributes:
         record: the job as it ended.

@@ -44,4 +44,6 @@ async def rerun(store: Store, ended: FullJob, *, new_id: str, by: str, gate: Mem
         rerun_of=ended.id,
         last_image=ended.spec.image or "",
     )
-    return await enqueue(store, asked, gate=gate)
+    made = await enqueue(store, asked, gate=gate)
+    await store.note_rerun(job_id=ended.id, by=by, new_id=new_id)
+    return made

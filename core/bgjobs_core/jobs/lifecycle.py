@@ -69,7 +69,7 @@ STATES: Final = (
         "claim, when the queue is open and has room; disown, when the queue is gone",
         detail="priority",
     ),
-    StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume"),
+    StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume; stop, or expire"),
     StateRow(
         State.LAUNCHING, "has a slot; its KubeJob is being created", "bind, decline, start or stop",
         "launching", "claimed_at",
@@ -90,6 +90,7 @@ STATES: Final = (
 TRANSITIONS: Final = (
     _row("enqueue", {NEW}, State.QUEUED, "API, admit", "id unused (same id and digest: the same job)"),
     _row("enqueue", {NEW}, State.SCHEDULED, "API, admit", "the same, and not due yet"),
+    _row("enqueue", {NEW}, State.PAUSED, "admit", "the same, and its request says paused"),
     _row("promote", {State.SCHEDULED}, State.QUEUED, "dispatch", "due by Redis TIME"),
     _row(
         "claim",
@@ -140,6 +141,18 @@ TRANSITIONS: Final = (
     _row("observe_end", {State.STOPPING}, State.CANCELLED, "stop", "KubeJob and pods absent; verdict cancelled"),
     _row("observe_end", {State.STOPPING}, State.FAILED, "stop", "KubeJob and pods absent; any other verdict"),
     _row("stop", WAITING, State.CANCELLED, "API, admit", "verdict cancelled"),
+    _row(
+        "pause",
+        WAITING - {State.PAUSED},
+        State.PAUSED,
+        "API, admit",
+        "of a request: its generation is newer",
+    ),
+    _row("resume", {State.PAUSED}, State.QUEUED, "API, admit", "the same; it is due"),
+    _row("resume", {State.PAUSED}, State.SCHEDULED, "API, admit", "the same; it is not due yet"),
+    _row("run_now", {State.SCHEDULED}, State.QUEUED, "API", "it waits for its time alone"),
+    _row("expire", WAITING, State.CANCELLED, "expire", "start_by is over by Redis TIME"),
+    _row("claim", {State.QUEUED}, State.CANCELLED, "dispatch", "as to launching, and start_by is over"),
     _row(
         "stop",
         {State.LAUNCHING, State.LAUNCHED},

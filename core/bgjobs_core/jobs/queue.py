@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +18,53 @@ if TYPE_CHECKING:
 UNTIL_A_SLOT_IS_FREE: Final = 2**53 - 1
 
 
+# Annotations of a queue's object: who has paused it by the API or the command, when, and why.
+PAUSED_BY: Final = "bgjobs.dev/paused-by"
+PAUSED_AT: Final = "bgjobs.dev/paused-at"
+PAUSED_NOTE: Final = "bgjobs.dev/paused-note"
+_LONGEST: Final = 500  # characters of each that are kept
+
+
+@dataclass(frozen=True)
+class Held:
+    """Who has paused a queue.
+
+    Attributes:
+        by: "" if nobody knows, as when the object was changed by kubectl.
+        at: when, in Unix ms, if that is known.
+        note: why, in words.
+    """
+
+    by: str = ""
+    at: int | None = None
+    note: str = ""
+
+    @classmethod
+    def of_object(cls, annotations: Mapping[str, object]) -> Held | None:
+        """What the annotations of a queue's object say; None if they say nothing of it."""
+        by, at, note = (str(annotations.get(name) or "")[:_LONGEST] for name in (PAUSED_BY, PAUSED_AT, PAUSED_NOTE))
+        try:
+            moment = round(datetime.fromisoformat(at).timestamp() * 1000) if at else None
+        except (ValueError, OverflowError):
+            moment = None
+        return cls(by, moment, note) if by or note else None
+
+    def annotations(self) -> dict[str, str]:
+        """What the annotations of a queue's object say then."""
+        at = "" if self.at is None else datetime.fromtimestamp(self.at / 1000, UTC).isoformat(timespec="milliseconds")
+        said = {PAUSED_BY: self.by, PAUSED_AT: at, PAUSED_NOTE: self.note}
+        return {name: value for name, value in said.items() if value}
+
+    def text(self) -> str:
+        """As the store keeps it."""
+        return json.dumps([self.by, self.at, self.note])
+
+    @classmethod
+    def read(cls, raw: bytes) -> Held | None:
+        """From what the store has kept; None if that is empty."""
+        return cls(*json.loads(raw)) if raw else None
+
+
 @dataclass(frozen=True)
 class QueueRecord:
     """A queue's settings, as the operator last saw its object.
@@ -26,6 +75,7 @@ class QueueRecord:
         spec: what it says.
         uid: of the object; two of one name at different times are two queues.
         since: when an object with this UID was seen first, in Unix ms.
+        held: who has paused it, if it is paused and that is known.
         version: a digest of UID and settings, by which the store tells whether it still has these.
     """
 
@@ -34,6 +84,7 @@ class QueueRecord:
     spec: QueueSpec
     uid: str = ""
     since: int = field(default=0, compare=False)
+    held: Held | None = None
     version: str = field(default="", compare=False)
 
     @property
@@ -47,7 +98,8 @@ class QueueRecord:
         namespace, _, name = key.partition("/")
         uid, since = fields.get(b"uid", b"").decode(), int(fields.get(b"since", b"0"))
         version = fields.get(b"version", b"").decode()
-        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, version)
+        held = Held.read(fields.get(b"held", b""))
+        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, held, version)
 
 
 @lru_cache(maxsize=256)

@@ -34,6 +34,9 @@ class AskedJob:
         request_uid: likewise.
         rerun_of: id of the job that is run again with this one, else "".
         last_image: the image to take where neither the spec nor the queue names one, else "".
+        paused_by: who wants it to be paused from the start, else "".
+        request_generation: of the BackgroundJobRequest, as it was when the job was made of it.
+        expires_in: in how many seconds from now it expires, where that is not what the spec says.
     """
 
     id: str
@@ -46,6 +49,14 @@ class AskedJob:
     request_uid: str = ""
     rerun_of: str = ""
     last_image: str = ""
+    paused_by: str = ""
+    request_generation: int = 1
+    expires_in: float | None = None
+
+    @property
+    def expires_seconds(self) -> float | None:
+        """In how many seconds from now it is cancelled unless it has a slot by then; None: never."""
+        return self.spec.expires_after_seconds if self.expires_in is None else self.expires_in
 
     @property
     def queue_key(self) -> str:
@@ -97,8 +108,12 @@ class NewJob:
             request_name=asked.request_name,
             request_uid=asked.request_uid,
             rerun_of=asked.rerun_of,
-            not_before=due if state is State.SCHEDULED else now_ms,
+            not_before=due if state is not State.QUEUED else now_ms,
             queued_at=now_ms if state is State.QUEUED else None,
+            start_by=None if asked.expires_seconds is None else now_ms + round(asked.expires_seconds * 1000),
+            paused_by=asked.paused_by,
+            paused_at=now_ms if asked.paused_by else None,
+            request_generation=asked.request_generation,
             parameters=asked.parameters.encode(),
         )
 
@@ -146,6 +161,9 @@ class JobRecord:
 
     Attributes:
         queue_uid: UID of the queue that has admitted it.
+        start_by: when it expires unless it has a slot by then; None: never.
+        paused_by: who has paused it; "" unless it is paused. `paused_at` and `note` belong to this.
+        request_generation: of its BackgroundJobRequest, up to which `spec.paused` of that was carried out.
         error_attempt: the attempt whose error is the job's; None if the job has no error.
         has_result: whether the job returned something.
     """
@@ -182,6 +200,10 @@ class JobRecord:
     stopped_by: str = ""
     note: str = ""
     refusals: int = 0
+    start_by: int | None = None
+    paused_by: str = ""
+    paused_at: int | None = None
+    request_generation: int = 1
     error_attempt: int | None = None
     has_result: int = 0
     queue_uid: str = ""

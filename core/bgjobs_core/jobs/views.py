@@ -7,13 +7,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import Outcome
-from bgjobs.wire import Attempt, Failure, Job, Progress, Why
+from bgjobs.wire import Attempt, Failure, History, HistoryEntry, Job, Progress, QueueView, Why
+from bgjobs_core.jobs.history import complete
+from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import FullJob
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import BaseModel
 
-    from bgjobs_core.jobs.record import AttemptRecord
+    from bgjobs_core.jobs.history import Entry
+    from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
+    from bgjobs_core.jobs.record import AttemptRecord, JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
 
 
@@ -47,6 +53,7 @@ def why_view(found: NotRunning | None) -> Why | None:
         message=found.message,
         since=moment(found.since),
         next_try_at=moment(found.next_try_at),
+        fails_at=moment(found.fails_at),
     )
 
 
@@ -77,6 +84,7 @@ def job_fields(record: FullJob, parameters: object, why: NotRunning | None = Non
         "error": _plain(_failure(record.error)),
         "progress": _plain(Progress.model_validate_json(record.progress)) if record.progress else None,
         "has_result": bool(record.has_result),
+        "expires_at": moment(record.start_by),
         "request": record.request_name or None,
         "kube_job": record.kube_job if record.kube_uid else None,
     }
@@ -85,6 +93,33 @@ def job_fields(record: FullJob, parameters: object, why: NotRunning | None = Non
 
 def _plain(model: BaseModel | None) -> dict[str, Any] | None:
     return None if model is None else model.model_dump(mode="json", by_alias=True)
+
+
+def history_view(record: JobRecord, kept: Sequence[Entry]) -> History:
+    """What people have done with a job, for the API."""
+    entries = [
+        HistoryEntry(at=_certain(one.at), what=one.what, by=one.by, note=one.note or None)
+        for one in complete(record, kept)
+    ]
+    return History(items=entries)
+
+
+def queue_view(queue: QueueRecord, load: QueueLoad) -> QueueView:
+    """A queue with its load, for the API."""
+    held = queue.held or Held()
+    return QueueView(
+        namespace=queue.namespace,
+        name=queue.name,
+        paused=queue.spec.paused,
+        paused_by=held.by or None,
+        paused_at=moment(held.at),
+        paused_note=held.note or None,
+        max_concurrent=queue.spec.max_concurrent,
+        owned=load.owned,
+        queued=load.queued,
+        image=queue.spec.image,
+        approved_classes=list(queue.spec.approved_classes),
+    )
 
 
 def attempt_view(record: AttemptRecord) -> Attempt:

@@ -5,13 +5,13 @@ A job passes the gates of `bgjobs.vocabulary.Gate` one after the other; the one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bgjobs.vocabulary import TERMINAL, Gate, Outcome, Phase, State, WhyNot
+from bgjobs.vocabulary import TERMINAL, WAITING, Gate, Outcome, Phase, State, WhyNot
 from bgjobs.wire import Failure
-from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE
+from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
@@ -29,6 +29,7 @@ class NotRunning:
         message: the cause for people: a full sentence, or the words of Kubernetes as they are.
         since: when it came to stand there, in Unix ms, if that is known.
         next_try_at: when it goes on by itself, in Unix ms, if that is known.
+        fails_at: when it is given up unless it goes on before, in Unix ms, if that is known.
     """
 
     gate: Gate
@@ -36,6 +37,7 @@ class NotRunning:
     message: str
     since: int | None = None
     next_try_at: int | None = None
+    fails_at: int | None = None
 
 
 def why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
@@ -46,6 +48,13 @@ def why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning 
         now_ms: Redis TIME.
         queue: the job's queue as it is now; None if the one who asks may not list queues.
     """
+    found = _why_not(record, now_ms, queue)
+    if found is None or record.start_by is None or record.state not in WAITING:
+        return found
+    return replace(found, fails_at=record.start_by)
+
+
+def _why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
     if record.state in TERMINAL:
         return None
     match record.state:
@@ -53,8 +62,8 @@ def why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning 
             message = record.reason or "It waits for other jobs to end."
             return NotRunning(Gate.PARENTS, WhyNot.BLOCKED, message, record.changed_at)
         case State.PAUSED:
-            message = record.reason or "It is paused, and waits until somebody resumes it."
-            return NotRunning(Gate.PAUSE, WhyNot.PAUSED, message, record.changed_at)
+            since = record.paused_at or record.changed_at
+            return NotRunning(Gate.PAUSE, WhyNot.PAUSED, _held("It", record.paused_by, since, record.note), since)
         case State.SCHEDULED:
             return _not_due(record, now_ms)
         case State.QUEUED:
@@ -103,7 +112,9 @@ def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
         message = f"There is no queue {name} in namespace {record.namespace}; an administrator can create it."
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_MISSING, message, since)
     if queue.record.spec.paused:
-        return NotRunning(Gate.QUEUE, WhyNot.QUEUE_PAUSED, f"The queue {name} is paused.", since)
+        held = queue.record.held or Held()
+        message = _held(f"The queue {name}", held.by, held.at, held.note)
+        return NotRunning(Gate.QUEUE, WhyNot.QUEUE_PAUSED, message, held.at or since)
     load, most = queue.load, queue.record.spec.max_concurrent
     waiting = "1 job waits" if load.queued == 1 else f"{load.queued:,} jobs wait"
     slots = f"{load.owned:,} of {most:,} slots are taken, {waiting}"
@@ -133,6 +144,17 @@ def _at_a_limit(record: FullJob, queue: QueueNow, spec: QueueSpec, since: int) -
     most = f"at most {rate.starts:,} in {rate.seconds:,} s" if rate else "only some in a time"
     message = f"The queue {name} starts {most} of one concurrency key, and has started as many of {key}."
     return NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, since, shut)
+
+
+def _held(what: str, by: str, since: int | None, note: str) -> str:
+    who = f" by {by}" if by else ""
+    when = f" since {_utc(since)}" if since is not None else ""
+    why = f": {note.rstrip('.')}" if note else ""
+    return f"{what} is paused{who}{when}{why}. It goes on when somebody resumes it."
+
+
+def _utc(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _launched(record: FullJob) -> NotRunning | None:

@@ -49,7 +49,9 @@ local function claim_from(priority, own, count)
   for _, job_id in ipairs(redis.call('ZRANGE', lane, 0, count - 1)) do
     local job = load_job(job_id)
     to_look_at = to_look_at - 1
-    if job and job.state == STATE.queued and lane_of(job) == lane then
+    if job and job.state == STATE.queued and lane_of(job) == lane and has_expired(job, now) then
+      expire_job(job, now)
+    elseif job and job.state == STATE.queued and lane_of(job) == lane then
       move(job, STATE.launching, {epoch = epoch, claimed_at = now, reason = false}, now)
       if rate.starts then note_start(key.starts(queue), rate.starts, rate.span_ms, now) end
       if rate_of_key.starts and own ~= '' then

@@ -7,7 +7,8 @@
 --@ at      whole?  since when the jobs are there, in Unix ms; nil: since now
 --@ shared  fields  that itself: queue, class and so on
 --@ jobs    tables  each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a Unix time
---    before which it is not due; the later of the two holds), and with all other fields of its record
+--    before which it is not due; the later of the two holds), perhaps `expires_ms` (after which it is cancelled if it has
+--    not started) or `paused_by` (then it is paused from the start), and with all other fields of its record
 --> did     text*   for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another job),
 --    `too_many_classes` (the namespace has too many different queues, states and classes) or `other_rules` (the queue has
 --    other settings by now, or is gone)
@@ -34,8 +35,10 @@ local function place(new)
   else
     changes.queued_at = since
   end
+  if new.expires_ms then changes.start_by = since + tonumber(new.expires_ms) end
+  if new.paused_by then to, changes.paused_at, changes.queued_at = STATE.paused, since, nil end
   local payload = new.payload
-  new.id, new.payload, new.delay_ms, new.not_before_ms = nil, nil, nil, nil
+  new.id, new.payload, new.delay_ms, new.not_before_ms, new.expires_ms = nil, nil, nil, nil, nil
   for field, value in pairs(new) do changes[field] = value end
   if is_crowded then
     local cell = cell_of({queue = job.queue, class = job.class, state = to, priority = new.priority})

@@ -23,6 +23,7 @@ local changes = {verdict = verdict, stopped_by = by, note = note ~= '' and note,
 if WAITING[job.state] then
   changes.outcome = verdict
   changes.reason = changes.note
+  changes.paused_by, changes.paused_at = false, false
   move(job, STATE.cancelled, changes, now)
   return {STATE.cancelled, job.state}
 end

@@ -230,6 +230,16 @@ CATEGORY: Final = "backgroundjobs"
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "date")
 
 
+def _unchanged(spec: type[BaseModel], besides: str) -> str:
+    """That no field is another one than before, in CEL, but for one, and for those that CEL has no name for."""
+    fields = structural(spec)["properties"]
+    named = [name for name, schema in fields.items() if name != besides and "type" in schema]
+    return " && ".join(
+        f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
+        for name in named
+    )
+
+
 def _label_keys(job: str) -> Rule:
     return Rule(
         f"{job}.labels.all(key, size(key) <= {MAX_LABEL_KEY} && key.matches(r'{LABEL_KEY}'))",
@@ -256,8 +266,12 @@ DEFINITIONS: Final = (
         # Equality of the whole spec is the one thing that CEL can say about `parameters`: it has no name for the field,
         # but compares what is in it. With `type: object` a renamed key would pass. To CEL a field that is null differs
         # from itself; the API server asks no rule about what did not change, by default since Kubernetes 1.30.
+        # A write that changes `paused` may so change `parameters` with it, which the operator does not look at again.
         spec_rules=(
-            Rule("self == oldSelf", "a request can't be changed: delete it and create another"),
+            Rule(
+                f"self.paused == oldSelf.paused ? self == oldSelf : ({_unchanged(RequestSpec, besides='paused')})",
+                "a request can't be changed, but for spec.paused: delete it and create another",
+            ),
             _label_keys("self"),
         ),
     ),

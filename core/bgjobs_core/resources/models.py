@@ -38,9 +38,15 @@ class Resource(BaseModel):
 
 
 class RequestSpec(JobCall, frozen=True):
-    """What is to be run. It cannot be changed once it is there."""
+    """What is to be run. Nothing of it but `paused` can be changed once it is there."""
 
     model_config = ConfigDict(alias_generator=to_camel)
+
+    paused: bool = Field(
+        default=False,
+        description="Whether the job is held as long as it waits. A change is carried out once; what people do later "
+        "by the API or the command holds.",
+    )
 
 
 class Condition(Resource):

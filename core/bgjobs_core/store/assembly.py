@@ -31,6 +31,7 @@ LIMITS: Final = {
     "max_disruptions": MAX_DISRUPTIONS,
     "log_head_bytes": LOG_HEAD_BYTES,
     "log_tail_bytes": LOG_TAIL_BYTES,
+    "history": 50,  # lines of what people did with a job
     "reopened": 25,  # concurrency keys that one claim lets go on
     "cells": 10_000,  # of a namespace; a new job that would need another one is refused
 }
@@ -39,7 +40,7 @@ _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
     "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "limits", "work_list", "lists",
-    "moves", "attempts",
+    "moves", "attempts", "waiting", "history",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)

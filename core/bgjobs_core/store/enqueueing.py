@@ -147,4 +147,10 @@ def _fields(job: NewJob) -> tuple[Fields, Fields]:
         "id": job.id, "digest": asked.digest, "payload": asked.parameters,
         "delay_ms": round(asked.spec.delay_seconds * 1000), "not_before_ms": asked.not_before_ms or 0,
     }  # fmt: skip
+    if asked.expires_seconds is not None:
+        own["expires_ms"] = round(asked.expires_seconds * 1000)
+    if asked.paused_by:
+        own["paused_by"] = asked.paused_by
+    if asked.request_generation > 1:
+        own["request_generation"] = asked.request_generation
     return shared, own

@@ -53,6 +53,13 @@ payload = Key("payload", "payload:{id}", "string", "the parameters of a job, as 
 result = Key("result", "result:{id}", "string", "what a job returned, as JSON", "retire, with the record")
 progress = Key("progress", "progress:{id}", "string", "how far a job says it is, as JSON", "retire, with the record")
 attempt = Key("attempt", "attempt:{id}:{n}", "hash", "one attempt", "retire, with the record")
+history = Key(
+    "history",
+    "history:{id}",
+    "list",
+    "what people did with a job: when, what, who, why",
+    "50, retire, with the record",
+)
 log_head = Key("log_head", "log:{id}:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
 log_tail = Key("log_tail", "log:{id}:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
 lane = Key(
@@ -65,6 +72,13 @@ turns = Key(
 ready = Key("ready", "ready", "hash", "how many jobs of each queue, as namespace/name:uid, are queued", "queued jobs")
 due = Key("due", "due:{namespace}", "zset", "scheduled jobs by not_before", "one per scheduled job")
 dues = Key("dues", "dues", "zset", "namespaces with scheduled jobs, by the earliest not_before", "scheduled jobs")
+start_by = Key(
+    "start_by",
+    "start_by",
+    "zset",
+    "waiting jobs that expire, by when they must have a slot",
+    "waiting jobs that expire",
+)
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
 owned_by = Key(
     "owned_by", "owned_by:{queue}:{key}", "zset", "jobs of a concurrency key that hold a slot", "max_concurrent"
@@ -130,6 +144,7 @@ operator = Key(
 )
 
 KEYS: Final = (
+    history, start_by,
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
     launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,

@@ -10,6 +10,7 @@ from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
     from bgjobs_core.health.operator_report import OperatorReport, OperatorRole
+    from bgjobs_core.jobs.queue import Held
     from bgjobs_core.jobs.schedule_record import ScheduleRecord
     from bgjobs_core.jobs.spec import Fields
     from bgjobs_core.resources.models import QueueSpec
@@ -44,7 +45,9 @@ class Leading(Verbs):
         """
         return await self._lead(epoch=epoch, store_id=secrets.token_hex(8))
 
-    async def put_queue(self, key: str, spec: QueueSpec, uid: str = "") -> Literal["put", "same"]:
+    async def put_queue(
+        self, key: str, spec: QueueSpec, uid: str = "", held: Held | None = None
+    ) -> Literal["put", "same"]:
         """Write the settings of a queue.
 
         Args:
@@ -52,6 +55,7 @@ class Leading(Verbs):
             spec: as its object says.
             uid: of its object. Under another UID it is another queue, which does not take over the jobs of the one
                 before.
+            held: who has paused it, as its object says; not kept of a queue that is not paused.
 
         Returns:
             `put`, or `same` if the store has these settings already.
@@ -62,6 +66,7 @@ class Leading(Verbs):
             "is_paused": int(spec.paused),
             **_limits(spec),
             "uid": uid,
+            "held": held.text() if held is not None and spec.paused else "",
         }
         return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})
 

@@ -91,6 +91,22 @@ class EnqueueReply(NamedTuple):
     now: int
 
 
+class ExpireReply(NamedTuple):
+    """What `expire` replies.
+
+    Attributes:
+        expired: how many were cancelled.
+        next_at: Unix time in ms at which the next job expires; None if none does.
+        now: Redis TIME in ms.
+        dropped: how many ids were dropped.
+    """
+
+    expired: int
+    next_at: int | None
+    now: int
+    dropped: int
+
+
 class FinishReply(NamedTuple):
     """What `finish` replies.
 
@@ -166,6 +182,19 @@ class ObservePhaseReply(NamedTuple):
     state: str
 
 
+class PauseReply(NamedTuple):
+    """What `pause` replies.
+
+    Attributes:
+        did: same: it is paused already, or this generation was carried out before; kept: it does not wait;
+            missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["paused", "same", "kept", "missing"]
+    state: str
+
+
 class PromoteReply(NamedTuple):
     """What `promote` replies.
 
@@ -180,6 +209,44 @@ class PromoteReply(NamedTuple):
     next_due: int | None
     now: int
     dropped: int
+
+
+class ResumeReply(NamedTuple):
+    """What `resume` replies.
+
+    Attributes:
+        did: same: it is not paused, or this generation was carried out before; ended: it is too late;
+            missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["resumed", "same", "ended", "missing"]
+    state: str
+
+
+class RunNowReply(NamedTuple):
+    """What `run_now` replies.
+
+    Attributes:
+        did: same: it is ready already; kept: it is held by something else than its time, or has a slot, or
+            has ended; missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["queued", "same", "kept", "missing"]
+    state: str
+
+
+class SetPriorityReply(NamedTuple):
+    """What `set_priority` replies.
+
+    Attributes:
+        did: same: it has this priority already; kept: it does not wait; missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["set", "same", "kept", "missing"]
+    state: str
 
 
 class StartReply(NamedTuple):

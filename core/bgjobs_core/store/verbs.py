@@ -160,8 +160,9 @@ class Verbs(Connected):
             at: since when the jobs are there, in Unix ms; nil: since now.
             shared: that itself: queue, class and so on.
             jobs: each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a
-                Unix time before which it is not due; the later of the two holds), and with all other fields of
-                its record.
+                Unix time before which it is not due; the later of the two holds), perhaps `expires_ms` (after
+                which it is cancelled if it has not started) or `paused_by` (then it is paused from the start),
+                and with all other fields of its record.
         """
         return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, rules, at, shared, jobs))
 

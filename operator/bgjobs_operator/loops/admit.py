@@ -28,6 +28,7 @@ from bgjobs_core.actions.errors import (
 )
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.admission import NotAdmitted
+from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
@@ -73,15 +74,20 @@ def asked_by(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> AskedJob | 
         parameters = strict_json.dumps(spec.parameters, "parameters")
     except strict_json.NotJSONError as error:
         return NotAdmitted("parameters", "invalid_parameters", str(error))
+    expires_at = due_ms(metadata["creationTimestamp"], spec.expires_after_seconds or 0, now_ms)
     return AskedJob(
         id=ids.request_job_id(metadata["uid"]),
         namespace=metadata["namespace"],
-        spec=spec.model_copy(update={"delay_seconds": 0}),  # it counts from the request's creation, see `due_ms`
+        # Both count from the request's creation, see `due_ms`.
+        spec=spec.model_copy(update={"delay_seconds": 0, "expires_after_seconds": None}),
         parameters=parameters,
         created_by=f"request:{metadata['name']}",
         not_before_ms=due_ms(metadata["creationTimestamp"], spec.delay_seconds, now_ms),
         request_name=metadata["name"],
         request_uid=metadata["uid"],
+        request_generation=metadata["generation"],
+        paused_by=f"request:{metadata['name']}" if spec.paused else "",
+        expires_in=None if expires_at is None else (expires_at - now_ms) / 1000,
     )
 
 
@@ -202,9 +208,20 @@ class Admit:
             return True
         # It has its job, whatever the queue's defaults are by now. One whose record is gone although it was launched
         # is reconcile's to judge.
-        if said.get("kubeJob") or await self.store.job(ids.request_job_id(poke.uid)):
+        if said.get("kubeJob"):
+            return True
+        if (job := await self.store.job(ids.request_job_id(poke.uid))) is not None:
+            await self._hold(obj, job)
             return True
         return await self._enqueue(obj)
+
+    async def _hold(self, obj: dict[str, Any], job: JobRecord) -> None:
+        """Carry out `spec.paused` once for each generation: what somebody has done with the job since then holds."""
+        generation = obj["metadata"]["generation"]
+        if generation <= job.request_generation:
+            return
+        verb = self.store.pause if part(obj, "spec").get("paused") is True else self.store.resume
+        await verb(job_id=job.id, by=f"request:{job.request_name}", note="", generation=generation)
 
     async def _enqueue(self, obj: dict[str, Any]) -> bool:
         now = await self.store.now_ms()
@@ -255,7 +272,8 @@ class Admit:
         except ValidationError as error:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
-            if await self.store.put_queue(key, spec, obj["metadata"]["uid"]) == "put":
+            held = Held.of_object(part(obj["metadata"], "annotations"))
+            if await self.store.put_queue(key, spec, obj["metadata"]["uid"], held) == "put":
                 self.fair.wake(poke.namespace)  # requests may have waited for it
             problem = queue_problem(spec)
         if part(obj, "status").get("observedGeneration") != generation:

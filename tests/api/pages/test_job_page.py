@@ -283,6 +283,37 @@ async def test_what_cannot_be_run_again_says_why_on_its_page(site: Site) -> None
     assert "It was not run again:" in Document(response.text).text
 
 
+# ----------------------------------------------------------------- jobs that wait
+async def test_a_waiting_job_has_buttons_and_its_page_says_what_was_done(site: Site) -> None:
+    job_id = await site.world.enqueued(delay_seconds=60, expires_after_seconds=600)
+
+    for offered, deed in (("pause", "pause"), ("resume", "resume"), ("run-now", "run-now")):
+        page = await site.page(f"/jobs/{job_id}")
+        assert page.all("form", action=f"/jobs/{job_id}/{offered}")
+        response = await site.post(f"/jobs/{job_id}/{deed}")
+        assert (response.status_code, response.headers["Location"]) == (303, f"/jobs/{job_id}")
+
+    page = await site.page(f"/jobs/{job_id}")
+    assert (await site.world.there(job_id)).state == State.QUEUED
+    for words in ("expires", "Paused by", "Resumed by", "Made due at once by"):
+        assert words in page.text
+    assert not page.all("form", action=f"/jobs/{job_id}/run-now")
+
+
+async def test_a_button_that_comes_too_late_says_so(site: Site) -> None:
+    pod = await site.world.running()
+    response = await site.post(f"/jobs/{pod.job_id}/pause")
+    assert response.status_code == 409
+    assert "Nothing was done: the job cannot be paused: it has started" in Document(response.text).text
+
+
+async def test_without_the_right_there_is_no_button(site: Site) -> None:
+    job_id = await site.world.enqueued()
+    site.world.access.deny("create", "backgroundjobrequests/pause", "shop")
+    assert not (await site.page(f"/jobs/{job_id}")).all("form", action=f"/jobs/{job_id}/pause")
+    assert (await site.post(f"/jobs/{job_id}/pause")).status_code == 403
+
+
 # ------------------------------------------------------------------------------ rights
 async def test_whoever_comes_from_a_sign_in_to_a_forms_address_sees_the_job(site: Site) -> None:
     """A form that was sent without a session leads the browser through the sign-in to its own address."""

@@ -54,7 +54,7 @@ TABLES = {
         "statefulsets.apps": "get list",
         "pods/portforward": "create",
     },
-    "ClusterRole/bgjobs-api": {"subjectaccessreviews.authorization.k8s.io": "create"},
+    "ClusterRole/bgjobs-api": {"subjectaccessreviews.authorization.k8s.io": "create", QUEUES: "patch"},
     "ClusterRole/bgjobs-viewer": VIEW,
     "ClusterRole/bgjobs-submitter": SUBMIT,
     "ClusterRole/bgjobs-operator": SUBMIT | {QUEUES: "get list patch update watch"},

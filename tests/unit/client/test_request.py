@@ -113,12 +113,14 @@ def test_a_name_is_taken_as_it_is() -> None:
     request = build_request(
         NAME, "send", {"to": "a"}, priority=1, delay=2.5, queue="mail", namespace="team-a", max_retries=0,
         timeout_seconds=9, image="shop:1", id=OTHER_ID, labels={"team": "billing"}, concurrency_key="acme",
+        expires_after_seconds=60,
     )  # fmt: skip
 
     assert request.model_dump(by_alias=True) == {
         "id": OTHER_ID, "namespace": "team-a", "queue": "mail", "class": NAME, "method": "send",
         "parameters": {"to": "a"}, "priority": 1, "delay_seconds": 2.5, "max_retries": 0, "timeout_seconds": 9.0,
         "image": "shop:1", "labels": {"team": "billing"}, "concurrency_key": "acme", "key": None,
+        "expires_after_seconds": 60.0,
     }  # fmt: skip
 
 

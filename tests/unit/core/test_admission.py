@@ -123,6 +123,7 @@ def test_patterns_are_no_regular_expressions() -> None:
 DIGESTED: dict[str, Any] = {
     "namespace": "other", "queue": "other", "cls": "shop.jobs.Other", "method": "other", "parameters": "[2]",
     "priority": 0, "delay_seconds": 1.0, "max_retries": 2, "timeout_seconds": 90.0, "image": "registry/shop:1",
+    "expires_after_seconds": 60.0,
     "request_uid": "u", "rerun_of": "01", "labels": {"team": "billing"}, "concurrency_key": "acme",
 }  # fmt: skip
 

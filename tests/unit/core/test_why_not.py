@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bgjobs.vocabulary import TERMINAL, Gate, Phase, State, WhyNot
-from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, QueueLoad, QueueNow
+from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held, QueueLoad, QueueNow
 from bgjobs_core.jobs.why_not import NotRunning, why_not
 from tests.unit.operator.builders import a_queue_record, a_record
 
@@ -30,9 +30,11 @@ RETRYING = BUILT.launched(at=4).but(phase="retrying", attempt=2, max_retries=3)
 CASES = [
     pytest.param(BUILT.but(state=State.BLOCKED), Gate.PARENTS, WhyNot.BLOCKED, "waits for other jobs", 5, None,
                  id="blocked"),
-    pytest.param(BUILT.but(state=State.PAUSED), Gate.PAUSE, WhyNot.PAUSED, "until somebody resumes it", 5, None,
+    pytest.param(BUILT.but(state=State.PAUSED), Gate.PAUSE, WhyNot.PAUSED, "when somebody resumes it", 5, None,
                  id="paused"),
-    pytest.param(BUILT.but(state=State.PAUSED, reason="held"), Gate.PAUSE, WhyNot.PAUSED, "held", 5, None,
+    pytest.param(BUILT.but(state=State.PAUSED, paused_by="ann", paused_at=DUE, note="month end."), Gate.PAUSE,
+                 WhyNot.PAUSED, "It is paused by ann since 2026-11-18 11:07:40 UTC: month end. It goes on",
+                 DUE, None,
                  id="paused with a reason"),
     pytest.param(BUILT.but(state=State.SCHEDULED, not_before=DUE), Gate.DUE_TIME, WhyNot.SCHEDULED,
                  "due at 2026-11-18 11:07:40 UTC.", 5, DUE, id="delayed"),
@@ -83,7 +85,8 @@ QUEUES = [
                  "There is no queue default in namespace shop; an administrator can create it.", id="missing"),
     pytest.param(replace(queue(), held="it is empty"), Gate.QUEUE, WhyNot.HELD,
                  "Nothing is launched until an administrator has looked and releases it: it is empty.", id="held"),
-    pytest.param(queue(paused=True), Gate.QUEUE, WhyNot.QUEUE_PAUSED, "The queue default is paused.", id="paused"),
+    pytest.param(queue(paused=True), Gate.QUEUE, WhyNot.QUEUE_PAUSED,
+                 "The queue default is paused. It goes on when somebody resumes it.", id="paused"),
     pytest.param(queue(2, 1200, max_concurrent=2), Gate.SLOT, WhyNot.QUEUE_FULL,
                  "The queue default is full: 2 of 2 slots are taken, 1,200 jobs wait.", id="full"),
     pytest.param(queue(1, 3, max_concurrent=2), Gate.SLOT, WhyNot.WAITS_ITS_TURN,
@@ -96,6 +99,32 @@ QUEUES = [
                  WhyNot.WAITS_ITS_TURN, "The queue default has room, and the operator has not taken the job yet: "
                  "0 of 10 slots are taken, 1 job waits.", id="all slots of another key"),
 ]  # fmt: skip
+
+
+def test_a_paused_queue_says_by_whom_since_when_and_why() -> None:
+    now = queue(paused=True)
+    assert now.record is not None
+    now = replace(now, record=replace(now.record, held=Held("ann", DUE, "the provider is down")))
+    record = BUILT.but(state=State.QUEUED, queued_at=2).build()
+
+    found = why_not(record, NOW, now)
+
+    message = (
+        "The queue default is paused by ann since 2026-11-18 11:07:40 UTC: the provider is down. "
+        "It goes on when somebody resumes it."
+    )
+    assert found == NotRunning(Gate.QUEUE, WhyNot.QUEUE_PAUSED, message, DUE)
+
+
+@pytest.mark.parametrize("state", [State.SCHEDULED, State.QUEUED, State.PAUSED])
+def test_a_waiting_job_that_expires_says_when(state: State) -> None:
+    found = _of(BUILT.but(state=state, not_before=DUE, start_by=DUE + 1))
+
+    assert found.fails_at == DUE + 1
+
+
+def test_a_job_that_has_its_slot_does_not_expire() -> None:
+    assert _of(BUILT.launched(at=4).but(start_by=DUE)).fails_at is None
 
 
 @pytest.mark.parametrize(("now", "gate", "code", "message"), QUEUES)

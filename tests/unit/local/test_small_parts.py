@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs_core.jobs.queue import Held, QueueRecord
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES, QueueSpec
 from bgjobs_core.resources.schedules import SUSPENDED_BY, ScheduleSpec
 from bgjobs_local import dev
@@ -135,6 +136,21 @@ class TestLocalResources:
         (tmp_path / "shop").mkdir()
         (tmp_path / "shop/jobs.py").touch()
         return LocalResources("shop", Project(tmp_path), (file,), 3, complaints)
+
+    async def test_a_queue_is_paused_as_long_as_the_process_runs(
+        self, resources: LocalResources, complaints: Complaints
+    ) -> None:
+        queue = QueueRecord("shop", "single", QueueSpec())
+        assert await resources.pause(queue, Held("ada", 1000, "no mail"))
+        found = resources.queues()["shop", "single"]
+        assert (found["spec"]["paused"], Held.of_object(found["metadata"]["annotations"])) == (
+            True, Held("ada", 1000, "no mail"),
+        )  # fmt: skip
+        assert await resources.resume(queue)
+        found = resources.queues()["shop", "single"]
+        assert (found["spec"]["paused"], found["metadata"]["annotations"]) == (False, {})
+        assert not await resources.pause(QueueRecord("shop", "nobody", QueueSpec()), Held("ada"))
+        assert "its file rules" in str(complaints)
 
     async def test_queues_of_the_file_and_the_default_one(self, resources: LocalResources) -> None:
         found = resources.queues()

@@ -4,7 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request, Response
@@ -25,16 +25,24 @@ from bgjobs_api.pages.job.view import Rights
 from bgjobs_api.pages.shared import rendering, states
 from bgjobs_core.actions import read_log
 from bgjobs_core.actions.cancel import cancel
-from bgjobs_core.actions.errors import ActionError, AlreadyEndedError
+from bgjobs_core.actions.errors import ActionError, AlreadyEndedError, NotWaitingError
+from bgjobs_core.actions.pause import pause
 from bgjobs_core.actions.queues import queue_now
 from bgjobs_core.actions.rerun import rerun
+from bgjobs_core.actions.resume import resume
+from bgjobs_core.actions.run_now import run_now
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord
+from bgjobs_core.store.store import Store
 
 _MAX_FORM_BYTES = 16 * 1024
 _MAX_NOTE = 500
 
 router = APIRouter()
+
+
+class _Deed(Protocol):
+    async def __call__(self, store: Store, job_id: str, *, by: str) -> FullJob: ...
 
 
 class JobQuery(BaseModel):
@@ -88,7 +96,7 @@ async def _show(
         deps,
         caller.user,
         status=status,
-        job=view.view(record, attempts, attempt, tail, rights, queue, now),
+        job=view.view(record, attempts, attempt, tail, rights, queue, now, await deps.store.history(record.id)),
         sentence=sentence,
         rerun_id=new_job_id(),
     )
@@ -104,9 +112,8 @@ def _chosen(record: JobRecord, attempts: list[AttemptRecord], number: int | None
 
 
 async def _rights(deps: Deps, caller: Identity, namespace: str) -> Rights:
-    asked = (access.CANCEL, access.ENQUEUE, access.READ_LOG, access.READ_RESULT)
-    cancel, again, log, result = await asyncio.gather(*(is_allowed(deps, caller, one, namespace) for one in asked))
-    return Rights(cancel, again, log, result)
+    asked = (access.CANCEL, access.ENQUEUE, access.READ_LOG, access.READ_RESULT, access.PAUSE)
+    return Rights(*await asyncio.gather(*(is_allowed(deps, caller, one, namespace) for one in asked)))
 
 
 async def _tail(deps: Deps, record: JobRecord, attempt: AttemptRecord) -> LogTail:
@@ -176,6 +183,39 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     return rendering.redirect(f"/jobs/{made.record.id}")
 
 
+@router.post("/jobs/{job_id}/pause")
+async def pause_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Hold the job, and lead back to its page."""
+    return await _held(request, deps, caller, job_id, pause)
+
+
+@router.post("/jobs/{job_id}/resume")
+async def resume_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Let the job go on, and lead back to its page."""
+    return await _held(request, deps, caller, job_id, resume)
+
+
+@router.post("/jobs/{job_id}/run-now")
+async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Make the job due, and lead back to its page."""
+    return await _held(request, deps, caller, job_id, run_now)
+
+
+async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, deed: _Deed) -> Response:
+    await _form(request)
+    await load_for(deps, caller, access.PAUSE, job_id)
+    try:
+        record = await deed(deps.store, job_id, by=caller.user)
+    except (AlreadyEndedError, NotWaitingError) as error:
+        record = await load_in_full_for(deps, caller, access.GET, job_id)
+        sentence = f"Nothing was done: {error}."
+        return await _show(request, deps, caller, record, sentence=sentence, status=HTTPStatus.CONFLICT)
+    return rendering.redirect(f"/jobs/{record.id}")
+
+
+@router.get("/jobs/{job_id}/pause")
+@router.get("/jobs/{job_id}/resume")
+@router.get("/jobs/{job_id}/run-now")
 @router.get("/jobs/{job_id}/rerun")
 async def after_sign_in(job_id: str) -> Response:
     """The proxy leads here whose form met no session; what it asked for is not done by looking at it."""

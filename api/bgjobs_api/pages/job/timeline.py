@@ -11,6 +11,7 @@ from bgjobs_api.pages.shared import job_facts, states, words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
 
 WIDTH: Final = 1000.0
@@ -109,8 +110,18 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
             yield Phase.ENDING if is_last and ended else "back-off", Phase.RETRYING, "idle", one.ended_at, following
 
 
-def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]:
-    """What has happened to a job, as lines for its page, the newest first."""
+_DEEDS: Final = {
+    "pause": (State.PAUSED, "Paused"),
+    "resume": (State.QUEUED, "Resumed"),
+    "run_now": (State.QUEUED, "Made due at once"),
+    "priority high": (State.QUEUED, "Priority set to high"),
+    "priority low": (State.QUEUED, "Priority set to low"),
+    "rerun": (State.QUEUED, "Run again as another job"),
+}
+
+
+def history(record: JobRecord, attempts: Sequence[AttemptRecord], kept: Sequence[Entry] = ()) -> list[Event]:
+    """What has happened to a job, and what people have done with it, as lines for its page, the newest first."""
     first = states.named(State.SCHEDULED if job_facts.is_delayed(record) else State.QUEUED)
     found: list[tuple[int, states.Shown, str, str, str]] = [
         (record.created_at, first, "Enqueued", record.created_by, "")
@@ -133,6 +144,9 @@ def history(record: JobRecord, attempts: Sequence[AttemptRecord]) -> list[Event]
         found.append((record.stopped_at, states.named(State.STOPPING), stop, record.stopped_by, record.note))
     if record.finished_at is not None:
         found.append((record.finished_at, states.of(record), states.of(record).word, "", ""))
+    for deed in kept:
+        name, text = _DEEDS.get(deed.what, (State.QUEUED, deed.what))
+        found.append((deed.at, states.named(name), text, deed.by, deed.note))
     # Sorted by time alone, and what came later in the list is the later one of a pair in one millisecond.
     found.sort(key=lambda event: event[0])
     return [

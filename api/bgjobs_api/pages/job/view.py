@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.vocabulary import WAITING, Outcome, Phase, State
 from bgjobs_api.pages.job import timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bgjobs.wire import Failure
     from bgjobs_api.pages.job.log_view import LogTail
+    from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, FullJob
 
@@ -91,9 +92,11 @@ class JobView:
     state_text: str
     by: str
     enqueued: words.Stamp
+    expires: words.Stamp | None
     live: bool
     cancel: Action
     rerun: Action
+    deeds: tuple[Deed, ...]
     not_running: gates.WhyCard | None
     error: ErrorCard | None
     tabs: tuple[AttemptTab, ...]
@@ -110,6 +113,23 @@ class JobView:
 
 
 @dataclass(frozen=True)
+class Deed:
+    """A button of a job that waits: the end of its path, its name and its icon."""
+
+    path: str
+    name: str
+    icon: str
+
+
+_DEEDS: Final = {
+    State.SCHEDULED: (Deed("run-now", "Run now", "queued"), Deed("pause", "Pause", "paused")),
+    State.QUEUED: (Deed("pause", "Pause", "paused"),),
+    State.BLOCKED: (Deed("pause", "Pause", "paused"),),
+    State.PAUSED: (Deed("resume", "Resume", "queued"),),
+}
+
+
+@dataclass(frozen=True)
 class Rights:
     """What the reader may do with this job."""
 
@@ -117,6 +137,7 @@ class Rights:
     rerun: bool
     log: bool
     result: bool
+    pause: bool = False
 
 
 def needs(verb: str, target: str, namespace: str) -> str:
@@ -261,6 +282,7 @@ def view(
     rights: Rights,
     queue: QueueNow | None,
     now: int,
+    kept: Sequence[Entry] = (),
 ) -> JobView:
     """Everything that a job's page shows.
 
@@ -272,6 +294,7 @@ def view(
         rights: of the reader.
         queue: None if the reader may not see it.
         now: Unix milliseconds.
+        kept: what people have done with the job, as the store has kept it.
     """
     module, call = job_facts.name_of(record)
     result, result_note = _result(record, rights)
@@ -283,9 +306,11 @@ def view(
         state_text=state_text(record, now),
         by=words.who(record.created_by),
         enqueued=words.ago(record.created_at, now),
+        expires=None if record.start_by is None or record.state not in WAITING else words.clock_time(record.start_by),
         live=not states.has_ended(record),
         cancel=cancel_action(record, rights.cancel),
         rerun=rerun_action(record, rights.rerun),
+        deeds=_DEEDS.get(record.state, ()) if rights.pause else (),
         not_running=gates.card(record, now, queue),
         error=error_card(record, attempt, now),
         tabs=tuple(tab(one, record, now, attempt) for one in attempts),
@@ -298,5 +323,5 @@ def view(
         result=result,
         result_note=result_note,
         timeout=words.span(round(record.spec.timeout_seconds * 1000)),
-        history=timeline.history(record, attempts),
+        history=timeline.history(record, attempts, kept),
     )

@@ -11,7 +11,10 @@ from bgjobs.cli.session import Session
 from bgjobs.refusals import NO_RESULT
 
 if TYPE_CHECKING:
-    from bgjobs.wire import Job
+    from collections.abc import Sequence
+
+    from bgjobs.client.job_client import JobClient
+    from bgjobs.wire import HistoryEntry, Job
 
 _PAGE: Final = 200
 
@@ -122,9 +125,19 @@ def show(
             except (ConflictError, ForbiddenError, NotFoundError) as error:
                 # The rest can be seen without the right to see this.
                 result = f"not shown: {error}"
-        return printing.job_page(job, client.attempts(job.id), result, session.world.environ)
+        return printing.job_page(job, client.attempts(job.id), result, session.world.environ, _history(client, job.id))
 
     printing.print_models([job], output, page, lambda one: one.id, many=False)
+
+
+def _history(client: "JobClient", job_id: str) -> "Sequence[HistoryEntry]":
+    """What people have done with a job; nothing from a server of an earlier version, which does not know it."""
+    from bgjobs.errors import NotFoundError  # noqa: PLC0415 - as above
+
+    try:
+        return client.history(job_id)
+    except NotFoundError:
+        return ()
 
 
 def result(

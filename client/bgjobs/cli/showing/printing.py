@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from bgjobs.wire import Attempt, Job, Progress, QueueView
+    from bgjobs.wire import Attempt, HistoryEntry, Job, Progress, QueueView
 
 JOB_TITLES: Final = ("ID", "STATE", "CLASS.METHOD", "QUEUE", "ATTEMPT", "AGE", "REASON")
 QUEUE_TITLES: Final = ("NAMESPACE", "NAME", "PAUSED", "RUNNING", "MAX", "WAITING", "IMAGE", "CLASSES")
@@ -142,7 +142,7 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
         (
             queue.namespace,
             queue.name,
-            "yes" if queue.paused else "no",
+            _paused(queue),
             str(queue.owned),
             str(queue.max_concurrent),
             str(queue.queued),
@@ -154,7 +154,22 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
     return text.columns(QUEUE_TITLES, rows, width=width())
 
 
-def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ: Mapping[str, str]) -> list[str]:
+def _paused(queue: QueueView) -> str:
+    """`no`, `yes`, or by whom and why."""
+    if not queue.paused:
+        return "no"
+    who = f" by {text.clean(queue.paused_by)}" if queue.paused_by else ""
+    why = f": {text.clean(queue.paused_note)}" if queue.paused_note else ""
+    return f"yes{who}{why}"
+
+
+def job_page(
+    job: Job,
+    attempts: Sequence[Attempt],
+    result: str | None,
+    environ: Mapping[str, str],
+    history: Sequence[HistoryEntry] = (),
+) -> list[str]:
     """The lines of a page about one job.
 
     Args:
@@ -162,6 +177,7 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
         attempts: its attempts.
         result: its result as text, or why it is not shown; None: it has none.
         environ: the environment of the process, which may forbid colours.
+        history: what people have done with it.
     """
     colour = text.wants_colour(sys.stdout, environ)
     label = state_label(job) + (f" ({job.outcome})" if job.outcome and str(job.outcome) != str(job.state) else "")
@@ -180,9 +196,11 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
         ("progress", progress_bar(job.progress) if job.progress else ""),
         ("created", f"{_moment(job.created_at)} by {text.clean(job.created_by)}"),
         ("due", _moment(job.not_before)),
+        ("expires", _moment(job.expires_at)),
         ("launched", _moment(job.launched_at)),
         ("started", _moment(job.started_at)),
         ("finished", _moment(job.finished_at) + _took(job.started_at, job.finished_at)),
+        ("paused by", text.clean(job.paused_by or "")),
         ("stopped by", text.clean(job.stopped_by or "")),
         ("note", text.clean(job.note or "")),
         ("request", job.request or ""),
@@ -191,6 +209,11 @@ def job_page(job: Job, attempts: Sequence[Attempt], result: str | None, environ:
         ("result", "" if result is None else text.clean(result)),
     ]
     lines = [f"{f'{title}:':<12}{value}" for title, value in rows if value]
+    if history:
+        lines.extend(["", "history:"])
+        for one in history:
+            note = f": {text.clean(one.note)}" if one.note else ""
+            lines.append(f"  {_moment(one.at)} {text.clean(one.what)} by {text.clean(one.by)}{note}")
     for attempt in attempts:
         lines.extend(["", *_attempt(attempt)])
     # The error of a job is mostly that of its last attempt, which was shown above.

@@ -42,6 +42,13 @@ local function move(job, to, changes, now)
   if TERMINAL[to] then changes.finished_at = now end
   write_job(job, changes, now)
   enter_list(job)
+  if job.start_by then -- by then it must have a slot
+    if WAITING[to] then
+      redis.call('ZADD', key.start_by(), job.start_by, job.id)
+    else
+      redis.call('ZREM', key.start_by(), job.id)
+    end
+  end
   if to == STATE.queued then enter_lane(job) end
   if OWNED[to] and not OWNED[from] then
     redis.call('ZADD', key.owned(job.queue), now, job.id)

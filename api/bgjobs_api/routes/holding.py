@@ -1,0 +1,107 @@
+"""What people do with jobs that wait: pause, resume, run now, another priority; and what they have done with a job."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from bgjobs.wire import History, HoldRequest, Job, PriorityRequest
+from bgjobs_api.http import answers
+from bgjobs_api.http.bodies import documented, json_body
+from bgjobs_api.http.callers import Caller, DepsDep, identify
+from bgjobs_api.http.problems import responses
+from bgjobs_api.http.reading import load_for
+from bgjobs_api.identity import access
+from bgjobs_core.actions.pause import pause
+from bgjobs_core.actions.resume import resume
+from bgjobs_core.actions.run_now import run_now
+from bgjobs_core.actions.set_priority import set_priority
+from bgjobs_core.jobs.views import history_view
+
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["jobs"],
+    dependencies=[Depends(identify)],
+    responses=responses(
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+
+Body = Annotated[HoldRequest, Depends(json_body(HoldRequest, empty=HoldRequest))]
+_REFUSALS = responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+
+
+@router.post(
+    "/jobs/{job_id}/pause",
+    response_model=Job,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Pause a job that waits",
+    openapi_extra=documented(HoldRequest, required=False),
+    responses=_REFUSALS,
+)
+async def pause_job(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> Response:
+    """Hold it until somebody resumes it; it keeps its place. A job that has started cannot be paused (409)."""
+    await load_for(deps, caller, access.PAUSE, job_id)
+    record = await pause(deps.store, job_id, by=caller.user, note=body.note or "")
+    return answers.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.post(
+    "/jobs/{job_id}/resume",
+    response_model=Job,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Resume a paused job",
+    openapi_extra=documented(HoldRequest, required=False),
+    responses=_REFUSALS,
+)
+async def resume_job(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> Response:
+    """Let it go on: it waits for its time if that has not come, else for a slot, in the place that it had."""
+    await load_for(deps, caller, access.PAUSE, job_id)
+    record = await resume(deps.store, job_id, by=caller.user, note=body.note or "")
+    return answers.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.post(
+    "/jobs/{job_id}/run-now",
+    response_model=Job,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Do not wait for a job's delay",
+    openapi_extra=documented(HoldRequest, required=False),
+    responses=_REFUSALS,
+)
+async def run_job_now(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> Response:
+    """A scheduled job is due at once; it still waits for a slot of its queue."""
+    await load_for(deps, caller, access.PAUSE, job_id)
+    record = await run_now(deps.store, job_id, by=caller.user, note=body.note or "")
+    return answers.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.post(
+    "/jobs/{job_id}/priority",
+    response_model=Job,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Change the priority of a job that waits",
+    openapi_extra=documented(PriorityRequest),
+    responses=_REFUSALS,
+)
+async def change_priority(
+    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[PriorityRequest, Depends(json_body(PriorityRequest))]
+) -> Response:
+    """Among those of its priority it keeps its place by age. That of a job that has started stays (409)."""
+    await load_for(deps, caller, access.PAUSE, job_id)
+    record = await set_priority(deps.store, job_id, body.priority, by=caller.user, note=body.note or "")
+    return answers.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.get(
+    "/jobs/{job_id}/history",
+    summary="What people have done with a job",
+    responses=responses(HTTPStatus.NOT_FOUND),
+)
+async def job_history(deps: DepsDep, caller: Caller, job_id: str) -> History:
+    """Who has paused, resumed, hastened, cancelled or run it again, when and why; the first thing first."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    return history_view(record, await deps.store.history(job_id))

@@ -1,0 +1,139 @@
+"""The subcommands `pause`, `resume`, `run-now` and `priority`, for jobs that wait, and those of `bgjobs queue`."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bgjobs.cli.arguments import completion
+from bgjobs.cli.arguments.shared_options import Format, Output
+from bgjobs.cli.exits import UsageError
+from bgjobs.cli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bgjobs.client.job_client import JobClient
+    from bgjobs.wire import Job, QueueView
+
+Ids = Annotated[
+    list[str], typer.Argument(metavar="ID...", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids)
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as in `show`.", autocompletion=completion.job_ids)]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Names of queues.", autocompletion=completion.queues)
+]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, for people who look at it later.")]
+
+
+class Priority(StrEnum):
+    """The two priorities, by their names."""
+
+    HIGH = "high"
+    LOW = "low"
+
+
+def pause(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+    r"""Pause jobs that wait: they are held until somebody resumes them, and keep their place.
+
+    A job that has started cannot be paused.
+
+    \b
+    Examples:
+      bgjobs pause last --note 'until the data is there'
+      bgjobs list --state queued -o name | xargs bgjobs pause
+    """
+    _each(session, words, lambda client, job_id: client.pause(job_id, note), output)
+
+
+def resume(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+    r"""Resume paused jobs: they wait for their time or for a slot, as before.
+
+    \b
+    Examples:
+      bgjobs resume last
+      bgjobs list --state paused -o name | xargs bgjobs resume
+    """
+    _each(session, words, lambda client, job_id: client.resume(job_id, note), output)
+
+
+def run_now(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+    r"""Do not wait for the delay of scheduled jobs: they are due at once, and wait for a slot of their queue.
+
+    \b
+    Examples:
+      bgjobs run-now last
+      bgjobs list --state scheduled -o name | xargs bgjobs run-now
+    """
+    _each(session, words, lambda client, job_id: client.run_now(job_id, note), output)
+
+
+def priority(
+    session: Session,
+    word: Id,
+    priority: Annotated[Priority, typer.Argument(metavar="high|low", help="The new priority.")],
+    note: Note = None,
+    output: Output = Format.NAME,
+) -> None:
+    r"""Give a job that waits another priority: high ones of a queue are launched before all low ones.
+
+    \b
+    Examples:
+      bgjobs priority last high
+      bgjobs priority 1122334455 low --note 'not urgent any more'
+    """
+    number = int(priority == Priority.HIGH)
+    _each(session, [word], lambda client, job_id: client.set_priority(job_id, number, note), output)
+
+
+def pause_queue(session: Session, names: Names, note: Note = None, output: Output = Format.NAME) -> None:
+    r"""Pause queues: nothing more of them is launched, and what runs goes on.
+
+    It stands in the BackgroundJobQueue (`spec.paused`), with who did it and why. With `bgjobs dev` it holds until that
+    is started again; then its file says it.
+
+    \b
+    Examples:
+      bgjobs queue pause mail --note 'the provider is down'
+      bgjobs queues -o json | jq '.[] | select(.paused) | {name, paused_by, paused_note}'
+    """
+    _queues(session, names, lambda client, name, namespace: client.pause_queue(name, namespace, note), output)
+
+
+def resume_queue(session: Session, names: Names, note: Note = None, output: Output = Format.NAME) -> None:
+    r"""Resume queues: their jobs are launched again, the oldest first.
+
+    \b
+    Examples:
+      bgjobs queue resume mail
+    """
+    _queues(session, names, lambda client, name, namespace: client.resume_queue(name, namespace, note), output)
+
+
+def _each(session: Session, words: list[str], do: "Callable[[JobClient, str], Job]", output: Format) -> None:
+    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - as above
+
+    client = session.client()
+    jobs = [do(client, job_id) for job_id in lookup.ids(client, words)]
+    for job in jobs:
+        session.say(f"job {job.id} is {job.state}, of {'high' if job.priority else 'low'} priority")
+    world = session.world
+    printing.print_models(
+        jobs, output, lambda: printing.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
+    )
+
+
+def _queues(
+    session: Session, names: list[str], do: "Callable[[JobClient, str, str], QueueView]", output: Format
+) -> None:
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - as above
+
+    if session.namespace is None:
+        raise UsageError("say in which namespace the queue is: --namespace NAME")
+    namespace = session.namespace
+    client = session.client()
+    found = [do(client, name, namespace) for name in names]
+    for queue in found:
+        session.say(f"queue {queue.name} is {'paused' if queue.paused else 'open'}")
+    printing.print_models(found, output, lambda: printing.queue_table(found), lambda one: one.name, many=False)

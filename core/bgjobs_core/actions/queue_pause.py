@@ -1,0 +1,121 @@
+"""A queue is paused and resumed: that stands in its object, with who did it and why, so the object is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from bgjobs_core.actions.errors import QueueNotFoundError, QueueUnchangedError
+from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE, Held
+from bgjobs_core.kube.errors import KubeError, KubeRefusedError
+from bgjobs_core.resources.models import GROUP, QUEUES, VERSION
+
+if TYPE_CHECKING:
+    from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.store.store import Store
+
+_NOTHING_SAID: Final[dict[str, str | None]] = dict.fromkeys((PAUSED_BY, PAUSED_AT, PAUSED_NOTE))  # to be removed
+_GONE: Final = frozenset({404, 409})  # 409: another object has the name by now
+
+
+class QueueObjects(Protocol):
+    """The objects of queues, as far as they are changed by people through the API."""
+
+    async def pause(self, queue: QueueRecord, held: Held) -> bool:
+        """Pause this very queue, and note who did it and why; False if it is gone. Raises KubeError."""
+        ...
+
+    async def resume(self, queue: QueueRecord) -> bool:
+        """Resume this very queue, and forget who had paused it; False if it is gone. Raises KubeError."""
+        ...
+
+
+class _Requests(Protocol):
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        content_type: str = "application/json",
+        /,
+    ) -> dict[str, Any]: ...
+
+
+class KubeQueues:
+    """Queues in the Kubernetes API. Implements `QueueObjects` by a merge patch, which is refused for another UID.
+
+    Args:
+        kube: the door to Kubernetes.
+    """
+
+    def __init__(self, kube: _Requests) -> None:
+        self._kube = kube
+
+    async def pause(self, queue: QueueRecord, held: Held) -> bool:
+        """See `QueueObjects.pause`."""
+        return await self._patch(queue, {**_NOTHING_SAID, **held.annotations()}, paused=True)
+
+    async def resume(self, queue: QueueRecord) -> bool:
+        """See `QueueObjects.resume`."""
+        return await self._patch(queue, _NOTHING_SAID, paused=False)
+
+    async def _patch(self, queue: QueueRecord, annotations: dict[str, str | None], *, paused: bool) -> bool:
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/{queue.namespace}/{QUEUES}/{queue.name}"
+        body = {"metadata": {"uid": queue.uid, "annotations": annotations}, "spec": {"paused": paused}}
+        query = {"fieldManager": "bgjobs-api"}
+        try:
+            await self._kube.request("PATCH", path, body, query, "application/merge-patch+json")
+        except KubeRefusedError as error:
+            if error.status in _GONE:
+                return False
+            raise
+        return True
+
+
+async def pause_queue(store: Store, objects: QueueObjects, key: str, *, by: str, note: str = "") -> QueueRecord:
+    """Have nothing more launched of a queue; what runs goes on. A queue that is paused already stays as it is.
+
+    Args:
+        store: where its settings are, as the operator has seen them last.
+        objects: the objects of queues.
+        key: its full name, as `namespace/name`.
+        by: who wants it.
+        note: why.
+
+    Returns:
+        The queue as it is from now on; the operator sees it within moments.
+
+    Raises:
+        QueueNotFoundError: there is no such queue.
+        QueueUnchangedError: Kubernetes does not answer, or refuses it.
+    """
+    record = await _queue(store, key)
+    if record.spec.paused:
+        return record
+    held = Held(by, await store.now_ms(), note)
+    await _changed(key, objects.pause(record, held))
+    return replace(record, spec=record.spec.model_copy(update={"paused": True}), held=held)
+
+
+async def resume_queue(store: Store, objects: QueueObjects, key: str) -> QueueRecord:
+    """Have the jobs of a queue launched again. As `pause_queue`."""
+    record = await _queue(store, key)
+    await _changed(key, objects.resume(record))
+    return replace(record, spec=record.spec.model_copy(update={"paused": False}), held=None)
+
+
+async def _queue(store: Store, key: str) -> QueueRecord:
+    record = await store.queue(key)
+    if record is None:
+        raise QueueNotFoundError(key)
+    return record
+
+
+async def _changed(key: str, change: Any) -> None:
+    try:
+        is_there = await change
+    except KubeError as error:
+        raise QueueUnchangedError(str(error)) from error
+    if not is_there:
+        raise QueueNotFoundError(key)

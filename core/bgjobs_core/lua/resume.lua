@@ -1,0 +1,25 @@
+-- resume: Lets a job that is paused go on from where it belongs by now.
+-- It is scheduled if it is not due yet, and else queued, in the place that it had. A job that is not paused is left as it
+-- is.
+--@ job_id      text       the job
+--@ by          text(253)  who resumes it
+--@ note        text(500)  why, in words; "" if nothing is said
+--@ generation  whole?     of the BackgroundJobRequest that says so, which is carried out once; nil if a person does
+--> did    resumed|same|ended|missing  same: it is not paused, or this generation was carried out before; ended: it is too
+--    late; missing: there is no such job
+--> state  text  the job's state after the verb; "" if there is no such job
+local job = load_job(job_id)
+if not job then return {'missing', ''} end
+if TERMINAL[job.state] then return {'ended', job.state} end
+if generation and generation <= tonumber(job.request_generation or '1') then return {'same', job.state} end
+local now = now_ms()
+if job.state ~= STATE.paused then
+  if generation and WAITING[job.state] then touch(job, {request_generation = generation}, now) end
+  return {'same', job.state}
+end
+local to, changes = waiting_state(job, now)
+changes.paused_by, changes.paused_at, changes.note = false, false, false
+changes.request_generation = generation
+move(job, to, changes, now)
+remember(job, 'resume', by, note, now)
+return {'resumed', job.state}

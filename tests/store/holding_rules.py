@@ -1,0 +1,92 @@
+"""The rules of the machine of verbs (`test_machine.py`) for jobs that are held, hastened and end in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule
+
+from bgjobs_core.store import keys
+from tests.store.safety import did
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.jobs.record import NewJob
+    from bgjobs_core.store.store import Store
+    from tests.store.contents import Contents
+
+Answer = TypeVar("Answer")
+
+TWICE: Final = st.booleans()
+
+
+class HoldingRules(RuleBasedStateMachine):
+    """What the machine adds to them: a store, what is in it now, and how a verb is sent."""
+
+    jobs: Bundle[Any] = Bundle("jobs")
+    _store: Store
+    _now: Contents
+
+    def _do(
+        self,
+        verb: str,
+        job_id: str,
+        send: Callable[[], Awaitable[Answer]],
+        said: Callable[[Answer], str],
+        *,
+        twice: bool,
+    ) -> Answer:
+        raise NotImplementedError
+
+    @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
+    def pause(self, job: NewJob, generation: int | None, twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "pause",
+            job.id,
+            lambda: self._store.pause(job_id=job.id, by="ada", note="why", generation=generation),
+            did,
+            twice=twice,
+        )
+        if reply.did in {"kept", "missing"} or (reply.did == "same" and generation is None):
+            assert before.differences(self._now) == []
+
+    @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
+    def resume(self, job: NewJob, generation: int | None, twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "resume",
+            job.id,
+            lambda: self._store.resume(job_id=job.id, by="bo", note="", generation=generation),
+            did,
+            twice=twice,
+        )
+        if reply.did in {"ended", "missing"} or (reply.did == "same" and generation is None):
+            assert before.differences(self._now) == []
+        record = self._now.jobs().get(job.id)
+        if reply.did == "resumed":
+            assert record is not None
+            assert (record.paused_by, record.paused_at) == ("", None)
+
+    @rule(job=jobs, high=st.booleans(), how=st.sampled_from(["run_now", "set_priority", "note_rerun"]), twice=TWICE)
+    def hasten(self, job: NewJob, high: bool, how: str, twice: bool) -> None:
+        before = self._now
+
+        async def send() -> str:
+            if how == "run_now":
+                return (await self._store.run_now(job_id=job.id, by="ada", note="")).did
+            if how == "set_priority":
+                return (await self._store.set_priority(job_id=job.id, priority=int(high), by="ada", note="")).did
+            return await self._store.note_rerun(job_id=job.id, by="ada", new_id="another")
+
+        if self._do(how, job.id, send, str, twice=twice) in {"same", "kept", "missing"}:
+            assert before.differences(self._now) == []
+
+    @rule(limit=st.sampled_from([1, 20]))
+    def expire(self, limit: int) -> None:
+        before = self._now
+        reply = self._do("expire", "", lambda: self._store.expire(limit=limit), lambda _: "", twice=False)
+        late = [one for one, by in before.scores(keys.start_by()).items() if by <= reply.now]
+        assert (reply.expired, reply.dropped) == (min(limit, len(late)), 0)

@@ -1,0 +1,84 @@
+"""`spec.paused` of a request is carried out once for each generation; queues say who has paused them; jobs expire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bgjobs.vocabulary import State
+from bgjobs_core.jobs import ids
+from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE, Held
+from bgjobs_core.resources.models import QUEUES, REQUESTS
+from bgjobs_operator.loops.expire import PERIOD, Expire
+from tests.unit.operator.builders import QUEUE_KEY, a_queue_object, a_request
+
+if TYPE_CHECKING:
+    from tests.unit.operator.world import World
+
+JOB = ids.request_job_id("uid-of-nightly")
+
+
+async def applied(world: World, generation: int, **spec: Any) -> State:
+    """The state of the job after the request was applied like this."""
+    obj = a_request(**spec)
+    obj["metadata"]["generation"] = generation
+    world.poke(REQUESTS, world.resources.put(obj))
+    await world.admit()
+    return (await world.job(JOB)).state
+
+
+async def test_a_request_that_is_paused_makes_a_paused_job(world: World) -> None:
+    assert await applied(world, 1, paused=True) == State.PAUSED
+
+    record = await world.job(JOB)
+    assert (record.paused_by, record.created_by) == ("request:nightly", "request:nightly")
+    assert await applied(world, 1, paused=True) == State.PAUSED
+    assert await applied(world, 2) == State.QUEUED
+
+
+async def test_a_later_verb_wins_until_the_request_is_changed_again(world: World) -> None:
+    assert await applied(world, 1) == State.QUEUED
+    assert await applied(world, 2, paused=True) == State.PAUSED
+    await world.store.resume(job_id=JOB, by="ada", note="")
+    assert await applied(world, 2, paused=True) == State.QUEUED, "looked at again, as once a minute"
+    assert await applied(world, 3) == State.QUEUED
+    await world.store.pause(job_id=JOB, by="ada", note="")
+    assert await applied(world, 3) == State.PAUSED
+    assert await applied(world, 4, paused=True) == State.PAUSED
+    assert await applied(world, 5) == State.QUEUED
+
+
+async def test_a_request_expires_counted_from_its_creation(world: World) -> None:
+    """The operator may have been away since then."""
+    obj = a_request(expiresAfterSeconds=60)
+    obj["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    world.poke(REQUESTS, world.resources.put(obj))
+    await world.admit()
+
+    record = await world.job(JOB)
+    assert record.start_by is not None
+    assert 0 <= record.start_by - 1_577_836_861_000 < 5000, "the end of the second of its creation, and a minute"
+    assert await Expire(world.store).turn() == PERIOD
+    assert (await world.job(JOB)).state == State.CANCELLED
+
+
+async def test_the_loop_wakes_when_the_next_job_expires(world: World) -> None:
+    await applied(world, 1, expiresAfterSeconds=3600)
+    assert await Expire(world.store).turn() == PERIOD, "no later than this, as earlier ones may come"
+
+
+async def test_a_queue_keeps_who_has_paused_it(world: World) -> None:
+    obj = a_queue_object(paused=True)
+    obj["metadata"]["annotations"] = {PAUSED_BY: "ada", PAUSED_AT: "2026-11-29T06:00:00+00:00", PAUSED_NOTE: "no mail"}
+    world.poke(QUEUES, world.resources.put(obj))
+    await world.admit()
+
+    queue = await world.store.queue(QUEUE_KEY)
+
+    assert queue is not None
+    assert queue.held == Held("ada", 1_795_932_000_000, "no mail")
+
+
+def test_annotations_that_somebody_wrote_by_hand_do_no_harm() -> None:
+    assert Held.of_object({}) is None
+    assert Held.of_object({PAUSED_BY: "ada", PAUSED_AT: "yesterday"}) == Held("ada")
+    assert Held.of_object({PAUSED_NOTE: "x" * 600}) == Held("", None, "x" * 500)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 async def queue_now(store: Store, key: str) -> QueueNow:
     """A queue by its full name (`namespace/name`), whether there is such a queue or not."""
     record, load = await asyncio.gather(store.queue(key), store.queue_load(key))
-    return QueueNow(record, load)
+    gone_at = None if record is not None else (await store.gone_queues()).get(key)
+    return QueueNow(record, load, gone_at)
 
 
 async def queues_now(store: Store, keys: Sequence[str]) -> dict[str, QueueNow]:

@@ -72,7 +72,9 @@ class QueueNow:
     Attributes:
         record: its settings; None if there is no such queue.
         load: how much it holds.
+        gone_at: when it was seen that there is none, in Unix ms; None if nobody has noted it.
     """
 
     record: QueueRecord | None
     load: QueueLoad
+    gone_at: int | None = None

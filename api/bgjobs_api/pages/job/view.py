@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_api.pages.job import timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
+from bgjobs_core.jobs.why_not import ALL_WELL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bgjobs_api.pages.job.log_view import LogTail
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, FullJob
+    from bgjobs_core.jobs.why_not import Around
 
 # Where code lies that nobody who reads a traceback wrote.
 _LIBRARIES: Final = ("site-packages/", "dist-packages/", "/lib/python3", "bgjobs/runner/", "<frozen ")
@@ -261,6 +263,7 @@ def view(
     rights: Rights,
     queue: QueueNow | None,
     now: int,
+    around: Around = ALL_WELL,
 ) -> JobView:
     """Everything that a job's page shows.
 
@@ -271,6 +274,7 @@ def view(
         tail: of its log; None if there is none, or the reader may not see it.
         rights: of the reader.
         queue: None if the reader may not see it.
+        around: what is around the job.
         now: Unix milliseconds.
     """
     module, call = job_facts.name_of(record)
@@ -286,7 +290,7 @@ def view(
         live=not states.has_ended(record),
         cancel=cancel_action(record, rights.cancel),
         rerun=rerun_action(record, rights.rerun),
-        not_running=gates.card(record, now, queue),
+        not_running=gates.card(record, now, queue, around),
         error=error_card(record, attempt, now),
         tabs=tuple(tab(one, record, now, attempt) for one in attempts),
         attempt=attempt,

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import Outcome, State, WhyNot
 from bgjobs.wire import Failure, Progress
 from bgjobs_api.pages.shared import words
-from bgjobs_core.jobs.why_not import why_not
+from bgjobs_core.jobs.kube_words import POD_TROUBLES
+from bgjobs_core.jobs.why_not import ALL_WELL, why_not
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob
-    from bgjobs_core.jobs.why_not import NotRunning
+    from bgjobs_core.jobs.why_not import Around, NotRunning
 
 _MOST: Final = 200
 
@@ -68,9 +69,9 @@ def error_text(outcome: str, raw: bytes) -> str:
     return f"{outcome}: {error.type}" if outcome else error.type
 
 
-def of(record: FullJob, now: int, queue: QueueNow | None = None) -> RowWords:
+def of(record: FullJob, now: int, queue: QueueNow | None = None, around: Around = ALL_WELL) -> RowWords:
     """The words for one job; the queue is needed only for one that is queued, and None if it may not be seen."""
-    why = why_not(record, now, queue)
+    why = why_not(record, now, queue, around)
     found = _of_others(record) if why is None else _of_waiting(why, record, now, queue)
     return RowWords(found.text[:_MOST], found.tone)
 
@@ -79,7 +80,7 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
     match why.code:
         case WhyNot.BLOCKED:
             return RowWords(record.reason or "waits for other jobs")
-        case WhyNot.SCHEDULED | WhyNot.LAUNCH_REFUSED:
+        case WhyNot.SCHEDULED | WhyNot.LAUNCH_REFUSED | WhyNot.QUOTA if record.state is State.SCHEDULED:
             left = (why.next_try_at or now) - now
             when = f"in {words.span(left)}" if left > 0 else "now"
             return RowWords(f"{when}: {record.reason}", "warn") if record.reason else RowWords(when)
@@ -89,7 +90,11 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             return RowWords("the queue is paused", "warn")
         case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
             return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
-        case WhyNot.POD_CANNOT_START:
+        case WhyNot.NO_LEADER:
+            return RowWords("no operator leads", "bad")
+        case WhyNot.NAMESPACE_IN_TROUBLE:
+            return RowWords(f"namespace {record.namespace} is in trouble", "bad")
+        case code if code in POD_TROUBLES:
             return RowWords(why.message, "bad")
         case WhyNot.BACK_OFF:
             ended = error_text(record.last_outcome, record.error)

@@ -112,6 +112,7 @@ async def test_a_route_says_why_and_what_mends_it(world: World) -> None:
     job_id = await world.enqueued()
     await world.put_queue(paused=True)
     found = await asked(world, job_id)
+    assert found.why is not None
     assert found.why == await why(world, job_id)
     assert found.why.code == WhyNot.QUEUE_PAUSED
     assert found.why.remedy is not None

@@ -81,7 +81,7 @@ A request that is no job yet has the state `waiting`, and its condition `Admitte
 
 | Reason | Why | What mends it |
 | --- | --- | --- |
-| `QueueNotFound` | its namespace has no such BackgroundJobQueue | an administrator creates it; the job is made at once |
+| `QueueNotFound` | its namespace has no such BackgroundJobQueue | an administrator makes it; the job follows at once |
 | `NoRoom` | Redis is nearly full | nothing; it is tried again at least once a minute |
 
 One that can never become a job has the state `failed`, and its condition `Failed` says why: `ClassNotApproved`,

@@ -146,8 +146,8 @@ def pod_view(pod: Pod) -> PodView:
     scheduled, disrupted = conditions.get("PodScheduled"), conditions.get("DisruptionTarget")
     if not waiting.reason and scheduled is not None and scheduled.status == "False":
         waiting = _Waiting(scheduled.reason, scheduled.message)
-    # The kubelet says of the pod, not of its container, that its deadline has passed or that it was evicted; the container
-    # just ended.
+    # The kubelet says of the pod, not of its container, that its deadline has passed or that it was evicted; the
+    # container just ended.
     of_pod = status.reason == _DEADLINE or (status.reason == _EVICTED and terminated.reason != _OUT_OF_MEMORY)
     return PodView(
         name=pod.metadata.name,

@@ -31,6 +31,7 @@ PRODUCERS = (
     "redis_keys",
     "values_schema",
     "values",
+    "why",
 )
 
 

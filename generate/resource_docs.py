@@ -92,6 +92,20 @@ kubectl wait --for=jsonpath='{{.status.finishedAt}}' bgjob/november -n shop --ti
 kubectl get bgjob november -n shop -o jsonpath='{{.status.state}}'
 ```
 
+### A request that waits
+
+A request that is no job yet has the state `waiting`, and its condition `Admitted` is `False`:
+
+| Reason | Why | What mends it |
+| --- | --- | --- |
+| `QueueNotFound` | its namespace has no such BackgroundJobQueue | an administrator makes it; the job follows at once |
+| `NoRoom` | Redis is nearly full | nothing; it is tried again at least once a minute |
+
+One that can never become a job has the state `failed`, and its condition `Failed` says why: `ClassNotApproved`,
+`ImageMissing`, `ImageNotAllowed`, `InvalidSpec`, `InvalidParameters` or `SpecChanged`. Make a new request when that is
+mended. In all of these cases there is an Event too, one for each reason: `kubectl describe bgjob november` shows it. A
+request without any state was not looked at yet: `bgjobs doctor` says whether an operator leads.
+
 The fields of `status`:
 
 {status}

@@ -204,12 +204,30 @@ class Attempt(BaseModel):
 class Why(BaseModel):
     """Why a job does not run at the moment."""
 
-    gate: Gate = Field(description="what it stands before, of all that a job passes on its way to its code")
-    code: WhyNot = Field(description="the cause, as a stable word for programs")
+    # A newer server may know more of both.
+    gate: Gate | str = Field(
+        description="what it stands before, of all that a job passes on its way to its code", union_mode="left_to_right"
+    )
+    code: WhyNot | str = Field(description="the cause, as a stable word for programs", union_mode="left_to_right")
     message: str = Field(description="the cause for people: a sentence, or the words of Kubernetes")
     since: datetime | None = Field(default=None, description="when it came to stand there, if that is known")
     next_try_at: datetime | None = Field(default=None, description="when it goes on by itself, if that is known")
-    fails_at: datetime | None = Field(default=None, description="when it is given up, if it does not go on before")
+    fails_at: datetime | None = Field(
+        default=None, description="when the job is given up if nothing changes, if that is known"
+    )
+    remedy: str | None = Field(
+        default=None, description="what mends it, on one line: a command to copy, or why nothing has to be done"
+    )
+
+
+class JobWhy(BaseModel):
+    """Why a job does not run, or that it does."""
+
+    id: str
+    state: State
+    phase: Phase | None = None
+    why: Why | None = Field(default=None, description="null if the job runs, or has ended")
+    message: str = Field(description="the same in words for people, also where `why` is null")
 
 
 class Job(CompleteSpec, frozen=True):

@@ -182,6 +182,9 @@ class LocalResources:
         found = self.readable()
         return {QUEUES: found.queues, SCHEDULES: found.schedules}.get(plural, {})
 
+    async def event(self, plural: str, metadata: Object, reason: str, message: str) -> None:
+        """See `ResourcesApi.event`; it does nothing, because there are no requests here."""
+
     async def delete(self, plural: str, namespace: str, name: str, uid: str) -> None:
         """See `ResourcesApi.delete`; it does nothing, because the loops delete only requests."""
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from bgjobs_core.health.findings import Finding
+
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet() -> Iterator[None]:
@@ -39,6 +41,11 @@ async def world(app: FastAPI) -> AsyncGenerator[World]:
     """With the queue shop/default."""
     client: Any = FakeAsyncRedis(server=FakeServer())
     store = Store(client)
+    findings: list[Finding] = []
+
+    async def ask_operator() -> list[Finding]:
+        return findings
+
     deps = Deps(
         store=store,
         redis=(redis := FakeRedisState()),
@@ -46,11 +53,12 @@ async def world(app: FastAPI) -> AsyncGenerator[World]:
         access=(access := FakeAccess()),
         clock=(clock := FakeClock()),
         namespaces=("shop", "mail"),
+        ask_operator=ask_operator,
     )
     app.state.deps = deps
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
-        made = World(store, http, authenticator, access, redis, clock)
+        made = World(store, http, authenticator, access, redis, clock, findings)
         await made.put_queue()
         yield made
     await store.close()

@@ -77,6 +77,7 @@ async def test_settings_that_can_lose_jobs_are_warned_of(world: World) -> None:
         "detail": "Redis has maxmemory-policy allkeys-lru: it drops jobs when it is full",
         "remedy": "redis-cli config set maxmemory-policy noeviction",
         "age_seconds": 0,
+        "namespace": "",
     }
 
 

@@ -30,6 +30,7 @@ EXPECTED = {
     "GET /api/v1/jobs/{job_id}/history",
     "GET /api/v1/jobs/{job_id}/log",
     "GET /api/v1/jobs/{job_id}/result",
+    "GET /api/v1/jobs/{job_id}/why",
     "GET /api/v1/queues",
     "GET /api/v1/schedules",
     "GET /healthz",

@@ -14,6 +14,7 @@ from bgjobs_api.health.redis_state import Durability
 from bgjobs_api.identity.access import AccessUnavailableError, Action
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.identity.errors import UnauthenticatedError
+from bgjobs_core.health.findings import Finding
 from bgjobs_core.jobs.record import kube_job_name
 from bgjobs_core.redis.memory import Memory
 from bgjobs_core.resources.models import QueueSpec
@@ -139,6 +140,7 @@ class World:
     access: FakeAccess
     redis: FakeRedisState
     clock: FakeClock
+    findings: list[Finding] = field(default_factory=list[Finding])  # what the operator has found wrong
 
     def token(self, namespace: str = "shop", name: str = "web") -> str:
         token = f"token-{namespace}-{name}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.ids import is_of_a_key
 from bgjobs.vocabulary import State
@@ -13,18 +14,25 @@ from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.identity import access
 from bgjobs_core.actions.errors import JobNotFoundError
 from bgjobs_core.actions.queues import queues_now
+from bgjobs_core.health.findings import FindingCode
 from bgjobs_core.jobs.ids import is_stored_id
-from bgjobs_core.jobs.why_not import why_not
+from bgjobs_core.jobs.why_not import ALL_WELL, Around, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bgjobs_api.http.deps import Deps
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
+    from bgjobs_core.health.findings import Finding
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob, JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
+
+# A job in these states stands before its queue, or is given up after its queue's deadline.
+_KNOWN_BY_QUEUE: Final = frozenset({State.QUEUED, State.LAUNCHING, State.LAUNCHED})
+_WAITS_FOR_OPERATOR: Final = frozenset({State.SCHEDULED, State.QUEUED, State.LAUNCHING})
+_NOBODY_LEADS: Final = frozenset({FindingCode.OPERATOR_SILENT, FindingCode.OPERATOR_WAITS})
 
 
 async def load_for(deps: Deps, caller: Identity, action: Action, job_id: str) -> JobRecord:
@@ -69,11 +77,36 @@ async def allowed_in(deps: Deps, caller: Identity, action: Action, asked: Sequen
 
 
 async def queues_of(deps: Deps, caller: Identity, records: Iterable[JobRecord]) -> dict[str, QueueNow]:
-    """The queues in which some of these jobs wait, by their full names: those that the caller may list."""
-    waiting = [one for one in records if one.state == State.QUEUED]
+    """The queues for which some of these jobs wait, by their full names: those that the caller may list."""
+    waiting = [one for one in records if one.state in _KNOWN_BY_QUEUE and not one.attempt]
     keys = sorted({one.queue_key for one in waiting})
     allowed = await allowed_in(deps, caller, access.LIST_QUEUES, sorted({key.partition("/")[0] for key in keys}))
     return await queues_now(deps.store, [key for key in keys if key.partition("/")[0] in allowed], waiting)
+
+
+async def around_of(deps: Deps, records: Sequence[JobRecord]) -> Callable[[JobRecord], Around]:
+    """What is around each of these jobs; the operator's reports are read once, if a job waits for the operator."""
+    if not any(one.state in _WAITS_FOR_OPERATOR for one in records):
+        return lambda _: ALL_WELL
+    leads, troubles = True, dict[str, "Finding"]()
+    for finding in await deps.ask_operator():
+        if finding.code in _NOBODY_LEADS:
+            leads = False
+        elif finding.code == FindingCode.NAMESPACE_IN_TROUBLE and finding.namespace:
+            troubles.setdefault(finding.namespace, finding)
+
+    def around(record: JobRecord) -> Around:
+        trouble = troubles.get(record.namespace)
+        return Around(leads, trouble.detail, trouble.remedy) if trouble is not None else Around(leads)
+
+    return around
+
+
+async def around_one(deps: Deps, record: JobRecord, queue: QueueNow | None) -> Around:
+    """What is around one job, also how many of its concurrency key come first."""
+    around = (await around_of(deps, [record]))(record)
+    is_kept = record.state is State.QUEUED and record.spec.concurrency_key and queue is not None
+    return replace(around, ahead=await deps.store.ahead_of(record)) if is_kept else around
 
 
 async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list[NotRunning | None]:
@@ -85,4 +118,8 @@ async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list
             raise
         queues = dict[str, "QueueNow"]()  # a job is worth telling without its queue
     now = await deps.store.now_ms()
-    return [why_not(one, now, queues.get(one.queue_key)) for one in records]
+    if len(records) == 1:
+        queue = queues.get(records[0].queue_key)
+        return [why_not(records[0], now, queue, await around_one(deps, records[0], queue))]
+    around = await around_of(deps, records)
+    return [why_not(one, now, queues.get(one.queue_key), around(one)) for one in records]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.problems import invalid
-from bgjobs_api.http.reading import queues_of
+from bgjobs_api.http.reading import around_of, queues_of
 from bgjobs_api.identity import access
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
@@ -63,6 +63,7 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         deps.store.now_ms(),
     )
     queues = await queues_of(deps, caller, page.records)
+    around = await around_of(deps, page.records)
     return rendering.page(
         request,
         "jobs",
@@ -72,7 +73,7 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         namespaces=namespaces,
         pickable=pickable,
         facets=found,
-        rows=rows.rows(page.records, now, queues),
+        rows=rows.rows(page.records, now, queues, around),
         older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
         is_first=cursor is None,
         matching=words.count(found.matching),

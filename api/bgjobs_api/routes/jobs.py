@@ -28,6 +28,7 @@ from bgjobs.wire import (
     Job,
     JobList,
     JobResult,
+    JobWhy,
     RerunRequest,
 )
 from bgjobs_api.http import answers
@@ -55,7 +56,7 @@ from bgjobs_core.actions.enqueue_many import enqueue_many
 from bgjobs_core.actions.read_log import read_log
 from bgjobs_core.actions.rerun import rerun
 from bgjobs_core.jobs.record import AskedJob, AttemptRecord, JobRecord
-from bgjobs_core.jobs.views import attempt_view
+from bgjobs_core.jobs.views import attempt_view, job_why
 
 LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
@@ -241,6 +242,21 @@ async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     (why,) = await whys(deps, caller, [record])
     return answers.job(record, why=why)
+
+
+@router.get(
+    "/jobs/{job_id}/why",
+    summary="Why a job does not run",
+    responses=responses(HTTPStatus.NOT_FOUND),
+)
+async def why_job(deps: DepsDep, caller: Caller, job_id: str) -> JobWhy:
+    """Before which gate the job stands, since when, and what mends it.
+
+    A job that runs, or has ended, is answered with 200 too: `why` is null then, and `message` says what it does.
+    """
+    record = await load_in_full_for(deps, caller, access.GET, job_id)
+    (why,) = await whys(deps, caller, [record])
+    return job_why(record, why)
 
 
 @router.post(

@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import following, holding, jobs, run, schedules, server
+from bgjobs.cli.commands import following, holding, jobs, run, schedules, server, why
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "run": run.run,
     "list": jobs.list_jobs,
     "show": jobs.show,
+    "why": why.why,
     "logs": following.logs,
     "wait": following.wait,
     "result": jobs.result,

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, HistoryEntry, Job, JobList, QueueView, Schedule
+    from bgjobs.wire import (
+        Attempt,
+        EnqueuedJob,
+        EnqueueRequest,
+        HistoryEntry,
+        Job,
+        JobList,
+        JobWhy,
+        QueueView,
+        Schedule,
+    )
 
 
 class AsyncJobClient:
@@ -128,6 +138,10 @@ class AsyncJobClient:
     async def get(self, job_id: str) -> Job:
         """The job as it is now; see `JobClient.get`."""
         return await self._transport.send(endpoints.get(job_id))
+
+    async def why(self, job_id: str) -> JobWhy:
+        """See `JobClient.why`."""
+        return await self._transport.send(endpoints.why(job_id))
 
     async def list(
         self,

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from bgjobs.client.endpoints import LogPart
-    from bgjobs.wire import Job
+    from bgjobs.wire import Job, JobWhy
 
 
 class _AsyncJobs(Protocol):
     """What a handle asks: the server through an `AsyncJobClient`, or what `bgjobs.testing` has in memory."""
 
     async def get(self, job_id: str) -> Job: ...
+    async def why(self, job_id: str) -> JobWhy: ...
     async def cancel(self, job_id: str, note: str | None = None) -> Job: ...
     async def pause(self, job_id: str, note: str | None = None) -> Job: ...
     async def resume(self, job_id: str, note: str | None = None) -> Job: ...
@@ -72,6 +73,10 @@ class AsyncJobHandle:
         """Ask for the job as it is now."""
         self._job = await self._client.get(self.id)
         return self._job
+
+    async def why(self) -> JobWhy:
+        """Why the job does not run at the moment; see `JobClient.why`."""
+        return await self._client.why(self.id)
 
     async def wait(self, timeout: float | None = None, poll: float = 1.0) -> Job:  # noqa: ASYNC109 - as JobHandle.wait
         """Wait until the job has ended, well or badly.

@@ -22,6 +22,7 @@ from bgjobs.wire import (
     Job,
     JobList,
     JobResult,
+    JobWhy,
     PriorityRequest,
     QueueList,
     QueueView,
@@ -72,6 +73,11 @@ def enqueue_many(body: bytes) -> Call[Sequence[EnqueuedJob]]:
 def get(job_id: str) -> Call[Job]:
     """`GET /api/v1/jobs/{id}`."""
     return Call("GET", _path(job_id), reader(Job))
+
+
+def why(job_id: str) -> Call[JobWhy]:
+    """`GET /api/v1/jobs/{id}/why`."""
+    return Call("GET", f"{_path(job_id)}/why", reader(JobWhy))
 
 
 def list_jobs(

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import Attempt, EnqueuedJob, EnqueueRequest, HistoryEntry, Job, JobList, QueueView, Schedule
+    from bgjobs.wire import (
+        Attempt,
+        EnqueuedJob,
+        EnqueueRequest,
+        HistoryEntry,
+        Job,
+        JobList,
+        JobWhy,
+        QueueView,
+        Schedule,
+    )
 
 
 class JobClient:
@@ -204,6 +214,16 @@ class JobClient:
             NotFoundError: if there is none, or it was dropped after its retention.
         """
         return self._transport.send(endpoints.get(job_id))
+
+    def why(self, job_id: str) -> JobWhy:
+        """Why the job does not run: before which gate it stands, since when, and the line that mends it.
+
+        `why` is None if it runs or has ended; `message` says it in words in any case.
+
+        Raises:
+            NotFoundError: if there is none, or it was dropped after its retention.
+        """
+        return self._transport.send(endpoints.why(job_id))
 
     def list(
         self,

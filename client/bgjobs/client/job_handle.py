@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bgjobs.client.endpoints import LogPart
-    from bgjobs.wire import Job
+    from bgjobs.wire import Job, JobWhy
 
 
 class _Jobs(Protocol):
     """What a handle asks: the server through a `JobClient`, or the jobs that `bgjobs.testing` has in memory."""
 
     def get(self, job_id: str) -> Job: ...
+    def why(self, job_id: str) -> JobWhy: ...
     def cancel(self, job_id: str, note: str | None = None) -> Job: ...
     def pause(self, job_id: str, note: str | None = None) -> Job: ...
     def resume(self, job_id: str, note: str | None = None) -> Job: ...
@@ -63,6 +64,10 @@ class JobHandle:
         """Ask for the job as it is now."""
         self._job = self._client.get(self.id)
         return self._job
+
+    def why(self) -> JobWhy:
+        """Why the job does not run at the moment; see `JobClient.why`."""
+        return self._client.why(self.id)
 
     def wait(self, timeout: float | None = None, poll: float = 1.0) -> Job:
         """Wait until the job has ended, well or badly.

@@ -13,6 +13,7 @@ from bgjobs.client.endpoints import LogPart
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.errors import ConflictError, NotFoundError
 from bgjobs.vocabulary import TERMINAL, WAITING
+from bgjobs.wire import JobWhy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,14 @@ class _Answers:
 
     def get(self, job_id: str) -> Job:
         return self._memory.find(job_id).shown()
+
+    def why(self, job_id: str) -> JobWhy:
+        job = self._memory.find(job_id)
+        if job.state in WAITING:
+            message = "It is recorded, and runs when the test says so."
+        else:
+            message = f"It has ended, and is {job.state}." if job.state in TERMINAL else "It runs."
+        return JobWhy(id=job.id, state=job.state, message=message)
 
     def cancel(self, job_id: str, note: str | None = None) -> Job:
         return self._memory.cancel(job_id, note).shown()
@@ -128,6 +137,9 @@ class _AsyncAnswers:
 
     async def get(self, job_id: str) -> Job:
         return self._answers.get(job_id)
+
+    async def why(self, job_id: str) -> JobWhy:
+        return self._answers.why(job_id)
 
     async def cancel(self, job_id: str, note: str | None = None) -> Job:
         return self._answers.cancel(job_id, note)

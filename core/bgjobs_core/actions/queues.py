@@ -26,14 +26,14 @@ async def queue_now(store: Store, key: str, *, waiting: Iterable[JobRecord] = ()
     record, load, hold = await asyncio.gather(store.queue(key), store.queue_load(key), store.what_holds())
     held = hold.reason if hold is not None else ""
     if record is None:
-        return QueueNow(record, load, held=held)
+        return QueueNow(record, load, held=held, gone_at=(await store.gone_queues()).get(key))
     keys = sorted(
         {(one.spec.priority, one.spec.concurrency_key) for one in waiting if one.spec.concurrency_key}
         if _has_limits_of_keys(record.spec)
         else set[tuple[int, str]]()
     )
     next_start, closed = await asyncio.gather(store.next_start(record), store.closed_keys(record, keys))
-    return QueueNow(record, load, next_start, held, closed)
+    return QueueNow(record, load, next_start=next_start, held=held, closed=closed)
 
 
 def _has_limits_of_keys(spec: QueueSpec) -> bool:

@@ -45,12 +45,14 @@ class Finding:
         detail: what is wrong, on one line.
         remedy: what helps, on one line: a command to copy and nothing else, or a sentence.
         age_seconds: how many seconds ago it was seen.
+        namespace: that it is about; "" if it is about more than one.
     """
 
     code: str
     detail: str
     remedy: str
     age_seconds: int = 0
+    namespace: str = ""
 
 
 _FIELDS = frozenset(one.name for one in fields(Finding))

@@ -128,6 +128,7 @@ class QueueNow:
     Attributes:
         record: its settings; None if there is no such queue.
         load: how much it holds.
+        gone_at: when it was seen that there is none, in Unix ms; None if nobody has noted it.
         next_start: when its rate lets another job start, in Unix ms; None if it has no rate, or has not used it up.
         held: why nothing is launched from any queue; "" if nothing holds it.
         closed: concurrency keys at a limit, as the operator has found them last, each with its priority.
@@ -135,6 +136,7 @@ class QueueNow:
 
     record: QueueRecord | None
     load: QueueLoad
+    gone_at: int | None = None
     next_start: int | None = None
     held: str = ""
     closed: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -6,8 +6,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.vocabulary import Outcome
-from bgjobs.wire import Attempt, Failure, History, HistoryEntry, Job, Progress, QueueView, Why
+from bgjobs.vocabulary import TERMINAL, Outcome, Phase
+from bgjobs.wire import Attempt, Failure, History, HistoryEntry, Job, JobWhy, Progress, QueueView, Why
 from bgjobs_core.jobs.history import complete
 from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import FullJob
@@ -54,7 +54,21 @@ def why_view(found: NotRunning | None) -> Why | None:
         since=moment(found.since),
         next_try_at=moment(found.next_try_at),
         fails_at=moment(found.fails_at),
+        remedy=found.remedy,
     )
+
+
+def job_why(record: FullJob, found: NotRunning | None) -> JobWhy:
+    """Why a job does not run, or in words that it does, or how it has ended."""
+    if found is not None:
+        message = found.message
+    elif record.state in TERMINAL:
+        ended = f": {record.outcome}" if record.outcome and record.outcome != record.state else ""
+        message = f"It has ended, and is {record.state}{ended}."
+    else:
+        message = f"It runs: attempt {record.attempt} of at most {record.spec.max_retries + 1}."
+    phase = Phase(record.phase) if record.phase else None
+    return JobWhy(id=record.id, state=record.state, phase=phase, why=why_view(found), message=message)
 
 
 def job_fields(record: FullJob, parameters: object, why: NotRunning | None = None) -> dict[str, Any]:

@@ -6,12 +6,14 @@ A job passes the gates of `bgjobs.vocabulary.Gate` one after the other; the one 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import TERMINAL, WAITING, Gate, Outcome, Phase, State, WhyNot
 from bgjobs.wire import Failure
+from bgjobs_core.jobs.kube_words import cause
+from bgjobs_core.jobs.orphans import GONE_SECONDS
 from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held
+from bgjobs_core.jobs.remedies import remedy, said
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
@@ -29,7 +31,8 @@ class NotRunning:
         message: the cause for people: a full sentence, or the words of Kubernetes as they are.
         since: when it came to stand there, in Unix ms, if that is known.
         next_try_at: when it goes on by itself, in Unix ms, if that is known.
-        fails_at: when it is given up unless it goes on before, in Unix ms, if that is known.
+        fails_at: when it is given up if nothing changes, in Unix ms, if that is known.
+        remedy: what mends it, on one line: a command to copy, or why nothing has to be done.
     """
 
     gate: Gate
@@ -38,23 +41,62 @@ class NotRunning:
     since: int | None = None
     next_try_at: int | None = None
     fails_at: int | None = None
+    remedy: str = ""
 
 
-def why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
+@dataclass(frozen=True)
+class Around:
+    """What is known of the surroundings of a job.
+
+    Attributes:
+        leads: whether an operator leads.
+        trouble: what is wrong with the job's namespace, as the operator says it; "" if nothing is.
+        trouble_remedy: what helps then.
+        ahead: how many jobs of its concurrency key wait before it; None if that was not looked at.
+    """
+
+    leads: bool = True
+    trouble: str = ""
+    trouble_remedy: str = ""
+    ahead: int | None = None
+
+
+ALL_WELL: Final = Around()
+
+
+def why_not(record: FullJob, now_ms: int, queue: QueueNow | None, around: Around = ALL_WELL) -> NotRunning | None:
     """Why a job does not run; None if its code runs, or if it has ended.
 
     Args:
         record: the job.
         now_ms: Redis TIME.
         queue: the job's queue as it is now; None if the one who asks may not list queues.
+        around: what is around it.
     """
-    found = _why_not(record, now_ms, queue)
-    if found is None or record.start_by is None or record.state not in WAITING:
-        return found
-    return replace(found, fails_at=record.start_by)
+    found = _held_up(record, now_ms, queue, around)
+    if found is None:
+        return None
+    # A job whose first try is long ago says nothing of the next one, and one that is due has none.
+    at = found.next_try_at if found.next_try_at is not None and found.next_try_at > now_ms else None
+    line = found.remedy or remedy(found.code, record, found.message, at)
+    return replace(found, fails_at=_fails_at(record, queue, found.code), remedy=line)
 
 
-def _why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning | None:
+def _fails_at(record: FullJob, queue: QueueNow | None, code: WhyNot) -> int | None:
+    """When the job is given up if nothing changes, as expired or as never_started; in Unix ms."""
+    if record.start_by is not None and record.state in WAITING:
+        return record.start_by
+    if queue is None:
+        return None
+    if code == WhyNot.QUEUE_MISSING:
+        return None if queue.gone_at is None else queue.gone_at + round(GONE_SECONDS * 1000)
+    begun = record.launched_at or record.claimed_at
+    if queue.record is None or begun is None or record.attempt or record.state not in {State.LAUNCHING, State.LAUNCHED}:
+        return None
+    return begun + queue.record.spec.pending_deadline_seconds * 1000
+
+
+def _held_up(record: FullJob, now_ms: int, queue: QueueNow | None, around: Around) -> NotRunning | None:
     if record.state in TERMINAL:
         return None
     match record.state:
@@ -65,10 +107,12 @@ def _why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning
             since = record.paused_at or record.changed_at
             return NotRunning(Gate.PAUSE, WhyNot.PAUSED, _held("It", record.paused_by, since, record.note), since)
         case State.SCHEDULED:
-            return _not_due(record, now_ms)
+            return _not_due(record, now_ms, around)
         case State.QUEUED:
-            return _queued(record, queue)
+            return _queued(record, queue, around)
         case State.LAUNCHING:
+            if (outside := _outside(around, record.claimed_at)) is not None:
+                return outside
             message = "It has its slot, and the operator is asking Kubernetes for its KubeJob."
             return NotRunning(Gate.KUBE_JOB, WhyNot.LAUNCHING, message, record.claimed_at)
         case State.STOPPING:
@@ -88,38 +132,66 @@ def how_it_ended(record: FullJob) -> str:
     return ": ".join(part for part in (outcome, error.type, first_line) if part)
 
 
-def _not_due(record: FullJob, now_ms: int) -> NotRunning:
+def _not_due(record: FullJob, now_ms: int, around: Around) -> NotRunning:
     due = record.not_before
     if record.refusals:
         message = record.reason or "Kubernetes refused its KubeJob, and it is tried again."
-        return NotRunning(Gate.DUE_TIME, WhyNot.LAUNCH_REFUSED, message, record.changed_at, due)
+        code = WhyNot.QUOTA if cause(message, WhyNot.LAUNCH_REFUSED) is WhyNot.QUOTA else WhyNot.LAUNCH_REFUSED
+        return NotRunning(Gate.DUE_TIME, code, message, record.changed_at, due)
     if due is None or due <= now_ms:
+        if not around.leads:
+            return _no_leader(due)
         message = "It is due now, and is put into its queue in a moment."
     else:
-        message = f"It becomes due at {datetime.fromtimestamp(due / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC."
+        message = f"It becomes due at {said(due)}."
     return NotRunning(Gate.DUE_TIME, WhyNot.SCHEDULED, record.reason or message, record.changed_at, due)
 
 
-def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
+def _outside(around: Around, since: int | None) -> NotRunning | None:
+    """What holds up every job of the namespace, or of the whole installation."""
+    if not around.leads:
+        return _no_leader(since)
+    if not around.trouble:
+        return None
+    code = WhyNot.NAMESPACE_IN_TROUBLE
+    return NotRunning(Gate.OPERATOR, code, around.trouble, since, remedy=around.trouble_remedy)
+
+
+def _no_leader(since: int | None) -> NotRunning:
+    message = "No operator has led for a minute, so no job is launched. Nothing is lost: it goes on when one leads."
+    return NotRunning(Gate.OPERATOR, WhyNot.NO_LEADER, message, since)
+
+
+def _queued(record: FullJob, queue: QueueNow | None, around: Around) -> NotRunning:
     name, since = record.spec.queue, record.queued_at or record.created_at
-    if queue is None:
-        message = f"It waits for its turn in the queue {name}."
-        return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
-    if queue.held:
+    if queue is not None and queue.held:
         message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
         return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
-    if queue.record is None:
-        message = f"There is no queue {name} in namespace {record.namespace}; an administrator can create it."
+    if queue is not None and queue.record is None:
+        message = f"There is no queue {name} in namespace {record.namespace}: it was deleted. The job ends when it has "
+        message += "been gone for an hour; run the job again when there is such a queue."
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_MISSING, message, since)
-    if queue.record.spec.paused:
+    if queue is not None and queue.record is not None and queue.record.spec.paused:
         held = queue.record.held or Held()
         message = _held(f"The queue {name}", held.by, held.at, held.note)
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_PAUSED, message, held.at or since)
+    if (outside := _outside(around, since)) is not None:
+        return outside
+    if queue is None or queue.record is None:
+        message = f"It waits for its turn in the queue {name}."
+        return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
     load, most = queue.load, queue.record.spec.max_concurrent
     waiting = "1 job waits" if load.queued == 1 else f"{load.queued:,} jobs wait"
     slots = f"{load.owned:,} of {most:,} slots are taken, {waiting}"
+    if load.owned >= most and record.spec.concurrency_key and around.ahead:
+        message = (
+            f"{around.ahead:,} of its concurrency key {record.spec.concurrency_key} come first, and keys take turns."
+        )
+        message = f"The queue {name} is full: {slots}. {message}"
+        return NotRunning(Gate.SLOT, WhyNot.KEYS_TURN, message, since)
     if load.owned >= most:
-        return NotRunning(Gate.SLOT, WhyNot.QUEUE_FULL, f"The queue {name} is full: {slots}.", since)
+        message = f"The queue {name} is full: {slots}."
+        return NotRunning(Gate.SLOT, WhyNot.QUEUE_FULL, message, since, remedy=_more_slots(record) if not most else "")
     limit = _at_a_limit(record, queue, queue.record.spec, since)
     if limit is not None:
         return limit
@@ -148,13 +220,15 @@ def _at_a_limit(record: FullJob, queue: QueueNow, spec: QueueSpec, since: int) -
 
 def _held(what: str, by: str, since: int | None, note: str) -> str:
     who = f" by {by}" if by else ""
-    when = f" since {_utc(since)}" if since is not None else ""
+    when = f" since {said(since)}" if since is not None else ""
     why = f": {note.rstrip('.')}" if note else ""
     return f"{what} is paused{who}{when}{why}. It goes on when somebody resumes it."
 
 
-def _utc(at: int) -> str:
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _more_slots(record: FullJob) -> str:
+    """Of a queue that has none, so that waiting does not help."""
+    patch = '{"spec":{"maxConcurrent":10}}'
+    return f"kubectl patch backgroundjobqueue {record.spec.queue} -n {record.namespace} --type merge -p '{patch}'"
 
 
 def _launched(record: FullJob) -> NotRunning | None:
@@ -162,7 +236,7 @@ def _launched(record: FullJob) -> NotRunning | None:
     words = record.reason
     match Phase(record.phase or Phase.PENDING):
         case Phase.PENDING | Phase.RETRYING if words:
-            return NotRunning(Gate.POD, WhyNot.POD_CANNOT_START, words, since)
+            return NotRunning(Gate.POD, cause(words, WhyNot.POD_CANNOT_START), words, since)
         case Phase.PENDING:
             message = "Its pod is pending: the image is pulled, and the container is started."
             return NotRunning(Gate.POD, WhyNot.POD_PENDING, message, since)

@@ -39,10 +39,15 @@ _DROPPED: Final = frozenset({"$defs", "title", "examples", "discriminator", "rea
 _FREE: Final[Schema] = {"x-kubernetes-preserve-unknown-fields": True}
 
 # A structural schema can't say "a list or an object": alternatives may not carry a `type`, and CEL has no name for a
-# field without one. But it can say what no scalar fulfils: bounds that cross, each of which binds one kind alone.
+# field without one. But it can say what no scalar fulfils, each of which binds one kind alone: bounds of numbers that
+# cross, and a pattern that no text has, because something follows its end. The API server shows the pattern to people,
+# so it reads as what is wrong.
 _LIST_OR_OBJECT: Final[Schema] = {
     **_FREE,
-    **{"minLength": 1, "maxLength": 0, "minimum": 1, "maximum": 0, "not": {"enum": [True, False]}},
+    "pattern": "^$must be a list or an object, and no text$",
+    "minimum": 1,
+    "maximum": 0,
+    "not": {"enum": [True, False]},
 }
 
 

@@ -63,7 +63,7 @@ class RequestStatus(Resource):
     """Written by the operator: the job's record, in short."""
 
     state: Annotated[str, StringConstraints(max_length=20)] | None = Field(
-        default=None, description="The state of the job, in the words of the API."
+        default=None, description="The state of the job, in the words of the API; `waiting` while it is no job yet."
     )
     phase: Annotated[str, StringConstraints(max_length=20)] | None = Field(
         default=None, description="What is seen of the job while its state is launched."
@@ -91,7 +91,8 @@ class RequestStatus(Resource):
         default=None, description="When the job ended, whatever its outcome."
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
-        default_factory=list[Condition], description="Complete or Failed, once the job has ended."
+        default_factory=list[Condition],
+        description="Complete or Failed, once the job has ended; Admitted is False while it is no job yet.",
     )
 
 

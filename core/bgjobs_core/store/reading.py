@@ -211,6 +211,11 @@ class Reading(Connected):
         """Deleted queues by their full names, each with the time (Unix ms) at which that was seen."""
         return dict(scored(cast("list[object]", await self._ask("ZRANGE", keys.gone(), 0, -1, "WITHSCORES"))))
 
+    async def ahead_of(self, job: JobRecord) -> int | None:
+        """How many jobs of its concurrency key and priority wait before a queued job; None if it is in no lane."""
+        lane = keys.lane(job.queue_key, job.queue_uid, job.spec.priority, job.spec.concurrency_key or "")
+        return cast("int | None", await self._ask("ZRANK", lane, job.id))
+
     async def operator_report(self, role: OperatorRole) -> OperatorReport | None:
         """What the operator of this role has said within the last minute, or None if it has said nothing."""
         fields = await self._hash(keys.operator(role))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -95,6 +97,36 @@ class KubeResources:
                 return False
             raise
         return True
+
+    async def event(self, plural: str, metadata: Object, reason: str, message: str) -> None:
+        """See `ResourcesApi.event`; its name is made of object and reason, so that a second one is a conflict."""
+        namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        own = hashlib.sha256(f"{uid}/{reason}".encode()).hexdigest()[:16]
+        body: Object = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{name[:200].rstrip('.-')}.{own}", "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": _KINDS[plural],
+                "namespace": namespace,
+                "name": name,
+                "uid": uid,
+            },
+            "type": "Warning",
+            "reason": reason,
+            "message": message[:1024],
+            "source": {"component": FIELD_MANAGER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        try:
+            await self._kube.request("POST", f"/api/v1/namespaces/{namespace}/events", body)
+        except KubeRefusedError as error:
+            if error.status not in {_NOT_FOUND, _CONFLICT}:  # the namespace is gone, or it was said before
+                raise
 
     async def suspend(
         self, plural: str, namespace: str, name: str, uid: str, *, suspend: bool, by: str

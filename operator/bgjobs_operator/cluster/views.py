@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bgjobs_core.kube.pages import Unreadable
 
 _DEADLINE: Final = "DeadlineExceeded"
+_EVICTED: Final = "Evicted"
+_OUT_OF_MEMORY: Final = "OOMKilled"
 _WORD: Final = 256  # characters of a reason
 _LABEL: Final = 63
 _INT32: Final = 2**31
@@ -144,6 +146,9 @@ def pod_view(pod: Pod) -> PodView:
     scheduled, disrupted = conditions.get("PodScheduled"), conditions.get("DisruptionTarget")
     if not waiting.reason and scheduled is not None and scheduled.status == "False":
         waiting = _Waiting(scheduled.reason, scheduled.message)
+    # The kubelet says of the pod, not of its container, that its deadline has passed or that it was evicted; the
+    # container just ended.
+    of_pod = status.reason == _DEADLINE or (status.reason == _EVICTED and terminated.reason != _OUT_OF_MEMORY)
     return PodView(
         name=pod.metadata.name,
         uid=pod.metadata.uid,
@@ -151,8 +156,7 @@ def pod_view(pod: Pod) -> PodView:
         created_at=_ms(pod.metadata.creation_timestamp),
         disrupted=disrupted is not None and disrupted.status == "True",
         exit_code=terminated.exit_code,
-        # The kubelet says of the pod, not of its container, that its deadline has passed; the container just ended.
-        terminated_reason=_DEADLINE if status.reason == _DEADLINE else cleaned(terminated.reason, _WORD),
+        terminated_reason=cleaned(status.reason if of_pod else terminated.reason, _WORD),
         termination_message=cleaned(terminated.message),
         waiting_reason=cleaned(waiting.reason, _WORD),
         waiting_message=cleaned(waiting.message),

@@ -82,7 +82,13 @@ class Namespaces:
         troubles = self.troubles()
         code = FindingCode.NAMESPACE_IN_TROUBLE
         found = [
-            Finding(code, _sentence(of_one), remedy(of_one[0].trouble.kind, of_one[0].namespace), self._age(of_one[0]))
+            Finding(
+                code,
+                _sentence(of_one),
+                remedy(of_one[0].trouble.kind, of_one[0].namespace),
+                self._age(of_one[0]),
+                of_one[0].namespace,
+            )
             for of_one in troubles[:MOST_TOLD]
         ]
         look = "kubectl get namespaces"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -42,7 +43,7 @@ class Reporter:
     def report(self) -> OperatorReport:
         """The report as it would be written now; very long sentences are cut."""
         findings = tuple(
-            one if len(one.detail) <= _ROOM else type(one)(one.code, f"{one.detail[:_ROOM]}...", one.remedy)
+            one if len(one.detail) <= _ROOM else replace(one, detail=f"{one.detail[:_ROOM]}...")
             for one in self._health.findings(self._look, self._release)
         )
         return OperatorReport(own_version(), self._pod, round(self._health.since * 1000), findings)

@@ -96,7 +96,8 @@ class PodView:
         created_at: Unix ms, if that is known.
         disrupted: evicted, preempted, or its node went away.
         exit_code: of the job's container, once it has ended.
-        terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed.
+        terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed, `Evicted` if the
+            kubelet has ended the pod.
         termination_message: what the runner left.
         waiting_reason: why its container or the pod does not start, as `ImagePullBackOff`, with the words for it.
     """

@@ -33,6 +33,17 @@ class ResourcesApi(Protocol):
         """Write the whole status of this very object; False if it is gone."""
         ...
 
+    async def event(self, plural: str, metadata: Object, reason: str, message: str) -> None:
+        """Have Kubernetes show a warning beside an object, once for each reason while Kubernetes keeps it.
+
+        Args:
+            plural: of the object's kind.
+            metadata: of the object: its name, namespace and uid are read.
+            reason: one word, as `QueueNotFound`.
+            message: in words, of which 1,024 characters are kept.
+        """
+        ...
+
     async def suspend(
         self, plural: str, namespace: str, name: str, uid: str, *, suspend: bool, by: str
     ) -> Object | None:

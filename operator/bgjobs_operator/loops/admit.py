@@ -30,6 +30,7 @@ from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import AskedJob
+from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
 from bgjobs_operator.loops import request_status
@@ -97,6 +98,8 @@ def parse(obj: dict[str, Any]) -> RequestSpec | NotAdmitted:
         return RequestSpec.model_validate(part(obj, "spec"))
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"][0] == "parameters":
+            return NotAdmitted("parameters", "invalid_spec", "spec.parameters: must be a list or an object")
         where = ".".join(str(part) for part in first["loc"])
         return NotAdmitted(where, "invalid_spec", f"spec.{where}: {first['msg']}")
 
@@ -235,10 +238,10 @@ class Admit:
             await enqueue(self.store, asked, gate=self.gate)
         except NotAdmittedError as error:
             if error.refusal.code == "queue_not_found":  # it may be applied a moment later, in the same file
-                return await self._wait(obj, str(error))
+                return await self._wait(obj, error.refusal.code, str(error), now)
             return await self._refuse(obj, error.refusal, now)
         except NoRoomError as error:
-            return await self._wait(obj, str(error))
+            return await self._wait(obj, "no_room", str(error), now)
         except IdTakenError:
             changed = NotAdmitted(
                 "spec", "spec_changed", "the spec was changed after its job was made; make a new request"
@@ -246,8 +249,8 @@ class Admit:
             return await self._refuse(obj, changed, now)
         return True  # settle writes the status from the record
 
-    async def _wait(self, obj: dict[str, Any], message: str) -> bool:
-        await self._say(obj, request_status.waiting(message, obj["metadata"]["generation"]))
+    async def _wait(self, obj: dict[str, Any], code: str, message: str, now: int) -> bool:
+        await self._say(obj, request_status.waiting(code, message, obj["metadata"]["generation"], now))
         return False
 
     async def _refuse(self, obj: dict[str, Any], refusal: NotAdmitted, now: int) -> bool:
@@ -255,10 +258,17 @@ class Admit:
         return True
 
     async def _say(self, obj: dict[str, Any], said: request_status.Status) -> None:
-        before = {key: value for key, value in part(obj, "status").items() if key != "observedGeneration"}
-        if before != {key: value for key, value in said.items() if key != "observedGeneration"}:
-            metadata = obj["metadata"]
-            await self.api.apply_status(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"], said)
+        before = part(obj, "status")
+        if request_status.says_the_same(before, said):
+            return
+        metadata = obj["metadata"]
+        await self.api.apply_status(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"], said)
+        code = request_status.code_of(said)
+        if code != request_status.code_of(before):  # one Event for each code, however often it is looked at
+            try:
+                await self.api.event(REQUESTS, metadata, code, said["reason"])
+            except KubeError as error:  # it is said in the status, too
+                log.warning("an Event could not be made", request=metadata["name"], error=str(error))
 
     async def _queue(self, poke: Poke) -> bool:
         obj = await self.api.get(QUEUES, poke.namespace, poke.name)

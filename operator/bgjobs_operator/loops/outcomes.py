@@ -40,6 +40,9 @@ def of_pod(pod: PodView) -> Ending:
         )
     if pod.terminated_reason == "ContainerStatusUnknown":  # the kubelet cannot find the container any more
         return Ending(Outcome.LOST, pod.exit_code, _error("Lost", "it ended together with its node, and left no word"))
+    if pod.terminated_reason == "Evicted":  # by its own fault: it would be disrupted if it were the node's
+        words = "it went over its limit of local storage, and was evicted"
+        return Ending(Outcome.ERROR, pod.exit_code, _error("Evicted", words))
     if said is not None:
         return Ending(said.outcome, pod.exit_code, said.error)
     if pod.terminated_reason == "DeadlineExceeded":  # before the exit code: it ends by SIGKILL then

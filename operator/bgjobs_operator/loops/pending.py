@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs_core.jobs.kube_words import stops_a_pod
 from bgjobs_core.resources.models import QueueSpec
 from bgjobs_core.store import keys
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
@@ -167,11 +168,21 @@ class Pending:
             words = pending_reason(pods)
             if not pods:  # those that quota or admission refuses are nowhere: only an Event of the KubeJob says so
                 words = await self.launcher.complaint(job.namespace, job.kube_uid)
+            elif not words:
+                words = await self._event_of(job, pods)
             reason = await self._say(job, words)
         if await turn.is_overdue(job, pods):
             what = f"attempt {job.attempt + 1}" if job.attempt else "its code"
             note = f"{what} did not start in time{': ' if reason else ''}{reason}"
             await self.store.stop(job_id=job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note=note)
+
+    async def _event_of(self, job: JobRecord, pods: Sequence[PodView]) -> str:
+        """Why a container is only being created: a volume or a sandbox that fails is told by an Event alone."""
+        quiet = next((pod for pod in pods if not pod.ended and pod.uid != job.fence), None)
+        if quiet is None:
+            return ""
+        words = await self.launcher.complaint(job.namespace, quiet.uid)
+        return words if stops_a_pod(words) else ""
 
     async def _say(self, job: JobRecord, words: str) -> str:
         """Record why it does not start, unless the record says the same."""

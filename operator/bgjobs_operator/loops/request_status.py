@@ -75,9 +75,38 @@ def refused(code: str, message: str, generation: int, at_ms: int) -> Status:
     }
 
 
-def waiting(message: str, generation: int) -> Status:
-    """What a request says that is not admitted yet."""
-    return {"reason": message[:1024], "observedGeneration": generation}
+# The state of a request that is no job yet; no job has it.
+WAITING = "waiting"
+
+
+def waiting(code: str, message: str, generation: int, at_ms: int) -> Status:
+    """What a request says that is not admitted yet, and will be once what it waits for is there."""
+    return {
+        "state": WAITING,
+        "reason": message[:1024],
+        "observedGeneration": generation,
+        "conditions": [condition("Admitted", camel(code), message, at_ms, "False")],
+    }
+
+
+def code_of(status: Status) -> str:
+    """The reason of the condition that says why a request is no job; "" if none says it."""
+    found = (one for one in parts(status, "conditions") if one.get("type") in {"Admitted", "Failed"})
+    return next((str(one.get("reason") or "") for one in found), "")
+
+
+def says_the_same(one: Status, other: Status) -> bool:
+    """Whether two statuses say the same, whenever they were written."""
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(status: Status) -> Status:
+    conditions = [
+        {name: value for name, value in one.items() if name != "lastTransitionTime"}
+        for one in parts(status, "conditions")
+    ]
+    kept = {name: value for name, value in status.items() if name not in {"observedGeneration", "finishedAt"}}
+    return kept | {"conditions": conditions}
 
 
 def of_queue(problem: tuple[str, str] | None, generation: int, at_ms: int) -> Status:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from bgjobs_core.health.findings import Finding
+
 
 @pytest.fixture(scope="session")
 def pages_app() -> FastAPI:
@@ -30,6 +32,11 @@ async def site(pages_app: FastAPI) -> AsyncGenerator[Site]:
     """With the queue shop/default."""
     client: Any = FakeAsyncRedis(server=FakeServer())
     store = Store(client)
+    findings: list[Finding] = []
+
+    async def ask_operator() -> list[Finding]:
+        return findings
+
     deps = Deps(
         store=store,
         redis=(redis := FakeRedisState()),
@@ -38,11 +45,12 @@ async def site(pages_app: FastAPI) -> AsyncGenerator[Site]:
         clock=(clock := FakeClock()),
         namespaces=("shop", "mail"),
         notice="no sign-in: only this machine can reach it",
+        ask_operator=ask_operator,
     )
     pages_app.state.deps = deps
     transport = httpx2.ASGITransport(pages_app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://bgjobs.example") as http:
-        world = World(store, http, authenticator, access, redis, clock)
+        world = World(store, http, authenticator, access, redis, clock, findings)
         await world.put_queue()
         yield Site(world, client)
     await store.close()

@@ -11,6 +11,7 @@ import pytest
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_api.pages.shared.rendering import CSP
+from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreFullError
 from tests.api.pages.site import Document
 from tests.api.world import EPOCH, KUBE_UID, chunk, lines
@@ -140,6 +141,30 @@ async def test_a_pending_job_says_what_kubernetes_says(site: Site) -> None:
     assert "Pod can start, here it waits" in page.text
     assert 'ImagePullBackOff: no "x:1"' in page.text
     assert len([found for found in page.all("li") if found.get("class") == "shut"]) == 1
+
+
+async def test_what_mends_it_stands_on_the_page(site: Site) -> None:
+    job_id = await site.world.enqueued()
+    await site.world.put_queue(paused=True)
+    page = await site.page(f"/jobs/{job_id}")
+    line = """kubectl patch backgroundjobqueue default -n shop --type merge -p '{"spec":{"paused":false}}'"""
+    assert line in page.text
+    assert page.all("button", data_copy=line)
+
+
+async def test_nobody_leads(site: Site) -> None:
+    job_id = await site.world.enqueued()
+    assert "An operator leads" not in (await site.page(f"/jobs/{job_id}")).text
+    site.world.findings.append(Finding(FindingCode.OPERATOR_SILENT, "no operator has reported", "kubectl get pods"))
+    page = await site.page(f"/jobs/{job_id}")
+    assert "Not running: no operator leads" in page.text
+    assert "An operator leads, here it waits" in page.text
+    assert "no operator leads" in (await site.page("/jobs")).text
+
+
+async def test_a_pending_job_says_when_it_is_given_up(site: Site) -> None:
+    job_id = await site.world.launched()
+    assert re.search(r"It is given up at \d{4}-\d\d-\d\d \S+ UTC if nothing", (await site.page(f"/jobs/{job_id}")).text)
 
 
 async def test_a_next_attempt_that_cannot_start_says_why(site: Site) -> None:

@@ -34,7 +34,7 @@ TABLES = {
     "Role/bgjobs-operator": {
         "jobs.batch": "create delete get list watch",
         "pods": "delete list",
-        "events": "list",
+        "events": "create list",
         REQUESTS: "delete get list watch",
         QUEUES: "get list watch",
         SCHEDULES: "get list patch watch",

@@ -259,3 +259,11 @@ async def test_the_default_client_can_be_forgotten(api: Api, monkeypatch: pytest
 
     assert await async_helper.default_async_client() is not first
     await async_helper.close_default_async_client()
+
+
+async def test_why_it_does_not_run(server: FakeServer) -> None:
+    server.reply({"id": JOB_ID, "state": "launched", "phase": "running", "why": None, "message": "It runs."})
+    async with server.async_client() as client:
+        found = await client.handle(JOB_ID).why()
+
+    assert (found.why, found.message) == (None, "It runs.")

@@ -30,6 +30,17 @@ def test_the_state_is_what_was_last_heard(server: FakeServer) -> None:
     assert len(server.requests) == 2
 
 
+def test_why_it_does_not_run(server: FakeServer) -> None:
+    why = {"gate": "queue", "code": "queue_paused", "message": "The queue is paused.", "remedy": "kubectl patch"}
+    server.reply({"id": JOB_ID, "state": "queued", "why": why, "message": "The queue is paused."})
+
+    found = server.handle().why()
+
+    assert found.why is not None
+    assert (found.why.code, found.why.remedy) == ("queue_paused", "kubectl patch")
+    assert server.requests[-1].url.path == f"/api/v1/jobs/{JOB_ID}/why"
+
+
 def test_wait_asks_until_the_end(server: FakeServer) -> None:
     server.reply(*[job(state="launched")] * 8, job(state="failed"))
 

@@ -9,11 +9,13 @@ import pytest
 
 from bgjobs.vocabulary import TERMINAL, Gate, Phase, State, WhyNot
 from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held, QueueLoad, QueueNow
-from bgjobs_core.jobs.why_not import NotRunning, why_not
+from bgjobs_core.jobs.remedies import TABLE
+from bgjobs_core.jobs.why_not import Around, why_not
 from tests.unit.operator.builders import a_queue_record, a_record
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import FullJob
+    from bgjobs_core.jobs.why_not import NotRunning
     from tests.unit.operator.builders import RecordBuilder
 
 NOW = 1_795_000_000_000
@@ -41,13 +43,15 @@ CASES = [
     pytest.param(BUILT.but(state=State.SCHEDULED, not_before=NOW), Gate.DUE_TIME, WhyNot.SCHEDULED, "It is due now", 5,
                  NOW, id="due"),
     pytest.param(BUILT.but(state=State.SCHEDULED, not_before=DUE, refusals=1, reason="exceeded quota: cpu"),
-                 Gate.DUE_TIME, WhyNot.LAUNCH_REFUSED, "exceeded quota: cpu", 5, DUE, id="refused"),
+                 Gate.DUE_TIME, WhyNot.QUOTA, "exceeded quota: cpu", 5, DUE, id="quota"),
+    pytest.param(BUILT.but(state=State.SCHEDULED, not_before=DUE, refusals=1, reason="cannot create resource"),
+                 Gate.DUE_TIME, WhyNot.LAUNCH_REFUSED, "cannot create resource", 5, DUE, id="refused"),
     pytest.param(BUILT.launching(claimed_at=3), Gate.KUBE_JOB, WhyNot.LAUNCHING, "asking Kubernetes for its KubeJob", 3,
                  None, id="launching"),
     pytest.param(BUILT.launched(at=4), Gate.POD, WhyNot.POD_PENDING, "Its pod is pending", 4, None, id="pending"),
     pytest.param(BUILT.launched(at=4).but(phase=""), Gate.POD, WhyNot.POD_PENDING, "Its pod is pending", 4, None,
                  id="launched, and nothing was seen yet"),
-    pytest.param(BUILT.launched(at=4).but(reason='ImagePullBackOff: no "x:1"'), Gate.POD, WhyNot.POD_CANNOT_START,
+    pytest.param(BUILT.launched(at=4).but(reason='ImagePullBackOff: no "x:1"'), Gate.POD, WhyNot.IMAGE_PULL,
                  'ImagePullBackOff: no "x:1"', 4, None, id="cannot start"),
     pytest.param(RETRYING.but(last_outcome="error", error=ERROR), Gate.NEXT_ATTEMPT, WhyNot.BACK_OFF,
                  "Attempt 2 of at most 4 ended: error: ValueError: no such month. Kubernetes starts", 5, None,
@@ -56,7 +60,7 @@ CASES = [
                  "ended: timed_out. Kubernetes", 5, None, id="back-off after a timeout"),
     pytest.param(RETRYING, Gate.NEXT_ATTEMPT, WhyNot.BACK_OFF, "ended. Kubernetes", 5, None,
                  id="back-off after nobody knows what"),
-    pytest.param(RETRYING.but(reason="Unschedulable: no memory", error=ERROR), Gate.POD, WhyNot.POD_CANNOT_START,
+    pytest.param(RETRYING.but(reason="Unschedulable: no memory", error=ERROR), Gate.POD, WhyNot.UNSCHEDULABLE,
                  "Unschedulable: no memory", 5, None, id="the next pod cannot start"),
     pytest.param(BUILT.launched(at=4).but(phase="suspended"), Gate.POD, WhyNot.SUSPENDED, "is suspended", 4, None,
                  id="suspended"),
@@ -82,7 +86,8 @@ QUEUES = [
     pytest.param(None, Gate.SLOT, WhyNot.WAITS_ITS_TURN, "It waits for its turn in the queue default.",
                  id="queues may not be listed"),
     pytest.param(QueueNow(None, QueueLoad(0, 1)), Gate.QUEUE, WhyNot.QUEUE_MISSING,
-                 "There is no queue default in namespace shop; an administrator can create it.", id="missing"),
+                 "There is no queue default in namespace shop: it was deleted. The job ends when it has been gone for "
+                 "an hour; run the job again when there is such a queue.", id="missing"),
     pytest.param(replace(queue(), held="it is empty"), Gate.QUEUE, WhyNot.HELD,
                  "Nothing is launched until an administrator has looked and releases it: it is empty.", id="held"),
     pytest.param(queue(paused=True), Gate.QUEUE, WhyNot.QUEUE_PAUSED,
@@ -113,7 +118,8 @@ def test_a_paused_queue_says_by_whom_since_when_and_why() -> None:
         "The queue default is paused by ann since 2026-11-18 11:07:40 UTC: the provider is down. "
         "It goes on when somebody resumes it."
     )
-    assert found == NotRunning(Gate.QUEUE, WhyNot.QUEUE_PAUSED, message, DUE)
+    assert found is not None
+    assert (found.code, found.message, found.since) == (WhyNot.QUEUE_PAUSED, message, DUE)
 
 
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.QUEUED, State.PAUSED])
@@ -130,7 +136,9 @@ def test_a_job_that_has_its_slot_does_not_expire() -> None:
 @pytest.mark.parametrize(("now", "gate", "code", "message"), QUEUES)
 def test_why_a_due_job_waits_in_its_queue(now: QueueNow | None, gate: Gate, code: WhyNot, message: str) -> None:
     record = BUILT.but(state=State.QUEUED, queued_at=2, concurrency_key="acme").build()
-    assert why_not(record, NOW, now) == NotRunning(gate, code, message, 2)
+    found = why_not(record, NOW, now)
+    assert found is not None
+    assert (found.gate, found.code, found.message, found.since) == (gate, code, message, 2)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,10 @@ def test_why_a_due_job_waits_in_its_queue(now: QueueNow | None, gate: Gate, code
 )
 def test_a_rate_that_is_used_up_says_when_it_goes_on(now: QueueNow, message: str) -> None:
     record = BUILT.but(state=State.QUEUED, queued_at=2, concurrency_key="acme").build()
-    assert why_not(record, NOW, now) == NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, 2, DUE)
+    found = why_not(record, NOW, now)
+    assert found is not None
+    assert (found.code, found.message, found.next_try_at) == (WhyNot.RATE_LIMITED, message, DUE)
+    assert found.remedy == "nothing; it goes on by itself at 2026-11-18 11:07:40 UTC"
 
 
 @pytest.mark.parametrize(
@@ -164,10 +175,105 @@ def test_what_runs_or_has_ended_has_no_reason_not_to_run(record: FullJob) -> Non
     assert why_not(record, NOW, queue()) is None
 
 
-def test_every_code_has_its_case() -> None:
-    of_queues = {case.values[2] for case in QUEUES}
-    others = {_of(cast("RecordBuilder", case.values[0])).code for case in CASES}
-    assert others | of_queues | {WhyNot.RATE_LIMITED} == set(WhyNot)
+KEPT = BUILT.but(state=State.QUEUED, queued_at=2, concurrency_key="acme")
+AWAY = Around(leads=False)
+TROUBLE = Around(
+    trouble="namespace shop is in trouble: quota", trouble_remedy="kubectl describe resourcequotas -n shop"
+)
+AROUND = [
+    pytest.param(BUILT.but(state=State.QUEUED, queued_at=2), queue(), AWAY, WhyNot.NO_LEADER, "kubectl get pods -A",
+                 id="no leader, queued"),
+    pytest.param(BUILT.but(state=State.SCHEDULED, not_before=NOW), None, AWAY, WhyNot.NO_LEADER, "kubectl get pods -A",
+                 id="no leader, due"),
+    pytest.param(BUILT.but(state=State.SCHEDULED, not_before=DUE), None, AWAY, WhyNot.SCHEDULED,
+                 "nothing; it goes on by itself at 2026-11-18 11:07:40 UTC", id="no leader, and not due"),
+    pytest.param(BUILT.launching(claimed_at=3), None, AWAY, WhyNot.NO_LEADER, "kubectl get pods -A",
+                 id="no leader, launching"),
+    pytest.param(BUILT.but(state=State.QUEUED), queue(paused=True), AWAY, WhyNot.QUEUE_PAUSED,
+                 """kubectl patch backgroundjobqueue default -n shop --type merge -p '{"spec":{"paused":false}}'""",
+                 id="a paused queue comes before the operator"),
+    pytest.param(BUILT.but(state=State.QUEUED), queue(), TROUBLE, WhyNot.NAMESPACE_IN_TROUBLE,
+                 "kubectl describe resourcequotas -n shop", id="namespace in trouble"),
+    pytest.param(BUILT.launching(claimed_at=3), queue(), TROUBLE, WhyNot.NAMESPACE_IN_TROUBLE,
+                 "kubectl describe resourcequotas -n shop", id="namespace in trouble, launching"),
+    pytest.param(KEPT, queue(2, 50, max_concurrent=2), Around(ahead=41), WhyNot.KEYS_TURN, "nothing; it goes on",
+                 id="others of its key come first"),
+    pytest.param(KEPT, queue(2, 50, max_concurrent=2), Around(ahead=0), WhyNot.QUEUE_FULL, "nothing; it goes on",
+                 id="the first of its key"),
+    pytest.param(BUILT.but(state=State.QUEUED), queue(0, 1, max_concurrent=0), Around(), WhyNot.QUEUE_FULL,
+                 """kubectl patch backgroundjobqueue default -n shop --type merge -p '{"spec":{"maxConcurrent":10}}'""",
+                 id="no slot at all"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("built", "now", "around", "code", "remedy"), AROUND)
+def test_what_is_around_a_job(
+    built: RecordBuilder, now: QueueNow | None, around: Around, code: WhyNot, remedy: str
+) -> None:
+    found = why_not(built.build(), NOW, now, around)
+    assert found is not None
+    assert found.code == code
+    assert found.remedy.startswith(remedy)
+
+
+POD = "kubectl describe pods -n shop -l batch.kubernetes.io/job-name=bgjob-"
+NO_ACCOUNT = 'pods "x-" is forbidden: error looking up service account shop/web: serviceaccount "web" not found'
+WORDS = [
+    pytest.param('ErrImagePull: no such image "x:1"', WhyNot.IMAGE_PULL, POD, id="image"),
+    pytest.param("Unschedulable: 0/3 nodes are available: 3 Insufficient memory.", WhyNot.UNSCHEDULABLE, POD,
+                 id="no room"),
+    pytest.param('Unschedulable: 0/1 nodes are available: persistentvolumeclaim "data" not found.', WhyNot.VOLUME, POD,
+                 id="no claim"),
+    pytest.param('FailedMount: MountVolume.SetUp failed for volume "c": configmap "c" not found', WhyNot.VOLUME, POD,
+                 id="mount"),
+    pytest.param('CreateContainerConfigError: secret "db" not found', WhyNot.CONFIG_ERROR, POD, id="Secret"),
+    pytest.param("FailedCreatePodSandBox: plugin returned error", WhyNot.SANDBOX, POD, id="sandbox"),
+    pytest.param("FailedCreate: Error creating: pods x is forbidden: exceeded quota: q, requested: cpu=1",
+                 WhyNot.QUOTA, "kubectl describe resourcequotas -n shop", id="quota"),
+    pytest.param(f"FailedCreate: Error creating: {NO_ACCOUNT}", WhyNot.SERVICE_ACCOUNT_MISSING,
+                 "kubectl create serviceaccount web -n shop", id="ServiceAccount"),
+    pytest.param("FailedCreate: Error creating: pods x is forbidden: no PriorityClass with name bgjobs-low was found",
+                 WhyNot.PRIORITY_CLASS_MISSING, "kubectl create priorityclass bgjobs-low --value=0",
+                 id="PriorityClass"),
+    pytest.param('FailedCreate: Error creating: admission webhook "p.io" denied the request: no', WhyNot.ADMISSION,
+                 "kubectl describe job bgjob-", id="webhook"),
+    pytest.param('FailedCreate: Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest"',
+                 WhyNot.ADMISSION, "kubectl describe job bgjob-", id="PodSecurity"),
+    pytest.param("Something: that nobody here knows", WhyNot.POD_CANNOT_START, POD, id="other words"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "code", "remedy"), WORDS)
+def test_the_words_of_kubernetes(words: str, code: WhyNot, remedy: str) -> None:
+    found = _of(BUILT.launched(at=4).but(reason=words))
+    assert (found.gate, found.code, found.message) == (Gate.POD, code, words)
+    assert found.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("built", "now", "fails_at"),
+    [
+        pytest.param(BUILT.launched(at=4000), queue(pending_deadline_seconds=60), 64_000, id="pod pending"),
+        pytest.param(BUILT.launching(claimed_at=3000), queue(pending_deadline_seconds=60), 63_000, id="launching"),
+        pytest.param(BUILT.launched(at=4000), None, None, id="queues may not be listed"),
+        pytest.param(RETRYING, queue(), None, id="between two attempts"),
+        pytest.param(BUILT.but(state=State.QUEUED), queue(), None, id="a waiting job has no deadline"),
+        pytest.param(
+            BUILT.but(state=State.QUEUED), QueueNow(None, QueueLoad(0, 1), gone_at=5000), 3_605_000, id="queue gone"
+        ),
+    ],
+)
+def test_when_a_job_is_given_up(built: RecordBuilder, now: QueueNow | None, fails_at: int | None) -> None:
+    found = why_not(built.build(), NOW, now)
+    assert found is not None
+    assert found.fails_at == fails_at
+
+
+def test_every_code_has_its_case_and_its_remedy() -> None:
+    of_queues = {case.values[2] for case in QUEUES} | {WhyNot.RATE_LIMITED}
+    others = {case.values[3] for case in AROUND} | {case.values[1] for case in WORDS}
+    assert {_of(cast("RecordBuilder", case.values[0])).code for case in CASES} | of_queues | others == set(WhyNot)
+    assert set(TABLE) == set(WhyNot)
 
 
 def _of(built: RecordBuilder) -> NotRunning:

@@ -77,8 +77,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "either": {
         "default": [],
         **FREE,
-        "minLength": 1,
-        "maxLength": 0,
+        "pattern": "^$must be a list or an object, and no text$",
         "minimum": 1,
         "maximum": 0,
         "not": {"enum": [True, False]},
@@ -236,6 +235,9 @@ def test_parameters_have_no_type_so_that_a_change_is_seen() -> None:
     """CEL compares all that is in a free-form field only if it has no type: in an object a renamed key would pass."""
     parameters = OURS["BackgroundJobRequest.spec.parameters"]
     assert "type" not in parameters
+    # No text has this pattern, and kubectl shows it to whoever writes a text there.
+    assert "must be a list or an object" in parameters["pattern"]
+    assert not any(re.search(parameters["pattern"], text) for text in ("", "x", parameters["pattern"].strip("^$")))
     assert parameters["x-kubernetes-preserve-unknown-fields"] is True
     rules = [rule["rule"] for rule in OURS["BackgroundJobRequest.spec"]["x-kubernetes-validations"]]
     assert rules[0].startswith("self.paused == oldSelf.paused ? self == oldSelf : (has(self.queue) ==")

@@ -26,17 +26,21 @@ class FakeResources(ResourcesApi):
 
     Attributes:
         reads: how often an object was read.
+        events: name of the object, reason and message of each Event, in order.
         written: the status of each apply, in order, with the object's name.
         refused: namespaces where we lack the permissions.
         away: the API server does not answer.
+        no_events: we may not create Events.
     """
 
     objects: dict[tuple[str, str, str], Object] = field(default_factory=dict[tuple[str, str, str], "Object"])
     reads: int = 0
     written: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    events: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     deleted: list[str] = field(default_factory=list[str])
     refused: set[str] = field(default_factory=set[str])
     away: bool = False
+    no_events: bool = False
 
     def put(self, obj: Object) -> Object:
         """The object is there, as this."""
@@ -75,6 +79,12 @@ class FakeResources(ResourcesApi):
         obj["status"] = copy.deepcopy(status)
         self.written.append((name, status))
         return True
+
+    async def event(self, plural: str, metadata: Object, reason: str, message: str) -> None:  # noqa: ARG002 - of the interface
+        self._answer(metadata["namespace"])
+        if self.no_events:
+            raise KubeRefusedError(403, "Forbidden", "cannot create resource events")
+        self.events.append((metadata["name"], reason, message))
 
     async def suspend(
         self, plural: str, namespace: str, name: str, uid: str, *, suspend: bool, by: str

@@ -57,7 +57,7 @@ class TestPokes:
         ({"class": "no-dots"}, "class"),
         ({"method": "_private"}, "method"),
         ({"priority": 2}, "priority"),
-        ({"parameters": "text"}, "parameters.list[any]"),
+        ({"parameters": "text"}, "parameters"),
         ({"maxRetries": -1}, "maxRetries"),
         ({"mistyped": 1}, "mistyped"),
     ],
@@ -216,6 +216,7 @@ class TestRequests:
         await world.admit()
         (said,) = world.resources.statuses("nightly")
         assert (said["state"], said["conditions"][0]["reason"]) == ("failed", reason)
+        assert world.resources.events == [("nightly", reason, said["reason"])]
         assert await world.store.job(JOB) is None
 
     async def test_wait_for_their_queue(self, world: World) -> None:
@@ -225,10 +226,32 @@ class TestRequests:
             world.forward(60)
         (said,) = world.resources.statuses("nightly")
         assert "no BackgroundJobQueue 'reports'" in said["reason"]
-        assert "state" not in said
+        assert (said["state"], said["conditions"][0]["reason"]) == ("waiting", "QueueNotFound")
+        assert world.resources.events == [("nightly", "QueueNotFound", said["reason"])], (
+            "one, however often it is tried"
+        )
         await world.store.put_queue("shop/reports", a_queue())
         await world.admit()
         assert await world.state(JOB) == "queued"
+
+    async def test_without_the_right_to_make_events_it_is_said_in_the_status_alone(self, world: World) -> None:
+        world.resources.no_events = True
+        world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
+        await world.admit()
+        assert [said["state"] for said in world.resources.statuses("nightly")] == ["waiting"]
+        assert world.in_trouble("admit") == set()
+
+    async def test_that_wait_for_something_else_now_say_so(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def full(*_: object) -> None:
+            raise StoreFullError("Redis is at its memory limit")
+
+        world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))
+        await world.admit()
+        await world.store.put_queue("shop/reports", a_queue())
+        monkeypatch.setattr(world.store, "enqueue", full)
+        world.forward(5)
+        await world.admit()
+        assert [reason for _, reason, _ in world.resources.events] == ["QueueNotFound", "NoRoom"]
 
     async def test_that_wait_are_looked_at_when_their_queue_has_come(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))

@@ -115,7 +115,7 @@ def job_container(**state: Any) -> list[dict[str, Any]]:
         ),
         pytest.param(
             pod(phase="Failed", reason="Evicted", conditions=[condition("DisruptionTarget")]),
-            {"ended": True, "disrupted": True},
+            {"ended": True, "disrupted": True, "terminated_reason": "Evicted"},
             id="evicted before its container was there",
         ),
         pytest.param(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from bgjobs.vocabulary import Outcome
+from bgjobs_operator.cluster.kubejob import CONTAINER
+from bgjobs_operator.cluster.views import Pod, pod_view
 from bgjobs_operator.loops.outcomes import of_kube_job, of_pod
 from tests.unit.operator.builders import a_kube_job, a_pod
 
@@ -56,6 +59,53 @@ def test_of_pod(pod: PodView, outcome: str, exit_code: int | None, error_type: s
     ending = of_pod(pod)
     assert (ending.outcome, ending.exit_code) == (outcome, exit_code)
     assert (json.loads(ending.error)["type"] if ending.error else None) == error_type
+
+
+def seen(phase: str, reason: str = "", exit_code: int | None = None, cause: str = "", target: str = "") -> PodView:
+    """A pod as Kubernetes shows it.
+
+    Args:
+        phase, reason: of the pod.
+        exit_code, cause: of its container; without an exit code nothing is known of it.
+        target: reason of the condition `DisruptionTarget`.
+    """
+    conditions = [{"type": "DisruptionTarget", "status": "True", "reason": target}] if target else []
+    terminated = {"exitCode": exit_code, "reason": cause}
+    containers = [] if exit_code is None else [{"name": CONTAINER, "state": {"terminated": terminated}}]
+    shown = {"phase": phase, "reason": reason or None, "conditions": conditions, "containerStatuses": containers}
+    metadata = {"name": "bgjob-1", "namespace": "shop", "uid": "pod-1"}
+    return pod_view(msgspec.convert({"metadata": metadata, "status": shown}, Pod))
+
+
+@pytest.mark.parametrize(
+    ("pod", "outcome", "error_type"),
+    [
+        pytest.param(seen("Failed", exit_code=143, cause="Error", target="EvictionByEvictionAPI"), "disrupted",
+                     "Disrupted", id="its node was drained"),
+        pytest.param(seen("Failed", "Evicted", 137, "Error", "TerminationByKubelet"), "disrupted", "Disrupted",
+                     id="its node ran out of memory or disk"),
+        pytest.param(seen("Failed", "Terminated", 143, "Error", "TerminationByKubelet"), "disrupted", "Disrupted",
+                     id="its node was shut down"),
+        pytest.param(seen("Failed", exit_code=143, cause="Error", target="PreemptionByScheduler"), "disrupted",
+                     "Disrupted", id="preempted by the scheduler"),
+        pytest.param(seen("Failed", "Preempting", 137, "Error", "TerminationByKubelet"), "disrupted", "Disrupted",
+                     id="preempted by the kubelet"),
+        pytest.param(seen("Failed", exit_code=143, cause="Error", target="DeletionByTaintManager"), "disrupted",
+                     "Disrupted", id="its node got a taint"),
+        pytest.param(seen("Failed", "Evicted", 137, "Error"), "error", "Evicted", id="its own limit of local storage"),
+        pytest.param(seen("Failed", exit_code=137, cause="OOMKilled"), "oom_killed", "OOMKilled",
+                     id="the supervisor went over the memory limit"),
+        pytest.param(seen("Failed", "Evicted", 137, "OOMKilled", "TerminationByKubelet"), "oom_killed",
+                     "OOMKilled", id="over its memory limit while it was evicted"),
+        pytest.param(seen("Failed", "DeadlineExceeded", 137, "Error"), "timed_out", "DeadlineExceeded",
+                     id="the pod's own deadline"),
+        pytest.param(seen("Failed", exit_code=137, cause="ContainerStatusUnknown"), "lost", "Lost",
+                     id="the kubelet cannot find it"),
+    ],
+)  # fmt: skip
+def test_of_what_kubernetes_shows(pod: PodView, outcome: str, error_type: str) -> None:
+    ending = of_pod(pod)
+    assert (ending.outcome, json.loads(ending.error)["type"]) == (outcome, error_type)
 
 
 @pytest.mark.parametrize(

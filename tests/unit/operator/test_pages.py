@@ -196,6 +196,20 @@ class TestResources:
         [found] = [obj async for obj in KubeResources(cluster.kube()).pages(QUEUES, "shop")]
         assert found == {"metadata": metadata, "spec": {"image": "i"}}
 
+    async def test_an_event_of_one_is_named_by_what_it_says(self, cluster: FakeCluster) -> None:
+        """So that one reason is said once, also by another operator; the API server answers a conflict."""
+        path = "POST /api/v1/namespaces/shop/events"
+        cluster.script(path, Answer({}, 201), status(409, "AlreadyExists"), Answer({}, 201))
+        metadata = {"name": "nightly", "namespace": "shop", "uid": "u"}
+        api = KubeResources(cluster.kube())
+        for reason in ("QueueNotFound", "QueueNotFound", "NoRoom"):
+            await api.event(REQUESTS, metadata, reason, "x" * 2000)
+        first, again, other = [call.body for call in cluster.calls]
+        assert first["metadata"] == again["metadata"] != other["metadata"]
+        assert (first["reason"], first["type"], len(first["message"])) == ("QueueNotFound", "Warning", 1024)
+        involved = first["involvedObject"]
+        assert (involved["kind"], involved["name"], involved["uid"]) == ("BackgroundJobRequest", "nightly", "u")
+
     async def test_one_without_a_uid_is_left_out(self, cluster: FakeCluster) -> None:
         good = {"name": "good", "namespace": "shop", "uid": "u", "generation": 1}
         cluster.collections[REQUESTS_PATH] = [{"metadata": {"name": "bad"}}, {"metadata": good}]

@@ -193,6 +193,18 @@ class TestPending:
         await world.pending()
         assert (await world.job(job)).reason == "FailedCreate: exceeded quota: pods"
 
+    async def test_says_which_volume_is_not_mounted(self, world: World) -> None:
+        """The pod's own status says no more than ContainerCreating; other events of a pod are of things that passed."""
+        job = await world.launched()
+        world.launcher.pod(job, a_pod().waiting("ContainerCreating").build())
+        world.launcher.complaints["pod-1"] = 'FailedMount: configmap "c" not found'
+        world.forward(6)
+        await world.pending()
+        assert (await world.job(job)).reason == 'FailedMount: configmap "c" not found'
+        world.launcher.complaints["pod-1"] = "FailedScheduling: 0/1 nodes are available"
+        await world.pending()
+        assert (await world.job(job)).reason == ""
+
     async def test_says_nothing_once_it_is_well(self, world: World) -> None:
         job = await world.launched()
         world.forward(6)

@@ -126,9 +126,27 @@ def test_refused() -> None:
     }  # fmt: skip
 
 
+def test_waiting() -> None:
+    said = request_status.waiting("queue_not_found", "no such queue", 1, CREATED_MS)
+    RequestStatus.model_validate(said)
+    assert said == {
+        "state": "waiting", "reason": "no such queue", "observedGeneration": 1,
+        "conditions": [
+            {"type": "Admitted", "status": "False", "reason": "QueueNotFound", "message": "no such queue",
+             "lastTransitionTime": CREATED},
+        ],
+    }  # fmt: skip
+    assert not request_status.has_ended({"status": said})
+    assert request_status.code_of(said) == "QueueNotFound"
+    later = request_status.waiting("queue_not_found", "no such queue", 2, CREATED_MS + 60_000)
+    assert request_status.says_the_same(said, later)
+    assert not request_status.says_the_same(said, request_status.waiting("no_room", "no such queue", 1, CREATED_MS))
+    assert request_status.code_of(request_status.of_job(a_record().build(), 1)) == ""
+
+
 def test_long_words_fit_what_the_resource_allows() -> None:
     RequestStatus.model_validate(request_status.refused("invalid", "x" * 9999, 1, 0))
-    RequestStatus.model_validate(request_status.waiting("x" * 9999, 1))
+    RequestStatus.model_validate(request_status.waiting("queue_not_found", "x" * 9999, 1, 0))
     QueueStatus.model_validate(request_status.of_queue(("InvalidSpec", "x" * 9999), 1, 0))
 
 

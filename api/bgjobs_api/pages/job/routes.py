@@ -16,7 +16,7 @@ from bgjobs_api.http import bodies
 from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import invalid, not_found, problem_of
-from bgjobs_api.http.reading import load_for, load_in_full_for
+from bgjobs_api.http.reading import around_one, load_for, load_in_full_for
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import log_view, view
@@ -89,6 +89,7 @@ async def _show(
     if not states.has_ended(record) and await is_allowed(deps, caller, access.LIST_QUEUES, record.namespace):
         queue = await queue_now(deps.store, record.queue_key, waiting=[record])
     tail = await _tail(deps, record, attempt) if attempt is not None and rights.log else None
+    around = await around_one(deps, record, queue)
     now = await deps.store.now_ms()
     return rendering.page(
         request,
@@ -96,7 +97,7 @@ async def _show(
         deps,
         caller.user,
         status=status,
-        job=view.view(record, attempts, attempt, tail, rights, queue, now, await deps.store.history(record.id)),
+        job=view.view(record, attempts, attempt, tail, rights, queue, now, await deps.store.history(record.id), around),
         sentence=sentence,
         rerun_id=new_job_id(),
     )

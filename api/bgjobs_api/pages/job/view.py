@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import WAITING, Outcome, Phase, State
 from bgjobs_api.pages.job import timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
+from bgjobs_core.jobs.why_not import ALL_WELL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, FullJob
+    from bgjobs_core.jobs.why_not import Around
 
 # Where code lies that nobody who reads a traceback wrote.
 _LIBRARIES: Final = ("site-packages/", "dist-packages/", "/lib/python3", "bgjobs/runner/", "<frozen ")
@@ -283,6 +285,7 @@ def view(
     queue: QueueNow | None,
     now: int,
     kept: Sequence[Entry] = (),
+    around: Around = ALL_WELL,
 ) -> JobView:
     """Everything that a job's page shows.
 
@@ -293,6 +296,7 @@ def view(
         tail: of its log; None if there is none, or the reader may not see it.
         rights: of the reader.
         queue: None if the reader may not see it.
+        around: what is around the job.
         now: Unix milliseconds.
         kept: what people have done with the job, as the store has kept it.
     """
@@ -311,7 +315,7 @@ def view(
         cancel=cancel_action(record, rights.cancel),
         rerun=rerun_action(record, rights.rerun),
         deeds=_DEEDS.get(record.state, ()) if rights.pause else (),
-        not_running=gates.card(record, now, queue),
+        not_running=gates.card(record, now, queue, around),
         error=error_card(record, attempt, now),
         tabs=tuple(tab(one, record, now, attempt) for one in attempts),
         attempt=attempt,

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from bgjobs.vocabulary import Phase, State
 from bgjobs_api.pages.shared import job_facts, json_text, reasons, states, words
+from bgjobs_core.jobs.why_not import ALL_WELL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bgjobs_api.pages.shared.reasons import RowWords
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob
+    from bgjobs_core.jobs.why_not import Around
 
 NOTHING = "–"
 
@@ -45,7 +47,7 @@ class Row:
     changed: words.Stamp
 
 
-def row(record: FullJob, now: int, queue: QueueNow | None = None) -> Row:
+def row(record: FullJob, now: int, queue: QueueNow | None = None, around: Around = ALL_WELL) -> Row:
     """The row of the list for one job, as it is seen at this time."""
     module, call = job_facts.name_of(record)
     wait, run = job_facts.waited(record, now), job_facts.ran(record, now)
@@ -54,7 +56,7 @@ def row(record: FullJob, now: int, queue: QueueNow | None = None) -> Row:
         id=record.id,
         namespace=record.namespace,
         state=states.of(record),
-        why=reasons.of(record, now, queue),
+        why=reasons.of(record, now, queue, around),
         module=module,
         call=call,
         arguments=json_text.arguments(record.parameters),
@@ -69,6 +71,11 @@ def row(record: FullJob, now: int, queue: QueueNow | None = None) -> Row:
     )
 
 
-def rows(records: Sequence[FullJob], now: int, queues: Mapping[str, QueueNow]) -> list[Row]:
+def rows(
+    records: Sequence[FullJob],
+    now: int,
+    queues: Mapping[str, QueueNow],
+    around: Callable[[FullJob], Around] = lambda _: ALL_WELL,
+) -> list[Row]:
     """The rows for a page of jobs; the queues are found by their full names."""
-    return [row(one, now, queues.get(one.queue_key)) for one in records]
+    return [row(one, now, queues.get(one.queue_key), around(one)) for one in records]

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.vocabulary import Gate, Outcome, WhyNot
+from bgjobs.vocabulary import Gate, Outcome, State, WhyNot
 from bgjobs_api.pages.shared import job_facts, words
-from bgjobs_core.jobs.why_not import why_not
+from bgjobs_core.jobs.kube_words import POD_TROUBLES
+from bgjobs_core.jobs.remedies import said
+from bgjobs_core.jobs.why_not import ALL_WELL, why_not
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob
-    from bgjobs_core.jobs.why_not import NotRunning
+    from bgjobs_core.jobs.why_not import Around, NotRunning
 
 _NAMES: Final = {
     Gate.PARENTS: "Waits for no job",
     Gate.PAUSE: "Not paused",
     Gate.DUE_TIME: "Due",
     Gate.QUEUE: "Queue open",
+    Gate.OPERATOR: "An operator leads",
     Gate.SLOT: "Room in the queue",
     Gate.KUBE_JOB: "KubeJob created",
     Gate.POD: "Pod can start",
@@ -65,12 +68,16 @@ class WhyCard:
         text: what happens next.
         tone: `bad`, `warn` or "".
         gates: all of them; none for a job that is being stopped.
+        remedy: the line that mends it; "" where nothing has to be done.
+        fails: when it is given up if nothing changes, as text.
     """
 
     title: str
     text: str
     tone: str
     gates: tuple[GateLine, ...]
+    remedy: str = ""
+    fails: str = ""
 
 
 class _Words(NamedTuple):
@@ -83,21 +90,24 @@ class _Words(NamedTuple):
     said: str = ""
 
 
-def card(record: FullJob, now: int, queue: QueueNow | None) -> WhyCard | None:
+def card(record: FullJob, now: int, queue: QueueNow | None, around: Around = ALL_WELL) -> WhyCard | None:
     """What the page says of a job; None if it runs or has ended.
 
     Args:
         record: the job.
         now: Unix milliseconds.
         queue: the job's queue as it is now; None if the reader may not list queues.
+        around: what is around it.
     """
-    why = why_not(record, now, queue)
+    why = why_not(record, now, queue, around)
     if why is None:
         return None
     if why.code == WhyNot.STOPPING:
         return WhyCard(*_stopping(record), gates=())
     found = _words(why, record, now, queue)
-    return WhyCard(found.title, found.text, found.tone, _lines(why, found, record, queue))
+    remedy = "" if why.remedy.startswith("nothing") else why.remedy
+    fails = "" if why.fails_at is None else f"It is given up at {said(why.fails_at)} if nothing changes."
+    return WhyCard(found.title, found.text, found.tone, _lines(why, found, record, queue), remedy, fails)
 
 
 def _stopping(record: FullJob) -> tuple[str, str, str]:
@@ -114,7 +124,7 @@ def due(record: FullJob, now: int) -> str:
     return f"due in {words.span(left)}" if left else "due now"
 
 
-def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -> _Words:
+def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -> _Words:  # noqa: PLR0912 - a table
     match why.code:
         case WhyNot.BLOCKED:
             return _Words("Not running: waits for other jobs", why.message, "", why.message)
@@ -123,7 +133,7 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
         case WhyNot.SCHEDULED:
             when = due(record, now)
             return _Words(f"Not running: {when}", "Nothing is wrong with this job.", "", when, record.reason)
-        case WhyNot.LAUNCH_REFUSED:
+        case WhyNot.LAUNCH_REFUSED | WhyNot.QUOTA if record.state is State.SCHEDULED:
             when = due(record, now)
             text = f"Refused {words.plural(record.refusals, 'time')}; it is tried again, {when}."
             title = "Not running: Kubernetes refused its KubeJob"
@@ -131,11 +141,24 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
         case WhyNot.KEY_FULL | WhyNot.RATE_LIMITED:
             text = "It starts in its turn. Nothing is wrong with this job."
             return _Words("Not running: a limit of its queue is reached", text, "", why.message)
-        case WhyNot.HELD | WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_FULL | WhyNot.WAITS_ITS_TURN:
+        case (
+            WhyNot.HELD
+            | WhyNot.QUEUE_MISSING
+            | WhyNot.QUEUE_PAUSED
+            | WhyNot.QUEUE_FULL
+            | WhyNot.KEYS_TURN
+            | WhyNot.WAITS_ITS_TURN
+        ):
             return _queued(why, record.spec.queue, sees_queue=queue is not None)
         case WhyNot.LAUNCHING:
             return _Words("Starting: its KubeJob is being created", "This takes a moment.", "", why.message)
-        case WhyNot.POD_CANNOT_START:
+        case WhyNot.NO_LEADER:
+            return _Words("Not running: no operator leads", why.message, "bad", "nobody has led for a minute")
+        case WhyNot.NAMESPACE_IN_TROUBLE:
+            text = "It goes on by itself when Kubernetes answers again as it should."
+            title = f"Not running: namespace {record.namespace} is in trouble"
+            return _Words(title, text, "bad", "", why.message)
+        case code if code in POD_TROUBLES:
             next_up = (
                 f"Attempt {record.attempt} has ended." if record.attempt else "Nothing of the job's code has run yet."
             )
@@ -160,12 +183,12 @@ def _queued(why: NotRunning, name: str, *, sees_queue: bool) -> _Words:
             text = "Redis has lost data. `bgjobs doctor` shows the command that lets jobs go on."
             return _Words("Not running: all launches are held", text, "bad", why.message)
         case WhyNot.QUEUE_MISSING:
-            text = "It starts once an administrator creates the queue; until then nothing launches it."
+            text = "Another queue of that name does not take it. It ends soon; run it again when there is such a queue."
             return _Words(f"Not running: there is no queue {name}", text, "bad", why.message)
         case WhyNot.QUEUE_PAUSED:
             text = "It starts after somebody resumes the queue."
             return _Words(f"Not running: the queue {name} is paused", text, "warn", why.message)
-        case WhyNot.QUEUE_FULL:
+        case WhyNot.QUEUE_FULL | WhyNot.KEYS_TURN:
             text = "It starts in its turn: high priority first, then the oldest. Nothing is wrong with this job."
             return _Words(f"Not running: the queue {name} is full", text, "", why.message)
         case _ if not sees_queue:
@@ -180,7 +203,8 @@ def _lines(why: NotRunning, found: _Words, record: FullJob, queue: QueueNow | No
     """The shut gate in its place; what is before it is open, what is behind comes later."""
     # Behind the pod stands either its runner, or the back-off before the next one.
     unseen = Gate.RUNNER if why.gate == Gate.NEXT_ATTEMPT else Gate.NEXT_ATTEMPT
-    gates = [gate for gate in Gate if gate != unseen]
+    unseen_too = None if why.gate == Gate.OPERATOR else Gate.OPERATOR  # drawn only while it is shut
+    gates = [gate for gate in Gate if gate not in {unseen, unseen_too}]
     at = gates.index(why.gate)
     return (
         *(GateLine(_NAMES[gate], Pass.OPEN, _passed(gate, record, queue)) for gate in gates[:at]),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import Outcome, State, WhyNot
 from bgjobs.wire import Failure, Progress
 from bgjobs_api.pages.shared import words
-from bgjobs_core.jobs.why_not import why_not
+from bgjobs_core.jobs.kube_words import POD_TROUBLES
+from bgjobs_core.jobs.why_not import ALL_WELL, why_not
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob
-    from bgjobs_core.jobs.why_not import NotRunning
+    from bgjobs_core.jobs.why_not import Around, NotRunning
 
 _MOST: Final = 200
 
@@ -69,9 +70,9 @@ def error_text(outcome: str, raw: bytes) -> str:
     return f"{outcome}: {error.type}" if outcome else error.type
 
 
-def of(record: FullJob, now: int, queue: QueueNow | None = None) -> RowWords:
+def of(record: FullJob, now: int, queue: QueueNow | None = None, around: Around = ALL_WELL) -> RowWords:
     """The words for one job; the queue is needed only for one that is queued, and None if it may not be seen."""
-    why = why_not(record, now, queue)
+    why = why_not(record, now, queue, around)
     found = _of_others(record) if why is None else _of_waiting(why, record, now, queue)
     return RowWords(found.text[:_MOST], found.tone)
 
@@ -80,19 +81,23 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
     match why.code:
         case WhyNot.BLOCKED:
             return RowWords(record.reason or "waits for other jobs")
-        case WhyNot.SCHEDULED | WhyNot.LAUNCH_REFUSED:
+        case WhyNot.SCHEDULED | WhyNot.LAUNCH_REFUSED | WhyNot.QUOTA if record.state is State.SCHEDULED:
             left = (why.next_try_at or now) - now
             when = f"in {words.span(left)}" if left > 0 else "now"
             return RowWords(f"{when}: {record.reason}", "warn") if record.reason else RowWords(when)
-        case WhyNot.QUEUE_MISSING:
-            return RowWords(f"there is no queue {record.spec.queue}", "bad")
-        case WhyNot.QUEUE_PAUSED:
-            return RowWords("the queue is paused", "warn")
+        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED:
+            is_gone = why.code is WhyNot.QUEUE_MISSING
+            name = record.spec.queue
+            return RowWords(f"there is no queue {name}", "bad") if is_gone else RowWords("the queue is paused", "warn")
         case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
             return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
-        case WhyNot.HELD | WhyNot.KEY_FULL | WhyNot.RATE_LIMITED:
-            return _limited(why, record, now)
-        case WhyNot.POD_CANNOT_START:
+        case WhyNot.HELD | WhyNot.NO_LEADER | WhyNot.NAMESPACE_IN_TROUBLE:
+            return _by_the_operator(why.code, record)
+        case WhyNot.KEY_FULL:
+            return RowWords(f"{record.spec.concurrency_key} has all the slots that it may have")
+        case WhyNot.RATE_LIMITED:
+            return RowWords(f"the rate is reached, in {words.span(max(0, (why.next_try_at or now) - now))}")
+        case code if code in POD_TROUBLES:
             return RowWords(why.message, "bad")
         case WhyNot.BACK_OFF:
             ended = error_text(record.last_outcome, record.error)
@@ -105,14 +110,14 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             return RowWords(record.reason)
 
 
-def _limited(why: NotRunning, record: FullJob, now: int) -> RowWords:
-    match why.code:
+def _by_the_operator(code: WhyNot, record: FullJob) -> RowWords:
+    match code:
         case WhyNot.HELD:
             return RowWords("all launches are held", "bad")
-        case WhyNot.KEY_FULL:
-            return RowWords(f"{record.spec.concurrency_key} has all the slots that it may have")
+        case WhyNot.NO_LEADER:
+            return RowWords("no operator leads", "bad")
         case _:
-            return RowWords(f"the rate is reached, in {words.span(max(0, (why.next_try_at or now) - now))}")
+            return RowWords(f"namespace {record.namespace} is in trouble", "bad")
 
 
 def _of_others(record: FullJob) -> RowWords:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from bgjobs.wire import Attempt, HistoryEntry, Job, Progress, QueueView
+    from bgjobs.wire import Attempt, HistoryEntry, Job, JobWhy, Progress, QueueView
 
 JOB_TITLES: Final = ("ID", "STATE", "CLASS.METHOD", "QUEUE", "ATTEMPT", "AGE", "REASON")
 QUEUE_TITLES: Final = ("NAMESPACE", "NAME", "PAUSED", "RUNNING", "MAX", "WAITING", "IMAGE", "CLASSES")
@@ -88,6 +88,25 @@ def why(job: Job) -> str:
     if job.phase == Phase.RETRYING:
         return str(job.last_outcome or "")
     return text.clean(job.reason or (str(job.outcome or "") if job.state == State.FAILED else ""))
+
+
+def why_lines(found: JobWhy) -> list[str]:
+    """The lines that say why a job does not run, or that it does."""
+    rows = [
+        ("job", found.id),
+        ("state", str(shown_state(found.state, found.phase))),
+        ("why", text.clean(found.message)),
+    ]
+    if (why := found.why) is not None:
+        rows += [
+            ("gate", str(why.gate)),
+            ("code", str(why.code)),
+            ("since", _moment(why.since)),
+            ("next try", _moment(why.next_try_at)),
+            ("given up", _moment(why.fails_at)),
+            ("remedy", text.clean(why.remedy or "")),
+        ]
+    return [f"{f'{title}:':<12}{value}" for title, value in rows if value]
 
 
 def attempts_label(job: Job) -> str:
@@ -185,6 +204,8 @@ def job_page(
         ("id", job.id),
         ("state", text.paint(label, _COLOURS.get(job.state), colour)),
         ("reason", why(job)),
+        ("given up", _moment(job.why.fails_at) if job.why else ""),
+        ("remedy", text.clean(job.why.remedy or "") if job.why else ""),
         ("call", f"{job.cls}.{job.method}"),
         ("parameters", text.clean(text.plain(job.parameters))),
         ("namespace", job.namespace),

@@ -59,8 +59,6 @@ def why_not(record: FullJob, now_ms: int, queue: QueueNow | None) -> NotRunning 
             return _not_due(record, now_ms)
         case State.QUEUED:
             return _queued(record, queue)
-        case State.LAUNCHING if queue is not None and queue.held:
-            return _held(queue, record.claimed_at)
         case State.LAUNCHING:
             message = "It has its slot, and the operator is asking Kubernetes for its KubeJob."
             return NotRunning(Gate.KUBE_JOB, WhyNot.LAUNCHING, message, record.claimed_at)
@@ -99,7 +97,8 @@ def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
         message = f"It waits for its turn in the queue {name}."
         return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
     if queue.held:
-        return _held(queue, since)
+        message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
+        return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
     if queue.record is None:
         message = f"There is no queue {name} in namespace {record.namespace}; an administrator can create it."
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_MISSING, message, since)
@@ -115,11 +114,6 @@ def _queued(record: FullJob, queue: QueueNow | None) -> NotRunning:
         return limit
     message = f"The queue {name} has room, and the operator has not taken the job yet: {slots}."
     return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
-
-
-def _held(queue: QueueNow, since: int | None) -> NotRunning:
-    message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
-    return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
 
 
 def _at_a_limit(record: FullJob, queue: QueueNow, spec: QueueSpec, since: int) -> NotRunning | None:

@@ -135,14 +135,6 @@ def test_what_runs_or_has_ended_has_no_reason_not_to_run(record: FullJob) -> Non
     assert why_not(record, NOW, queue()) is None
 
 
-def test_a_claim_is_held_too() -> None:
-    record = BUILT.launching().but(claimed_at=3).build()
-    found = why_not(record, NOW, replace(queue(), held="it is empty"))
-    assert found is not None
-    assert (found.code, found.since) == (WhyNot.HELD, 3)
-    assert found.message.endswith("releases it: it is empty.")
-
-
 def test_every_code_has_its_case() -> None:
     of_queues = {case.values[2] for case in QUEUES}
     others = {_of(cast("RecordBuilder", case.values[0])).code for case in CASES}

@@ -36,7 +36,7 @@ from bgjobs_operator.loops.reconcile import PERIOD, Reconcile
 from bgjobs_operator.loops.retire import LONGEST_SLEEP as RETIRE_SLEEP
 from bgjobs_operator.loops.retire import Retire
 from bgjobs_operator.loops.rollback import PERIOD as ROLLBACK_PERIOD
-from bgjobs_operator.loops.rollback import Rollback
+from bgjobs_operator.loops.rollback import Rollback, sure_ms
 from bgjobs_operator.loops.schedule import PERIOD as SCHEDULE_PERIOD
 from bgjobs_operator.loops.schedule import Schedule
 from bgjobs_operator.loops.settle import PERIOD as SETTLE_PERIOD
@@ -96,7 +96,7 @@ class Leader:
         self._queue_gone_seconds = queue_gone_seconds
         self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
-        self.rollback = Rollback(store, tell=health.holds)
+        self.rollback = Rollback(store, tell=health.holds, sure=sure_ms(keep_seconds))
         self.schedule_pokes = Pokes(lambda: self.poke("schedule"), kept=False)
 
     def poke(self, name: str) -> None:
@@ -180,7 +180,7 @@ class Leader:
             Loop("admit", admit.turn, ADMIT_PERIOD),
             Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
             Loop("expire", Expire(store).turn, EXPIRE_PERIOD),
-            Loop("launch", launch.turn, LAUNCH_PERIOD),
+            Loop("launch", self.rollback.unless_older(launch.turn), LAUNCH_PERIOD),
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("settle", settle.turn, SETTLE_PERIOD),
             Loop("pending", pending.turn, PENDING_PERIOD),

@@ -117,7 +117,7 @@ async def test_a_route_says_why_and_what_mends_it(world: World) -> None:
     assert found.why.code == WhyNot.QUEUE_PAUSED
     assert found.why.remedy is not None
     assert found.why.remedy.startswith("kubectl patch backgroundjobqueue default -n shop")
-    assert found.message == "The queue default is paused."
+    assert found.message == "The queue default is paused. It goes on when somebody resumes it."
 
 
 async def test_what_runs_or_has_ended_is_answered_in_words(world: World) -> None:

@@ -19,6 +19,7 @@ from bgjobs_operator.cluster.kubejob import CONTROLLER_UID, LABEL_INSTALL, manif
 from bgjobs_operator.cluster.refusals import classify
 from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, view_of
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Present
+from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import (
     Glance,
     Gone,
@@ -96,6 +97,9 @@ class KubeLauncher:
             raise LaunchRefusedError(Refusal.INVALID, f"another object has the name {job.kube_job}")
         if found.deleting:  # its code may still run, and will not again: it is not the one that was asked for
             raise LauncherObjectError(f"{job.kube_job} is being deleted, and its name is taken until it is gone")
+        if is_of_earlier_job(found, job):
+            await self.delete(job.namespace, found.name, found.uid)
+            raise LauncherObjectError(f"{job.kube_job} is of an earlier job, and its name is taken until it is gone")
         return found.uid
 
     async def find(self, namespace: str, name: str) -> KubeJobView | None:

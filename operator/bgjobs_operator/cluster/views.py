@@ -133,6 +133,7 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         failure=(cleaned(failed.reason, _WORD) or "Failed") if failed else "",
         message=cleaned(failed.message) if failed else "",
         deleting=metadata.deletion_timestamp is not None,
+        created_at=_ms(metadata.creation_timestamp),
     )
 
 

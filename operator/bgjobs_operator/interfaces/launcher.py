@@ -74,6 +74,7 @@ class KubeJobView:
         failed: how many of its pods have failed.
         failure: reason of its `Failed` condition, as `BackoffLimitExceeded`; "" while it has not failed.
         deleting: its deletion has begun.
+        created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
     """
 
     namespace: str
@@ -85,6 +86,7 @@ class KubeJobView:
     failure: str = ""
     message: str = ""
     deleting: bool = False
+    created_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class Launcher(Protocol):
 
     async def create(self, job: JobRecord, queue: QueueRecord) -> str:
         """Create the job's KubeJob, or find the one that is there under its name and is not being deleted.
+
+        One of an earlier job (see `earlier`) is deleted, and its name is taken until it is gone.
 
         Returns:
             Its UID.

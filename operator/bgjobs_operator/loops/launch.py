@@ -20,6 +20,7 @@ import structlog
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.store import keys
+from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError, LaunchRefusedError, Refusal
 from bgjobs_operator.loops.after_refusal import AfterRefusal, is_final, plan_after_refusal, seconds_after_unknown
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
@@ -250,7 +251,8 @@ class Launch:
                 self._unsure[job.id] = unknown_since
                 # An earlier one may have: a quota, for example, is looked at before the name is.
                 there = await self.launcher.find(job.namespace, job.kube_job)
-                if there is not None and there.job_id == job.id and not there.deleting:
+                ours = there is not None and there.job_id == job.id and not is_of_earlier_job(there, job)
+                if there is not None and ours and not there.deleting:
                     self.fair.answered(item, trouble)
                     await self._bind(job, there.uid)
                     self._unsure.pop(job.id, None)

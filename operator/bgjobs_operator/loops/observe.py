@@ -20,6 +20,7 @@ import structlog
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.redis.errors import StoreError
+from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
 from bgjobs_operator.loops import outcomes
 from bgjobs_operator.loops.admit import cancel_with_request
@@ -76,6 +77,8 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
     if not job.kube_uid and job.state in _UNBOUND:
         if view.deleting:  # of an earlier job of the same key, or it never came to run: the launcher waits for its end
             return []
+        if is_of_earlier_job(view, job):  # its end is not that of this job
+            return [ObserveStep.DELETE_STRAY]
         return [ObserveStep.BIND, *plan_launched(view, job, failures_known)]
     if job.kube_uid and job.kube_uid != view.uid:
         return [] if view.deleting else [ObserveStep.DELETE_STRAY]

@@ -26,11 +26,19 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
 
 PERIOD: Final = 5.0  # seconds between two looks
-SURE_MS: Final = 300_000  # KubeJobs are kept for longer than this after their end
+SURE_MS: Final = 300_000  # at most; see `sure_ms`
 _EVERY_MS: Final = 60_000
 _MOST_MARKS: Final = 2 + SURE_MS // _EVERY_MS
 
 log: Any = structlog.get_logger(__name__)
+
+
+def sure_ms(kept_seconds: float) -> int:
+    """For how long after its end a KubeJob is there for sure, in ms, if it is to be kept for so many seconds.
+
+    Half of that is left for what happens late.
+    """
+    return min(SURE_MS, round(kept_seconds * 1000 / 2))
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,12 @@ class Memory:
         except (ValueError, TypeError, KeyError):
             return None
 
-    def floor(self, now: int) -> int:
+    def floor(self, now: int, sure: int = SURE_MS) -> int:
         """So many writes Redis must have seen, or it has lost more than what Kubernetes still knows."""
         if not self.marks:
             return 0
-        sure = [seq for seq, at in self.marks if now - at <= SURE_MS]
-        return min(sure, default=self.marks[-1][0])
+        there = [seq for seq, at in self.marks if now - at <= sure]
+        return min(there, default=self.marks[-1][0])
 
     def with_mark(self, seq: int, now: int) -> Memory:
         """The same with what Redis says now; of each minute one mark is kept, and those of the last five minutes."""
@@ -73,19 +81,20 @@ class Memory:
         return Memory(self.store_id, (*kept[1 - _MOST_MARKS :], (seq, now)))
 
 
-def judge(memory: Memory | None, mark: Mark, emptied: str = "") -> str:
+def judge(memory: Memory | None, mark: Mark, emptied: str = "", sure: int = SURE_MS) -> str:
     """Why Redis is older than the world, in words; "" if nothing is lost but what Kubernetes still knows.
 
     Args:
         memory: what is remembered; None if nobody has ever led.
         mark: what Redis says now.
         emptied: id of the store that was emptied on purpose, if one was.
+        sure: for how many ms after its end a KubeJob is there for sure.
     """
     if memory is None or memory.store_id == emptied != mark.store_id:
         return ""
     if mark.store_id != memory.store_id:
         return f"Redis was emptied, or is another one than at {_said(memory.marks[-1][1])}" if memory.marks else ""
-    floor = memory.floor(mark.now)
+    floor = memory.floor(mark.now, sure)
     if mark.seq >= floor:
         return ""
     as_of = max((at for seq, at in memory.marks if seq <= mark.seq), default=None)
@@ -106,19 +115,21 @@ class Rollback:
         epoch: the leader's token.
         memory: what is remembered; whoever holds the Lease keeps it there.
         tell: hears what holds the launches, and None when nothing does.
+        sure: for how many ms after its end a KubeJob is there for sure.
     """
 
     store: Store
     epoch: str = ""
     memory: Memory | None = None
     tell: Callable[[Hold | None], None] = lambda _: None
+    sure: int = SURE_MS
     _held: Hold | None = field(default=None)
     _now: int = 0
 
     async def turn(self) -> float | None:
         """Raises NotLeaderError when another leader has taken over."""
         mark = await self.store.mark()
-        why = judge(self.memory, mark, mark.emptied)
+        why = judge(self.memory, mark, mark.emptied, self.sure)
         if why:
             log.error("Redis is older than the world: nothing is launched", why=why)
             if await self.store.hold(epoch=self.epoch, reason=why) == "not_leader":
@@ -136,12 +147,24 @@ class Rollback:
 
     def floor(self) -> int:
         """See `Memory.floor`; a claim checks it in the same step in which it takes jobs."""
-        return self.memory.floor(self._now) if self.memory is not None else 0
+        return self.memory.floor(self._now, self.sure) if self.memory is not None else 0
 
     def unless_held(self, turn: Callable[[], Awaitable[float | None]]) -> Callable[[], Awaitable[float | None]]:
         """A loop's turn that does nothing while launches are held."""
 
         async def guarded() -> float | None:
+            return None if self._held is not None else await turn()
+
+        return guarded
+
+    def unless_older(self, turn: Callable[[], Awaitable[float | None]]) -> Callable[[], Awaitable[float | None]]:
+        """The same for a loop that launches by what it finds in Redis: it looks whether that is older, each time."""
+
+        async def guarded() -> float | None:
+            if self._held is None:
+                mark = await self.store.mark()
+                if judge(self.memory, mark, mark.emptied, self.sure):
+                    await self.turn()
             return None if self._held is not None else await turn()
 
         return guarded

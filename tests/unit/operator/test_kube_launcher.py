@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from bgjobs.ids import key_job_id
 from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from bgjobs_operator.cluster.views import Pod, pod_view, view_of
 from bgjobs_operator.interfaces.launcher import (
@@ -73,6 +74,8 @@ SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
         ({"spec": {}}, {}),
         ({"metadata": {"deletionTimestamp": "2026-11-24T17:58:43Z"}}, {"deleting": True}),
         ({"metadata": {"labels": {}}}, {"job_id": ""}),
+        ({"metadata": {"creationTimestamp": "2026-11-24T17:58:43Z"}}, {"created_at": 1_795_543_123_000}),
+        ({"metadata": {"creationTimestamp": "in spring"}}, {}),
     ],
 )
 def test_what_is_seen_of_a_kube_job(fields: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -219,6 +222,23 @@ class TestCreate:
         cluster.script(f"GET {ONE}", Answer(earlier))
         with pytest.raises(LauncherObjectError, match="is being deleted, and its name is taken until it is gone"):
             await launcher.create(JOB, QUEUE)
+
+    async def test_one_of_an_earlier_job_that_redis_has_forgotten(
+        self, cluster: FakeCluster, launcher: KubeLauncher
+    ) -> None:
+        """Nobody else would delete it, as its record is gone; then the name is free."""
+        job = replace(JOB, id=key_job_id("shop", "invoice-2026-11"), created_at=1_795_000_000_000)
+        one = f"{JOBS}/{job.kube_job}"
+        earlier = kube_job(
+            "kube-0", job.id, metadata={"name": job.kube_job, "creationTimestamp": "2026-11-18T09:00:00Z"}
+        )
+        cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"), Answer(kube_job(), 201))
+        cluster.script(f"GET {one}", Answer(earlier))
+        cluster.script(f"DELETE {one}", Answer({}))
+        with pytest.raises(LauncherObjectError, match="is of an earlier job, and its name is taken until it is gone"):
+            await launcher.create(job, QUEUE)
+        assert cluster.calls[-1].body["preconditions"] == {"uid": "kube-0"}
+        assert await launcher.create(job, QUEUE) == "kube-1"
 
     async def test_something_else_of_that_name(self, cluster: FakeCluster, launcher: KubeLauncher) -> None:
         cluster.script(f"POST {JOBS}", status(409, "AlreadyExists"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from bgjobs_operator.health.health import Health
 from bgjobs_operator.interfaces.launcher import Refusal
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.loops.loop import NotLeaderError
+from bgjobs_operator.loops.rollback import Memory
+from bgjobs_operator.release import release
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
 from tests.unit.operator.fake_launcher import Refuse, Unreachable
@@ -302,3 +305,42 @@ async def test_nothing_is_launched_by_what_an_earlier_leader_knew_of_a_queue(
         await becomes(world, claimed, "failed")
         await becomes(world, waiting, "failed")
     assert set(world.launcher.posts) == {fresh}
+
+
+async def test_an_older_redis_launches_nothing_until_it_is_released(
+    world: World, leader: Leader, health: Health
+) -> None:
+    """Neither what was claimed when the copy was made, nor what waited, nor what comes; what runs goes on."""
+    running = await world.launched()
+    claimed, waiting = await world.claimed(), await world.queued()
+    mark = await world.store.mark()
+    an_hour_ago = mark.now - 3_600_000
+    leader.rollback.memory = Memory(mark.store_id, ((mark.seq + 1000, an_hour_ago),))
+    async with leading(leader):
+        new = await world.queued()
+
+        async def has_looked() -> bool:
+            for name in ("launch", "dispatch"):
+                leader.poke(name)
+            return health.held is not None and all(loop.turned_at > began for loop in health.loops)
+
+        began = time.monotonic()
+        await eventually(has_looked)
+        began = time.monotonic()  # all of them once more, now that everything was looked at
+        for loop in health.loops:
+            loop.poke()
+        await eventually(has_looked)
+        assert world.launcher.posts == [running]
+        assert [one.code for one in health.findings("", "release it")] == ["redis_older"]
+        world.launcher.change(running, complete=True)
+        await becomes(world, running, "succeeded")
+        assert world.launcher.posts == [running], "nor does a freed slot launch another one"
+
+        assert await release(world.store, agreed=True) == 0
+        leader.poke("rollback")
+        await becomes(world, claimed, "launched")
+        await becomes(world, waiting, "launched")
+        world.launcher.change(claimed, complete=True)
+        await becomes(world, new, "launched")
+        assert health.held is None
+    assert sorted(world.launcher.posts) == sorted([running, claimed, waiting, new])

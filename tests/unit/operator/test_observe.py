@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs.ids import key_job_id
 from bgjobs.vocabulary import State
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
@@ -35,6 +36,13 @@ ELSEWHERE = a_kube_job().but(namespace="elsewhere").build()
 FAILED = a_kube_job().failed().build()
 
 LAUNCHED = a_record().launched().build()
+MADE = 1_795_000_000_000
+OF_A_KEY = a_record().but(id=key_job_id(NAMESPACE, "invoice-2026-11"), created_at=MADE)
+
+
+def made_before(job: JobRecord, seconds: float, **more: Any) -> KubeJobView:
+    """A KubeJob of that name, made so long before the job's record was."""
+    return a_kube_job().but(name=job.kube_job, job_id=job.id, created_at=round(MADE - seconds * 1000), **more).build()
 
 
 @pytest.mark.parametrize(
@@ -89,8 +97,31 @@ LAUNCHED = a_record().launched().build()
             [],
             id="unbound: a dying one that is complete is of an earlier job of the same key",
         ),
+        pytest.param(
+            made_before(OF_A_KEY.build(), 61), OF_A_KEY.build(), 0, [Do.DELETE_STRAY],
+            id="queued: it is of an earlier job of the same key",
+        ),
+        pytest.param(
+            made_before(OF_A_KEY.build(), 61, complete=True), OF_A_KEY.launching().build(), 0, [Do.DELETE_STRAY],
+            id="nor does its end decide the new job",
+        ),
+        pytest.param(made_before(OF_A_KEY.build(), 61, deleting=True), OF_A_KEY.build(), 0, [], id="it goes already"),
+        pytest.param(
+            made_before(OF_A_KEY.build(), 60), OF_A_KEY.launching().build(), 0, [Do.BIND], id="two clocks may differ"
+        ),
+        pytest.param(
+            made_before(OF_A_KEY.build(), -3600), OF_A_KEY.build(), 0, [Do.BIND],
+            id="the record is older: Redis has forgotten that it launched it",
+        ),
+        pytest.param(
+            made_before(a_record().build(), 3600), a_record().but(created_at=MADE).build(), 0, [Do.BIND],
+            id="another id means one job for ever: it is taken back although its record was made anew",
+        ),
+        pytest.param(
+            made_before(OF_A_KEY.build(), 3600), OF_A_KEY.launched().build(), 0, [], id="it is bound already"
+        ),
     ],
-)
+)  # fmt: skip
 def test_plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int, expected: list[Do]) -> None:
     assert plan_seen(view, job, failures_known) == expected
 

@@ -10,7 +10,7 @@ import pytest
 from bgjobs_core.store import keys
 from bgjobs_core.store.rollback import Hold, Mark
 from bgjobs_operator.loops.loop import NotLeaderError
-from bgjobs_operator.loops.rollback import SURE_MS, Memory, Rollback, judge
+from bgjobs_operator.loops.rollback import SURE_MS, Memory, Rollback, judge, sure_ms
 from bgjobs_operator.release import release
 
 if TYPE_CHECKING:
@@ -45,6 +45,22 @@ def test_what_is_older_than_the_world(memory: Memory | None, mark: Mark, why: st
     found = judge(memory, mark, mark.emptied)
     assert bool(found) == bool(why)
     assert why.replace("knows", "has") in found
+
+
+@pytest.mark.parametrize(
+    ("kept_seconds", "seq", "why"),
+    [
+        pytest.param(600, 400, "", id="KubeJobs of that time are there"),
+        pytest.param(240, 400, "has 400", id="they may be gone: they are kept for a shorter time"),
+        pytest.param(240, 900, "", id="those of the last minute are there"),
+        pytest.param(0, 899, "has 899", id="none is kept, and one write is lost"),
+        pytest.param(0, 900, "", id="none is kept, and nothing is lost"),
+    ],
+)
+def test_how_much_may_be_lost_goes_by_how_long_kube_jobs_are_kept(kept_seconds: float, seq: int, why: str) -> None:
+    found = judge(MEMORY, Mark("one", seq, NOW), sure=sure_ms(kept_seconds))
+    assert bool(found) == bool(why)
+    assert why in found
 
 
 def test_marks_are_a_minute_apart_and_reach_back_for_as_long_as_kubernetes_is_sure() -> None:
@@ -156,6 +172,25 @@ async def test_loops_that_would_lose_what_is_known_rest_meanwhile(
     await rollback.turn()
     await guarded()
     assert turned == ["turned"]
+
+
+async def test_a_claim_that_an_older_redis_remembers_is_not_carried_out(
+    world: World, client: Client, rollback: Rollback
+) -> None:
+    """Its KubeJob may have come and gone. It is seen by the launch loop itself, before anybody else has looked."""
+    job = await world.claimed()
+    launch = rollback.unless_older(world.launches.turn)
+    await rollback.turn()
+    await _older(client)
+    async with world.launching():
+        await launch()
+    assert (world.launcher.posts, await world.state(job)) == ([], "launching")
+
+    await release(world.store, agreed=True)
+    await rollback.turn()
+    async with world.launching():
+        await launch()
+    assert (world.launcher.posts, await world.state(job)) == ([job], "launched")
 
 
 async def test_an_empty_redis_is_told_from_a_new_one(world: World, client: Client, rollback: Rollback) -> None:

@@ -30,12 +30,25 @@ if TYPE_CHECKING:
     from bgjobs_api.clock import Moment
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
+    from bgjobs_core.jobs.queue import Held, QueueRecord
     from bgjobs_core.kube.door import Kube
     from tests.api.world import Pod
 
 CLUSTER_KEY: Final = new_key("cluster-1")
 ADA: Final = "oidc:ada@example.com"
 WEB: Final = "system:serviceaccount:shop:web"
+
+
+class ChangedQueues:
+    """Queues whose objects can be changed; nothing but the store remembers it."""
+
+    async def pause(self, queue: QueueRecord, held: Held) -> bool:
+        """See `QueueObjects.pause`."""
+        return bool(queue and held)
+
+    async def resume(self, queue: QueueRecord) -> bool:
+        """See `QueueObjects.resume`."""
+        return bool(queue)
 
 
 class Rbac:
@@ -126,6 +139,7 @@ async def open_doors() -> AsyncGenerator[Doors]:
             access=Rbac(),
             clock=clock,
             namespaces=("shop", "mail"),
+            queues=ChangedQueues(),
         )
         tokens = IdTokens(people_ring, Rules(provider.url, CLIENT))
         authenticator, access = FakeAuthenticator(), FakeAccess()

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
 
 MAX_MESSAGE_CHARACTERS: Final = 500  # of progress
+_MOST_DONE: Final = 1e15  # of progress
 _TYPE_CHARACTERS: Final = 200
 _MESSAGE_CHARACTERS: Final = 8000
 _CUT: Final = "... (cut) ...\n"
 # zlib adds less than this to what it cannot compress.
-_MOST_DONE: Final = 1e15  # of a progress
 _OVERHEAD_BYTES: Final = 1024
 # Lua counts in doubles.
 _MAX_OFFSET: Final = 2**53

@@ -29,7 +29,7 @@ async def test_a_progress_that_was_stored_by_an_earlier_version_can_be_shown(sit
         assert (await site.get(path)).status_code == 200, path
 
 
-async def test_many_namespaces_are_asked_about_some_at_a_time(site: Site) -> None:
+async def test_one_request_names_a_hundred_namespaces_at_most(site: Site) -> None:
     query = "&".join(f"namespace=n{number}" for number in range(101))
     answer = await site.get(f"/api/v1/jobs?{query}")
     assert answer.status_code == 422

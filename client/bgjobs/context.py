@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs.errors import BgjobsError, Portable
 
@@ -27,12 +27,28 @@ class Abort(Portable):
     """Raised by job code to end its job as `failed`, with the outcome `aborted`, without a further attempt.
 
     Args:
-        reason: shown to people as the job's error.
+        reason: shown to people as the job's error; "" shows the name of the class.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _number(value: object) -> float | None:
+    """A number that JSON has and a page can show; None if it is none."""
+    try:
+        number = float(cast("float", value))
+        return (value if isinstance(value, int) else number) if math.isfinite(number) else None
+    except Exception:  # noqa: BLE001 - `__float__` is job code
+        return None
+
+
+def _text(value: object) -> str | None:
+    try:
+        return str(value).encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
+    except Exception:  # noqa: BLE001 - `__str__` is job code
+        return None
 
 
 class NotInJobError(BgjobsError, RuntimeError):
@@ -72,7 +88,8 @@ class CurrentJob:
         self.method = method
         self.parameters = parameters
         self._send = send_progress
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may come back in the middle of what it guards
+        self._is_sending = False
         self._unsent: bytes | None = None
         self._sent_at = float("-inf")
         self._listens = False
@@ -84,19 +101,16 @@ class CurrentJob:
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Report how far the job is; it is shown on the job's page. Call it as often as you like, it is cheap.
 
+        It never fails a job: what is no number that can be shown counts as 0, or as unknown where it is the total.
+
         Args:
-            done: how much is done, in a unit of your choice.
+            done: how much is done, in a unit of your choice; anything that `float()` takes.
             total: how much there is altogether; None if that is not known.
             message: a few words; they are cut after 500 characters.
-
-        Raises:
-            ValueError: if a number is infinite or not a number.
         """
-        for number in (done, total):
-            if number is not None and not math.isfinite(number):
-                raise ValueError(f"progress() got {number}, which cannot be shown: give a finite number")
-        text = message and message.encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
-        line = json.dumps({"done": done, "total": total, "message": text}).encode()
+        text = None if message is None else _text(message)
+        said = {"done": _number(done) or 0, "total": None if total is None else _number(total), "message": text}
+        line = json.dumps(said).encode()
         with self._lock:
             self._unsent = line
             if time.monotonic() - self._sent_at >= PROGRESS_SECONDS:
@@ -124,10 +138,15 @@ class CurrentJob:
             self._flush()
 
     def _flush(self) -> None:
-        if self._unsent is not None:
-            self._send(self._unsent)
-            self._unsent = None
+        if self._unsent is None or self._is_sending:  # a handler's report goes out with the next one, or at the end
+            return
+        self._is_sending = True
+        try:
+            line, self._unsent = self._unsent, None
+            self._send(line)
             self._sent_at = time.monotonic()
+        finally:
+            self._is_sending = False
 
     def _listen(self) -> None:
         before = signal.getsignal(signal.SIGTERM)

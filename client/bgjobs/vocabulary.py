@@ -66,7 +66,7 @@ class Outcome(StrEnum):
 
     SUCCEEDED = "succeeded"  # the method returned
     ERROR = "error"  # the method raised, or its process ended by itself
-    ABORTED = "aborted"  # the method raised Abort: no further attempt
+    ABORTED = "aborted"  # the method raised Abort, or returned what cannot be kept: no further attempt
     REJECTED = "rejected"  # there is no such class or method, or the parameters do not fit: no further attempt
     TIMED_OUT = "timed_out"  # it took longer than its timeout
     OOM_KILLED = "oom_killed"  # it reached its memory limit

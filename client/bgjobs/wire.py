@@ -179,6 +179,11 @@ class Failure(BaseModel):
     message: str = ""
     traceback: str | None = None
 
+    @property
+    def words(self) -> str:
+        """Both on one line, as `ValueError: no such month`; the type alone if there is no message."""
+        return f"{self.type}: {self.message}" if self.message else self.type
+
 
 class Progress(BaseModel):
     """The progress that job code reported last."""

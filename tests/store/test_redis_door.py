@@ -75,7 +75,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
                     [{"id": "id", "digest": "d", "payload": "[]", "delay_ms": 0, "not_before_ms": 0, "priority": 0,
                       "request_name": "r"}]],
         "tally": ["n", 0, 10], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
-        "promote": [10], "claim": ["e", "n/q", 1], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
+        "promote": [10], "claim": ["e", "n/q", 1, 0], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
         "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
         "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],
         "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
@@ -85,6 +85,9 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "put_schedule": ["n/s", "1", None, {"shown": "{}"}], "schedule_wish": ["n/s", "1", "ada", "id"],
         "drop_schedule": ["n/s"],
         "note_gone": ["n/q", "gone"], "disown": ["n/q", "u", "gone", 20],
+        "pause": ["id", "ada", "", None], "resume": ["id", "ada", "", None], "run_now": ["id", "ada", ""],
+        "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20],
+        "hold": ["e", "older"], "release": [],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)

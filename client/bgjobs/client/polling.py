@@ -56,7 +56,7 @@ def raise_unless_succeeded(job: Job) -> None:
     """
     if job.state == State.SUCCEEDED:
         return
-    why = f"{job.error.type}: {job.error.message}" if job.error else job.reason or "no reason is known"
+    why = job.error.words if job.error else job.reason or "no reason is known"
     raise JobFailedError(
         f"{job.cls}.{job.method} ({job.id}) {job.state}{f' ({job.outcome})' if job.outcome else ''}: {why}",
         str(job.state),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import traceback
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from bgjobs import context, strict_json
 from bgjobs.calls import UnfitCallError
@@ -87,18 +88,23 @@ def run_call(
         value = call(cls, method, parameters, run)
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
-    except context.Abort as error:
-        return _aborted(error)
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
-        return _raised(error)
+        return _aborted(error) if _is_abort(error) else _raised(error)
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        text = (
+            f"{method} is a generator, so none of its code has run; make it a method that does its work and returns, "
+            "without yield"
+        )
+        return CallOutcome(Outcome.ABORTED, failure("GeneratorError", text))
     try:
         strict_json.dumps(value, "result")
     except (strict_json.NotJSONError, RecursionError) as error:
         text = (
-            f"the method has returned, but its result cannot be kept: {error}; return something smaller or simpler, "
-            "such as a reference to where the result is stored"
+            f"the method has returned, but its result cannot be kept: {error}; return text, numbers, lists and dicts "
+            "(`.isoformat()` of a date, `str()` of other things, `list()` of a set), or a reference to where the "
+            "result is stored. The job is not tried again, because its work is done"
         )
-        return CallOutcome(Outcome.ERROR, failure("ResultNotJSONError", text))
+        return CallOutcome(Outcome.ABORTED, failure("ResultNotJSONError", text))
     return CallOutcome(Outcome.SUCCEEDED, result=value)
 
 
@@ -114,9 +120,17 @@ def _missing(name: str, error: ImportError) -> dict[str, Any]:
     return _failure(error, f"{module} cannot be imported: {error}")
 
 
-def _aborted(error: context.Abort) -> CallOutcome:
-    error.__traceback__ = _without_own_frames(error.__traceback__)
-    return CallOutcome(Outcome.ABORTED, failure("Abort", _clean(str(error.reason), _MAX_MESSAGE_BYTES)), raised=error)
+def _is_abort(error: BaseException) -> bool:
+    """Whether it is an Abort, or a group of nothing else, as a TaskGroup raises it."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_abort(one) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions)
+    return isinstance(error, context.Abort)
+
+
+def _aborted(error: BaseException) -> CallOutcome:
+    while isinstance(error, BaseExceptionGroup):  # the first one speaks for all of them
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return CallOutcome(Outcome.ABORTED, _failure(error, _message(error) or type(error).__name__), raised=error)
 
 
 def _raised(error: BaseException) -> CallOutcome:

@@ -62,6 +62,7 @@ def main(arguments: list[str]) -> int:
         parameters=call["parameters"],
     )
     context.enter(job)
+    sys.argv[:] = [f"{job.cls}.{job.method}"]  # job code that reads arguments gets none of ours
     pid = os.getpid()
     call_outcome = run(call)
     if os.getpid() != pid:

@@ -100,7 +100,7 @@ def _why(job: FullJob) -> str:
     if not job.error:
         return f"{outcome}: {job.reason}" if job.reason else outcome
     error = Failure.model_validate_json(job.error)
-    words = f"{error.type}: {error.message}".splitlines()[0]
+    words = error.words.splitlines()[0]
     return words if outcome == Outcome.ERROR else f"{outcome}, {words}"
 
 

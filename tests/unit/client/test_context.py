@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -85,10 +87,63 @@ def test_a_message_is_cut_to_what_fits_a_pipe(job: CurrentJob, sent: list[bytes]
     assert len(json.loads(line)["message"]) == 500
 
 
-@pytest.mark.parametrize(("done", "total"), [(float("nan"), None), (float("inf"), None), (1, float("nan"))])
-def test_progress_is_finite(job: CurrentJob, done: float, total: float | None) -> None:
-    with pytest.raises(ValueError, match="cannot be shown"):
-        job.progress(done, total)
+@pytest.fixture
+def default_sigterm() -> Iterator[None]:
+    """As it is before and after the test."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+class Odd:
+    """What programs hand over besides numbers."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("no number")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("said", "sent_as"),
+    [
+        ((float("nan"),), (0, None, None)),
+        ((float("inf"), 3), (0, 3, None)),
+        ((1, float("nan")), (1, None, None)),
+        ((Decimal("1.5"), Fraction(1, 4)), (1.5, 0.25, None)),
+        (("7", "x"), (7.0, None, None)),
+        ((None, 5), (0, 5, None)),
+        ((Odd(), Odd(), Odd()), (0, None, None)),
+        ((1, 2, 3.5), (1, 2, "3.5")),
+        ((1, None, b"bytes"), (1, None, "b'bytes'")),
+        ((10**400, None), (0, None, None)),
+    ],
+)
+def test_no_progress_fails_a_job(
+    job: CurrentJob, sent: list[bytes], said: tuple[Any, ...], sent_as: tuple[object, ...]
+) -> None:
+    job.progress(*said)
+    line = json.loads(sent[-1])
+    assert (line["done"], line["total"], line["message"]) == sent_as
+
+
+def test_a_signals_handler_may_report_progress_in_the_middle_of_a_report(default_sigterm: None) -> None:
+    assert default_sigterm is None
+    sent: list[bytes] = []
+
+    def send(line: bytes) -> None:
+        """The signal arrives while the line is being written."""
+        job.progress(1000 + len(sent))
+        job.is_stopping()
+        sent.append(line)
+
+    job = CurrentJob("id", 1, 0, "shop", send, cls="a.B", method="c", parameters=[])
+    for number in range(1000):
+        job.progress(number)
+        job.flush_progress()
+    assert len(sent) >= 1000
+    assert all(json.loads(line)["done"] >= 0 for line in sent)
 
 
 def test_who_asks_is_told_of_a_stop_and_lives_on(job: CurrentJob) -> None:

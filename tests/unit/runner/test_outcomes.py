@@ -82,8 +82,6 @@ def test_a_method_that_returns_nothing_succeeds_without_a_result(pod: Pod) -> No
         ("kill_itself", [11], -11, "KilledBySignal", "SIGSEGV"),
         ("kill_itself", [9], -9, "KilledBySignal", "SIGKILL; it may have reached the memory limit of the pod"),
         ("kill_itself", [15], -15, "KilledBySignal", "SIGTERM"),
-        ("a_set", [], 1, "ResultNotJSONError", "result is a set"),
-        ("a_large_text", [MAX_JSON_BYTES], 1, "ResultNotJSONError", "at most 262,144"),
     ],
 )
 def test_code_that_fails_is_an_error(
@@ -99,6 +97,24 @@ def test_code_that_fails_is_an_error(
     assert message in finish["error"]["message"]
     told = json.loads(pod.termination.read_bytes())
     assert (told["outcome"], told["error"]["type"]) == ("error", kind)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "message"),
+    [("a_set", [], "result is a set"), ("a_large_text", [MAX_JSON_BYTES], "at most 262,144")],
+)
+def test_a_result_that_cannot_be_kept_ends_the_job_for_good(
+    pod: Pod, method: str, parameters: list[Any], message: str
+) -> None:
+    """The work is done: to do it again would charge a customer twice."""
+    pod.call(method, parameters=parameters)
+
+    code, _, _ = pod.runs()
+
+    assert code == 64
+    finish = pod.finished()
+    assert (finish["outcome"], finish["error"]["type"]) == ("aborted", "ResultNotJSONError")
+    assert message in finish["error"]["message"]
 
 
 @pytest.mark.parametrize("method", ["fail", "fail_later"])

@@ -117,7 +117,7 @@ def test_so_does_anything_else(method: str, kind: type[BaseException], outcome: 
         (f"{Sample.__module__}.Other", "add", [], "rejected", "has no class Other"),
         (NAME, "missing", [], "rejected", "has no method 'missing'"),
         (NAME, "add", [], "rejected", "missing a required argument: 'left'"),
-        (NAME, "a_set", [], "error", "result is a set, which JSON cannot carry"),
+        (NAME, "a_set", [], "aborted", "result is a set, which JSON cannot carry"),
     ],
 )
 def test_what_the_runner_would_refuse(name: str, method: str, parameters: Any, outcome: str, words: str) -> None:

@@ -210,7 +210,7 @@ def error_card(record: FullJob, attempt: AttemptRecord | None, now: int) -> Erro
     found, about = _error_of(record, attempt, now)
     if found is None:
         return None
-    title = f"{found.type}: {found.message}" if found.message else found.type
+    title = found.words
     traced = found.traceback or ""
     return ErrorCard(title, about, trace(traced) if traced else (), f"{title}\n\n{traced}" if traced else title)
 

@@ -84,7 +84,7 @@ def why(job: Job) -> str:
     if job.phase == Phase.RETRYING and job.reason:
         return text.clean(job.reason)  # why the pod of the next attempt does not start
     if job.error and (job.state == State.FAILED or job.phase in {Phase.RETRYING, Phase.ENDING}):
-        return text.clean(f"{job.error.type}: {job.error.message}")
+        return text.clean(job.error.words)
     if job.phase == Phase.RETRYING:
         return str(job.last_outcome or "")
     return text.clean(job.reason or (str(job.outcome or "") if job.state == State.FAILED else ""))
@@ -239,7 +239,7 @@ def job_page(
         lines.extend(["", *_attempt(attempt)])
     # The error of a job is mostly that of its last attempt, which was shown above.
     if job.error and not (attempts and attempts[-1].error == job.error):
-        lines.extend(["", f"error: {text.clean(f'{job.error.type}: {job.error.message}')}"])
+        lines.extend(["", f"error: {text.clean(job.error.words)}"])
         lines.extend(_indented(job.error.traceback))
     return lines
 
@@ -252,7 +252,7 @@ def _attempt(attempt: Attempt) -> list[str]:
         f"pod {attempt.pod_name}, started {_moment(attempt.started_at)}, log of {attempt.log_bytes} bytes"
     ]
     if attempt.error:
-        lines.append(f"  {text.clean(f'{attempt.error.type}: {attempt.error.message}')}")
+        lines.append(f"  {text.clean(attempt.error.words)}")
         lines.extend(_indented(attempt.error.traceback))
     return lines
 

@@ -1,6 +1,6 @@
 """How long small tenants wait beside a large one, and what concurrency keys at their limit cost a claim.
 
-Measured first: nine tenants with 100 waiting jobs each, once alone in their queue, and once behind a tenant who has
+Measured: nine tenants with 100 waiting jobs each, once alone in their queue, and once behind a tenant who has
 asked for 100,000 jobs before them. A wait is the number of jobs that start before a job of the nine does, so it is the
 same on any machine. Then the processor time of the server's main thread for a claim of one job: in a queue in which
 10,000 keys are at their limit, each with a job that waits, and in one without such keys. The two servers take turns.

@@ -98,7 +98,7 @@ class Settle:
         job, item.what.job = item.what.job or await self.store.job(item.key), None
         if job is None:
             return WorkEnd(heard=False)
-        said = request_status.of_job(job, 1)
+        said = request_status.of_job(job, job.request_generation)
         if job.namespace in self.namespaces and self._written.get(job.id) != said:
             there = await self.api.apply_status(REQUESTS, job.namespace, job.request_name, job.request_uid, said)
             if there and job.state not in TERMINAL:

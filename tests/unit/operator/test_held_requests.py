@@ -35,6 +35,16 @@ async def test_a_request_that_is_paused_makes_a_paused_job(world: World) -> None
     assert await applied(world, 2) == State.QUEUED
 
 
+async def test_the_status_tells_which_generation_was_carried_out(world: World) -> None:
+    """`kubectl wait` takes no condition of an earlier one."""
+    for generation in (1, 2):
+        await applied(world, generation, paused=generation == 1)
+        world.forward(5)
+        await world.settle()
+
+    assert [said["observedGeneration"] for said in world.resources.statuses("nightly")] == [1, 2]
+
+
 async def test_a_later_verb_wins_until_the_request_is_changed_again(world: World) -> None:
     assert await applied(world, 1) == State.QUEUED
     assert await applied(world, 2, paused=True) == State.PAUSED

@@ -29,6 +29,7 @@ from bgjobs_operator.health.permission_checks import PermissionChecks
 from bgjobs_operator.health.reporter import Reporter
 from bgjobs_operator.leader import Leader
 from bgjobs_operator.loops.rollback import Memory
+from bgjobs_operator.metrics.scrape import scraper
 from bgjobs_operator.pokes import Poke, Pokes
 from bgjobs_operator.settings import OperatorSettings
 
@@ -55,9 +56,11 @@ async def install_id(kube: Kube, namespace: str, tell: Callable[[str], None] = l
 async def operate(settings: OperatorSettings) -> None:
     """Until SIGTERM or SIGINT, or until the Lease is lost; the caller ends the process then."""
     state = health.Health()
-    endpoints = await server.serve(state, settings.health_host, settings.health_port)
-    kube = await Kube.connect()
     store = Store(connection.connect(settings.redis, together=True))
+    endpoints = await server.serve(
+        state, settings.health_host, settings.health_port, scraper(store, state, settings.watched_namespaces)
+    )
+    kube = await Kube.connect()
     rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
     permission_checks = PermissionChecks(kube, rights, state)
     reporter = Reporter(store, state, settings.pod_name, settings.namespace)

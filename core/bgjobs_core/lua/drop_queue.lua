@@ -3,6 +3,7 @@
 --@ queue  text  as namespace/name
 --> did  dropped|missing  missing: there are no settings of such a queue
 if redis.call('DEL', key.queue(queue)) == 0 then return {'missing'} end
+redis.call('DEL', key.endings(queue))
 redis.call('SREM', key.queues(), queue)
 redis.call('ZADD', key.gone(), now_ms(), queue)
 redis.call('INCR', key.seq())

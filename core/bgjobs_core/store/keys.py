@@ -119,6 +119,9 @@ queue = Key("queue", "queue:{queue}", "hash", "settings of a queue", "one per Ba
 gone = Key(
     "gone", "gone", "zset", "deleted queues by the time at which that was seen", "a queue of the name, or seven days"
 )
+endings = Key(
+    "endings", "endings:{queue}", "hash", "how many jobs of a queue have ended, by how they did", "ten a queue, with it"
+)
 queues = Key("queues", "queues", "set", "names of queues, as namespace/name", "one per BackgroundJobQueue")
 schedule = Key(
     "schedule",
@@ -147,8 +150,8 @@ KEYS: Final = (
     history, start_by,
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
-    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,
-    schedules, wished, epoch, layout, seq, store_id, hold,
+    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings, queues,
+    schedule, schedules, wished, epoch, layout, seq, store_id, hold,
     emptied, wake, watched, operator,
 )  # fmt: skip
 

@@ -58,6 +58,10 @@ local function move(job, to, changes, now)
   if to == STATE.stopping then wake('stop') end
   if TERMINAL[to] then
     redis.call('ZADD', key.expiring(job.namespace), now + job.records_ms, job.id)
+    -- Counted for as long as there is such a queue; what is kept of ended jobs does not tell how many there were.
+    if redis.call('EXISTS', key.queue(job.queue)) == 1 then
+      redis.call('HINCRBY', key.endings(job.queue), standing(job), 1)
+    end
     if redis.call('ZCARD', key.ended(job.namespace)) == 1 then wake('retire') end
   end
 end

@@ -56,7 +56,10 @@ def test_the_socket_of_local_mode() -> None:
 
 
 async def test_the_operators_health_endpoint() -> None:
-    runner = await operator_server.serve(Health(), "127.0.0.1", 0)
+    async def scrape(_: str) -> tuple[bytes, str]:
+        raise NotImplementedError
+
+    runner = await operator_server.serve(Health(), "127.0.0.1", 0, scrape)
     try:
         sites: list[Any] = list(runner.sites)
         sockets: list[socket.socket] = [one for site in sites for one in site._server.sockets]

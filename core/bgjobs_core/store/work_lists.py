@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from bgjobs.vocabulary import Phase
 from bgjobs_core.store import keys
-from bgjobs_core.store.connected import Connected
+from bgjobs_core.store.connected import UNREADABLE, Connected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
 
 class WorkLists(Connected):
@@ -37,6 +38,14 @@ class WorkLists(Connected):
         found = await self._ask("ZRANGE", index(namespace), "-inf", top, "BYSCORE", "LIMIT", start, limit)
         return [one.decode() for one in cast("list[bytes]", found)]
 
+    async def yet_to_start(self, ids: Sequence[str]) -> list[str]:
+        """Those of some jobs whose code has not started, or which wait for their next attempt.
+
+        It reads two fields of each job, and so costs a tenth of reading all of them.
+        """
+        found = await self._ask_each([("HMGET", keys.job(one), "attempt", "phase") for one in ids])
+        return [one for one, fields in zip(ids, found, strict=True) if _is_yet_to_start(fields)]
+
     async def all_ids_in(self, index: keys.Key, namespace: str) -> AsyncIterator[str]:
         """Every id of a work list, read by pages. A job that moves meanwhile may be missed or come twice."""
         start = 0
@@ -52,3 +61,10 @@ class WorkLists(Connected):
             return None
         flat = cast("list[bytes]", found[0]) if isinstance(found[0], list) else cast("list[bytes]", found)
         return int(float(flat[1]))
+
+
+def _is_yet_to_start(fields: object) -> bool:
+    if fields is UNREADABLE:
+        return False
+    attempt, phase = cast("tuple[bytes | None, bytes | None]", fields)
+    return attempt in {None, b"0"} or phase == Phase.RETRYING.encode()

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from bgjobs_operator.loops.troubles import Trouble
 
 PERIOD: Final = 5.0  # seconds between two looks
+_SHARE: Final = 20  # a look at a namespace may take this part of the time
+_LONGEST_PAUSE: Final = 60.0  # seconds between two looks at a namespace that has very many jobs
 AFTER_MS: Final = 5000  # a job that holds its slot for less is not looked at
-_BATCH: Final = 500
+_BATCH: Final = 100  # a page of more would keep the loops beside this one waiting
 _ALL: Final = "all"  # key of the look at a whole namespace; no job has this id
 _PENDING: Final = frozenset({State.LAUNCHING, State.LAUNCHED})
 _DEFAULTS: Final = QueueSpec()
@@ -42,6 +44,11 @@ def pending_reason(pods: Sequence[PodView]) -> str:
         if pod.waiting_reason and pod.waiting_reason not in {"ContainerCreating", "PodInitializing"}:
             return f"{pod.waiting_reason}: {pod.waiting_message}" if pod.waiting_message else pod.waiting_reason
     return ""
+
+
+def pause_after(seconds: float) -> float:
+    """For how many seconds a namespace is left alone after a look that took so long."""
+    return min(_LONGEST_PAUSE, seconds * _SHARE)
 
 
 def waits_since(job: JobRecord, pods: Sequence[PodView]) -> int | None:
@@ -107,6 +114,7 @@ class Pending:
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     fair: FairQueue[JobRecord | None] = field(init=False)
     _passed: dict[str, int] = field(default_factory=dict[str, int])  # how many were passed where there was no room
+    _next: dict[str, float] = field(default_factory=dict[str, float])  # when a namespace is looked at again
 
     def __post_init__(self) -> None:
         self.fair = FairQueue("pending", self._work, tell=self.tell, clock=self.clock)
@@ -114,7 +122,8 @@ class Pending:
     async def turn(self) -> float | None:
         """One look at every namespace; there, at every job that holds a slot for a while and has not started."""
         for namespace in self.namespaces:
-            self.fair.offer(namespace, _ALL, None)
+            if self.clock.time() >= self._next.get(namespace, 0.0):
+                self.fair.offer(namespace, _ALL, None)
         return None
 
     def _waits(self, job: JobRecord) -> bool:
@@ -123,7 +132,11 @@ class Pending:
     async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
         now = await self.store.now_ms()
         if item.what is None:
-            return await self._namespace(item.namespace, _Turn(self.store, now))
+            began = self.clock.time()
+            try:
+                return await self._namespace(item.namespace, _Turn(self.store, now))
+            finally:
+                self._next[item.namespace] = self.clock.time() + pause_after(self.clock.time() - began)
         job = await self.store.job(item.key)  # it may have waited for long
         if job is not None and job.state in _PENDING and self._waits(job):
             await self._look(_Turn(self.store, now), job)
@@ -136,7 +149,7 @@ class Pending:
         for index in (keys.launched, keys.launching):
             start = 0
             while ids := await self.store.ids_in(index, namespace, turn.now - AFTER_MS, _BATCH, start):
-                waiting = [job for job in await self.store.jobs(ids) if self._waits(job)]
+                waiting = [job for job in await self.store.jobs(await self.store.yet_to_start(ids)) if self._waits(job)]
                 first = [job for job in waiting if job.state is State.LAUNCHED and job.attempt == 0]
                 looks = waiting
                 if len(first) > _FEW:

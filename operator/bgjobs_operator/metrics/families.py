@@ -44,12 +44,13 @@ def families(taken: Snapshot) -> Iterable[Metric]:
 
 
 def _of_redis(stored: Stored) -> Iterable[Metric]:
-    yield GaugeMetricFamily("bgjobs_redis_memory_used_bytes", "Memory that Redis uses.", stored.memory.used)
-    yield GaugeMetricFamily(
-        "bgjobs_redis_memory_limit_bytes",
-        "Memory that Redis may use, 0 for no limit. New jobs are refused at 85 % of it.",
-        stored.memory.limit,
-    )
+    if stored.memory is not None:
+        yield GaugeMetricFamily("bgjobs_redis_memory_used_bytes", "Memory that Redis uses.", stored.memory.used)
+        yield GaugeMetricFamily(
+            "bgjobs_redis_memory_limit_bytes",
+            "Memory that Redis may use, 0 for no limit. New jobs are refused at 85 % of it.",
+            stored.memory.limit,
+        )
     jobs = GaugeMetricFamily(
         "bgjobs_jobs", "Jobs that are kept, by state; a launched job shows its phase.", labels=[*_OF_A_QUEUE, "state"]
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bgjobs.vocabulary import shown_state
-from bgjobs_core.redis.errors import StoreError
+from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -33,12 +33,12 @@ class Stored:
     Attributes:
         jobs: how many jobs there are, by namespace, queue and the word that people read of their state.
         queues: of each queue its settings, and what it has done.
-        memory: of Redis.
+        memory: of Redis; None if it does not tell, as some that are hosted do not.
     """
 
     jobs: Counter[tuple[str, str, str]]
     queues: list[QueueFigures]
-    memory: Memory
+    memory: Memory | None
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Snapshots:
     async def _stored(self) -> Stored | None:
         try:
             async with asyncio.timeout(READ_WITHIN_SECONDS):
-                memory = await self.store.memory()
+                memory = await self._memory()
                 queues = [one async for one in self.store.queue_figures(await self.store.queue_keys())]
                 jobs = Counter[tuple[str, str, str]]()
                 for namespace in self.namespaces:
@@ -100,4 +100,12 @@ class Snapshots:
                 return Stored(jobs, queues, memory)
         except (StoreError, TimeoutError) as error:
             log.warning("what is measured of jobs cannot be read", error=str(error) or "Redis did not answer in time")
+            return None
+
+    async def _memory(self) -> Memory | None:
+        try:
+            return await self.store.memory()
+        except StoreUnavailableError:
+            raise
+        except StoreError:
             return None

@@ -74,6 +74,7 @@ class FakeLauncher:
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
         looks: UIDs of the KubeJobs whose pods were listed.
         before_pods: called while pods are listed, to let something happen in between.
+        on_glance: called when all pods of a namespace are listed at once.
         watched: how many watches were begun.
     """
 
@@ -87,6 +88,7 @@ class FakeLauncher:
         self.watched = 0
         self.refused_namespaces: set[str] = set()
         self.before_pods: Callable[[], Awaitable[None]] | None = None
+        self.on_glance: Callable[[], None] | None = None
         self.complaints: dict[str, str] = {}
         self.looks: list[str] = []
         self._faults: deque[Fault] = deque()
@@ -219,6 +221,8 @@ class FakeLauncher:
 
     async def glance(self, namespace: str) -> Glance:
         self._answer(namespace)
+        if self.on_glance is not None:
+            self.on_glance()
         waiting = {uid: [pod for pod in pods.values() if pod.waiting_reason] for uid, pods in self._pods.items()}
         return Glance(waiting, self.complaints)
 

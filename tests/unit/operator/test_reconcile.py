@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.jobs import ids
 from bgjobs_core.redis.errors import StoreUnavailableError
@@ -15,8 +17,6 @@ from tests.unit.operator.world import taken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-
-    import pytest
 
     from tests.unit.operator.world import World
 
@@ -172,6 +172,29 @@ class TestManyPending:
             world.launcher.pod(job, a_pod(f"pod-{job}").build())
         await world.pending()
         assert {(await world.job(job)).reason for job in jobs} == {""}
+
+    async def test_a_long_look_is_followed_by_a_long_pause(self, world: World) -> None:
+        """With very many of them the operator would do nothing else."""
+        jobs = await self.many(world)
+
+        def takes_long() -> None:
+            world.clock.now += 1.5
+
+        world.launcher.on_glance = takes_long
+        await world.pending()
+        for job in jobs:
+            world.launcher.pod(job, a_pod(f"pod-{job}").waiting("ErrImagePull").build())
+        world.clock.now += 29
+        await world.pending()
+        assert {(await world.job(job)).reason for job in jobs} == {""}
+        world.clock.now += 1
+        await world.pending()
+        assert {(await world.job(job)).reason for job in jobs} == {"ErrImagePull"}
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 0.0), (0.1, 2.0), (1.5, 30.0), (3.0, 60.0), (500.0, 60.0)])
+def test_how_long_a_namespace_is_left_alone(took: float, pause: float) -> None:
+    assert module.pause_after(took) == pytest.approx(pause)
 
 
 class TestPending:

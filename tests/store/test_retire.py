@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STAYS = {
     keys.seq(), keys.store_id(), keys.epoch(), keys.wake(), keys.queues(), keys.queue(QUEUE_KEY),
+    keys.endings(QUEUE_KEY),
 }  # fmt: skip
 
 

@@ -49,9 +49,10 @@ spec:
 ```
 
 A rate holds for any time of that length, not only for whole minutes of the clock. It counts starts of jobs; further
-attempts of a job do not count. Jobs without a key share the slots of the queue, but no limit of a key. A key at its
-limit holds up nobody: the others take their turns as if it had no jobs. `bgjobs show`, the page of a job and the API
-say which limit a job waits for, and until when. A limit that is changed holds at once, and ends nothing that runs.
+attempts of a job do not count, nor do launches that Kubernetes has refused. Jobs without a key share the slots of the
+queue, but no limit of a key. A key at its limit holds up nobody: the others take their turns as if it had no jobs.
+`bgjobs show`, the page of a job and the API say which limit a job waits for, and until when. A limit that is changed
+holds at once, and ends nothing that runs.
 
 All fields of `spec`. With `bgjobs dev` only those in **bold** have an effect.
 

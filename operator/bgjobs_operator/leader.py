@@ -149,7 +149,7 @@ class Leader:
         dispatch.floor, dispatch.older = self.rollback.floor, lambda: self.poke("rollback")
         stop = Stop(store, self._launcher, namespaces, launch.halt, tell)
         settle = Settle(store, self._api, namespaces, tell)
-        pending = Pending(store, self._launcher, namespaces, tell)
+        pending = Pending(store, self._launcher, namespaces, tell, launches_since=self.rollback.launches_since)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
         admit = Admit(store, self._api, self._pokes, self._gate, tell, seen=fresh.looked_at)
         schedule = Schedule(

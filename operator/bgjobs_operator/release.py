@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from bgjobs_core.redis import connection
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_core.settings import from_environment
+from bgjobs_core.store import keys
 from bgjobs_core.store.store import Store
 from bgjobs_operator.settings import OperatorSettings
 
@@ -32,17 +33,22 @@ async def release(store: Store, *, agreed: bool) -> int:
         return 0
     loads = [await store.queue_load(key) for key in await store.queue_keys()]
     queued = sum(load.queued for load in loads)
+    claimed = [
+        one for namespace in await store.namespaces() async for one in store.all_ids_in(keys.launching, namespace)
+    ]
+    launchable = f"{queued:,} queued and {len(claimed):,} claimed jobs"
     since = f"{datetime.fromtimestamp(found.since / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if not agreed:
         print(
-            f"Since {since} nothing is launched: {found.reason}. {queued:,} jobs are queued. Those among them that had "
-            "ended before Redis lost its data run again when they are released; cancel them first if they must not "
-            f"(`bgjobs list --state queued`, `bgjobs cancel ID`). If all is well: {_NAME} --yes",
+            f"Since {since} nothing is launched: {found.reason}. {launchable} wait. Those among them that had ended "
+            "before Redis lost its data run again when they are released; cancel them first if they must not (`bgjobs "
+            "list --state queued`, `bgjobs list --state launching`, `bgjobs cancel ID`). If all is well: "
+            f"{_NAME} --yes",
             file=sys.stderr,
         )
         return 2
     await store.release()
-    print(f"Released; {queued:,} queued jobs are launched as their queues have room.")
+    print(f"Released; {launchable} are launched as their queues have room.")
     return 0
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bgjobs_core.redis.connection import Client
+    from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.replies import ClaimReply
     from tests.store.checked_store import CheckedStore, Clock
 
@@ -155,3 +156,51 @@ async def test_a_key_that_has_used_up_its_rate_lets_the_others_go_on(store: Chec
 async def test_a_repeat_of_the_same_settings_changes_nothing(store: CheckedStore) -> None:
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent_per_key=1))
     assert await store.put_queue(QUEUE_KEY, a_queue(max_concurrent_per_key=1)) == "same"
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        pytest.param(a_queue(start_rate=StartRate(starts=2, seconds=3600)), id="of the queue"),
+        pytest.param(a_queue(start_rate_per_key=StartRate(starts=2, seconds=3600)), id="of a key"),
+    ],
+)
+async def test_a_launch_that_was_refused_is_no_start(store: CheckedStore, clock: Clock, queue: QueueSpec) -> None:
+    """Else a quota that is used up for a minute would use up the rate of an hour."""
+    await store.put_queue(QUEUE_KEY, queue)
+    ids = await _ask(store, 4, "acme")
+    for _ in range(5):
+        claimed = (await _claim(store)).ids
+        assert len(claimed) == 2
+        assert (await _claim(store)).ids == (), "the key is closed"
+        for job_id in claimed:
+            await store.decline(
+                epoch=EPOCH, job_id=job_id, target=State.SCHEDULED, back_off_ms=1000, reason="exceeded quota"
+            )
+        clock.forward(1)
+        await store.promote()
+
+    claimed = (await _claim(store)).ids
+    assert len(claimed) == 2
+    for job_id in claimed:
+        await store.bind(job_id=job_id, kube_uid=f"kube-{job_id}")
+    assert (await _claim(store)).ids == (), "these have started"
+    await store.stop(job_id=next(one for one in ids if one not in claimed), verdict=Outcome.CANCELLED, by="a", note="")
+    clock.forward(3600)
+    assert len((await _claim(store)).ids) == 1
+
+
+async def test_a_key_goes_on_when_its_queue_comes_back(store: CheckedStore) -> None:
+    """Its slot became free while nobody knew the queue, as when the file of a queue is put back."""
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent_per_key=1), "uid-1")
+    ids = [new_job_id() for _ in range(2)]
+    for job_id in ids:
+        await store.enqueue(a_job().but(id=job_id, concurrency_key="acme", queue_uid="uid-1").build())
+    assert (await _claim(store)).ids == (ids[0],)
+    assert (await _claim(store)).ids == ()
+
+    await store.drop_queue(queue=QUEUE_KEY)
+    await _end(store, ids[:1])
+    await store.put_queue(QUEUE_KEY, a_queue(max_concurrent_per_key=1), "uid-1")
+
+    assert (await _claim(store)).ids == (ids[1],)

@@ -84,12 +84,12 @@ def why_not(record: FullJob, now_ms: int, queue: QueueNow | None, around: Around
 
 def _fails_at(record: FullJob, queue: QueueNow | None, code: WhyNot) -> int | None:
     """When the job is given up if nothing changes, as expired or as never_started; in Unix ms."""
-    if record.start_by is not None and record.state in WAITING:
-        return record.start_by
-    if queue is None:
+    if record.state in WAITING:
+        gone_at = queue.gone_at if queue is not None and code == WhyNot.QUEUE_MISSING else None
+        ends = None if gone_at is None else gone_at + round(GONE_SECONDS * 1000)
+        return min((at for at in (record.start_by, ends) if at is not None), default=None)
+    if queue is None or code == WhyNot.HELD:
         return None
-    if code == WhyNot.QUEUE_MISSING:
-        return None if queue.gone_at is None else queue.gone_at + round(GONE_SECONDS * 1000)
     begun = record.launched_at or record.claimed_at
     if queue.record is None or begun is None or record.attempt or record.state not in {State.LAUNCHING, State.LAUNCHED}:
         return None
@@ -111,6 +111,8 @@ def _held_up(record: FullJob, now_ms: int, queue: QueueNow | None, around: Aroun
         case State.QUEUED:
             return _queued(record, queue, around)
         case State.LAUNCHING:
+            if queue is not None and queue.held:
+                return _all_are_held(queue.held, record.claimed_at)
             if (outside := _outside(around, record.claimed_at)) is not None:
                 return outside
             message = "It has its slot, and the operator is asking Kubernetes for its KubeJob."
@@ -147,6 +149,11 @@ def _not_due(record: FullJob, now_ms: int, around: Around) -> NotRunning:
     return NotRunning(Gate.DUE_TIME, WhyNot.SCHEDULED, record.reason or message, record.changed_at, due)
 
 
+def _all_are_held(why: str, since: int | None) -> NotRunning:
+    message = f"Nothing is launched until an administrator has looked and releases it: {why}."
+    return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
+
+
 def _outside(around: Around, since: int | None) -> NotRunning | None:
     """What holds up every job of the namespace, or of the whole installation."""
     if not around.leads:
@@ -165,8 +172,7 @@ def _no_leader(since: int | None) -> NotRunning:
 def _queued(record: FullJob, queue: QueueNow | None, around: Around) -> NotRunning:
     name, since = record.spec.queue, record.queued_at or record.created_at
     if queue is not None and queue.held:
-        message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
-        return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
+        return _all_are_held(queue.held, since)
     if queue is not None and queue.record is None:
         message = f"There is no queue {name} in namespace {record.namespace}: it was deleted. The job ends when it has "
         message += "been gone for an hour; run the job again when there is such a queue."

@@ -1,6 +1,6 @@
 -- decline: Takes a claim back after its first POST was definitely refused.
 -- Only then is it certain that no KubeJob of this claim exists. A refusal that may pass puts the job off; a refusal of
--- the manifest itself ends the job as rejected.
+-- the manifest itself ends the job as rejected. It has not started, so it does not count for the rates of its queue.
 --@ epoch        text        the leader's token; it must also be the one that claimed the job
 --@ job_id       text        the job
 --@ target       STATE.scheduled|STATE.failed  where the job goes
@@ -13,6 +13,8 @@ local job = load_job(job_id)
 if not job then return {'kept', ''} end
 if job.state ~= STATE.launching or job.epoch ~= epoch or job.kube_uid then return {'kept', job.state} end
 local now = now_ms()
+even_if_full()
+forget_start(job)
 if target == STATE.failed then
   move(job, STATE.failed, {outcome = OUTCOME.rejected, reason = reason ~= '' and reason}, now)
 else

@@ -12,8 +12,9 @@ end
 if not changed then return {'same'} end
 even_if_full()
 local function is_other(field) return old[field] ~= fields[field] end
-if is_other('max_per_key') or is_other('key_starts') or is_other('key_span_ms') then
-  open_all_keys(queue, old.uid or '')
+-- Also where this queue comes back after it was dropped: meanwhile nobody knew which keys a free slot lets go on.
+if is_other('uid') or is_other('max_per_key') or is_other('key_starts') or is_other('key_span_ms') then
+  open_all_keys(queue, fields.uid)
 end
 if old.uid ~= fields.uid then
   fields.since = now_ms()

@@ -93,7 +93,8 @@ class Verbs(Connected):
         """Takes a claim back after its first POST was definitely refused.
 
         Only then is it certain that no KubeJob of this claim exists. A refusal that may pass puts the job off; a
-        refusal of the manifest itself ends the job as rejected.
+        refusal of the manifest itself ends the job as rejected. It has not started, so it does not count for the rates
+        of its queue.
 
         Args:
             epoch: the leader's token; it must also be the one that claimed the job.

@@ -194,6 +194,7 @@ class Admit:
             if is_queue and not looking.seen:
                 looking.seen = True
                 self._queues[item.namespace] -= 1
+            if is_queue:  # each time: the first one may have come before anybody asked for it
                 self.seen(item.namespace, looking.poke.name)
             self._take_up(item.namespace)
         if done:

@@ -18,7 +18,7 @@ from bgjobs_core.store import keys
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
@@ -36,6 +36,10 @@ _ALL: Final = "all"  # key of the look at a whole namespace; no job has this id
 _PENDING: Final = frozenset({State.LAUNCHING, State.LAUNCHED})
 _DEFAULTS: Final = QueueSpec()
 _FEW: Final = 10  # so many of a namespace are looked at one by one
+
+
+async def _always() -> int | None:
+    return 0
 
 
 def pending_reason(pods: Sequence[PodView]) -> str:
@@ -80,11 +84,12 @@ class _Turn:
     now: int
     _queues: dict[str, QueueRecord | None] = field(default_factory=dict[str, "QueueRecord | None"])
 
-    async def is_overdue(self, job: JobRecord, pods: Sequence[PodView]) -> bool:
-        """Whether the job has waited for longer than its queue allows."""
+    async def is_overdue(self, job: JobRecord, pods: Sequence[PodView], not_before: int = 0) -> bool:
+        """Whether the job has waited for longer than its queue allows; time before `not_before` (ms) does not count."""
         if job.queue_key not in self._queues:
             self._queues[job.queue_key] = await self.store.queue(job.queue_key)
-        return overdue(waits_since(job, pods), self._queues[job.queue_key], self.now)
+        since = waits_since(job, pods)
+        return since is not None and overdue(max(since, not_before), self._queues[job.queue_key], self.now)
 
 
 def told_by(glance: Glance, job: JobRecord) -> str | None:
@@ -105,6 +110,8 @@ class Pending:
     Attributes:
         namespaces: of jobs.
         tell, clock: see `FairQueue`.
+        launches_since: since when jobs are launched at all, in Unix ms; None: all launches are held, so that nobody is
+            late. See `Rollback.launches_since`.
     """
 
     store: Store
@@ -112,6 +119,7 @@ class Pending:
     namespaces: Collection[str]
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    launches_since: Callable[[], Awaitable[int | None]] = _always
     fair: FairQueue[JobRecord | None] = field(init=False)
     _passed: dict[str, int] = field(default_factory=dict[str, int])  # how many were passed where there was no room
     _next: dict[str, float] = field(default_factory=dict[str, float])  # when a namespace is looked at again
@@ -184,10 +192,17 @@ class Pending:
             elif not words:
                 words = await self._event_of(job, pods)
             reason = await self._say(job, words)
-        if await turn.is_overdue(job, pods):
+        if await turn.is_overdue(job, pods) and await self._might_have_started(turn, job, pods):
             what = f"attempt {job.attempt + 1}" if job.attempt else "its code"
             note = f"{what} did not start in time{': ' if reason else ''}{reason}"
             await self.store.stop(job_id=job.id, verdict=Outcome.NEVER_STARTED, by="bgjobs", note=note)
+
+    async def _might_have_started(self, turn: _Turn, job: JobRecord, pods: Sequence[PodView]) -> bool:
+        """Whether a job without a KubeJob could have got one: not while all launches are held."""
+        if job.state is not State.LAUNCHING:
+            return True
+        since = await self.launches_since()
+        return since is not None and await turn.is_overdue(job, pods, since)
 
     async def _event_of(self, job: JobRecord, pods: Sequence[PodView]) -> str:
         """Why a container is only being created: a volume or a sandbox that fails is told by an Event alone."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.vocabulary import Outcome, State
+from bgjobs.vocabulary import WAITING, Outcome, State
 from bgjobs_core.jobs import ids
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part, parts
@@ -129,6 +129,9 @@ class Reconcile:
             metadata, said = obj["metadata"], part(obj, "status")
             job = jobs.get(job_id)
             if job is not None and not metadata.get("deletionTimestamp"):
+                if job.state in WAITING and metadata["generation"] > job.request_generation:
+                    # It was paused or resumed, perhaps while nobody led.
+                    self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
                 quiet = now - job.changed_at > _QUIET_MS  # else it is about to be written
                 if quiet and differs(said, request_status.of_job(job, metadata["generation"])):
                     self.write_again(job)

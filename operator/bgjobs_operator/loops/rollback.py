@@ -124,6 +124,7 @@ class Rollback:
     tell: Callable[[Hold | None], None] = lambda _: None
     sure: int = SURE_MS
     _held: Hold | None = field(default=None)
+    _free_since: int = 0
     _now: int = 0
 
     async def turn(self) -> float | None:
@@ -141,7 +142,9 @@ class Rollback:
         known = self.memory if self.memory is not None and self.memory.store_id == mark.store_id and not why else None
         self.memory = (known or Memory(mark.store_id, ())).with_mark(mark.seq, mark.now)
         self._now = mark.now
-        self._held = await self.store.what_holds()
+        held_before, self._held = self._held, await self.store.what_holds()
+        if held_before is not None and self._held is None:
+            self._free_since = await self.store.now_ms()
         self.tell(self._held)
         return None
 
@@ -161,10 +164,17 @@ class Rollback:
         """The same for a loop that launches by what it finds in Redis: it looks whether that is older, each time."""
 
         async def guarded() -> float | None:
-            if self._held is None:
-                mark = await self.store.mark()
-                if judge(self.memory, mark, mark.emptied, self.sure):
-                    await self.turn()
-            return None if self._held is not None else await turn()
+            return None if await self.launches_since() is None else await turn()
 
         return guarded
+
+    async def launches_since(self) -> int | None:
+        """Since when this leader may launch, in Unix ms (0: since it leads); None if launches are held.
+
+        It is looked whether Redis is older, each time. Raises NotLeaderError when another leader has taken over.
+        """
+        if self._held is None:
+            mark = await self.store.mark()
+            if judge(self.memory, mark, mark.emptied, self.sure):
+                await self.turn()
+        return None if self._held is not None else self._free_since

@@ -129,6 +129,25 @@ def test_a_waiting_job_that_expires_says_when(state: State) -> None:
     assert found.fails_at == DUE + 1
 
 
+@pytest.mark.parametrize(("start_by", "fails_at"), [(DUE + 4_000_000, DUE + 3_600_000), (DUE + 1, DUE + 1)])
+def test_a_job_without_its_queue_is_given_up_at_the_earlier_time(start_by: int, fails_at: int) -> None:
+    record = BUILT.but(state=State.QUEUED, queued_at=2, start_by=start_by).build()
+
+    found = why_not(record, NOW, QueueNow(None, QueueLoad(0, 1), gone_at=DUE))
+
+    assert found is not None
+    assert (found.code, found.fails_at) == (WhyNot.QUEUE_MISSING, fails_at)
+
+
+def test_a_claim_is_held_as_what_waits_is_and_nobody_gives_it_up() -> None:
+    """A Redis that was put back may remember a claim that was carried out long ago."""
+    found = why_not(BUILT.launching(claimed_at=3).build(), NOW, replace(queue(), held="it is empty"))
+
+    assert found is not None
+    assert (found.gate, found.code, found.since, found.fails_at) == (Gate.QUEUE, WhyNot.HELD, 3, None)
+    assert found.remedy == "bgjobs doctor -n shop"
+
+
 def test_a_job_that_has_its_slot_does_not_expire() -> None:
     assert _of(BUILT.launched(at=4).but(start_by=DUE)).fails_at is None
 

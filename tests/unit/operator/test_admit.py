@@ -12,6 +12,7 @@ from bgjobs_core.redis.errors import StoreFullError
 from bgjobs_core.redis.memory import Memory, MemoryGate
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
 from bgjobs_operator.loops.admit import asked_by, parse, queue_problem
+from bgjobs_operator.loops.fresh_queues import FreshQueues
 from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import QUEUE_KEY, a_queue
 from tests.unit.operator.builders import CREATED_MS, NAMESPACE, a_queue_object, a_request
@@ -363,6 +364,22 @@ class TestQueues:
         assert queue is not None
         assert queue.spec.max_concurrent == 3
         assert world.resources.statuses("default")[-1]["conditions"][0]["reason"] == "InvalidSpec"
+
+    async def test_that_cannot_be_looked_at_hold_up_no_other_one_whenever_they_are_listed(self, world: World) -> None:
+        """An event may come before the first list of a new leader, which asks for a look at each queue."""
+        fresh = FreshQueues()
+        world.admission.seen = fresh.looked_at
+        obj = world.resources.put(a_queue_object("reports"))
+        world.resources.away = True
+        world.poke(QUEUES, obj)
+        await world.admit()
+
+        fresh.listed(NAMESPACE, {"reports"})
+        world.poke(QUEUES, obj)
+        world.forward(120)
+        await world.admit()
+
+        assert fresh.among([NAMESPACE]) == [NAMESPACE]
 
     async def test_that_are_deleted_launch_nothing_more(self, world: World) -> None:
         world.pokes.add(Poke(QUEUES, NAMESPACE, "default", ""))

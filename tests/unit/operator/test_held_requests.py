@@ -57,6 +57,23 @@ async def test_a_later_verb_wins_until_the_request_is_changed_again(world: World
     assert await applied(world, 5) == State.QUEUED
 
 
+async def test_what_was_said_while_nobody_led_is_carried_out(world: World) -> None:
+    """No event comes again for it, so that the look at everything once a minute finds it."""
+    await applied(world, 1)
+    obj = a_request(paused=True)
+    obj["metadata"]["generation"] = 2
+    world.resources.put(obj)
+
+    await world.reconcile()
+    await world.admit()
+    assert (await world.job(JOB)).state == State.PAUSED
+
+    world.resources.reads = 0
+    await world.reconcile()
+    await world.admit()
+    assert world.resources.reads == 0, "it is not read again, as it was carried out"
+
+
 async def test_a_request_expires_counted_from_its_creation(world: World) -> None:
     """The operator may have been away since then."""
     obj = a_request(expiresAfterSeconds=60)

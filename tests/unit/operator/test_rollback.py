@@ -122,6 +122,7 @@ async def test_nothing_is_claimed_from_the_moment_on_at_which_redis_is_older(
 async def test_what_waits_is_held_until_somebody_releases_it(
     world: World, client: Client, rollback: Rollback, told: list[Hold | None], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    await world.claimed()
     job = await world.queued()
     await _older(client)
     await rollback.turn()
@@ -132,7 +133,7 @@ async def test_what_waits_is_held_until_somebody_releases_it(
 
     await rollback.turn()  # it is not found once more
     assert await release(world.store, agreed=False) == 2
-    assert "1 jobs are queued" in capsys.readouterr().err
+    assert "1 queued and 1 claimed jobs wait" in capsys.readouterr().err
     assert await release(world.store, agreed=True) == 0
     await rollback.turn()
 
@@ -191,6 +192,26 @@ async def test_a_claim_that_an_older_redis_remembers_is_not_carried_out(
     async with world.launching():
         await launch()
     assert (world.launcher.posts, await world.state(job)) == ([job], "launched")
+
+
+async def test_a_claim_that_is_held_is_not_late(world: World, client: Client, rollback: Rollback) -> None:
+    """Its deadline counts from when launches go on: nobody has tried to launch it before."""
+    job = await world.claimed()
+    world.looking.launches_since = rollback.launches_since
+    await rollback.turn()
+    world.forward(3600)
+    await _older(client)
+    await world.pending()
+    assert await world.state(job) == "launching"
+
+    await release(world.store, agreed=True)
+    await rollback.turn()
+    world.forward(1790)
+    await world.pending()
+    assert await world.state(job) == "launching"
+    world.forward(20)
+    await world.pending()
+    assert await world.state(job) == "stopping"
 
 
 async def test_an_empty_redis_is_told_from_a_new_one(world: World, client: Client, rollback: Rollback) -> None:

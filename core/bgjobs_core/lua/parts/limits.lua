@@ -42,19 +42,25 @@ local function open_all_keys(queue, uid)
   end
 end
 
+-- Lets a key go on where it is closed: all of it, or only what waits for a slot.
+local function open_closed(queue, own, only_for_slot)
+  local uid = redis.call('HGET', key.queue(queue), 'uid') or ''
+  for priority = 1, 0, -1 do
+    local member = priority .. ':' .. own
+    local at = redis.call('ZSCORE', key.closed(queue, uid), member)
+    if at and (at == NEVER or not only_for_slot) then
+      redis.call('ZREM', key.closed(queue, uid), member)
+      open_key(queue, uid, member)
+    end
+  end
+end
+
 -- A job of a key has left its slot.
 local function slot_of_key_is_free(job)
   local own = job.concurrency_key
   if not own then return end
   redis.call('ZREM', key.owned_by(job.queue, own), job.id)
-  local uid = redis.call('HGET', key.queue(job.queue), 'uid') or ''
-  for priority = 1, 0, -1 do
-    local member = priority .. ':' .. own
-    if redis.call('ZSCORE', key.closed(job.queue, uid), member) == NEVER then
-      redis.call('ZREM', key.closed(job.queue, uid), member)
-      open_key(job.queue, uid, member)
-    end
-  end
+  open_closed(job.queue, own, true)
 end
 
 -- When the next start is allowed by a list of the latest ones, the newest first; nil if it is allowed now.
@@ -65,7 +71,16 @@ local function next_start(starts, count, span_ms, now)
 end
 
 local function note_start(starts, count, span_ms, now)
-  redis.call('LPUSH', starts, now)
+  redis.call('LPUSH', starts, text(now))
   redis.call('LTRIM', starts, 0, count - 1)
   redis.call('PEXPIRE', starts, span_ms)
+end
+
+-- A claimed job has not started, so that it does not count.
+local function forget_start(job)
+  redis.call('LREM', key.starts(job.queue), 1, job.claimed_at)
+  local own = job.concurrency_key
+  if own and redis.call('LREM', key.starts_by(job.queue, own), 1, job.claimed_at) == 1 then
+    open_closed(job.queue, own, false)
+  end
 end

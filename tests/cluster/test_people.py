@@ -176,7 +176,6 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "image": {"spec": {"image": "evil.example/x:1"}},
     "images": {"spec": {"images": ["*:*"]}},
     "approved classes": {"spec": {"approvedClasses": ["os.*"]}},
-    "no approved classes": {"spec": {"approvedClasses": None}},
     "ServiceAccount": {"spec": {"pod": {"serviceAccountName": "default"}}},
     "a Secret as environment": {"spec": {"pod": {"envFrom": [{"secretRef": {"name": "any"}}]}}},
     "environment": {"spec": {"pod": {"env": [{"name": "PYTHONPATH", "value": "/evil"}]}}},

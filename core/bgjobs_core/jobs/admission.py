@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bgjobs.approval import is_approved
+from bgjobs.vocabulary import WhyNot
 from bgjobs_core.jobs import images
 from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.jobs.spec import complete
@@ -60,7 +61,7 @@ def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "", refuse
             f"see `kubectl get backgroundjobqueues -n {asked.namespace}`",
         )
     if refused:
-        return NotAdmitted("queue", "queue_refused", f"no job of queue {spec.queue!r} is launched: {refused}")
+        return NotAdmitted("queue", WhyNot.QUEUE_REFUSED, f"no job of queue {spec.queue!r} is launched: {refused}")
     if not approved(spec.cls, queue.approved_classes):
         return NotAdmitted(
             "class",

@@ -36,6 +36,13 @@ spec:
     resources: {{limits: {{memory: 512Mi}}}}
 ```
 
+Images in `images` are patterns, part by part: `registry.example/shop:*` is every tag of that repository, and `*` stands
+for no slash, colon or at sign. What `pod` may have is [restricted](operations.md#what-the-pods-of-a-queue-may-have).
+
+A class is approved by its name or by its package, and so must be the class that defines the method: what a class
+inherits from elsewhere cannot be called as a job, unless that class is approved as well. A method of a type that is
+written in C, and what is in a `__main__`, cannot be.
+
 ## Limits
 
 `maxConcurrent` bounds how many jobs of the queue are in slots at once, whoever they are for. A tenant, who is the

@@ -117,6 +117,7 @@ class WhyNot(StrEnum):
     LAUNCH_REFUSED = "launch_refused"
     QUEUE_MISSING = "queue_missing"
     QUEUE_PAUSED = "queue_paused"
+    QUEUE_REFUSED = "queue_refused"
     HELD = "held"
     QUEUE_FULL = "queue_full"
     KEY_FULL = "key_full"

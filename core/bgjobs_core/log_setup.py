@@ -27,7 +27,10 @@ def configure(level: str, form: str) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Its own choice is rich where that is installed, which prints the local variables, with whatever they hold.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     last: list[Any] = [structlog.processors.format_exc_info, renderer] if form == "json" else [renderer]
     structlog.configure(

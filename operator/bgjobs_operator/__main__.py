@@ -98,6 +98,7 @@ async def operate(settings: OperatorSettings) -> None:
         settings.kube_jobs_seconds,
         state,
         settings.launch_in_flight,
+        allowed_pod_features=settings.allowed_pod_features,
     )
     stop = asyncio.Event()
 

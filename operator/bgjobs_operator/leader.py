@@ -46,7 +46,7 @@ from bgjobs_operator.loops.stop import Stop
 from bgjobs_operator.pokes import Pokes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.doorbell import Doorbell
@@ -83,6 +83,7 @@ class Leader:
         launch_in_flight: int = IN_FLIGHT,
         queue_gone_seconds: float = GONE_SECONDS,
         gate: MemoryGate | None = None,
+        allowed_pod_features: Collection[str] = (),
     ) -> None:
         self._store = store
         self._doorbell = doorbell
@@ -94,6 +95,7 @@ class Leader:
         self._health = health
         self._launch_in_flight = launch_in_flight
         self._queue_gone_seconds = queue_gone_seconds
+        self._allowed_pod_features = allowed_pod_features
         self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
         self.rollback = Rollback(store, tell=health.holds, sure=sure_ms(keep_seconds))
@@ -152,6 +154,7 @@ class Leader:
         pending = Pending(store, self._launcher, namespaces, tell, launches_since=self.rollback.launches_since)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
         admit = Admit(store, self._api, self._pokes, self._gate, tell, seen=fresh.looked_at)
+        admit.allowed_pod_features = self._allowed_pod_features
         schedule = Schedule(
             store, self._api, self.schedule_pokes, namespaces, lambda: self.poke("schedule"), self._gate, tell
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
 from bgjobs_core.settings import CommonSettings
 from bgjobs_operator.loops.launch import IN_FLIGHT
@@ -17,4 +20,12 @@ class OperatorSettings(CommonSettings):
     health_host: str = Field(default="0.0.0.0", description="The kubelet asks from outside the pod.")  # noqa: S104
     health_port: int = 8081
     kube_jobs_seconds: float = Field(default=600, ge=0, description="How long KubeJobs of ended jobs are kept.")
+    allowed_pod_features: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="What the pods of queues may have besides, separated by spaces."
+    )
     launch_in_flight: int = Field(default=IN_FLIGHT, ge=1, le=500, description="How many KubeJobs are created at once.")
+
+    @field_validator("allowed_pod_features", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return frozenset(value.split()) if isinstance(value, str) else value

@@ -192,7 +192,7 @@ def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
         (ADA, access.ENQUEUE, f"bgjobs-submitter:{ADA} --clusterrole bgjobs-submitter --user {ADA}"),
         (
             ADA,
-            access.Action("update", "backgroundjobqueues"),
+            access.PAUSE_QUEUE,
             f"bgjobs-operator:{ADA} --clusterrole bgjobs-operator --user {ADA}",
         ),
         (

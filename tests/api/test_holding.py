@@ -165,12 +165,12 @@ async def test_what_kubernetes_says_to_it(world: World, app: FastAPI, status: in
     assert (answer.status_code, answer.json()["code"]) == (answered, code)
 
 
-async def test_pausing_a_queue_takes_the_right_to_update_it(world: World, app: FastAPI) -> None:
+async def test_pausing_a_queue_takes_the_right_to_pause_it(world: World, app: FastAPI) -> None:
     app.state.deps = replace(app.state.deps, queues=KubeQueues(FakeKube()))
     paths = [f"/api/v1/queues/shop/{name}/{deed}" for name in ("default", "nobody") for deed in ("pause", "resume")]
     assert [(await world.call("POST", path)).status_code for path in paths] == [202, 202, 404, 404]
 
-    world.access.deny("update", "backgroundjobqueues", "shop")
+    world.access.deny("update", "backgroundjobqueues/pause", "shop")
 
     assert [(await world.call("POST", path)).status_code for path in paths] == [403] * 4
 

@@ -59,6 +59,20 @@ async def test_the_pod_of_another_kube_job_is_sent_away(world: World) -> None:
     assert (reply["action"], reply["reason"]) == ("go_away", "another KubeJob runs this job")
 
 
+@pytest.mark.parametrize("delay", [None, 3600], ids=["due", "due in an hour"])
+async def test_a_pod_that_somebody_made_for_a_job_that_waits_learns_nothing(world: World, delay: int | None) -> None:
+    """Its label and its name fit, but the job was never claimed: no KubeJob of it can be there."""
+    job_id = await world.enqueued(parameters={"secret": 7}, delay_seconds=delay)
+    before = await world.there(job_id)
+    response = await world.pod(job_id).call("start")
+    reply = response.json()
+    assert (reply["action"], reply["reason"], reply["parameters"]) == ("wait", "the job was never launched", None)
+    assert b"secret" not in response.content
+    finished = await world.pod(job_id).call("finish", attempt=1, outcome="succeeded", has_result=True, result=7)
+    assert finished.json()["action"] == "go_away"
+    assert await world.there(job_id) == before
+
+
 async def test_a_job_that_is_gone_sends_its_pods_away(world: World) -> None:
     pod = world.pod(new_job_id())
     for verb in VERBS:

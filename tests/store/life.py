@@ -51,6 +51,18 @@ class Life:
         assert claimed.ids == (job.id,)
         return await self.store.there(job.id)
 
+    async def claimed_once(self, state: str, builder: JobBuilder | None = None) -> JobRecord:
+        """Claimed, and given back to `scheduled` or on to `queued`, or still `launching`."""
+        job = await self.launching(builder)
+        if state != State.LAUNCHING:
+            await self.store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=1000, reason="")
+        if state == State.QUEUED:
+            self.clock.forward(2)
+            await self.store.promote()
+        found = await self.store.there(job.id)
+        assert found.state == state
+        return found
+
     async def launched(self, builder: JobBuilder | None = None) -> JobRecord:
         """Bound to `KUBE`, no pod has called yet."""
         job = await self.launching(builder)

@@ -8,10 +8,12 @@ import pytest
 
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.store import keys
+from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, Life
 
 if TYPE_CHECKING:
+    from bgjobs_core.redis.connection import Client
     from tests.store.checked_store import CheckedStore, Clock
 
 
@@ -104,15 +106,9 @@ async def test_bind_records_the_uid_once_and_for_ever(store: CheckedStore, life:
 
 
 @pytest.mark.parametrize("back", ["scheduled", "queued"])
-async def test_a_kubejob_that_appears_after_all_is_taken(
-    store: CheckedStore, clock: Clock, life: Life, back: str
-) -> None:
-    """The refusal was not the last word, or Redis is older than the world: the KubeJob is there, so it counts."""
-    job = await life.launching()
-    await store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=1000, reason="")
-    if back == "queued":
-        clock.forward(2)
-        await store.promote()
+async def test_a_kubejob_that_appears_after_all_is_taken(store: CheckedStore, life: Life, back: str) -> None:
+    """The refusal was not the last word: the KubeJob is there, so it counts."""
+    job = await life.claimed_once(back)
 
     assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "launched")
     assert await store.ids_in(keys.due, "shop") == []
@@ -120,12 +116,39 @@ async def test_a_kubejob_that_appears_after_all_is_taken(
     assert (load.owned, load.queued) == (1, 0)
 
 
+@pytest.mark.parametrize("state", ["scheduled", "queued"])
+async def test_a_kubejob_of_a_job_that_was_never_claimed_is_not_its_own(
+    store: CheckedStore, client: Client, life: Life, state: str
+) -> None:
+    """Somebody has made it by hand, with the label and the name of a job that waits."""
+    await life.leader()
+    job = await life.in_state(state)
+    before = await contents.read(client)
+
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("unclaimed", state)
+    assert await store.observe_end(job_id=job.id, kube_uid=KUBE, what="complete", reason="") == ("stray", state)
+
+    assert before.differences(await contents.read(client)) == []
+    assert (await store.there(job.id)).kube_uid == ""
+
+
+@pytest.mark.parametrize("state", ["scheduled", "queued"])
+async def test_a_redis_that_may_have_forgotten_a_claim_binds_what_kubernetes_has(
+    store: CheckedStore, life: Life, state: str
+) -> None:
+    await life.leader()
+    job = await life.in_state(state)
+    assert await store.hold(epoch=EPOCH, reason="Redis is older than the world") == "held"
+
+    assert await store.bind(job_id=job.id, kube_uid=KUBE) == ("bound", "launched")
+
+
 async def test_taking_a_kubejob_may_exceed_the_slots_but_no_claim_follows(store: CheckedStore, life: Life) -> None:
     """It runs whether or not there is a slot; S5 of docs/safety.md binds the claims."""
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent=1))
+    appeared = await life.claimed_once("scheduled")
     await life.launching()
-    appeared, waiting = a_job().build(), a_job().build()
-    await store.enqueue(appeared)
+    waiting = a_job().build()
     await store.enqueue(waiting)
 
     await store.bind(job_id=appeared.id, kube_uid=KUBE)

@@ -49,11 +49,13 @@ claim, queue paused        | closed              closed              closed     
 decline to scheduled       | kept                kept                kept                kept                declined>scheduled kept             kept            kept         kept       kept      kept      kept
 decline to failed          | kept                kept                kept                kept                declined>failed    kept             kept            kept         kept       kept      kept      kept
 decline, not leader        | not_leader          not_leader          not_leader          not_leader          not_leader         not_leader       not_leader      not_leader   not_leader not_leader not_leader not_leader
-bind                       | stray               bound>launched      bound>launched      stray               bound>launched     bound            bound           bound        bound      bound     stray     missing
-bind other KubeJob         | stray               bound>launched      bound>launched      stray               bound>launched     stray            stray           stray        stray      stray     stray     missing
-start                      | wait                run>launched        run>launched        wait                run>launched       run              go_away         go_away      done       go_away   go_away   go_away
-start, second pod          | wait                run>launched        run>launched        wait                run>launched       run*             go_away         go_away      done       go_away   go_away   go_away
-start, other KubeJob       | wait                run>launched        run>launched        wait                run>launched       go_away          go_away         go_away      go_away    go_away   go_away   go_away
+bind                       | stray               unclaimed           unclaimed           stray               bound>launched     bound            bound           bound        bound      bound     stray     missing
+bind, Redis is held        | stray               bound>launched      bound>launched      stray               bound>launched     bound            bound           bound        bound      bound     stray     missing
+bind other KubeJob         | stray               unclaimed           unclaimed           stray               bound>launched     stray            stray           stray        stray      stray     stray     missing
+start                      | wait                wait                wait                wait                run>launched       run              go_away         go_away      done       go_away   go_away   go_away
+start, Redis is held       | wait                run>launched        run>launched        wait                run>launched       run              go_away         go_away      done       go_away   go_away   go_away
+start, second pod          | wait                wait                wait                wait                run>launched       run*             go_away         go_away      done       go_away   go_away   go_away
+start, other KubeJob       | wait                wait                wait                wait                run>launched       go_away          go_away         go_away      go_away    go_away   go_away   go_away
 beat                       | go_away             go_away             go_away             go_away             go_away            continue*        stop*           stop*        go_away    go_away   go_away   go_away
 beat, second pod           | go_away             go_away             go_away             go_away             go_away            go_away          go_away         go_away      go_away    go_away   go_away   go_away
 finish succeeded           | go_away             go_away             go_away             go_away             go_away            recorded>succeeded recorded*     recorded*    recorded   recorded  go_away   go_away
@@ -132,6 +134,8 @@ class Verbs:
             self.clock.forward(DELAY_SECONDS)
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
+        if row.endswith("Redis is held"):  # it may have forgotten that the job was claimed
+            await self.store.hold(epoch=EPOCH, reason="Redis is older than the world")
         if row == "claim, queue paused":
             await self.store.put_queue(QUEUE_KEY, a_queue(paused=True))
         if row == "retire the record":
@@ -165,8 +169,10 @@ class Verbs:
                 )
             ),
             "bind": lambda: _did(self.store.bind(job_id=self.job.id, kube_uid=KUBE)),
+            "bind, Redis is held": lambda: _did(self.store.bind(job_id=self.job.id, kube_uid=KUBE)),
             "bind other KubeJob": lambda: _did(self.store.bind(job_id=self.job.id, kube_uid="uid-of-another")),
             "start": lambda: self._start(KUBE, POD),
+            "start, Redis is held": lambda: self._start(KUBE, POD),
             "start, second pod": lambda: self._start(KUBE, "second-pod"),
             "start, other KubeJob": lambda: self._start("uid-of-another", "pod-of-another"),
             "beat": lambda: self._beat(POD),

@@ -307,7 +307,7 @@ class Machine(HoldingRules):
     def bind(self, job: NewJob, kube: str, twice: bool) -> None:
         reply = self._do("bind", job.id, lambda: self._store.bind(job_id=job.id, kube_uid=kube), did, twice=twice)
         record = self._now.jobs().get(job.id)
-        assert (reply.did == "bound") == (record is not None and record.kube_uid == kube)
+        assert (reply.did == "bound") == (record is not None and record.kube_uid == kube and bool(record.claimed_at))
 
     # ----------------------------------------------------------------------- the runner
     @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)

@@ -22,8 +22,8 @@ GATE = {
     # state         UID        what the gate says
     "blocked": ("none", "wait", "the job is blocked"),
     "paused": ("none", "wait", "the job is paused"),
-    "scheduled": ("none", "run", ""),
-    "queued": ("none", "run", ""),
+    "scheduled": ("none", "wait", "the job was never launched"),
+    "queued": ("none", "wait", "the job was never launched"),
     "launching": ("none", "run", ""),
     "launched": ("equal", "run", ""),
     "stopping": ("equal", "go_away", "the job is stopping"),
@@ -61,8 +61,7 @@ async def test_nobody_runs_a_job_that_is_not_there(store: CheckedStore) -> None:
 async def test_a_pod_that_calls_before_the_launcher_has_recorded_its_kubejob_binds_it(
     store: CheckedStore, life: Life, state: str
 ) -> None:
-    await life.leader()
-    job = await life.in_state(state)
+    job = await life.claimed_once(state)
 
     await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME)
 
@@ -78,6 +77,32 @@ async def test_a_pod_that_calls_before_the_launcher_has_recorded_its_kubejob_bin
     assert await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=5) == await store.claim(
         epoch=EPOCH, queue=QUEUE_KEY, limit=5
     )
+
+
+@pytest.mark.parametrize("state", ["scheduled", "queued"])
+async def test_a_pod_of_a_job_that_was_never_claimed_waits(
+    store: CheckedStore, client: Client, life: Life, state: str
+) -> None:
+    """Somebody has made it by hand: nothing that the launcher makes can ask so early."""
+    await life.leader()
+    job = await life.in_state(state)
+    before = await contents.read(client)
+
+    answer = await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME)
+
+    assert answer == ("wait", None, "the job was never launched")
+    assert before.differences(await contents.read(client)) == []
+
+
+@pytest.mark.parametrize("state", ["scheduled", "queued"])
+async def test_a_redis_that_may_have_forgotten_a_claim_takes_what_kubernetes_has(
+    store: CheckedStore, life: Life, state: str
+) -> None:
+    await life.leader()
+    job = await life.in_state(state)
+    assert await store.hold(epoch=EPOCH, reason="Redis is older than the world") == "held"
+
+    assert (await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME)).action == "run"
 
 
 async def test_of_two_kubejobs_that_race_one_runs(store: CheckedStore, life: Life) -> None:

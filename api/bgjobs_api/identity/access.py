@@ -60,7 +60,7 @@ PAUSE: Final = Action("create", subresource="pause")  # also to resume, hasten a
 READ_LOG: Final = Action("get", subresource="log")
 READ_RESULT: Final = Action("get", subresource="result")
 LIST_QUEUES: Final = Action("list", QUEUES)
-UPDATE_QUEUE: Final = Action("update", QUEUES)
+PAUSE_QUEUE: Final = Action("update", QUEUES, "pause")  # also to resume it
 LIST_SCHEDULES: Final = Action("list", SCHEDULES)
 PATCH_SCHEDULE: Final = Action("patch", SCHEDULES)
 

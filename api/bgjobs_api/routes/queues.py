@@ -68,7 +68,7 @@ async def pause_queue_now(
     `spec.paused` of its BackgroundJobQueue is set, and annotations of the object say who did it and why. Of a queue
     that is paused already they stay as they are.
     """
-    await require(deps, caller, access.UPDATE_QUEUE, namespace)
+    await require(deps, caller, access.PAUSE_QUEUE, namespace)
     key = f"{namespace}/{name}"
     queue = await pause_queue(deps.store, _objects(deps), key, by=caller.user, note=body.note or "")
     return queue_view(queue, await deps.store.queue_load(key))
@@ -85,7 +85,7 @@ async def resume_queue_now(
     deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName, _body: Body
 ) -> QueueView:
     """Its jobs are launched again, the oldest first. As to pause it."""
-    await require(deps, caller, access.UPDATE_QUEUE, namespace)
+    await require(deps, caller, access.PAUSE_QUEUE, namespace)
     key = f"{namespace}/{name}"
     queue = await resume_queue(deps.store, _objects(deps), key)
     return queue_view(queue, await deps.store.queue_load(key))

@@ -8,7 +8,7 @@ import os
 import traceback
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from bgjobs import context, strict_json
+from bgjobs import approval, context, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner.job_code import call, load_class, run_coroutine
@@ -78,6 +78,7 @@ def run_call(
     """
     try:
         cls = load_class(name, approved)
+        approval.check_method(cls, method, approved)
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except ImportError as error:

@@ -6,22 +6,13 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, cast
 
+from bgjobs import approval
 from bgjobs.calls import UnfitCallError, check_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from bgjobs.calls import Parameters
-
-
-def is_approved(name: str, approved: Sequence[str]) -> bool:
-    """Whether the queue approves a class: by its exact name, or by a pattern such as `package.*`.
-
-    The pattern `*` alone approves nothing.
-    """
-    return name in approved or any(
-        name.startswith(pattern[:-1]) for pattern in approved if pattern.endswith(".*") and len(pattern) > len(".*")
-    )
 
 
 def load_class(name: str, approved: Sequence[str]) -> type:
@@ -35,20 +26,14 @@ def load_class(name: str, approved: Sequence[str]) -> type:
         UnfitCallError: if the class is not approved, or its module does not have it.
         Exception: whatever the module raises when it is imported.
     """
-    if not is_approved(name, approved):
-        raise UnfitCallError(f"{name} is not among the approved classes of the queue", "class")
+    approval.check_name(name, approved)
     module_name, _, class_part = name.rpartition(".")
     module = importlib.import_module(module_name)
     cls: object = getattr(module, class_part, None)
     if not isinstance(cls, type):
         what = "has no class" if cls is None else f"has a {type(cls).__name__}, not a class, under the name"
         raise UnfitCallError(f"{module_name} {what} {class_part}", "class")
-    home = f"{cls.__module__}.{cls.__qualname__}"
-    # `app.*` approves what the application wrote, not every class that its modules have imported from elsewhere.
-    if name not in approved and not is_approved(home, approved):
-        raise UnfitCallError(
-            f"{name} is another name of {home}, which is not among the approved classes of the queue", "class"
-        )
+    approval.check_home(name, cls, approved)
     return cls
 
 

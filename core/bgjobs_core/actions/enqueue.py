@@ -16,7 +16,7 @@ from bgjobs_core.actions.errors import (
     NotAdmittedError,
     TooManyClassesError,
 )
-from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.admission import NotAdmitted, decide_by
 from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.redis.errors import StoreFullError
 
@@ -58,13 +58,13 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
     # Settings that were read before save a trip to Redis; the verb tells whether they hold still.
     remembered = await store.remembered_queue(asked.queue_key)
     if remembered and remembered.version:
-        decision = decide(asked, remembered.spec, remembered.uid)
+        decision = decide_by(asked, remembered)
         if isinstance(decision, NewJob):
             done = await _store(store, decision, gate, rules=remembered.version)
             if done is not None:
                 return done
     queue = await store.queue(asked.queue_key)
-    decision = decide(asked, queue.spec, queue.uid) if queue else decide(asked, None)
+    decision = decide_by(asked, queue)
     if isinstance(decision, NotAdmitted):
         return await _asked_before(store, asked, NotAdmittedError(decision))
     return cast("Enqueued", await _store(store, decision, gate, rules=""))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from bgjobs.approval import is_approved
+from bgjobs.vocabulary import WhyNot
+from bgjobs_core.jobs import images
 from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.jobs.spec import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import AskedJob
     from bgjobs_core.resources.models import QueueSpec
 
@@ -26,22 +29,28 @@ class NotAdmitted:
 
 
 def approved(cls: str, patterns: Iterable[str]) -> bool:
-    """Whether a class is on the list: its exact name, or below a package given as `package.*`."""
-    return any(cls == pattern or (pattern.endswith(".*") and cls.startswith(pattern[:-1])) for pattern in patterns)
+    """Whether a class is on the list; see `approval.is_approved`."""
+    return is_approved(cls, tuple(patterns))
 
 
 def image_allowed(image: str, spec: QueueSpec) -> bool:
     """Whether a job may name this image: the queue's own, or one that its patterns fit."""
-    return image == spec.image or any(fnmatchcase(image, pattern) for pattern in spec.images)
+    return image == spec.image or any(images.fits(image, pattern) for pattern in spec.images)
 
 
-def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "") -> NewJob | NotAdmitted:
+def decide_by(asked: AskedJob, queue: QueueRecord | None) -> NewJob | NotAdmitted:
+    """As `decide`, by a queue as the store has it; None if there is no such queue."""
+    return decide(asked, queue.spec, queue.uid, queue.refused) if queue else decide(asked, None)
+
+
+def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "", refused: str = "") -> NewJob | NotAdmitted:
     """Admit a job, completed with what its queue decides; or the first thing that is wrong with it.
 
     Args:
         asked: the job as it was asked for.
         queue: settings of its queue; None if there is no such queue.
         queue_uid: UID of the queue's object.
+        refused: why no job of the queue may be launched; "" if they may.
     """
     spec = asked.spec
     if queue is None:
@@ -51,6 +60,8 @@ def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "") -> New
             f"there is no BackgroundJobQueue {spec.queue!r} in namespace {asked.namespace!r}; "
             f"see `kubectl get backgroundjobqueues -n {asked.namespace}`",
         )
+    if refused:
+        return NotAdmitted("queue", WhyNot.QUEUE_REFUSED, f"no job of queue {spec.queue!r} is launched: {refused}")
     if not approved(spec.cls, queue.approved_classes):
         return NotAdmitted(
             "class",

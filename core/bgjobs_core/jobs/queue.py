@@ -77,6 +77,7 @@ class QueueRecord:
         since: when an object with this UID was seen first, in Unix ms.
         held: who has paused it, if it is paused and that is known.
         version: a digest of UID and settings, by which the store tells whether it still has these.
+        refused: why nothing may be launched of it, as its pods ask for what is not allowed; "" if they do not.
     """
 
     namespace: str
@@ -86,6 +87,7 @@ class QueueRecord:
     since: int = field(default=0, compare=False)
     held: Held | None = None
     version: str = field(default="", compare=False)
+    refused: str = ""
 
     @property
     def key(self) -> str:
@@ -99,7 +101,8 @@ class QueueRecord:
         uid, since = fields.get(b"uid", b"").decode(), int(fields.get(b"since", b"0"))
         version = fields.get(b"version", b"").decode()
         held = Held.read(fields.get(b"held", b""))
-        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, held, version)
+        refused = fields.get(b"refused", b"").decode()
+        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, held, version, refused)
 
 
 @lru_cache(maxsize=256)

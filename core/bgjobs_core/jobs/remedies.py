@@ -41,6 +41,10 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
         "Its queue is paused.",
         """kubectl patch backgroundjobqueue {queue} -n {namespace} --type merge -p '{{"spec":{{"paused":false}}}}'""",
     ),
+    WhyNot.QUEUE_REFUSED: Row(
+        "The pods of its queue ask for what the installation does not allow.",
+        "kubectl describe backgroundjobqueue {queue} -n {namespace}",
+    ),
     WhyNot.HELD: Row(
         "Redis was older than what the operator remembers of it, and nothing is launched until somebody has looked.",
         "bgjobs doctor -n {namespace}",

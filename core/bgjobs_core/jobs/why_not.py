@@ -177,6 +177,9 @@ def _queued(record: FullJob, queue: QueueNow | None, around: Around) -> NotRunni
         message = f"There is no queue {name} in namespace {record.namespace}: it was deleted. The job ends when it has "
         message += "been gone for an hour; run the job again when there is such a queue."
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_MISSING, message, since)
+    if queue is not None and queue.record is not None and queue.record.refused:
+        message = f"No job of the queue {name} is launched: {queue.record.refused}."
+        return NotRunning(Gate.QUEUE, WhyNot.QUEUE_REFUSED, message, since)
     if queue is not None and queue.record is not None and queue.record.spec.paused:
         held = queue.record.held or Held()
         message = _held(f"The queue {name}", held.by, held.at, held.note)

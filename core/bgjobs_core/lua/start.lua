@@ -1,6 +1,7 @@
 -- start: Decides whether a pod may run the code of a job.
 -- Only pods of the one recorded KubeJob may. A job without a recorded KubeJob is bound to the one that asks. Each pod
--- gets one attempt, and the same reply when it asks again.
+-- gets one attempt, and the same reply when it asks again. Before a job was claimed for the first time, no pod of it can
+-- exist: one that asks was made by somebody else, and learns nothing.
 --@ job_id    text  the job
 --@ kube_uid  text  UID of the KubeJob that the pod belongs to
 --@ pod_uid   text  UID of the pod; it is the fence of the attempt
@@ -17,6 +18,7 @@ if job.state == STATE.paused or job.state == STATE.blocked then return {'wait', 
 if job.state ~= STATE.launched and not may_move(job, STATE.launched) then
   return {'go_away', '', 'the job is ' .. job.state}
 end
+if not job.kube_uid and not may_have_kube_job(job) then return {'wait', '', 'the job was never launched'} end
 local latest = tonumber(job.attempt or '0')
 for number = latest, 1, -1 do
   local found = redis.call('HMGET', key.attempt(job_id, number), 'pod_uid', 'ended_at')

@@ -46,7 +46,7 @@ class Leading(Verbs):
         return await self._lead(epoch=epoch, store_id=secrets.token_hex(8))
 
     async def put_queue(
-        self, key: str, spec: QueueSpec, uid: str = "", held: Held | None = None
+        self, key: str, spec: QueueSpec, uid: str = "", held: Held | None = None, refused: str = ""
     ) -> Literal["put", "same"]:
         """Write the settings of a queue.
 
@@ -56,6 +56,7 @@ class Leading(Verbs):
             uid: of its object. Under another UID it is another queue, which does not take over the jobs of the one
                 before.
             held: who has paused it, as its object says; not kept of a queue that is not paused.
+            refused: why nothing may be launched of it, whatever it says; "" if it may.
 
         Returns:
             `put`, or `same` if the store has these settings already.
@@ -63,10 +64,11 @@ class Leading(Verbs):
         fields: Fields = {
             "spec": spec.model_dump_json(by_alias=True, exclude_defaults=True),
             "max_concurrent": spec.max_concurrent,
-            "is_paused": int(spec.paused),
+            "is_paused": int(spec.paused or bool(refused)),
             **_limits(spec),
             "uid": uid,
             "held": held.text() if held is not None and spec.paused else "",
+            "refused": refused,
         }
         return await self._put_queue(queue=key, fields={**fields, "version": short_digest(fields)})
 

@@ -24,11 +24,11 @@ class BindReply(NamedTuple):
 
     Attributes:
         did: bound: the record holds this UID; stray: the job has another KubeJob, or may not have one;
-            missing: there is no such job.
+            unclaimed: it was never claimed, so this is no KubeJob of it; missing: there is no such job.
         state: the job's state after the verb; "" if there is no such job.
     """
 
-    did: Literal["bound", "stray", "missing"]
+    did: Literal["bound", "stray", "unclaimed", "missing"]
     state: str
 
 

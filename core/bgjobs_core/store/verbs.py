@@ -60,7 +60,8 @@ class Verbs(Connected):
         """Records the UID of the one KubeJob that runs a job.
 
         A job is bound once and for ever: another UID is never accepted afterwards. A job that waits is bound as well if
-        its KubeJob turns up, because the KubeJob then exists and must not be created a second time.
+        its KubeJob turns up, because the KubeJob then exists and must not be created a second time. A job that was
+        never claimed has none (`may_have_kube_job`): whatever has its name was made by somebody else.
 
         Args:
             job_id: the job.
@@ -456,7 +457,8 @@ class Verbs(Connected):
         """Decides whether a pod may run the code of a job.
 
         Only pods of the one recorded KubeJob may. A job without a recorded KubeJob is bound to the one that asks. Each
-        pod gets one attempt, and the same reply when it asks again.
+        pod gets one attempt, and the same reply when it asks again. Before a job was claimed for the first time, no pod
+        of it can exist: one that asks was made by somebody else, and learns nothing.
 
         Args:
             job_id: the job.

@@ -26,7 +26,7 @@ from bgjobs_core.actions.errors import (
     NoRoomError,
     NotAdmittedError,
 )
-from bgjobs_core.jobs import ids
+from bgjobs_core.jobs import ids, pod_features
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import AskedJob
@@ -38,7 +38,7 @@ from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.redis.memory import MemoryGate
@@ -152,6 +152,7 @@ class Admit:
     Attributes:
         gate: says whether Redis has room for more jobs; a request that finds none waits, and says so.
         seen: hears the namespace and name of each queue that was looked at, with success or without.
+        allowed_pod_features: what the pods of queues may have besides.
         tell, clock: see `FairQueue`.
     """
 
@@ -162,6 +163,7 @@ class Admit:
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     seen: Callable[[str, str], None] = lambda _, __: None
+    allowed_pod_features: Collection[str] = ()
     fair: FairQueue[Looking] = field(init=False)
     _queues: Counter[str] = field(default_factory=Counter[str])  # queues that were not looked at yet, by namespace
 
@@ -284,10 +286,13 @@ class Admit:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
             held = Held.of_object(part(obj["metadata"], "annotations"))
-            if await self.store.put_queue(key, spec, obj["metadata"]["uid"], held) == "put":
+            refused = pod_features.objection(spec, self.allowed_pod_features)
+            words = refused.words if refused else ""
+            if await self.store.put_queue(key, spec, obj["metadata"]["uid"], held, words) == "put":
                 self.fair.wake(poke.namespace)  # requests may have waited for it
-            problem = queue_problem(spec)
-        if part(obj, "status").get("observedGeneration") != generation:
-            said = request_status.of_queue(problem, generation, round(time.time() * 1000))
+            problem = ("PodNotAllowed", words) if refused else queue_problem(spec)
+        said = request_status.of_queue(problem, generation, round(time.time() * 1000))
+        # What the installation allows may have changed, and the object not.
+        if not request_status.queue_says_the_same(part(obj, "status"), said):
             await self.api.apply_status(QUEUES, poke.namespace, poke.name, obj["metadata"]["uid"], said)
         return True

@@ -224,6 +224,9 @@ class Launch:
                 await self.store.stop(job_id=job.id, verdict=Outcome.NEVER_STARTED, by=SYSTEM, note=note)
                 self.poke_stop(job.namespace, job.id)
             return _NOTHING_ASKED  # what may have been POSTed waits for its KubeJob to be seen, or for its queue
+        if queue.refused and unknown_since is None:
+            await self._decline(job, State.SCHEDULED, 5, f"no job of its queue is launched: {queue.refused}")
+            return _NOTHING_ASKED
         if await self.cancel_if_unwanted(job):
             self._unsure.pop(job.id, None)
             return DONE

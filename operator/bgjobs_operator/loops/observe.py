@@ -298,7 +298,8 @@ class Observer:
             if ObserveStep.DELETE_STRAY in steps:  # others were seen to since the record was read
                 steps = self._plan(event, await self.store.job(_job_id(event)))
             for step in steps:
-                await self._do(step, event)
+                if not await self._do(step, event):
+                    break
             asked = asked or any(step in _ASKS for step in steps)
             self._has_looked_at(uid, event)
             if events and events[0] is event:
@@ -324,14 +325,18 @@ class Observer:
             elif self._plan(event, job):
                 await self._look_soon(job.kube_uid, event)
 
-    async def _do(self, step: ObserveStep, event: Seen | Gone | Missing) -> None:
+    async def _do(self, step: ObserveStep, event: Seen | Gone | Missing) -> bool:
+        """Do one thing; whether what is planned after it is to be done."""
         if isinstance(event, Missing):
             await self._check_absent(event.job.id, event.job.kube_uid)
-            return
+            return True
         view = event.view
         match step:
             case ObserveStep.BIND:
-                await self.store.bind(job_id=view.job_id, kube_uid=view.uid)
+                bound = await self.store.bind(job_id=view.job_id, kube_uid=view.uid)
+                if bound.did == "unclaimed":  # it is left alone: if Redis has lost the claim, the next claim finds it
+                    log.warning("a KubeJob of a job that was never claimed", job=view.job_id, kube_uid=view.uid)
+                return bound.did == "bound"
             case ObserveStep.DELETE_STRAY:
                 log.warning("deleting a stray KubeJob", job=view.job_id, kube_uid=view.uid)
                 await self.launcher.delete(view.namespace, view.name, view.uid)
@@ -349,6 +354,7 @@ class Observer:
                 )
             case ObserveStep.CHECK_ABSENT:
                 await self._check_absent(view.job_id, view.uid)
+        return True
 
     async def _check_absent(self, job_id: str, kube_uid: str) -> None:
         """The KubeJob of a launched job is not seen: look for it, never in a cache."""

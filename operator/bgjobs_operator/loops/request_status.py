@@ -116,6 +116,13 @@ def of_queue(problem: tuple[str, str] | None, generation: int, at_ms: int) -> St
     return {"observedGeneration": generation, "conditions": [ready]}
 
 
+def queue_says_the_same(before: dict[str, Any], said: Status) -> bool:
+    """Whether the status of a queue says the same already, whenever that was written."""
+    conditions = [(one.get("reason"), one.get("message", "")) for one in parts(before, "conditions")]
+    new = [(one["reason"], one["message"]) for one in said["conditions"]]
+    return before.get("observedGeneration") == said["observedGeneration"] and conditions == new
+
+
 def has_ended(obj: dict[str, Any]) -> bool:
     """Whether a request's own status says that it has ended."""
     conditions = parts(part(obj, "status"), "conditions")

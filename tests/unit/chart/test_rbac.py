@@ -30,6 +30,8 @@ SUBMIT = VIEW | {
     f"{REQUESTS}/cancel": "create",
     f"{REQUESTS}/pause": "create",
 }
+# What of a queue may be changed with `patch`, a policy says: see test_queue_policy.py.
+OPERATE = SUBMIT | {QUEUES: "get list patch update watch", f"{QUEUES}/pause": "update"}
 TABLES = {
     "Role/bgjobs-operator": {
         "jobs.batch": "create delete get list watch",
@@ -57,7 +59,9 @@ TABLES = {
     "ClusterRole/bgjobs-api": {"subjectaccessreviews.authorization.k8s.io": "create", QUEUES: "patch"},
     "ClusterRole/bgjobs-viewer": VIEW,
     "ClusterRole/bgjobs-submitter": SUBMIT,
-    "ClusterRole/bgjobs-operator": SUBMIT | {QUEUES: "get list patch update watch"},
+    "ClusterRole/bgjobs-operator": OPERATE,
+    "ClusterRole/bgjobs-queue-owner": OPERATE
+    | {QUEUES: "create delete get list patch update watch", f"{QUEUES}/definition": "update"},
 }
 
 
@@ -120,7 +124,9 @@ def test_roles_of_people_are_part_of_the_usual_ones(render: Render) -> None:
         for label in item["metadata"]["labels"]
         if "aggregate-to" in label
     }
-    assert aggregated == {"bgjobs-viewer": "view", "bgjobs-submitter": "edit", "bgjobs-operator": "admin"}
+    assert aggregated == {
+        "bgjobs-viewer": "view", "bgjobs-submitter": "edit", "bgjobs-operator": "admin", "bgjobs-queue-owner": "admin",
+    }  # fmt: skip
     assert render({"rbac": {"create": False}}, "people") == []
 
 
@@ -132,7 +138,7 @@ def test_the_commands_account_is_a_submitter_in_each_namespace(render: Render) -
     ]
     assert bound == [("shop", "bgjobs-submitter", "bgjobs-cli"), ("mail", "bgjobs-submitter", "bgjobs-cli")]
     without = render({"rbac": {"command": False}}, "people")
-    assert {item["kind"] for item in without} == {"ClusterRole"}
+    assert {item["kind"] for item in without if "rules" in item or "roleRef" in item} == {"ClusterRole"}
 
 
 def test_the_lease_that_is_named_is_the_one_that_is_allowed(render: Render) -> None:
@@ -146,22 +152,23 @@ def test_the_lease_that_is_named_is_the_one_that_is_allowed(render: Render) -> N
 
 # What people do with the command and the dashboard, and the verbs that the API asks the cluster for.
 DEEDS = {
-    "see jobs": (REQUESTS, "list", "viewer submitter operator"),
-    "see a job": (REQUESTS, "get", "viewer submitter operator"),
-    "read its log": (f"{REQUESTS}/log", "get", "viewer submitter operator"),
-    "read its result": (f"{REQUESTS}/result", "get", "viewer submitter operator"),
-    "see queues": (QUEUES, "list", "viewer submitter operator"),
-    "run a job": (REQUESTS, "create", "submitter operator"),
-    "cancel a job": (f"{REQUESTS}/cancel", "create", "submitter operator"),
-    "pause a job": (f"{REQUESTS}/pause", "create", "submitter operator"),
-    "delete a job": (REQUESTS, "delete", "submitter operator"),
-    "see schedules": (SCHEDULES, "list", "viewer submitter operator"),
-    "make a schedule": (SCHEDULES, "create", "submitter operator"),
-    "pause a schedule": (SCHEDULES, "patch", "submitter operator"),
+    "see jobs": (REQUESTS, "list", "viewer submitter operator queue-owner"),
+    "see a job": (REQUESTS, "get", "viewer submitter operator queue-owner"),
+    "read its log": (f"{REQUESTS}/log", "get", "viewer submitter operator queue-owner"),
+    "read its result": (f"{REQUESTS}/result", "get", "viewer submitter operator queue-owner"),
+    "see queues": (QUEUES, "list", "viewer submitter operator queue-owner"),
+    "run a job": (REQUESTS, "create", "submitter operator queue-owner"),
+    "cancel a job": (f"{REQUESTS}/cancel", "create", "submitter operator queue-owner"),
+    "pause a job": (f"{REQUESTS}/pause", "create", "submitter operator queue-owner"),
+    "delete a job": (REQUESTS, "delete", "submitter operator queue-owner"),
+    "see schedules": (SCHEDULES, "list", "viewer submitter operator queue-owner"),
+    "make a schedule": (SCHEDULES, "create", "submitter operator queue-owner"),
+    "pause a schedule": (SCHEDULES, "patch", "submitter operator queue-owner"),
     "write a schedule's state": (f"{SCHEDULES}/status", "patch", ""),
-    "pause a queue": (QUEUES, "update", "operator"),
-    "make a queue": (QUEUES, "create", ""),
-    "delete a queue": (QUEUES, "delete", ""),
+    "pause a queue": (f"{QUEUES}/pause", "update", "operator queue-owner"),
+    "make a queue": (QUEUES, "create", "queue-owner"),
+    "delete a queue": (QUEUES, "delete", "queue-owner"),
+    "say what runs in a queue": (f"{QUEUES}/definition", "update", "queue-owner"),
     "change a job": (REQUESTS, "update", ""),
     "write a job's state": (f"{REQUESTS}/status", "patch", ""),
 }
@@ -173,7 +180,7 @@ def test_who_may(render: Render, deed: str) -> None:
     found = roles(render())
     may = [
         name
-        for name in ("viewer", "submitter", "operator")
+        for name in ("viewer", "submitter", "operator", "queue-owner")
         if verb in table(found[f"ClusterRole/bgjobs-{name}"]).get(resource, "").split()
     ]
     assert may == who.split()

@@ -77,8 +77,16 @@ class FakeKubectl:
         (self.folder / file).write_text(json.dumps(value))
 
     def services(self, *names: str, file: str = "services") -> None:
-        parts = [name.partition("/") for name in names]
-        self.says(file, {"items": [{"metadata": {"namespace": one, "name": other}} for one, _, other in parts]})
+        """Those of these namespaces and names, as the chart makes them; one with a `!` has our labels alone."""
+        items: list[dict[str, Any]] = []
+        for namespace, _, name in (one.partition("/") for one in names):
+            labels = {f"app.kubernetes.io/{key}": value for key, value in (
+                ("name", "bgjobs"), ("instance", "bgjobs"), ("component", "api"),
+            )}  # fmt: skip
+            selector = {"app": "mine"} if name.endswith("!") else labels
+            metadata = {"namespace": namespace, "name": name.rstrip("!"), "labels": labels}
+            items.append({"metadata": metadata, "spec": {"selector": selector}})
+        self.says(file, {"items": items})
 
     def fails(self, word: str, words: str) -> None:
         """Any call that has this word fails and says these."""

@@ -114,8 +114,23 @@ def test_no_service_and_several(fake: FakeKubectl) -> None:
         door(fake).service("shop")
 
     fake.services("a/bgjobs-api", "b/bgjobs-api")
-    with pytest.raises(KubectlError, match=r"several bgjobs \(a/bgjobs-api, b/bgjobs-api\)"):
+    with pytest.raises(KubectlError, match="several bgjobs, by these Services: a/bgjobs-api, b/bgjobs-api; run"):
         door(fake).service("shop")
+
+
+def test_a_service_that_somebody_gave_our_labels_is_not_taken(fake: FakeKubectl) -> None:
+    fake.services("shop/a-trap!", "tools/bgjobs-api", "mail/another-trap!")
+    assert door(fake).service("shop") == Service("tools", "bgjobs-api")
+
+    fake.services("shop/a-trap!")
+    with pytest.raises(KubectlError, match="has no bgjobs: install its chart"):
+        door(fake).service("shop")
+
+
+def test_of_several_the_one_in_the_usual_namespace_is_taken(fake: FakeKubectl) -> None:
+    """Whoever owns another namespace can make a Service that looks like ours in all."""
+    fake.services("shop/bgjobs-api", "bgjobs/bgjobs-api", "mail/bgjobs-api")
+    assert door(fake).service("shop") == Service("bgjobs", "bgjobs-api")
 
 
 def test_a_token(fake: FakeKubectl) -> None:

@@ -113,6 +113,14 @@ def test_the_first_thing_that_is_wrong_is_said() -> None:
     assert decided.code == "class_not_approved"
 
 
+def test_a_queue_that_is_refused_takes_no_job() -> None:
+    decided = decide(asked(), QUEUE, refused="spec.pod.volumes[0].hostPath is not allowed here")
+
+    assert isinstance(decided, NotAdmitted)
+    assert (decided.field, decided.code) == ("queue", "queue_refused")
+    assert "spec.pod.volumes[0].hostPath is not allowed here" in decided.message
+
+
 def test_patterns_are_no_regular_expressions() -> None:
     assert not approved("shopXjobs.Report", ["shop.jobs.*"])
     assert not image_allowed("registryXshop:1", QueueSpec(images=["registry.shop:*"]))

@@ -388,3 +388,30 @@ class TestQueues:
         await world.dispatch()
         assert await world.store.queue_keys() == []
         assert world.launcher.posts == []
+
+    async def test_whose_pods_ask_for_what_is_not_allowed_launch_nothing_until_it_is(self, world: World) -> None:
+        world.poke(QUEUES, world.resources.put(a_queue_object()))
+        await world.admit()
+        waiting = await world.queued()
+        pod = {"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}
+        changed = world.resources.put(a_queue_object(generation=2, pod=pod))
+        world.poke(QUEUES, changed)
+        world.poke(REQUESTS, world.resources.put(a_request()))
+        await world.admit()
+        await world.dispatch()
+
+        said = world.resources.statuses("default")[-1]["conditions"][0]
+        assert (said["status"], said["reason"]) == ("False", "PodNotAllowed")
+        assert "spec.pod.volumes[0].hostPath" in said["message"]
+        assert "jobs.allowedPodFeatures: [hostPath]" in said["message"]
+        assert (await world.state(waiting), world.launcher.posts) == ("queued", [])
+        refused = world.resources.statuses("nightly")[-1]
+        assert refused["conditions"][0]["reason"] == "QueueRefused"
+
+        # The object is the same, and the installation allows it now.
+        world.admission.allowed_pod_features = {"hostPath"}
+        world.poke(QUEUES, changed)
+        await world.admit()
+        await world.dispatch()
+        assert world.resources.statuses("default")[-1]["conditions"][0]["status"] == "True"
+        assert await world.state(waiting) == "launching"

@@ -227,6 +227,25 @@ class TestEndings:
         assert record.state == state
         assert ("stop" in world.poked, record.verdict) == ((True, "cancelled") if state == "stopping" else (False, ""))
 
+    @pytest.mark.parametrize(
+        "ended", [{"complete": True}, {"failure": "BackoffLimitExceeded", "failed": 1}, {}], ids=str
+    )
+    async def test_one_that_somebody_made_for_a_job_that_waits_decides_nothing(
+        self, world: World, ended: dict[str, Any]
+    ) -> None:
+        """Namespace, name and label fit, but nobody has asked for it: the job was never claimed."""
+        job = await world.queued()
+        queue = await world.store.queue(QUEUE_KEY)
+        assert queue is not None
+        await world.launcher.create(await world.job(job), queue)
+        world.launcher.pod(job, a_pod().exited(0, "Completed").build())
+        if ended:
+            world.launcher.change(job, **ended)
+        await world.observe()
+        record = await world.job(job)
+        assert (record.state, record.kube_uid, record.attempt) == ("queued", "", 0)
+        assert (await world.pod_starts(job)).action == "wait"
+
     async def test_a_stale_deletion_is_no_proof(self, world: World) -> None:
         job = await world.launched()
         view = world.launcher.view(job)

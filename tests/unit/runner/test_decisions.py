@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bgjobs.approval import is_approved
 from bgjobs.runner.frames import FrameReader
-from bgjobs.runner.job_code import is_approved
 from bgjobs.runner.outcome import Ended, Report, decide
 from bgjobs.runner.settings import Settings, read_settings
 from bgjobs.runner.starting import Answer, Course, next_step

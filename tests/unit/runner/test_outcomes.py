@@ -239,12 +239,14 @@ def test_a_constructor_that_fails_is_an_error(pod: Pod) -> None:
     assert pod.finished()["error"]["message"] == "no database"
 
 
-def test_a_class_approved_by_its_name_may_come_from_elsewhere(pod: Pod) -> None:
+def test_a_method_of_a_type_written_in_c_is_refused_though_its_class_is_approved(pod: Pod) -> None:
     pod.call("keys", **{"class": "sample_jobs.OrderedDict", "approved_classes": ["sample_jobs.OrderedDict"]})
 
     pod.runs()
 
-    assert pod.finished()["error"]["type"] == "ResultNotJSONError", "it ran; its keys are just no JSON"
+    error = pod.finished()["error"]
+    assert error["type"] == "UnfitCallError"
+    assert "collections.OrderedDict, which is written in C" in error["message"]
 
 
 def test_progress_is_coalesced_and_its_last_word_arrives(pod: Pod) -> None:

@@ -145,6 +145,7 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
             WhyNot.HELD
             | WhyNot.QUEUE_MISSING
             | WhyNot.QUEUE_PAUSED
+            | WhyNot.QUEUE_REFUSED
             | WhyNot.QUEUE_FULL
             | WhyNot.KEYS_TURN
             | WhyNot.WAITS_ITS_TURN
@@ -188,6 +189,9 @@ def _queued(why: NotRunning, name: str, *, sees_queue: bool) -> _Words:
         case WhyNot.QUEUE_PAUSED:
             text = "It starts after somebody resumes the queue."
             return _Words(f"Not running: the queue {name} is paused", text, "warn", why.message)
+        case WhyNot.QUEUE_REFUSED:
+            text = "Its queue has to be changed, or an administrator of bgjobs allows what it asks for."
+            return _Words(f"Not running: the queue {name} is not allowed", text, "bad", why.message)
         case WhyNot.QUEUE_FULL | WhyNot.KEYS_TURN:
             text = "It starts in its turn: high priority first, then the oldest. Nothing is wrong with this job."
             return _Words(f"Not running: the queue {name} is full", text, "", why.message)

@@ -85,10 +85,8 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             left = (why.next_try_at or now) - now
             when = f"in {words.span(left)}" if left > 0 else "now"
             return RowWords(f"{when}: {record.reason}", "warn") if record.reason else RowWords(when)
-        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED:
-            is_gone = why.code is WhyNot.QUEUE_MISSING
-            name = record.spec.queue
-            return RowWords(f"there is no queue {name}", "bad") if is_gone else RowWords("the queue is paused", "warn")
+        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_REFUSED:
+            return _by_the_queue(why.code, record.spec.queue)
         case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
             return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
         case WhyNot.HELD | WhyNot.NO_LEADER | WhyNot.NAMESPACE_IN_TROUBLE:
@@ -108,6 +106,16 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             return _stopped(record)
         case _:
             return RowWords(record.reason)
+
+
+def _by_the_queue(code: WhyNot, name: str) -> RowWords:
+    match code:
+        case WhyNot.QUEUE_MISSING:
+            return RowWords(f"there is no queue {name}", "bad")
+        case WhyNot.QUEUE_REFUSED:
+            return RowWords(f"the queue {name} asks for what is not allowed", "bad")
+        case _:
+            return RowWords("the queue is paused", "warn")
 
 
 def _by_the_operator(code: WhyNot, record: FullJob) -> RowWords:

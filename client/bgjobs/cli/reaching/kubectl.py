@@ -58,6 +58,16 @@ def find_kubectl(environ: Mapping[str, str]) -> str | None:
     return shutil.which("kubectl", path=environ.get("PATH"))
 
 
+def _is_ours(item: Mapping[str, Any]) -> bool:
+    """Whether a Service with our labels leads to the API's pods of a release, as that of the chart does."""
+    release = ((item.get("metadata") or {}).get("labels") or {}).get("app.kubernetes.io/instance")
+    selector = {
+        "app.kubernetes.io/name": "bgjobs", "app.kubernetes.io/instance": release,
+        "app.kubernetes.io/component": "api",
+    }  # fmt: skip
+    return bool(release) and (item.get("spec") or {}).get("selector") == selector
+
+
 def _binding_to_reach(user: str) -> str:
     """The command by which an administrator lets this user find and reach the API."""
     words = "create", "rolebinding", ROLE, f"--role={ROLE}", f"--user={user}"
@@ -87,7 +97,7 @@ class Kubectl:
         """Find the Service of bgjobs' API.
 
         It is looked for in all namespaces. If the user may not list those, it is looked for in the namespace of the
-        jobs and in `bgjobs`.
+        jobs and in `bgjobs`. It is one whose selector is that of the chart; of several the one in `bgjobs` is taken.
 
         Raises:
             KubectlError: if there is none, or more than one.
@@ -102,11 +112,13 @@ class Kubectl:
                 "the cluster of kubectl's context has no bgjobs: install its chart, choose a cluster by --context, "
                 "or name a server by --url"
             )
+        # Whoever may make a Service somewhere can give it our labels; the usual namespace is an administrator's.
+        found = [one for one in found if one.namespace == USUAL_NAMESPACE] or found
         if len(found) > 1:
             names = ", ".join(f"{one.namespace}/{one.name}" for one in found)
             raise KubectlError(
-                f"the cluster has several bgjobs ({names}); run `kubectl port-forward` for one of them, and give --url "
-                "and BGJOBS_TOKEN"
+                f"the cluster has several bgjobs, by these Services: {names}; run `kubectl port-forward` for the one "
+                "that you trust, and give --url and BGJOBS_TOKEN"
             )
         return found[0]
 
@@ -169,7 +181,7 @@ class Kubectl:
 
     def _services(self, *where: str) -> list[Service]:
         items: list[dict[str, Any]] = self._json("get", "service", *where, "-l", SELECTOR).get("items") or []
-        return [Service(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+        return [Service(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items if _is_ours(item)]
 
     def _json(self, *arguments: str) -> dict[str, Any]:
         text = self._run(*arguments, "-o", "json")

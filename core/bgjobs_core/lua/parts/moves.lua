@@ -4,6 +4,10 @@
 -- Whether the life cycle has an arrow of this verb from the job's state to another one.
 local function may_move(job, to) return ARROWS[job.state .. ' ' .. to] end
 
+-- Whether a KubeJob can have been made for the job: it was claimed once, or Redis may have forgotten that, because it was
+-- older than the world when somebody looked. Then Kubernetes knows more than the record does.
+local function may_have_kube_job(job) return job.claimed_at or redis.call('EXISTS', key.hold()) == 1 end
+
 local function write_job(job, changes, now)
   changes.rev = tonumber(job.rev) + 1
   changes.changed_at = now

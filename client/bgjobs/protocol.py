@@ -19,6 +19,8 @@ EXIT_SUCCESS: Final = 0
 EXIT_FAILED: Final = 1  # error, timed_out, or a result that cannot be delivered: Kubernetes may retry
 EXIT_REFUSED: Final = 64  # rejected, aborted, or not allowed to run the job: podFailurePolicy says FailJob
 EXIT_WAIT: Final = 75  # told to wait or to stop, or no API to ask before the start: podFailurePolicy says Ignore
+# The exit code of a child that could not report how its call has ended.
+EXIT_NO_PIPE: Final = 79
 
 # The actions that the API may answer to `start`.
 RUN: Final = "run"

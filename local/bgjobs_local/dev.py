@@ -224,6 +224,7 @@ class _Machine:
             anonymous=person(settings.namespace),
             notice=NO_SIGN_IN,
             queues=resources,
+            unapproved=resources.project.remedy,
         )
         self._memory = MemoryGuard()
         kubelet = Kubelet(

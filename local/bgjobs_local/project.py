@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = "bgjobs.examples"
 
+# How many folders deep a package's first Python file is looked for.
+_DEPTH: Final = 4
 # Packages and modules of these names hold no jobs.
 _NOT_CODE: Final = frozenset({"build", "conftest", "dist", "docs", "env", "setup", "test", "tests", "venv"})
 
@@ -47,6 +49,15 @@ class Project:
         """
         return [*(f"{name}.*" for name in self.packages()), f"{EXAMPLES}.*"]
 
+    def remedy(self) -> str:
+        """Say where code was looked for and what was found, to somebody whose class is not approved."""
+        folders = " and ".join(map(str, self.path))
+        found = ", ".join(self.packages()) or "none"
+        return (
+            f"bgjobs dev approves the packages that it finds in {folders} (there are: {found}); start it with the "
+            "folder that has yours, or add the class to approvedClasses if the queue is in a file of your own"
+        )
+
 
 def _modules(folder: Path) -> set[str]:
     names: set[str] = set()
@@ -58,7 +69,22 @@ def _modules(folder: Path) -> set[str]:
         name = entry.stem if entry.suffix == ".py" else entry.name
         if not name.isidentifier() or name.startswith("_") or name in _NOT_CODE:
             continue
-        # A folder without __init__.py can be a package too, if there is any Python in it.
-        if entry.suffix == ".py" or (entry.is_dir() and any(entry.glob("*.py"))):
+        if entry.suffix == ".py" or _is_package(entry, _DEPTH):
             names.add(name)
     return names
+
+
+def _is_package(folder: Path, depth: int) -> bool:
+    """Whether it is a folder with Python, in itself or below: a package needs no __init__.py, nor a file of its own."""
+    try:
+        if not folder.is_dir():
+            return False
+        if any(folder.glob("*.py")):
+            return True
+        return depth > 1 and any(
+            _is_package(entry, depth - 1)
+            for entry in folder.iterdir()
+            if entry.name.isidentifier() and not entry.name.startswith("_")
+        )
+    except OSError:
+        return False

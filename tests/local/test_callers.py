@@ -93,6 +93,17 @@ def test_without_retries_nothing_is_retried(dev: Dev) -> None:
     assert "retrying" not in done.stderr
 
 
+def test_a_package_needs_no_file_of_its_own(dev: Dev) -> None:
+    assert bgjobs(dev, "run", "acme.billing.jobs.Billing.send", "[7]", "--wait").returncode == 0
+
+
+def test_who_is_not_approved_is_told_where_code_was_looked_for(dev: Dev) -> None:
+    done = bgjobs(dev, "run", "elsewhere.jobs.Mail.send")
+
+    assert done.returncode != 0
+    assert f"the packages that it finds in {dev.project} (there are: acme, nasty, shop)" in done.stderr
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/jobs", "/queues", "/api/v1/jobs"])
 def test_head(dev: Dev, path: str) -> None:
     response = httpx2.head(f"{dev.url}{path}", trust_env=False)

@@ -74,6 +74,7 @@ class Deps:
         ask_operator: reads from Redis what the operator has found wrong; raises StoreError.
         roles: how the names of the chart's ClusterRoles begin, for telling callers which one they need.
         batches: held by whoever makes jobs of the body of a batch.
+        unapproved: says what to do about a class that its queue does not approve; None: what an administrator can do.
         queues: the objects of queues, which people pause and resume; None where that cannot be done.
         gate: whether there is room in Redis for more jobs.
     """
@@ -91,6 +92,7 @@ class Deps:
     findings: Callable[[], Sequence[Finding]] = tuple["Finding", ...]
     ask_operator: Callable[[], Awaitable[Sequence[Finding]]] = _no_findings
     roles: str = "bgjobs"
+    unapproved: Callable[[], str] | None = None
     queues: QueueObjects | None = None
     batches: asyncio.Lock = field(default_factory=asyncio.Lock)
     gate: MemoryGate = field(init=False)

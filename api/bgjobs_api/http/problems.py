@@ -26,6 +26,7 @@ from bgjobs_core.actions.errors import (
     ScheduleInvalidError,
     ScheduleNotFoundError,
 )
+from bgjobs_core.jobs.admission import ADD_IT, NOT_APPROVED
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from bgjobs_api.http.deps import Deps
     from bgjobs_api.identity.access_refusal import AccessRefusal
 
 log: Any = structlog.get_logger(__name__)
@@ -250,10 +252,14 @@ def store_full() -> ProblemError:
     )
 
 
-async def _answer(_: Request, error: Exception) -> Response:
+async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, StoreUnavailableError):
         log.warning("redis does not answer", error=str(error))
-    return response(problem_of(error))
+    problem = problem_of(error)
+    deps = cast("Deps | None", getattr(request.app.state, "deps", None))
+    if problem.code == NOT_APPROVED and deps is not None and deps.unapproved is not None:
+        problem.detail = problem.detail.replace(ADD_IT, deps.unapproved())
+    return response(problem)
 
 
 _ANSWERED: Final = (

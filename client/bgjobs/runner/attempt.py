@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bgjobs.protocol import EXIT_REFUSED, GO_AWAY
 from bgjobs.runner import process, termination
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from bgjobs.runner.settings import Settings
     from bgjobs.runner.signals import Signals
+
+# A queue may give no grace at all, but an interpreter needs a moment to end by itself.
+_LEAST_LINGER_SECONDS: Final = 2.0
 
 __all__ = ["Pod", "RunnerApi", "ask_to_start", "run"]
 
@@ -91,13 +94,16 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
             process.discard(pod.child)
         message = "the attempt was told to stop before its code had started"
         return Report(Outcome.DISRUPTED, None, failure("Stopped", message))
+    token = os.urandom(8).hex()
     call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
+        "token": token,
+        "grace_seconds": max(settings.grace, _LEAST_LINGER_SECONDS),
         "job": {
             "job_id": settings.job_id,
             "attempt": int(reply["attempt"]),
             "max_retries": int(reply.get("max_retries") or 0),
             "namespace": settings.namespace,
-        }
+        },
     }
     try:
         child = pod.child or process.spawn(pod.environ)
@@ -110,8 +116,9 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
         None if limit is None else time.monotonic() + float(limit),
         stop_grace=settings.stop_grace,
         timeout_grace=min(settings.grace, settings.timeout_grace),
+        linger_grace=max(settings.grace, _LEAST_LINGER_SECONDS),
     )
-    ended = Watch(child, pod.signals, reporter, log, situation).run(json.dumps(call).encode())
+    ended = Watch(child, pod.signals, reporter, log, situation, token).run(json.dumps(call).encode())
     return decide(ended, limit)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from bgjobs import approval, context, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
+from bgjobs.runner import no_terminal
 from bgjobs.runner.job_code import call, load_class, run_coroutine
 from bgjobs.runner.outcome import failure
 from bgjobs.vocabulary import Outcome
@@ -136,6 +137,7 @@ def _aborted(error: BaseException) -> CallOutcome:
 
 def _raised(error: BaseException) -> CallOutcome:
     message = f"job code called sys.exit({error.code!r})" if isinstance(error, SystemExit) else _message(error)
+    message = no_terminal.explained(error) or message
     return CallOutcome(Outcome.ERROR, _failure(error, message), raised=error)
 
 

@@ -1,4 +1,4 @@
-"""The process that runs the job's code: `python -m bgjobs.runner.child <call fd> <frames fd>`.
+"""The process that runs the job's code: `python -m bgjobs.runner.child <call fd> <frames fd> <supervisor's frames fd>`.
 
 The call comes as JSON on one pipe; progress and the call's outcome are sent on another (see `frames`). stdin is empty;
 stdout and stderr belong to the job.
@@ -20,11 +20,13 @@ sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # no
 import contextlib  # noqa: E402 - see above
 import faulthandler  # noqa: E402
 import json  # noqa: E402
-from typing import Any, cast  # noqa: E402
+from typing import Any  # noqa: E402
 
 from bgjobs import context  # noqa: E402
+from bgjobs.protocol import EXIT_NO_PIPE  # noqa: E402
+from bgjobs.runner import leaving, no_terminal, own_streams  # noqa: E402
 from bgjobs.runner.call_outcome import run_call  # noqa: E402
-from bgjobs.runner.frames import send_call_outcome, send_progress  # noqa: E402
+from bgjobs.runner.frames import FrameSender  # noqa: E402
 from bgjobs.vocabulary import Outcome  # noqa: E402
 
 
@@ -32,12 +34,13 @@ def main(arguments: list[str]) -> int:
     """Read the call, run it, and send its outcome to the supervisor.
 
     Args:
-        arguments: the descriptor of the pipe with the call, and that of the pipe for frames.
+        arguments: the descriptor of the pipe with the call, that of the pipe for frames, and the number that the
+            other end of that pipe has in the supervisor.
 
     Returns:
         The exit code: 0 if the call succeeded, else 1. Everything else is in the outcome that was sent.
     """
-    call_fd, frames_fd = (int(argument) for argument in arguments)
+    call_fd, frames_fd, supervisor_fd = (int(argument) for argument in arguments)
     with os.fdopen(call_fd, "rb") as pipe:
         sent = pipe.read()
     if not sent:
@@ -50,13 +53,13 @@ def main(arguments: list[str]) -> int:
         from bgjobs.runner.linux import die_with_parent  # noqa: PLC0415 - not in a pod
 
         die_with_parent()
-    for stream in (sys.stdout, sys.stderr):
-        # Line by line, as on a terminal: somebody may be watching, and a kill would lose what is buffered.
-        cast("Any", stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    own_streams.install(call["token"])
+    no_terminal.install()
     faulthandler.enable()
+    frames = FrameSender(frames_fd, supervisor_fd)
     job = context.CurrentJob(
         **call["job"],
-        send_progress=lambda line: send_progress(frames_fd, line),
+        send_progress=frames.send_progress,
         cls=call["class"],
         method=call["method"],
         parameters=call["parameters"],
@@ -69,7 +72,15 @@ def main(arguments: list[str]) -> int:
         # A process that the job forked has returned from the job's method: only the child itself reports.
         os._exit(0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1)
     job.flush_progress()
-    send_call_outcome(frames_fd, call_outcome)
+    try:
+        frames.send_call_outcome(call_outcome)
+    except OSError:
+        print_line(
+            "bgjobs: the job's code has closed all descriptors of its process, also the one by which its end is "
+            "reported (os.closerange?); close only those that it has opened"
+        )
+        return EXIT_NO_PIPE
+    leaving.watch(call["grace_seconds"], print_line)
     return 0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1
 
 
@@ -86,11 +97,11 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
     """
     call_outcome = run_call(call["class"], call["approved_classes"], call["method"], call["parameters"])
     if call_outcome.text:
-        _print_error(call_outcome.text)
+        print_line(call_outcome.text)
     return call_outcome.body()
 
 
-def _print_error(text: str) -> None:
+def print_line(text: str) -> None:
     """Print to stderr, unless the job has closed it."""
     with contextlib.suppress(OSError, ValueError):
         print(text.rstrip("\n"), file=sys.stderr)

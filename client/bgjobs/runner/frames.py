@@ -7,6 +7,7 @@ the job forked, never mix.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any, Final, cast
@@ -15,20 +16,58 @@ from typing import Any, Final, cast
 _MOST: Final = 4096 - 2
 
 
-def send_progress(fd: int, line: bytes) -> None:
-    """Send progress, given as JSON in ASCII. Too long a line is dropped; `CurrentJob.progress` cuts messages before."""
-    if len(line) <= _MOST:
-        os.write(fd, b"p%s\n" % line)
+class FrameSender:
+    """The child's end of the pipe.
+
+    Job code may close every descriptor that it did not open, ours too, and another file may get the same number. So
+    each time it is looked whether it is still the pipe. If it is not, the pipe is opened anew through the supervisor,
+    who reads it.
+
+    Args:
+        fd: the descriptor of the pipe.
+        supervisor_fd: the number that the pipe's other end has in the supervisor.
+    """
+
+    def __init__(self, fd: int, supervisor_fd: int) -> None:
+        self._fd = fd
+        self._again = f"/proc/{os.getppid()}/fd/{supervisor_fd}"
+        self._pipe = _identity(fd)
+
+    def send_progress(self, line: bytes) -> None:
+        """Send progress, given as JSON in ASCII; it is dropped if there is no pipe any more.
+
+        Too long a line is dropped too; `CurrentJob.progress` cuts messages before.
+        """
+        if len(line) <= _MOST:
+            with contextlib.suppress(OSError):
+                os.write(self._open(), b"p%s\n" % line)
+
+    def send_call_outcome(self, call_outcome: dict[str, Any]) -> None:
+        """Send how the call ended, in the form of `CallOutcome.body`; it may take several lines.
+
+        Raises:
+            OSError: if the pipe is closed, and cannot be opened again.
+        """
+        text = json.dumps(call_outcome).encode("ascii")
+        fd = self._open()
+        start = 0
+        while len(text) - start > _MOST:
+            os.write(fd, b"v%s\n" % text[start : start + _MOST])
+            start += _MOST
+        os.write(fd, b"V%s\n" % text[start:])
+
+    def _open(self) -> int:
+        if _identity(self._fd) != self._pipe:
+            self._fd = os.open(self._again, os.O_WRONLY | os.O_CLOEXEC)
+        return self._fd
 
 
-def send_call_outcome(fd: int, call_outcome: dict[str, Any]) -> None:
-    """Send how the call ended, in the form of `CallOutcome.body`; it may take several lines."""
-    text = json.dumps(call_outcome).encode("ascii")
-    start = 0
-    while len(text) - start > _MOST:
-        os.write(fd, b"v%s\n" % text[start : start + _MOST])
-        start += _MOST
-    os.write(fd, b"V%s\n" % text[start:])
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class FrameReader:

@@ -6,7 +6,14 @@ import json
 import signal
 from typing import Any, Final, NamedTuple
 
-from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, EXIT_SUCCESS, EXIT_WAIT, MAX_TERMINATION_MESSAGE_BYTES
+from bgjobs.protocol import (
+    EXIT_FAILED,
+    EXIT_NO_PIPE,
+    EXIT_REFUSED,
+    EXIT_SUCCESS,
+    EXIT_WAIT,
+    MAX_TERMINATION_MESSAGE_BYTES,
+)
 from bgjobs.runner.termination import STOPPED, TIMED_OUT
 from bgjobs.vocabulary import FINAL, Outcome
 
@@ -161,6 +168,12 @@ def failure(kind: str, message: str, traceback: str | None = None) -> dict[str, 
 
 
 def _unexplained(exit_code: int) -> dict[str, Any]:
+    if exit_code == EXIT_NO_PIPE:
+        return failure(
+            "DescriptorsClosed",
+            "the method has ended, but how it did so could not be reported, because the job's code has closed all "
+            "descriptors of its process (os.closerange?); close only those that it has opened",
+        )
     if exit_code >= 0:
         return failure(
             "EndedWithoutResult",

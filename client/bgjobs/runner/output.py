@@ -38,14 +38,21 @@ class Splitter:
     """Cuts the bytes of one stream into records, in whatever portions they arrive.
 
     Bytes that are not UTF-8 become U+FFFD. A line longer than MAX_LINE_BYTES becomes several records, cut between
-    characters.
+    characters. Of a line that writes over itself, as progress bars do, only what stands last is kept, but for
+    the states that `unfinished` has shown.
+
+    Attributes:
+        rest: the start of a line whose end has not arrived, without what is in records already; never more than
+            MAX_LINE_BYTES.
+        has_begun: whether the beginning of that line is in records already.
     """
 
     def __init__(self, stream: str) -> None:
+        self.rest = b""
+        self.has_begun = False
         self._last = stream.encode()
         self._more = stream.upper().encode()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = b""  # the start of a line whose end has not arrived; never more than MAX_LINE_BYTES
 
     def feed(self, data: bytes, now_ms: int) -> bytes:
         """Take bytes; return the records that they complete, with this time in Unix milliseconds."""
@@ -54,15 +61,25 @@ class Splitter:
     def flush(self, now_ms: int) -> bytes:
         """Return the record of a line whose end has not arrived, and begin a new line; b"" if there is none."""
         records = self._cut(self._decoder.decode(b"", final=True).encode(), now_ms)
-        if self._rest:
-            records += b"%d %s %s\n" % (now_ms, self._last, self._rest)
-            self._rest = b""
+        if self.rest or self.has_begun:
+            records += b"%d %s %s\n" % (now_ms, self._last, self.rest)
+        self.rest, self.has_begun = b"", False
         self._decoder.reset()
         return records
 
+    def unfinished(self, now_ms: int) -> bytes:
+        """Return the record of what there is of a line whose end has not arrived; b"" if there is nothing new."""
+        if not self.rest:
+            return b""
+        records = b"%d %s %s\n" % (now_ms, self._more, self.rest)
+        self.rest, self.has_begun = b"", True
+        return records
+
     def _cut(self, text: bytes, now_ms: int) -> bytes:
-        lines = (self._rest + text).split(b"\n")
-        self._rest = lines.pop()
+        lines = (self.rest + text).split(b"\n")
+        if b"\r" in text or b"\r" in self.rest:
+            lines = [self._standing(line, is_first=number == 0) for number, line in enumerate(lines)]
+        self.rest = lines.pop()
         last = b"%d %s " % (now_ms, self._last)
         more = b"%d %s " % (now_ms, self._more)
         records: list[bytes] = []
@@ -73,9 +90,19 @@ class Splitter:
                 pieces = list(_pieces(line))
                 records += [b"%s%s\n" % (more, piece) for piece in pieces[:-1]]
                 records.append(b"%s%s\n" % (last, pieces[-1]))
-        *pieces, self._rest = _pieces(self._rest)
+        self.has_begun = self.has_begun and not lines
+        *pieces, self.rest = _pieces(self.rest)
         records += [b"%s%s\n" % (more, piece) for piece in pieces]
+        self.has_begun = self.has_begun or bool(pieces)
         return b"".join(records)
+
+    def _standing(self, line: bytes, *, is_first: bool) -> bytes:
+        """What stands last of a line that writes over itself, as a line end of Windows does not."""
+        start = line.rstrip(b"\r").rfind(b"\r")
+        if start < 0:
+            return line
+        # What a record has shown already is written over by whoever shows the next one.
+        return line[start:] if is_first and self.has_begun else line[start + 1 :]
 
 
 def _pieces(line: bytes) -> Iterator[bytes]:

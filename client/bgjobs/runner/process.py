@@ -60,7 +60,7 @@ def spawn(environ: Mapping[str, str]) -> Child:
     try:
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "bgjobs.runner.child", str(call_child), str(frames_child)],
+            [sys.executable, "-m", "bgjobs.runner.child", str(call_child), str(frames_child), str(frames)],
             _job_environ(environ),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from typing import Final, NamedTuple
 
-# Why the child gets a signal: the pod or the job is stopped, the attempt's time is over, or another attempt of the job
-# is the current one.
+# Why the child gets a signal: the pod or the job is stopped, the attempt's time is over, another attempt of the job is
+# the current one, or the method has returned and something of it goes on.
 STOPPED: Final = "stopped"
 TIMED_OUT: Final = "timed_out"
 SUPERSEDED: Final = "superseded"
+LINGERING: Final = "lingering"
 
 
 class Situation(NamedTuple):
@@ -22,8 +23,10 @@ class Situation(NamedTuple):
         stop_at: when the pod got SIGTERM, or the API answered a beat with `stop`; None if neither has happened.
         superseded: whether the attempt is not the job's current one any more.
         signalled_at: when the child got SIGTERM; None if it has not.
-        cause: why it got a signal: STOPPED, TIMED_OUT or SUPERSEDED; None if it has got none.
+        cause: why it got a signal: STOPPED, TIMED_OUT, LINGERING or SUPERSEDED; None if it has got none.
         killed: whether it got SIGKILL.
+        returned_at: when it has said how its call ended; None if it has not.
+        linger_grace: how long after that it is killed.
     """
 
     deadline: float | None
@@ -34,6 +37,8 @@ class Situation(NamedTuple):
     signalled_at: float | None = None
     cause: str | None = None
     killed: bool = False
+    returned_at: float | None = None
+    linger_grace: float = 30.0
 
 
 class Plan(NamedTuple):
@@ -41,7 +46,7 @@ class Plan(NamedTuple):
 
     Attributes:
         signal: to send to the child now; None to send nothing.
-        cause: why it is sent: STOPPED, TIMED_OUT or SUPERSEDED; None without a signal.
+        cause: why it is sent: STOPPED, TIMED_OUT, LINGERING or SUPERSEDED; None without a signal.
         look_at: when to ask for a plan again, as a time of the situation's clock; None if only an event can change it.
     """
 
@@ -57,6 +62,17 @@ def plan(now: float, situation: Situation) -> Plan:
         return Plan(None, None, None)
     if s.superseded:
         return Plan(signal.SIGKILL, SUPERSEDED, None)
+    if s.returned_at is None:
+        return _while_it_works(now, s)
+    # It has nothing left to do. A SIGTERM would not tell its threads anything, and end it at once.
+    ends_at = s.returned_at + s.linger_grace
+    if now >= ends_at:
+        return Plan(signal.SIGKILL, s.cause or LINGERING, None)
+    found = _while_it_works(now, s)
+    return found._replace(look_at=ends_at if found.look_at is None else min(ends_at, found.look_at))
+
+
+def _while_it_works(now: float, s: Situation) -> Plan:
     if s.signalled_at is not None:
         kill_at = s.signalled_at + (s.timeout_grace if s.cause == TIMED_OUT else s.stop_grace)
         return Plan(signal.SIGKILL, s.cause, None) if now >= kill_at else Plan(None, None, kill_at)

@@ -9,12 +9,11 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.protocol import GO_AWAY, STDERR, STDOUT, STOP
+from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner import process, termination
 from bgjobs.runner.frames import FrameReader
-from bgjobs.runner.mirror import Mirror
 from bgjobs.runner.outcome import Ended
-from bgjobs.runner.output import Splitter, record
+from bgjobs.runner.streams import Streams, read_now
 
 if TYPE_CHECKING:
     from bgjobs.runner.output import LogBuffer
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from bgjobs.runner.reporter import Reporter
     from bgjobs.runner.signals import Signals
 
-_READ_BYTES: Final = 64 * 1024
 # How long to read what a child has printed, once none of its processes is left.
 _DRAIN_SECONDS: Final = 2.0
 # How long the container's own streams have to take the last lines.
@@ -33,35 +31,9 @@ _HELD_SECONDS: Final = 0.2
 _WORDS: Final = {
     termination.STOPPED: "the attempt is told to stop",
     termination.TIMED_OUT: "the attempt has reached its timeout",
+    termination.LINGERING: "the method has returned, but its process goes on and its grace is over",
     termination.SUPERSEDED: "this attempt is not the job's current one any more",
 }
-
-
-class _Stream:
-    """One of the child's two streams, which goes to the container's own stream and, as records, into the log."""
-
-    def __init__(self, fd: int, own: int, letter: str, log: LogBuffer) -> None:
-        self.fd = fd
-        self.open = True
-        self.mirror = Mirror(own)
-        self._splitter = Splitter(letter)
-        self._log = log
-
-    def read(self) -> bool:
-        """Read what is there; return whether there was anything."""
-        data = _read(self.fd) if self.open else None
-        if data is None:
-            return False
-        if not data:
-            self.open = False
-            return False
-        self.mirror.feed(data, time.monotonic())
-        self._log.append(self._splitter.feed(data, _now_ms()))
-        return True
-
-    def end_line(self) -> None:
-        """Put a last line without an end into the log."""
-        self._log.append(self._splitter.flush(_now_ms()))
 
 
 class Watch:
@@ -73,18 +45,23 @@ class Watch:
         reporter: gets the job's progress, and has the API's orders.
         log: gets what the job prints.
         situation: the limits of the attempt.
+        token: that of the child's marks (see `own_streams`).
     """
 
     def __init__(
-        self, child: Child, signals: Signals, reporter: Reporter, log: LogBuffer, situation: termination.Situation
+        self,
+        child: Child,
+        signals: Signals,
+        reporter: Reporter,
+        log: LogBuffer,
+        situation: termination.Situation,
+        token: str,
     ) -> None:
         self._child = child
         self._signals = signals
         self._reporter = reporter
-        self._log = log
         self._situation = situation
-        self._out = _Stream(child.stdout, 1, STDOUT, log)
-        self._err = _Stream(child.stderr, 2, STDERR, log)
+        self._streams = Streams(child.stdout, child.stderr, token, log)
         self._frames = FrameReader()
         self._call = b""
         self._outcome_at: float | None = None
@@ -95,10 +72,11 @@ class Watch:
         exit_code: int | None = None
         while exit_code is None:
             look_at = self._act()
-            self._serve(look_at)
+            unfinished_at = self._streams.show_unfinished(time.monotonic())
+            self._serve(min((at for at in (look_at, unfinished_at) if at is not None), default=None))
             exit_code = process.reap(self._child.pid)
         if not process.kill_leftovers(self._child.pid):
-            self._note("a process that the job started could not be killed")
+            self._streams.note("a process that the job started could not be killed")
         self._drain()
         signalled_at = self._situation.signalled_at
         return Ended(
@@ -115,10 +93,10 @@ class Watch:
         stop_at = self._signals.stop_at
         if situation.stop_at is None and (stop_at is not None or self._reporter.order == STOP):
             situation = situation._replace(stop_at=now if stop_at is None else stop_at)
-        situation = situation._replace(superseded=self._reporter.order == GO_AWAY)
+        situation = situation._replace(superseded=self._reporter.order == GO_AWAY, returned_at=self._outcome_at)
         plan = termination.plan(now, situation)
         if plan.signal is not None:
-            self._note(f"{_WORDS[plan.cause or termination.STOPPED]}: {plan.signal.name}")
+            self._streams.note(f"{_WORDS[plan.cause or termination.STOPPED]}: {plan.signal.name}")
             process.signal_group(self._child.pid, plan.signal)
             situation = situation._replace(
                 signalled_at=now if situation.signalled_at is None else situation.signalled_at,
@@ -138,7 +116,7 @@ class Watch:
             poll.register(self._child.frames, select.POLLIN)
         if self._call:
             poll.register(self._child.call, select.POLLOUT)
-        for stream in (self._out, self._err):
+        for stream in self._streams.both:
             if stream.mirror.waits_for_room:
                 poll.register(stream.mirror.fd, select.POLLOUT)
             if stream.mirror.is_full(now):
@@ -152,11 +130,11 @@ class Watch:
             self._send_call()
         if self._child.frames in ready:
             self._read_frames()
-        for stream in (self._out, self._err):
+        for stream in self._streams.both:
             if stream.mirror.fd in ready:
                 stream.mirror.write(time.monotonic())
             if stream.fd in ready and stream.open:
-                stream.read()
+                self._streams.read(stream)
 
     def _send_call(self) -> None:
         try:
@@ -167,7 +145,7 @@ class Watch:
             os.close(self._child.call)
 
     def _read_frames(self) -> bool:
-        data = _read(self._child.frames)
+        data = read_now(self._child.frames)
         if data is None:
             return False
         self._frames.feed(data)
@@ -181,27 +159,11 @@ class Watch:
     def _drain(self) -> None:
         """Read what is still in the pipes; nobody is left to write to them."""
         deadline = time.monotonic() + _DRAIN_SECONDS
-        for read in (self._read_frames, self._out.read, self._err.read):
-            while read() and time.monotonic() < deadline:
+        while self._read_frames() and time.monotonic() < deadline:
+            pass
+        for stream in self._streams.both:
+            while self._streams.read(stream) and time.monotonic() < deadline:
                 pass
-        for stream in (self._out, self._err):
-            stream.end_line()
+        self._streams.end_lines()
+        for stream in self._streams.both:
             stream.mirror.flush(_FLUSH_SECONDS)
-
-    def _note(self, text: str) -> None:
-        """Write a message of the runner into the job's log, as a line of its own on stderr."""
-        self._err.end_line()
-        self._log.append(record(STDERR, f"bgjobs: {text}", _now_ms()))
-        self._err.mirror.feed(f"bgjobs: {text}\n".encode(), time.monotonic())
-
-
-def _read(fd: int) -> bytes | None:
-    """Read what is there: b"" at the end of the pipe, None if there is nothing yet."""
-    try:
-        return os.read(fd, _READ_BYTES)
-    except BlockingIOError:
-        return None
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

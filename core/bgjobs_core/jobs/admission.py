@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs.approval import is_approved
 from bgjobs.vocabulary import WhyNot
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import AskedJob
     from bgjobs_core.resources.models import QueueSpec
+
+NOT_APPROVED: Final = "class_not_approved"
+# What helps on a cluster; in local mode something else does.
+ADD_IT: Final = "an administrator can add it there"
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,8 @@ def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "", refuse
     if not approved(spec.cls, queue.approved_classes):
         return NotAdmitted(
             "class",
-            "class_not_approved",
-            f"{spec.cls} is not in approvedClasses of queue {spec.queue!r} in namespace {asked.namespace!r}; "
-            "an administrator can add it there",
+            NOT_APPROVED,
+            f"{spec.cls} is not in approvedClasses of queue {spec.queue!r} in namespace {asked.namespace!r}; {ADD_IT}",
         )
     image = spec.image or queue.image or asked.last_image
     if not image:

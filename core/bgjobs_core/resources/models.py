@@ -188,7 +188,13 @@ class QueueSpec(Resource):
         description="A job whose code has not started by then is given up as never_started; for a further attempt it "
         "counts from when its pod was made.",
     )
-    grace_seconds: int = Field(default=30, ge=0, le=3600, description="The time between SIGTERM and SIGKILL.")
+    grace_seconds: int = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="The time between SIGTERM and SIGKILL, and for how long threads of a job may go on when its method "
+        "has returned.",
+    )
     retention: Retention = Retention()
     pod: PodSettings = PodSettings()
 

@@ -52,6 +52,14 @@ class TestProject:
         assert Project(tmp_path).packages() == ["plain", "shop", "tool"]
         assert Project(tmp_path).approved_classes() == ["plain.*", "shop.*", "tool.*", "bgjobs.examples.*"]
 
+    def test_a_package_may_have_its_code_further_down(self, tmp_path: Path) -> None:
+        """A namespace package has no file of its own."""
+        for name in ("acme/billing/jobs.py", "data/2026/11/a.csv", "env/lib/x.py", "own/_private/x.py"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        assert Project(tmp_path).packages() == ["acme"]
+        assert f"finds in {tmp_path} (there are: acme)" in Project(tmp_path).remedy()
+
     def test_a_src_folder_comes_first(self, tmp_path: Path) -> None:
         (tmp_path / "src/shop").mkdir(parents=True)
         (tmp_path / "src/shop/__init__.py").touch()

@@ -54,7 +54,11 @@ def test_lines_become_records(reads: list[bytes], expected: list[tuple[str, str]
     assert texts(records) == expected
 
 
-@given(st.lists(st.binary(max_size=50) | st.text(max_size=20).map(str.encode) | st.just(b"\xe2\x82\xac" * 4000)))
+# Without the character that writes over a line, which has tests of its own.
+some_bytes = st.binary(max_size=50) | st.text(max_size=20).map(str.encode)
+
+
+@given(st.lists(some_bytes.map(lambda data: data.replace(b"\r", b"")) | st.just(b"\xe2\x82\xac" * 4000)))
 def test_however_bytes_arrive_the_text_is_theirs(reads: list[bytes]) -> None:
     splitter = Splitter("e")
 
@@ -62,6 +66,49 @@ def test_however_bytes_arrive_the_text_is_theirs(reads: list[bytes]) -> None:
 
     text = b"".join(reads).decode("utf-8", "replace")
     assert joined(records) == text + "\n" * (text != "" and not text.endswith("\n"))
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        ([b"1%\r2%\r3%\n"], [("o", "3%")]),
+        ([b"\r1%", b"\r2%", b"\r3%", b"\n", b"ready\n"], [("o", "3%"), ("o", "ready")]),
+        ([b"1%\r", b"2%\r", b"3%\r"], [("o", "3%\r")]),
+        ([b"of Windows\r\n"], [("o", "of Windows\r")]),
+        ([b"1%\r2%\r\n"], [("o", "2%\r")]),
+        ([b"x" * MAX_LINE_BYTES + b"\rready"], [("o", "ready")]),
+        ([b"1%", None, b"\r2%", None, b"\r3%\n"], [("O", "1%"), ("O", "\r2%"), ("o", "\r3%")]),
+        ([b"wait", None, None, b" on\n"], [("O", "wait"), ("o", " on")]),
+        ([b"wait", None, b"\nnext\n"], [("O", "wait"), ("o", ""), ("o", "next")]),
+        ([b"wait", None], [("O", "wait"), ("o", "")]),
+        ([b"\xc3", None, b"\xa9\n"], [("o", "é")]),
+    ],
+)
+def test_lines_that_are_written_over_or_not_finished(
+    reads: list[bytes | None], expected: list[tuple[str, str]]
+) -> None:
+    """None: what there is of a line is shown."""
+    splitter = Splitter("o")
+
+    shown = [splitter.unfinished(1) if data is None else splitter.feed(data, 1) for data in reads]
+
+    assert texts(b"".join(shown) + splitter.flush(1)) == expected
+
+
+def standing(line: str) -> str:
+    """What a terminal shows of it in the end, if each state is as long as the one before."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+@given(st.lists(st.text("ab\r\n", max_size=9) | st.none()))
+def test_however_a_line_is_shown_it_ends_with_its_last_state(reads: list[str | None]) -> None:
+    splitter = Splitter("o")
+
+    shown = [splitter.unfinished(1) if data is None else splitter.feed(data.encode(), 1) for data in reads]
+
+    lines = joined(b"".join(shown) + splitter.flush(1)).split("\n")
+    expected = "".join(data or "" for data in reads).split("\n")
+    assert [standing(line) for line in lines if line] == [standing(line) for line in expected if line]
 
 
 def test_a_record_of_ours_is_one_line() -> None:

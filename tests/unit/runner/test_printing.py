@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from pathlib import Path
@@ -124,3 +125,59 @@ def test_a_slow_reader_gets_everything(pod: Pod) -> None:
 
     assert code == 0
     assert out.count("\n") == 28_000
+
+
+def test_what_python_prints_is_in_the_order_in_which_it_was_printed(pod: Pod) -> None:
+    pod.call("alternate", 3000)
+
+    code, out, err = pod.runs()
+
+    assert code == 0
+    assert pod.api.log.splitlines() == [str(number) for number in range(3000)]
+    assert (out.splitlines()[:2], err.splitlines()[:2]) == (["0", "2"], ["1", "3"])
+
+
+def test_what_programs_print_is_in_the_order_of_its_stream(pod: Pod) -> None:
+    pod.call("alternate_with_programs", 6)
+
+    pod.runs()
+
+    for stream, first in (("o", 0), ("e", 1)):
+        expected = [f"{who} {number}" for number in range(first, 6, 2) for who in ("python", "program")]
+        assert pod.api.lines(stream) == expected
+
+
+def test_no_mark_gets_into_a_file_of_the_job(pod: Pod) -> None:
+    pod.call("print_into_a_file")
+
+    pod.runs()
+
+    assert pod.finished()["result"] == "kept 0\nkept 1\nkept 2\n"
+    assert pod.api.log == "shown 0\nshown 1\nshown 2\nback\n"
+
+
+def test_a_fork_makes_no_marks(pod: Pod) -> None:
+    pod.call("fork_and_print")
+
+    code, _, _ = pod.runs()
+
+    assert code == 0
+    for who in ("fork", "job"):
+        assert [line for line in pod.api.lines("o") if who in line] == [f"{who} {number}" for number in range(3)]
+    assert sorted(pod.api.log.splitlines()) == sorted(
+        ["before"] * 2 + [f"{who} {number}" for who in ("fork", "job") for number in range(3)] * 2
+    )
+
+
+def test_a_line_without_an_end_is_shown_and_in_the_end_its_last_state(pod: Pod) -> None:
+    pod.call("turn_until", "enough")
+    pod.launch()
+    pod.api.wait_for(lambda api: len(api.lines("E")) > 1)
+    (pod.folder / "enough").touch()
+
+    code, _, _ = pod.ends()
+
+    assert code == 0
+    assert pod.api.log.rpartition("\r")[2] == "turned\n"
+    stamps = [int(line.split(b" ")[0]) for line in pod.api.records.splitlines() if b" E " in line]
+    assert all(later - earlier >= 900 for earlier, later in itertools.pairwise(stamps)), "once a second at most"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import os
+import pdb
 import signal
 import subprocess
 import sys
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bgjobs import Abort, current_job
@@ -174,6 +176,84 @@ class Sample:
 
     def names(self) -> list[str]:
         return sorted(os.environ)
+
+    def alternate(self, times: int) -> None:
+        for number in range(times):
+            print(number, file=(sys.stdout, sys.stderr)[number % 2])
+
+    def alternate_with_programs(self, times: int) -> None:
+        """Programs write to the same streams, each after what was printed before to its own."""
+        for number in range(times):
+            stream = (sys.stdout, sys.stderr)[number % 2]
+            print("python", number, file=stream)
+            subprocess.run(["/bin/sh", "-c", f"echo program {number} >&{stream.fileno()}"], check=True)
+
+    def print_into_a_file(self) -> str:
+        """What is printed goes where the job has turned its stdout."""
+        kept = os.dup(1)
+        with (FOLDER / "printed").open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            for number in range(3):
+                print("kept", number)
+                print("shown", number, file=sys.stderr)
+        os.dup2(kept, 1)
+        print("back")
+        return (FOLDER / "printed").read_text("utf-8")
+
+    def fork_and_print(self) -> None:
+        print("before")
+        print("before", file=sys.stderr)
+        pid = os.fork()
+        for number in range(3):
+            print("fork" if pid == 0 else "job", number)
+            print("fork" if pid == 0 else "job", number, file=sys.stderr)
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    def turn_until(self, name: str) -> str:
+        """A progress bar, which goes on until there is a file of this name."""
+        turns = 0
+        while not (FOLDER / name).exists():
+            turns += 1
+            print(f"\rturn {turns}", end="", file=sys.stderr)
+            threading.Event().wait(0.01)
+        print("\rturned", file=sys.stderr)
+        return "turned"
+
+    def leave_a_thread(self) -> str:
+        def hold() -> None:
+            threading.Event().wait(600)
+
+        threading.Thread(target=hold, name="the holder").start()
+        return "returned"
+
+    def leave_an_executor(self, seconds: float) -> str:
+        executor = ThreadPoolExecutor(1, "pool")
+        executor.submit(threading.Event().wait, seconds)
+        return "returned"
+
+    def leave_a_thread_and_fail(self) -> None:
+        self.leave_a_thread()
+        raise ValueError("broken")
+
+    def close_all(self, result: object) -> object:
+        """Then another file has the number of the runner's pipe."""
+        os.closerange(3, 1024)
+        files = [(FOLDER / f"file-{number}").open("wb") for number in range(9)]
+        current_job().progress(1, 2)
+        for file in files:
+            file.close()
+        return result
+
+    def ask(self) -> str:
+        return input("How many? ")
+
+    def look(self) -> None:
+        breakpoint()
+
+    def look_by_hand(self) -> None:
+        pdb.set_trace()
 
 
 class NeedsArguments:

@@ -1,0 +1,8 @@
+"""A job in a namespace package, which has no file of its own."""
+
+from __future__ import annotations
+
+
+class Billing:
+    def send(self, number: int) -> str:
+        return f"sent {number}"

@@ -134,9 +134,13 @@ class TestRefused:
 
     @staticmethod
     async def _refused(world: World, name: str, days: float, **more: object) -> None:
-        at = datetime.fromtimestamp(await world.store.now_ms() / 1000 - days * 86400, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = datetime.fromtimestamp(await world.store.now_ms() / 1000 - days * 86400, UTC)
         failed = [{"type": "Failed", "status": "True"}]
-        world.resources.put(a_request(name, status={"state": "failed", "finishedAt": at, "conditions": failed, **more}))
+        world.resources.put(
+            a_request(
+                name, status={"state": "failed", "finishedAt": f"{at:%Y-%m-%dT%H:%M:%SZ}", "conditions": failed, **more}
+            )
+        )
 
     async def test_old_ones_are_deleted(self, world: World) -> None:
         await self._refused(world, "old", 7.1)

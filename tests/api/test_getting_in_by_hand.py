@@ -259,7 +259,7 @@ SOONER = {
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The process takes h11 where httptools has no wheel."""
     monkeypatch.setattr(listening, "PARSER", request.param)
-    return "h11" if request.param == "h11" else "httptools"
+    return "h11" if request.param is PatientH11 else "httptools"
 
 
 async def test_each_is_refused(parser: str) -> None:

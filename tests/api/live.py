@@ -34,29 +34,36 @@ class LiveApi:
         client: of Redis, not used yet; None: of a fake one.
         verifier: says who calls; None: `authenticator`.
         clock: says what time it is there.
+        parser: reads the bytes of requests.
 
     Attributes:
         store: to be used through `run` only.
         authenticator: gives out tokens.
+        access: allows all but what a test denies.
     """
 
     def __init__(
-        self, client: Client | None = None, verifier: Authenticator | None = None, clock: Clock | None = None
+        self,
+        client: Client | None = None,
+        verifier: Authenticator | None = None,
+        clock: Clock | None = None,
+        parser: type[asyncio.Protocol] = PARSER,
     ) -> None:
         self.authenticator = FakeAuthenticator()
+        self.access = FakeAccess()
         self.client: Any = client or FakeAsyncRedis(server=FakeServer())
         self.store = Store(self.client)
         deps = Deps(
             self.store,
             FakeRedisState(),
             verifier or self.authenticator,
-            FakeAccess(),
+            self.access,
             clock or FakeClock(),
             ("shop",),
         )
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(deps), http=PARSER, port=0, log_config=None, access_log=False, proxy_headers=False
+                create_app(deps), http=parser, port=0, log_config=None, access_log=False, proxy_headers=False
             )
         )
         self._loop = asyncio.new_event_loop()

@@ -197,6 +197,21 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     assert len(kube.asked) == 10
 
 
+async def test_one_caller_asks_no_more_than_some_at_once_and_nobody_waits_for_it() -> None:
+    kube = FakeKube()
+    kube.gate = asyncio.Event()
+    reviewed = ReviewedAccess(kube.ask)
+    calls = [asyncio.create_task(reviewed.allowed(WEB, access.GET, f"ns-{n}", moment(0))) for n in range(4200)]
+    other = asyncio.create_task(reviewed.allowed(service_account("mail", "web"), access.GET, "mail", moment(0)))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(kube.asked) == access.MOST_AT_ONCE + 1
+    kube.gate.set()
+    assert await other
+    assert all(await asyncio.gather(*calls))
+    assert len(reviewed._turns) == 0  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_if_kubernetes_is_away_the_answer_is_503(world: World) -> None:
     job_id = await world.enqueued()
     world.access.away = True

@@ -85,7 +85,10 @@ async def test_the_namespace_is_that_of_the_caller_unless_it_says_another(world:
     await world.put_queue("mail/default")
     assert (await world.enqueue()).json()["namespace"] == "shop"
     assert (await world.enqueue(namespace="mail")).json()["namespace"] == "mail"
+    # Each time it is asked first, before the body is read, whether the caller may do it anywhere.
     assert [asked[1:] for asked in world.access.asked] == [
+        ("create", "backgroundjobrequests", "shop"),
+        ("create", "backgroundjobrequests", "shop"),
         ("create", "backgroundjobrequests", "shop"),
         ("create", "backgroundjobrequests", "mail"),
     ]

@@ -16,6 +16,7 @@ import pytest
 
 from bgjobs_api import front_door
 from bgjobs_api.http import listening
+from bgjobs_api.http.patient_h11 import PatientH11
 from bgjobs_api.http.request_parser import PARSER
 from tests.api.doors import open_doors, web_token
 
@@ -254,11 +255,11 @@ SOONER = {
 }
 
 
-@pytest.fixture(params=["h11", PARSER], ids=["h11", "the one of the process"])
+@pytest.fixture(params=[PatientH11, PARSER], ids=["h11", "the one of the process"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The process takes h11 where httptools has no wheel."""
     monkeypatch.setattr(listening, "PARSER", request.param)
-    return "h11" if request.param == "h11" else "httptools"
+    return "h11" if request.param is PatientH11 else "httptools"
 
 
 async def test_each_is_refused(parser: str) -> None:

@@ -116,7 +116,7 @@ async def test_this_protocol_and_the_one_before_are_spoken(world: World) -> None
 FOREIGN = [
     pytest.param({"namespace": "mail", "user": "system:serviceaccount:mail:default"}, "namespace", id="namespace"),
     pytest.param({"pod_uid": "another"}, "names another", id="uid"),
-    pytest.param({"pod_name": "bgjob-other-x7k2p"}, "names another", id="name"),
+    pytest.param({"pod_name": "bgjob-other-x7k2p"}, "does not belong", id="name"),
     pytest.param({"pod_name": None, "pod_uid": None}, "not bound to a pod", id="not-bound"),
     pytest.param({"pod_uid": None}, "not bound to a pod", id="bound-without-uid"),
 ]

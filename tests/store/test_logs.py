@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from bgjobs_core.jobs.logs import Gap, Line
 from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.life import KUBE, POD, Life
+from tests.store.servers import REAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +139,9 @@ async def test_of_a_hundred_chunks_the_first_and_the_last_mib_are_kept(
     numbers = [int(line.text.split()[0]) for line in lines]
     assert numbers == [*range(place), *range(chunks * per_chunk - tail // size, chunks * per_chunk)]
     fields = (await contents.read(client)).fields(keys.attempt(job.id, 1))
-    assert (int(fields[b"log_head"]), int(fields[b"log_tail"])) == (head, tail)
+    kept = await client.lrange(keys.log_head(job.id, 1), 0, -1), await client.lrange(keys.log_tail(job.id, 1), 0, -1)
+    counted = [sum(logs.cost(chunk) for chunk in chunks) for chunks in kept]
+    assert [int(fields[b"log_head"]), int(fields[b"log_tail"])] == counted
 
 
 async def test_head_and_tail_without_a_gap_are_one_log(store: CheckedStore, life: Life) -> None:
@@ -296,3 +300,49 @@ async def test_a_chunk_is_bytes_that_nobody_touches(store: CheckedStore, life: L
     await store.beat(job_id=job.id, pod_uid=POD, attempt=1, chunk=(0, 10, odd), progress="", keep_seconds=KEEP)
 
     assert await store.log_chunks(job.id, 1) == [b"0 10\n" + odd]
+
+
+@pytest.mark.parametrize("backend", REAL, indirect=True)
+@pytest.mark.parametrize("padding", [0, 60], ids=["small", "as large as the API takes"])
+async def test_chunks_of_one_byte_take_no_more_of_redis_than_they_count(
+    store: CheckedStore, client: Client, life: Life, padding: int
+) -> None:
+    """What counts is bounded by head and tail together, so that a log takes at most twice its limit of Redis."""
+    job = await life.running()
+    name = keys.attempt(job.id, 1)
+    # Both parts are nearly full: what follows is the end of a million such chunks.
+    await client.hset(name, mapping={"log_next": 0, "log_head": LOG_HEAD_BYTES - 100_000, "log_tail": 0})
+    empty = await client.memory_usage(keys.log_head(job.id, 1)) or 0
+    for place in range(0, 4000, 200):
+        await asyncio.gather(
+            *(
+                store.beat(
+                    job_id=job.id, pod_uid=POD, attempt=1, progress="", keep_seconds=KEEP,
+                    chunk=(at, 1, zlib.compress(b"x") + b"p" * padding),
+                )
+                for at in range(place, place + 200)
+            )
+        )  # fmt: skip
+    fields = (await contents.read(client)).fields(name)
+    head, tail = int(fields[b"log_head"]) - (LOG_HEAD_BYTES - 100_000), int(fields[b"log_tail"])
+    assert 90_000 <= head <= 100_000
+    assert tail > 0
+    assert int(fields[b"log_head"]) <= LOG_HEAD_BYTES
+    for key, counted in ((keys.log_head(job.id, 1), head), (keys.log_tail(job.id, 1), tail)):
+        taken = await client.memory_usage(key, samples=0) - empty
+        print(f"{taken:,} bytes of Redis for {counted:,} counted")
+        assert taken <= 2 * counted
+
+
+async def test_a_tail_of_tiny_chunks_is_bounded_too(store: CheckedStore, client: Client, life: Life) -> None:
+    job = await life.running()
+    name = keys.attempt(job.id, 1)
+    await client.hset(name, mapping={"log_next": 0, "log_head": LOG_HEAD_BYTES, "log_tail": 0})
+    shipper = Shipper(store, job)
+    await shipper.ship(b"x")
+    one = int((await contents.read(client)).fields(name)[b"log_tail"])
+    await client.hset(name, mapping={"log_tail": LOG_TAIL_BYTES})
+    await shipper.ship(b"x")
+    assert await client.llen(keys.log_tail(job.id, 1)) == 1  # the oldest went
+    assert int((await contents.read(client)).fields(name)[b"log_tail"]) == LOG_TAIL_BYTES
+    assert one == 32 + len(b"0 1\n" + zlib.compress(b"x"))

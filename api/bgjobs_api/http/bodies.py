@@ -1,22 +1,27 @@
 """How JSON bodies of requests are read and checked, before anything else sees them.
 
-They must be JSON exactly as RFC 8259 says, without repeated names, and fit the model of the route.
+They must be JSON exactly as RFC 8259 says, without repeated names, and fit the model of the route. A route reads its
+body itself, after it has found out that the caller may do what is asked for: no dependency of FastAPI does, since those
+come before the route. `docs/adr/0025-rights-before-the-body.md` says why.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from bgjobs import strict_json
 from bgjobs.protocol import MAX_JSON_DEPTH
 from bgjobs.wire import BatchRequest, EnqueueRequest
+from bgjobs_api.http.callers import caller_of, deps_of
 from bgjobs_api.http.problems import ProblemError, invalid, many_invalid, of_job
 
-MAX_BODY_BYTES: Final = 512 * 1024
+MAX_BODY_BYTES: Final = 512 * 1024  # of what has parameters, or a piece of log
+MAX_NOTE_BYTES: Final = 16 * 1024  # of what has an id, a number, a note
 
 _MOST_FIELDS: Final = 100
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -29,7 +34,7 @@ async def read(request: Request, limit: int) -> bytes:
     """Read the body of a request, and stop as soon as it is longer than `limit` bytes.
 
     Raises:
-        ProblemError: status 413, if it is longer.
+        ProblemError: status 413, if it is longer; status 408, if the rest of it has not come in time.
     """
     too_large = ProblemError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"the body may have at most {limit:,} bytes here"
@@ -38,10 +43,16 @@ async def read(request: Request, limit: int) -> bytes:
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise too_large
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise too_large
+    try:
+        # Of one caller a few at a time, so that it cannot have hundreds of unfinished bodies kept here.
+        async with deps_of(request).bodies.of(caller_of(request)):
+            async for part in request.stream():
+                body += part
+                if len(body) > limit:
+                    raise too_large
+    except ClientDisconnect:
+        # Nobody reads the answer; it is for the log.
+        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, "body_cut_off", "the body has not come in time") from None
     return bytes(body)
 
 
@@ -226,36 +237,25 @@ def _items(text: str) -> Iterator[str]:
             return
 
 
-async def read_model(request: Request, model: type[_Model], limit: int = MAX_BODY_BYTES) -> _Model:
-    """Read the body of a request, and make a model of it; who asks must be known by then.
+async def read_model(
+    request: Request, model: type[_Model], limit: int = MAX_NOTE_BYTES, *, empty: Callable[[], _Model] | None = None
+) -> _Model:
+    """Read the body of a request, and make a model of it; what the caller may do must be known by then.
+
+    Args:
+        request: whose body it is.
+        model: what the body must be.
+        limit: how many bytes the body may have.
+        empty: makes the model for a request without a body; None: every request must have one.
 
     Raises:
         ProblemError: if it is too long, or not what it should be.
     """
-    return parse(model, await read(request, limit))
-
-
-def json_body(
-    model: type[_Model], limit: int = MAX_BODY_BYTES, empty: Callable[[], _Model] | None = None
-) -> Callable[[Request], Awaitable[_Model]]:
-    """Make a dependency of FastAPI that reads the body of a request.
-
-    Args:
-        model: what the body must be.
-        limit: how many bytes the body may have.
-        empty: makes the model for a request without a body; None: every request must have one.
-    """
-
-    async def dependency(request: Request) -> _Model:
-        body = await read(request, limit)
-        if not body and empty is not None:
-            return empty()
-        return parse(model, body)
-
-    return dependency
+    body = await read(request, limit)
+    return empty() if empty is not None and not body else parse(model, body)
 
 
 def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """The description of a body that `json_body` reads, for the OpenAPI document (`openapi_extra`)."""
+    """The description of a body that `read_model` reads, for the OpenAPI document (`openapi_extra`)."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}

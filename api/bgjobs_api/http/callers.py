@@ -1,7 +1,7 @@
 """Who has sent a request, and whether that caller may do what it asks for. Every route depends on this."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, cast
 
@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import ProblemError, forbidden, unavailable
+from bgjobs_api.http.problems import ProblemError, forbidden, invalid, unavailable
 from bgjobs_api.identity import access
 from bgjobs_api.identity.access import Action
 from bgjobs_api.identity.access_refusal import AccessRefusal
@@ -113,16 +113,40 @@ async def require(deps: Deps, caller: Identity, action: Action, namespace: str) 
         raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
 
 
+async def require_in(deps: Deps, caller: Identity, action: Action, namespace: str) -> None:
+    """As `require`, in a namespace that the request names: of one without jobs nothing is asked of Kubernetes.
+
+    Raises:
+        ProblemError: as `require`; status 422 if it is no namespace of jobs.
+    """
+    if namespace not in deps.namespaces:
+        detail = (
+            f"{namespace!r} is no namespace of jobs; check how it is written, or let an administrator add it to the "
+            "value jobNamespaces of the chart"
+        )
+        raise invalid("namespace", detail, "no_namespace_of_jobs")
+    await require(deps, caller, action, namespace)
+
+
 async def require_somewhere(deps: Deps, caller: Identity, action: Action) -> None:
     """Go on only if Kubernetes allows a caller to do this in one namespace of jobs at least.
+
+    It is asked before a body is read that names the namespace. The caller's own is tried first, which is the usual one.
 
     Raises:
         ProblemError: status 403, with what is missing, if it is allowed in none; status 503 while Kubernetes does not
             say.
     """
-    if caller.namespace and await is_allowed(deps, caller, action, caller.namespace):
+    own = caller.namespace if caller.namespace in deps.namespaces else ""
+    if own and await is_allowed(deps, caller, action, own):
         return
-    await readable(deps, caller, action, ())
+    if await is_allowed(deps, caller, action, access.EVERYWHERE):
+        return
+    for some in _in_turn([one for one in deps.namespaces if one != own]):
+        if any(await _at_once(deps, caller, action, some)):
+            return
+    where = (own,) if own else deps.namespaces
+    raise forbidden(AccessRefusal(caller, action, where, deps.roles, anywhere=not own))
 
 
 async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
@@ -132,32 +156,40 @@ async def readable(deps: Deps, caller: Identity, action: Action, asked: Sequence
         deps: the services of the application.
         caller: who asks.
         action: what the caller must be allowed to do in each of them.
-        asked: the namespaces that the request names; none: all namespaces of jobs.
+        asked: the namespaces that the request names; none: all namespaces of jobs. Those without jobs are dropped, and
+            Kubernetes is not asked about them.
 
     Raises:
         ProblemError: status 403 if it is not allowed in one that was asked for, or in none at all; status 503 while
             Kubernetes does not say.
     """
     if asked:
-        chosen = tuple(dict.fromkeys(asked))
-        answers = await _answers(deps, caller, action, chosen)
+        chosen = tuple(one for one in dict.fromkeys(asked) if one in deps.namespaces)
+        answers = await answers_in(deps, caller, action, chosen)
         for namespace, allowed in zip(chosen, answers, strict=True):
             if not allowed:
                 raise forbidden(AccessRefusal(caller, action, (namespace,), deps.roles))
         return chosen
     if await is_allowed(deps, caller, action, access.EVERYWHERE):
         return deps.namespaces
-    answers = await _answers(deps, caller, action, deps.namespaces)
+    answers = await answers_in(deps, caller, action, deps.namespaces)
     found = tuple(namespace for namespace, allowed in zip(deps.namespaces, answers, strict=True) if allowed)
     if not found:
         raise forbidden(AccessRefusal(caller, action, deps.namespaces, deps.roles, anywhere=True))
     return found
 
 
-async def _answers(deps: Deps, caller: Identity, action: Action, namespaces: Sequence[str]) -> list[bool]:
+async def answers_in(deps: Deps, caller: Identity, action: Action, namespaces: Sequence[str]) -> list[bool]:
     """In turn and some at once: whoever asks for many namespaces asks Kubernetes no faster than others."""
     found: list[bool] = []
-    for start in range(0, len(namespaces), _AT_ONCE):
-        some = namespaces[start : start + _AT_ONCE]
-        found += await asyncio.gather(*(is_allowed(deps, caller, action, namespace) for namespace in some))
+    for some in _in_turn(namespaces):
+        found += await _at_once(deps, caller, action, some)
     return found
+
+
+def _in_turn(namespaces: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (namespaces[start : start + _AT_ONCE] for start in range(0, len(namespaces), _AT_ONCE))
+
+
+async def _at_once(deps: Deps, caller: Identity, action: Action, namespaces: Sequence[str]) -> list[bool]:
+    return await asyncio.gather(*(is_allowed(deps, caller, action, namespace) for namespace in namespaces))

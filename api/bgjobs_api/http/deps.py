@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from bgjobs_api.turns import Turns
 from bgjobs_core.redis.memory import MemoryGate
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bgjobs_core.actions.queue_pause import QueueObjects
     from bgjobs_core.health.findings import Finding
     from bgjobs_core.store.store import Store
+
+_BODIES_AT_ONCE = 16  # of one caller; the others wait at their sockets
 
 
 async def _no_findings() -> Sequence[Finding]:
@@ -75,6 +78,7 @@ class Deps:
         roles: how the names of the chart's ClusterRoles begin, for telling callers which one they need.
         batches: held by whoever makes jobs of the body of a batch.
         unapproved: says what to do about a class that its queue does not approve; None: what an administrator can do.
+        bodies: held by whoever reads a body, a few at a time of one caller.
         queues: the objects of queues, which people pause and resume; None where that cannot be done.
         gate: whether there is room in Redis for more jobs.
     """
@@ -95,6 +99,7 @@ class Deps:
     unapproved: Callable[[], str] | None = None
     queues: QueueObjects | None = None
     batches: asyncio.Lock = field(default_factory=asyncio.Lock)
+    bodies: Turns[Identity] = field(default_factory=lambda: Turns(_BODIES_AT_ONCE))
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:

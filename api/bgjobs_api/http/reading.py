@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.ids import is_of_a_key
 from bgjobs.vocabulary import State
-from bgjobs_api.http.callers import is_allowed, require
+from bgjobs_api.http.callers import answers_in, is_allowed, require
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.identity import access
 from bgjobs_core.actions.errors import JobNotFoundError
@@ -72,7 +71,7 @@ async def _require_of(deps: Deps, caller: Identity, action: Action, record: JobR
 
 async def allowed_in(deps: Deps, caller: Identity, action: Action, asked: Sequence[str]) -> tuple[str, ...]:
     """Those of the namespaces in which the caller may do this."""
-    answers = await asyncio.gather(*(is_allowed(deps, caller, action, one) for one in asked))
+    answers = await answers_in(deps, caller, action, asked)
     return tuple(one for one, allowed in zip(asked, answers, strict=True) if allowed)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_api.http.patient_h11 import PatientH11
 
 try:
     from bgjobs_api.http.strict_httptools import StrictProtocol
@@ -12,4 +14,4 @@ except ImportError:
 if TYPE_CHECKING:
     import asyncio
 
-PARSER: Final[type[asyncio.Protocol] | Literal["h11"]] = StrictProtocol or "h11"
+PARSER: Final[type[asyncio.Protocol]] = StrictProtocol or PatientH11

@@ -6,13 +6,16 @@ knows no limit. `docs/adr/0013-httptools-made-strict.md` tells each of these cas
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import httptools
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bgjobs_api.http.patience import LIMITS, Limits, Patience, Stage, after_data
+from bgjobs_api.http.patient_h11 import PatientH11
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
 # As h11 has it: for how long a request may go on without anything that the application could be told.
@@ -52,13 +55,40 @@ def objection(version: str, target: bytes, headers: Iterable[tuple[bytes, bytes]
 class StrictProtocol(HttpToolsProtocol):
     """One connection."""
 
+    limits: ClassVar[Limits] = LIMITS
+
+    _patience: Patience
     _parser: Any = None  # the same as `parser`, which is None when the connection is lost
+    _in_message = False
     _in_head = True
     _went_on = False
     _waiting = 0
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._patience = Patience(self, self.limits)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._patience.end()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
-        """Read what has come, and refuse what goes on for too long: httptools keeps all of it until it is complete."""
+        """Read what has come, and see what is waited for now."""
+        self._feed(data)
+        if self.transport.get_protocol() is self:
+            after_data(self, self._patience, self._stage(), self.flow.pause_reading)
+
+    def _stage(self) -> Stage:
+        if self._in_message and not self._in_head:
+            return "body"
+        cycle = cast("Any", self.cycle)  # None until the first request
+        is_free = cycle is None or cycle.response_complete
+        return "head" if is_free and self.timeout_keep_alive_task is None else ""
+
+    def _feed(self, data: bytes) -> None:
+        """Refuse what goes on for too long: httptools keeps all of it until it is complete."""
         self._unset_keepalive_if_required()
         self._parser = self.parser
         self._went_on = False
@@ -76,7 +106,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The next request begins."""
-        self._in_head = True
+        self._in_message = self._in_head = True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -103,7 +133,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is complete, or its head is, after which another protocol is wanted."""
-        self._went_on = True
+        self._went_on, self._in_message = True, False
         if not self._parser.should_upgrade():
             super().on_message_complete()
 
@@ -124,7 +154,8 @@ class StrictProtocol(HttpToolsProtocol):
         version: str = self._parser.get_http_version()
         lines = [method + b" " + self.url + b" HTTP/" + version.encode(), *(b": ".join(one) for one in self.headers)]
         self.connections.discard(self)
-        other = H11Protocol(self.config, self.server_state, self.app_state)
+        self._patience.end()
+        other = PatientH11(self.config, self.server_state, self.app_state)
         other.connection_made(self.transport)
         self.transport.set_protocol(other)
         other.data_received(b"\r\n".join([*lines, b"", rest]))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs_api.turns import Turns
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, SCHEDULES
@@ -29,6 +30,7 @@ log: Any = structlog.get_logger(__name__)
 ALLOW_SECONDS: Final = 10.0
 DENY_SECONDS: Final = 2.0
 MAX_CACHED: Final = 10_000
+MOST_AT_ONCE: Final = 16  # questions about one caller; whoever asks more waits, and nobody else does
 EVERYWHERE: Final = ""  # in place of a namespace: in all namespaces at once
 
 
@@ -104,7 +106,8 @@ _Question = tuple["Identity", Action, str]
 class ReviewedAccess:
     """Asks Kubernetes what a caller may do, and remembers each answer for some seconds.
 
-    Callers that want to know the same at the same time share one question. Implements `http.deps.Access`.
+    Callers that want to know the same at the same time share one question, and no caller has more than a few questions
+    asked at once. Implements `http.deps.Access`.
 
     Args:
         ask: POSTs a review, and tells whether it is allowed; raises KubeError.
@@ -114,6 +117,7 @@ class ReviewedAccess:
         self._ask = ask
         self._decided: dict[_Question, tuple[bool, float]] = {}
         self._asking: dict[_Question, asyncio.Task[bool]] = {}
+        self._turns: Turns[Identity] = Turns(MOST_AT_ONCE)
 
     async def allowed(self, caller: Identity, action: Action, namespace: str, now: Moment) -> bool:
         """Whether the caller may do this in a namespace (or EVERYWHERE).
@@ -136,7 +140,8 @@ class ReviewedAccess:
 
     async def _decide(self, question: _Question, now: Moment) -> bool:
         try:
-            answer = await self._ask(review(*question))
+            async with self._turns.of(question[0]):
+                answer = await self._ask(review(*question))
         except KubeError as error:
             log.warning("access review failed", error=str(error))
             raise AccessUnavailableError(str(error)) from error

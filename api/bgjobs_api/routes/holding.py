@@ -1,13 +1,12 @@
 """What people do with jobs that wait: pause, resume, run now, another priority; and what they have done with a job."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from bgjobs.wire import History, HoldRequest, Job, PriorityRequest
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import documented, json_body
+from bgjobs_api.http.bodies import documented, read_model
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.problems import responses
 from bgjobs_api.http.reading import load_for
@@ -30,8 +29,9 @@ router = APIRouter(
     ),
 )
 
-Body = Annotated[HoldRequest, Depends(json_body(HoldRequest, empty=HoldRequest))]
-_REFUSALS = responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+_REFUSALS = responses(
+    HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+)
 
 
 @router.post(
@@ -42,9 +42,10 @@ _REFUSALS = responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.C
     openapi_extra=documented(HoldRequest, required=False),
     responses=_REFUSALS,
 )
-async def pause_job(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> Response:
+async def pause_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Hold it until somebody resumes it; it keeps its place. A job that has started cannot be paused (409)."""
     await load_for(deps, caller, access.PAUSE, job_id)
+    body = await read_model(request, HoldRequest, empty=HoldRequest)
     record = await pause(deps.store, job_id, by=caller.user, note=body.note or "")
     return answers.job(record, HTTPStatus.ACCEPTED)
 
@@ -57,9 +58,10 @@ async def pause_job(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> R
     openapi_extra=documented(HoldRequest, required=False),
     responses=_REFUSALS,
 )
-async def resume_job(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> Response:
+async def resume_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Let it go on: it waits for its time if that has not come, else for a slot, in the place that it had."""
     await load_for(deps, caller, access.PAUSE, job_id)
+    body = await read_model(request, HoldRequest, empty=HoldRequest)
     record = await resume(deps.store, job_id, by=caller.user, note=body.note or "")
     return answers.job(record, HTTPStatus.ACCEPTED)
 
@@ -72,9 +74,10 @@ async def resume_job(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> 
     openapi_extra=documented(HoldRequest, required=False),
     responses=_REFUSALS,
 )
-async def run_job_now(deps: DepsDep, caller: Caller, job_id: str, body: Body) -> Response:
+async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """A scheduled job is due at once; it still waits for a slot of its queue."""
     await load_for(deps, caller, access.PAUSE, job_id)
+    body = await read_model(request, HoldRequest, empty=HoldRequest)
     record = await run_now(deps.store, job_id, by=caller.user, note=body.note or "")
     return answers.job(record, HTTPStatus.ACCEPTED)
 
@@ -87,11 +90,10 @@ async def run_job_now(deps: DepsDep, caller: Caller, job_id: str, body: Body) ->
     openapi_extra=documented(PriorityRequest),
     responses=_REFUSALS,
 )
-async def change_priority(
-    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[PriorityRequest, Depends(json_body(PriorityRequest))]
-) -> Response:
+async def change_priority(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Among those of its priority it keeps its place by age. That of a job that has started stays (409)."""
     await load_for(deps, caller, access.PAUSE, job_id)
+    body = await read_model(request, PriorityRequest)
     record = await set_priority(deps.store, job_id, body.priority, by=caller.user, note=body.note or "")
     return answers.job(record, HTTPStatus.ACCEPTED)
 

@@ -32,7 +32,7 @@ from bgjobs.wire import (
     RerunRequest,
 )
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import documented, json_body, parse_batch, read, read_model
+from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, parse_batch, read, read_model
 from bgjobs_api.http.callers import (
     MOST_NAMESPACES,
     Caller,
@@ -42,6 +42,7 @@ from bgjobs_api.http.callers import (
     identify,
     readable,
     require,
+    require_in,
     require_somewhere,
 )
 from bgjobs_api.http.deps import Deps
@@ -142,8 +143,9 @@ async def enqueue_job(request: Request) -> Response:
     """
     # Everything by hand: FastAPI takes longer to hand over four arguments than all of this takes.
     deps, caller = deps_of(request), caller_of(request)
-    asked = _asked(await read_model(request, EnqueueRequest), caller)
-    await require(deps, caller, access.ENQUEUE, asked.namespace)
+    await require_somewhere(deps, caller, access.ENQUEUE)  # which namespace it is, the body says
+    asked = _asked(await read_model(request, EnqueueRequest, MAX_BODY_BYTES), caller)
+    await require_in(deps, caller, access.ENQUEUE, asked.namespace)
     found = await enqueue(deps.store, asked, gate=deps.gate)
     status = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK
     return answers.job(found.record, status, {"Location": f"/api/v1/jobs/{found.record.id}"})
@@ -183,9 +185,10 @@ async def enqueue_jobs(request: Request) -> Response:
         first.setdefault(one.namespace, index)
     for namespace, index in first.items():
         try:
-            await require(deps, caller, access.ENQUEUE, namespace)
+            await require_in(deps, caller, access.ENQUEUE, namespace)
         except ProblemError as problem:
-            raise (of_job(problem, index) if problem.refusal else problem) from problem
+            is_of_it = problem.refusal or problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+            raise (of_job(problem, index) if is_of_it else problem) from problem
     return answers.enqueued(await enqueue_many(deps.store, asked, gate=deps.gate))
 
 
@@ -273,16 +276,14 @@ async def why_job(deps: DepsDep, caller: Caller, job_id: str) -> JobWhy:
     status_code=HTTPStatus.ACCEPTED,
     summary="Cancel a job",
     openapi_extra=documented(CancelRequest, required=False),
-    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    responses=responses(
+        HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    ),
 )
-async def cancel_job(
-    deps: DepsDep,
-    caller: Caller,
-    job_id: str,
-    body: Annotated[CancelRequest, Depends(json_body(CancelRequest, empty=CancelRequest))],
-) -> Response:
+async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Stop it for good: no code of it starts from now on; what runs is deleted with its pods."""
     await load_for(deps, caller, access.CANCEL, job_id)
+    body = await read_model(request, CancelRequest, empty=CancelRequest)
     record = await cancel(deps.store, job_id, by=caller.user, note=body.note or "")
     return answers.job(record, HTTPStatus.ACCEPTED)
 
@@ -294,15 +295,18 @@ async def cancel_job(
     summary="Run a job again",
     openapi_extra=documented(RerunRequest),
     responses=responses(
-        HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.INSUFFICIENT_STORAGE
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.INSUFFICIENT_STORAGE,
     ),
 )
-async def rerun_job(
-    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[RerunRequest, Depends(json_body(RerunRequest))]
-) -> Response:
+async def rerun_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
+    body = await read_model(request, RerunRequest)
     made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate)
     return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
 

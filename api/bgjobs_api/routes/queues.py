@@ -3,21 +3,19 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.job_spec import LabelName
 from bgjobs.wire import HoldRequest, QueueList, QueueView
-from bgjobs_api.http.bodies import documented, json_body
-from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require
+from bgjobs_api.http.bodies import documented, read_model
+from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require_in
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import responses, unavailable
 from bgjobs_api.identity import access
 from bgjobs_core.actions.queue_pause import QueueObjects, pause_queue, resume_queue
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.views import queue_view
-
-Body = Annotated[HoldRequest, Depends(json_body(HoldRequest, empty=HoldRequest))]
 
 router = APIRouter(
     prefix="/api/v1",
@@ -58,17 +56,18 @@ async def list_queues(deps: DepsDep, caller: Caller, query: Annotated[QueuesQuer
     status_code=HTTPStatus.ACCEPTED,
     summary="Pause a queue",
     openapi_extra=documented(HoldRequest, required=False),
-    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def pause_queue_now(
-    deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName, body: Body
+    request: Request, deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName
 ) -> QueueView:
     """Nothing more of it is launched; what runs goes on.
 
     `spec.paused` of its BackgroundJobQueue is set, and annotations of the object say who did it and why. Of a queue
     that is paused already they stay as they are.
     """
-    await require(deps, caller, access.PAUSE_QUEUE, namespace)
+    await require_in(deps, caller, access.PAUSE_QUEUE, namespace)
+    body = await read_model(request, HoldRequest, empty=HoldRequest)
     key = f"{namespace}/{name}"
     queue = await pause_queue(deps.store, _objects(deps), key, by=caller.user, note=body.note or "")
     return queue_view(queue, await deps.store.queue_load(key))
@@ -79,13 +78,14 @@ async def pause_queue_now(
     status_code=HTTPStatus.ACCEPTED,
     summary="Resume a queue",
     openapi_extra=documented(HoldRequest, required=False),
-    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def resume_queue_now(
-    deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName, _body: Body
+    request: Request, deps: DepsDep, caller: Caller, namespace: LabelName, name: LabelName
 ) -> QueueView:
     """Its jobs are launched again, the oldest first. As to pause it."""
-    await require(deps, caller, access.PAUSE_QUEUE, namespace)
+    await require_in(deps, caller, access.PAUSE_QUEUE, namespace)
+    await read_model(request, HoldRequest, empty=HoldRequest)
     key = f"{namespace}/{name}"
     queue = await resume_queue(deps.store, _objects(deps), key)
     return queue_view(queue, await deps.store.queue_load(key))

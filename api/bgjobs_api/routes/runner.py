@@ -1,15 +1,15 @@
 """`/runner/v1`: what the supervisor in a job's pod asks and reports. Each call may be sent again."""
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from bgjobs.protocol import FOREIGN_POD, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import documented, json_body
+from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read_model
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, not_found, responses
@@ -24,6 +24,8 @@ BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody follows the job's log
 ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
 # A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
 MAX_REPORT_BYTES: Final = 1024 * 1024
+
+_Said = TypeVar("_Said", bound=RunnerIdentity)
 
 
 async def speaks_protocol(protocol: Annotated[str | None, Header(alias=PROTOCOL_HEADER)] = None) -> None:
@@ -54,23 +56,31 @@ router = APIRouter(
 )
 
 
-async def _record_for(deps: Deps, caller: Identity, job_id: str, said: RunnerIdentity) -> JobRecord | None:
-    """The record that this pod may speak for, or None if it is gone."""
+async def _record_for(deps: Deps, caller: Identity, job_id: str) -> JobRecord | None:
+    """The record that this pod may speak for, or None if it is gone; it is known by its token alone."""
     if not is_stored_id(job_id):
         raise not_found(f"{job_id!r} is not the id of a job", "job_not_found")
     record = await deps.store.job(job_id)
-    objection = runner_statements.objection(caller, said, job_id, record)
-    if objection is not None:
-        raise ProblemError(HTTPStatus.FORBIDDEN, FOREIGN_POD, objection)
+    _refuse(runner_statements.objection(caller, job_id, record))
     return record
 
 
+def _of(said: _Said, caller: Identity) -> _Said:
+    """What this pod has said, which must name no other one."""
+    _refuse(runner_statements.other_pod(caller, said))
+    return said
+
+
+def _refuse(objection: str | None) -> None:
+    if objection is not None:
+        raise ProblemError(HTTPStatus.FORBIDDEN, FOREIGN_POD, objection)
+
+
 @router.post("/start", response_model=StartReply, summary="May it run?", openapi_extra=documented(StartRequest))
-async def start(
-    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[StartRequest, Depends(json_body(StartRequest))]
-) -> Response:
+async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Whether this pod may run the job's code, and if so, everything that it needs for that."""
-    record = await _record_for(deps, caller, job_id, body)
+    record = await _record_for(deps, caller, job_id)
+    body = _of(await read_model(request, StartRequest), caller)
     # Parameters and queue are read first: from `run` on the attempt counts, so nothing may fail after it.
     parameters = await deps.store.parameters(job_id) if record else b""
     queue = await deps.store.queue(record.queue_key) if record else None
@@ -102,11 +112,10 @@ async def start(
 
 
 @router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))
-async def beat(
-    deps: DepsDep, caller: Caller, job_id: str, body: Annotated[BeatRequest, Depends(json_body(BeatRequest))]
-) -> BeatReply:
+async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> BeatReply:
     """A piece of log and the progress; the answer may say stop, also when there is no room for what was sent."""
-    record = await _record_for(deps, caller, job_id, body)
+    record = await _record_for(deps, caller, job_id)
+    body = _of(await read_model(request, BeatRequest, MAX_BODY_BYTES), caller)
     chunk = runner_statements.chunk_of(body.chunk)
     progress = runner_statements.progress_of(body.progress)
     if record is None:
@@ -130,14 +139,10 @@ async def beat(
 
 
 @router.post("/finish", summary="How it ended", openapi_extra=documented(FinishRequest))
-async def finish(
-    deps: DepsDep,
-    caller: Caller,
-    job_id: str,
-    body: Annotated[FinishRequest, Depends(json_body(FinishRequest, MAX_REPORT_BYTES))],
-) -> FinishReply:
+async def finish(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> FinishReply:
     """The outcome of the attempt, with its result or error."""
-    await _record_for(deps, caller, job_id, body)
+    await _record_for(deps, caller, job_id)
+    body = _of(await read_model(request, FinishRequest, MAX_REPORT_BYTES), caller)
     reply = await deps.store.finish(
         job_id=job_id,
         pod_uid=body.pod_uid,

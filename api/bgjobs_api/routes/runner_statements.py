@@ -25,14 +25,14 @@ _MOST_DONE: Final = 1e15  # of progress
 _TYPE_CHARACTERS: Final = 200
 _MESSAGE_CHARACTERS: Final = 8000
 _CUT: Final = "... (cut) ...\n"
-# zlib adds less than this to what it cannot compress.
-_OVERHEAD_BYTES: Final = 1024
+# zlib adds less than this to what it cannot compress, and a thousandth.
+_OVERHEAD_BYTES: Final = 64
 # Lua counts in doubles.
 _MAX_OFFSET: Final = 2**53
 
 
-def objection(caller: Identity, said: RunnerIdentity, job_id: str, record: JobRecord | None) -> str | None:
-    """Why this caller may not speak for a pod of this job; None if it may.
+def objection(caller: Identity, job_id: str, record: JobRecord | None) -> str | None:
+    """Why this caller may not speak for a pod of this job, by its token alone; None if it may.
 
     A record that is gone is no objection: the pod is told to go away like any other.
     """
@@ -40,10 +40,15 @@ def objection(caller: Identity, said: RunnerIdentity, job_id: str, record: JobRe
         return "the token is not bound to a pod; a runner uses the one that is projected into its pod"
     if record is not None and caller.namespace != record.namespace:
         return f"the token is of namespace {caller.namespace!r}, and the job is of another one"
-    if caller.pod_uid != said.pod_uid or caller.pod_name != said.pod_name:
-        return f"the token is bound to pod {caller.pod_name!r}, and the request names another one"
     if not caller.pod_name.startswith(f"{kube_job_name(job_id)}-"):
         return f"pod {caller.pod_name!r} does not belong to this job"
+    return None
+
+
+def other_pod(caller: Identity, said: RunnerIdentity) -> str | None:
+    """Why this is not said by the pod that it names; None if it is."""
+    if caller.pod_uid != said.pod_uid or caller.pod_name != said.pod_name:
+        return f"the token is bound to pod {caller.pod_name!r}, and the request names another one"
     return None
 
 
@@ -62,7 +67,7 @@ def chunk_of(chunk: LogChunk | None) -> tuple[int, int, bytes] | None:
         raise invalid("chunk.data", f"is not base64: {error}") from error
     except logs.BadChunkError as error:
         raise invalid("chunk.data", str(error)) from error
-    if len(data) > length + _OVERHEAD_BYTES:
+    if len(data) > length + length // 1000 + _OVERHEAD_BYTES:
         raise invalid("chunk.data", "takes more room than what it holds")
     if chunk.offset + length > _MAX_OFFSET:
         raise invalid("chunk.offset", "is beyond any log")

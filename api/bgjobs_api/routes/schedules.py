@@ -3,14 +3,14 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs.job_spec import LabelName
 from bgjobs.wire import Job, RunScheduleRequest, Schedule, ScheduleList
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import documented, json_body
-from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require
+from bgjobs_api.http.bodies import documented, read_model
+from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require_in
 from bgjobs_api.http.problems import responses
 from bgjobs_api.identity import access
 from bgjobs_core.actions.schedules import run_schedule, suspend_schedule
@@ -58,19 +58,20 @@ async def list_schedules(deps: DepsDep, caller: Caller, query: Annotated[Schedul
     openapi_extra=documented(RunScheduleRequest),
     responses={
         200: {"model": Job, "description": "The same request was made before; this is its job"},
-        **responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.INSUFFICIENT_STORAGE),
+        **responses(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        ),
     },
 )
-async def run_now(
-    deps: DepsDep,
-    caller: Caller,
-    namespace: LabelName,
-    name: ObjectName,
-    body: Annotated[RunScheduleRequest, Depends(json_body(RunScheduleRequest))],
-) -> Response:
+async def run_now(request: Request, deps: DepsDep, caller: Caller, namespace: LabelName, name: ObjectName) -> Response:
     """Its job is enqueued at once, also of a schedule that is paused, and whatever its concurrency policy is."""
-    await require(deps, caller, access.PATCH_SCHEDULE, namespace)
-    await require(deps, caller, access.ENQUEUE, namespace)
+    await require_in(deps, caller, access.PATCH_SCHEDULE, namespace)
+    await require_in(deps, caller, access.ENQUEUE, namespace)
+    body = await read_model(request, RunScheduleRequest)
     made = await run_schedule(deps.store, f"{namespace}/{name}", new_id=body.id, by=caller.user, gate=deps.gate)
     status = HTTPStatus.CREATED if made.is_new else HTTPStatus.OK
     return answers.job(made.record, status, {"Location": f"/api/v1/jobs/{made.record.id}"})
@@ -84,7 +85,7 @@ async def run_now(
 )
 async def pause(deps: DepsDep, caller: Caller, namespace: LabelName, name: ObjectName) -> Schedule:
     """The operator sets `spec.suspend` of the object within moments; until then the answer says so in `wish`."""
-    await require(deps, caller, access.PATCH_SCHEDULE, namespace)
+    await require_in(deps, caller, access.PATCH_SCHEDULE, namespace)
     return (await suspend_schedule(deps.store, f"{namespace}/{name}", suspend=True, by=caller.user)).view()
 
 
@@ -96,5 +97,5 @@ async def pause(deps: DepsDep, caller: Caller, namespace: LabelName, name: Objec
 )
 async def resume(deps: DepsDep, caller: Caller, namespace: LabelName, name: ObjectName) -> Schedule:
     """As to pause it; what it has missed meanwhile is not made up."""
-    await require(deps, caller, access.PATCH_SCHEDULE, namespace)
+    await require_in(deps, caller, access.PATCH_SCHEDULE, namespace)
     return (await suspend_schedule(deps.store, f"{namespace}/{name}", suspend=False, by=caller.user)).view()

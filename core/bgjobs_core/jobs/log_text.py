@@ -68,13 +68,14 @@ def _end(chunk: bytes) -> int:
 
 def _whole(chunks: Sequence[bytes]) -> bool:
     """Whether nothing is missing, nor can be dropped later: all of it lies in the head."""
-    expected = 0
+    expected = taken = 0
     for chunk in chunks:
         offset, length = logs.place(chunk)
         if offset != expected:
             return False
         expected = offset + length
-    return expected <= LOG_HEAD_BYTES
+        taken += logs.cost(chunk)
+    return taken <= LOG_HEAD_BYTES
 
 
 def _text(entries: Iterable[logs.Line | logs.Gap], *, timestamps: bool) -> bytes:

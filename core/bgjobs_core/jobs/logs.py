@@ -15,6 +15,8 @@ from bgjobs.protocol import MAX_CHUNK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# What each stored chunk counts besides its bytes: its place in Redis' list, with room to spare.
+CHUNK_COST_BYTES: Final = 32
 _STAMP_DIGITS: Final = 14  # until the year 5138; a time that nothing can show would make a log unreadable
 
 
@@ -68,6 +70,11 @@ def place(chunk: bytes) -> tuple[int, int]:
     """Where a stored chunk lies in the stream of records, and its length."""
     offset, length = chunk[: chunk.index(b"\n")].split()
     return int(offset), int(length)
+
+
+def cost(chunk: bytes) -> int:
+    """What a stored chunk counts against the limit of a log, as `beat` reckons it."""
+    return max(place(chunk)[1], len(chunk)) + CHUNK_COST_BYTES
 
 
 def read(chunks: Iterable[bytes], start: int = 0) -> Iterator[Line | Gap]:

@@ -1,6 +1,8 @@
 -- beat: A running attempt reports its progress and the next piece of its log.
 -- The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
 -- that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept.
+-- A chunk counts as the larger of what it holds and what it takes, and a fixed cost with it: a thousand chunks of one byte
+-- take more of Redis than one chunk of a thousand bytes.
 -- When Redis is full, nothing of a beat is kept, and it is answered all the same: the order to stop must arrive then too.
 --! called by Running.beat
 --@ job_id        text    the job
@@ -36,20 +38,22 @@ if is_new and kept == 'yes' then
   local log_head, log_tail = key.log_head(job_id, attempt), key.log_tail(job_id, attempt)
   local head, tail = tonumber(current[4] or '0'), tonumber(current[5] or '0')
   local entry = text(chunk_offset) .. ' ' .. text(chunk_length) .. '\n' .. chunk
+  local cost = cost_of_chunk(chunk_length, #entry)
   next_offset = chunk_offset + chunk_length
   -- What the tail held may have expired while the job was quiet.
   if tail > 0 and redis.call('EXISTS', log_tail) == 0 then tail = 0 end
-  if tail == 0 and head + chunk_length <= LIMIT.log_head_bytes then
-    head = head + chunk_length
+  if tail == 0 and head + cost <= LIMIT.log_head_bytes then
+    head = head + cost
     redis.call('RPUSH', log_head, entry)
     redis.call('EXPIRE', log_head, keep_seconds)
   else
-    tail = tail + chunk_length
+    tail = tail + cost
     redis.call('RPUSH', log_tail, entry)
     redis.call('EXPIRE', log_tail, keep_seconds)
     redis.call('EXPIRE', log_head, keep_seconds)
     while true do
-      local oldest = tonumber(string.match(redis.call('LINDEX', log_tail, 0), '^%d+ (%d+)\n'))
+      local first = redis.call('LINDEX', log_tail, 0)
+      local oldest = cost_of_chunk(tonumber(string.match(first, '^%d+ (%d+)\n')), #first)
       if tail - oldest < LIMIT.log_tail_bytes then break end
       redis.call('LPOP', log_tail)
       tail = tail - oldest

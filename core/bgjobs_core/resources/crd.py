@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from bgjobs.job_spec import LABEL_KEY, MAX_LABEL_KEY
+from bgjobs.protocol import MAX_JSON_BYTES
 from bgjobs_core.resources.models import (
     GROUP,
     QUEUES,
@@ -48,6 +49,10 @@ _LIST_OR_OBJECT: Final[Schema] = {
     "minimum": 1,
     "maximum": 0,
     "not": {"enum": [True, False]},
+    # No list or object with more can be written in so many bytes: `0,` and `"":0,` are the shortest. What is in them
+    # has no schema, so the bytes themselves cannot be bounded here; the operator refuses what has more.
+    "maxItems": MAX_JSON_BYTES // 2,
+    "maxProperties": MAX_JSON_BYTES // 5,
 }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import FINAL, OWNED, TERMINAL, WAITING
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
+from bgjobs_core.jobs.logs import CHUNK_COST_BYTES
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS
 from bgjobs_core.redis.errors import LAYOUT_ERROR
 from bgjobs_core.store import header, keys, lua_checks
@@ -31,6 +32,7 @@ LIMITS: Final = {
     "max_disruptions": MAX_DISRUPTIONS,
     "log_head_bytes": LOG_HEAD_BYTES,
     "log_tail_bytes": LOG_TAIL_BYTES,
+    "log_chunk_bytes": CHUNK_COST_BYTES,
     "history": 50,  # lines of what people did with a job
     "reopened": 25,  # concurrency keys that one claim lets go on
     "cells": 10_000,  # of a namespace; a new job that would need another one is refused

@@ -35,9 +35,10 @@ class Verbs(Connected):
         """A running attempt reports its progress and the next piece of its log.
 
         The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
-        that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept. When
-        Redis is full, nothing of a beat is kept, and it is answered all the same: the order to stop must arrive then
-        too.
+        that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept. A chunk
+        counts as the larger of what it holds and what it takes, and a fixed cost with it: a thousand chunks of one byte
+        take more of Redis than one chunk of a thousand bytes. When Redis is full, nothing of a beat is kept, and it is
+        answered all the same: the order to stop must arrive then too.
 
         Args:
             job_id: the job.

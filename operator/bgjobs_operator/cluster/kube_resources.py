@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bgjobs.protocol import MAX_JSON_BYTES
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.kube.pages import pages
+from bgjobs_core.kube.reading import decoded
 from bgjobs_core.kube.text import is_name
 from bgjobs_core.resources.models import API_VERSION, GROUP, QUEUES, REQUESTS, SCHEDULES, VERSION
 from bgjobs_core.resources.schedules import SUSPENDED_BY
+from bgjobs_operator.interfaces.resources import TOO_LARGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,6 +52,11 @@ class _WithSpec(_WithoutSpec, omit_defaults=True):
     spec: dict[str, Any] | None = None
 
 
+class _Request(_WithoutSpec, omit_defaults=True):
+    spec: dict[str, msgspec.Raw] | None = None
+
+
+_request: Final = msgspec.json.Decoder(_Request)
 _without_spec: Final = msgspec.json.Decoder(_WithoutSpec)
 _with_spec: Final = msgspec.json.Decoder(_WithSpec)
 
@@ -61,8 +69,11 @@ class KubeResources:
 
     async def get(self, plural: str, namespace: str, name: str) -> Object | None:
         """See `ResourcesApi.get`."""
+        path = f"{_path(plural, namespace)}/{name}"
         try:
-            return await self._kube.request("GET", f"{_path(plural, namespace)}/{name}")
+            if plural == REQUESTS:
+                return _small(await self._kube.read("GET", path, _request), path)
+            return await self._kube.request("GET", path)
         except KubeRefusedError as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -156,6 +167,26 @@ class KubeResources:
         except KubeRefusedError as error:
             if error.status not in {_NOT_FOUND, _CONFLICT}:
                 raise
+
+
+def _small(found: _Request, path: str) -> Object:
+    """A request as plain JSON, but for parameters that no job may have."""
+    spec = found.spec or {}
+    read: Object = {
+        field: TOO_LARGE
+        if field == "parameters" and _size(bytes(raw)) > 2 * MAX_JSON_BYTES
+        else decoded(raw, msgspec.json.decode, f"{field} of {path}")
+        for field, raw in spec.items()
+    }
+    return {**msgspec.to_builtins(_WithoutSpec(found.metadata, found.status)), "spec": read}
+
+
+def _size(raw: bytes) -> int:
+    """How many bytes JSON of the API server takes as we write it, about: numbers may be longer or shorter.
+
+    It writes no spaces, but some characters by their numbers, which is six bytes for one.
+    """
+    return len(raw) - 5 * sum(raw.count(one) for one in (b"\\u003c", b"\\u003e", b"\\u0026"))
 
 
 def _path(plural: str, namespace: str) -> str:

@@ -5,19 +5,26 @@ On a cluster they are objects of the Kubernetes API (`kube_resources`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from bgjobs_core.kube.objects import Object
 
+# In place of parameters that are refused whatever is in them, so that nothing is made of them.
+TOO_LARGE: Final = "they are too large"
+
 
 class ResourcesApi(Protocol):
     """Requests, queues and schedules, as plain JSON objects. Raises the errors of `bgjobs_core.kube.errors`."""
 
     async def get(self, plural: str, namespace: str, name: str) -> Object | None:
-        """One object, or None if it is not there. Raises KubeUnreadableError if it is there and cannot be read."""
+        """One object, or None if it is not there. Raises KubeUnreadableError if it is there and cannot be read.
+
+        Of a request there is what `pages` gives, and `spec`, in which `TOO_LARGE` stands for parameters that take more
+        than a job may have. Kubernetes takes objects of 1.5 MiB, of which Python would make thirty.
+        """
         ...
 
     def pages(self, plural: str, namespace: str) -> AsyncGenerator[Object, None]:

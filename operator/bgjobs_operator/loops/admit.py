@@ -17,6 +17,7 @@ import structlog
 from pydantic import ValidationError
 
 from bgjobs import strict_json
+from bgjobs.protocol import MAX_JSON_BYTES
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.errors import (
@@ -33,6 +34,7 @@ from bgjobs_core.jobs.record import AskedJob
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
+from bgjobs_operator.interfaces.resources import TOO_LARGE
 from bgjobs_operator.loops import request_status
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
@@ -94,6 +96,9 @@ def asked_by(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> AskedJob | 
 
 def parse(obj: dict[str, Any]) -> RequestSpec | NotAdmitted:
     """A request's spec, or what is wrong with it (with our CRD in place the API server refuses that itself)."""
+    if part(obj, "spec").get("parameters") == TOO_LARGE:
+        message = f"parameters take far more than {MAX_JSON_BYTES:,} bytes as JSON, which is the most that is allowed"
+        return NotAdmitted("parameters", "invalid_parameters", message)
     try:
         return RequestSpec.model_validate(part(obj, "spec"))
     except ValidationError as error:

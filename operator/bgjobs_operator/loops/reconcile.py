@@ -39,6 +39,8 @@ PERIOD: Final = 60.0
 _AT_ONCE: Final = 4
 _BATCH: Final = 500
 _QUIET_MS: Final = 5000
+REFUSED_MS: Final = 7 * 86_400_000  # for so long a request is kept that never became a job
+_DROPPED_AT_ONCE: Final = 100  # of a namespace in one look
 
 log: Any = structlog.get_logger(__name__)
 
@@ -110,15 +112,21 @@ class Reconcile:
         """Compare all requests with their jobs; their UIDs."""
         uids: set[str] = set()
         batch: list[Object] = []
+        old: list[Object] = []
+        now = await self.store.now_ms()
         async with aclosing(self.api.pages(REQUESTS, namespace)) as found:
             async for obj in found:
                 uids.add(obj["metadata"]["uid"])
                 if not request_status.has_ended(obj):
                     batch.append(obj)
+                elif request_status.refused_for_ms(obj, now) > REFUSED_MS and len(old) < _DROPPED_AT_ONCE:
+                    old.append(obj["metadata"])
                 if len(batch) == _BATCH:
                     await self._compare(batch)
                     batch = []
         await self._compare(batch)
+        for metadata in old:  # one that has a job goes with its record
+            await self.api.delete(REQUESTS, namespace, metadata["name"], metadata["uid"])
         return uids
 
     async def _compare(self, batch: Sequence[Object]) -> None:

@@ -123,6 +123,18 @@ def queue_says_the_same(before: dict[str, Any], said: Status) -> bool:
     return before.get("observedGeneration") == said["observedGeneration"] and conditions == new
 
 
+def refused_for_ms(obj: dict[str, Any], now: int) -> int:
+    """For how long a request has said that it will never be a job; 0 if it says something else, or not since when."""
+    said = part(obj, "status")
+    if said.get("jobId") or said.get("state") != State.FAILED.value:
+        return 0
+    try:
+        since = datetime.fromisoformat(str(said.get("finishedAt"))).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+    return max(0, now - round(since * 1000))
+
+
 def has_ended(obj: dict[str, Any]) -> bool:
     """Whether a request's own status says that it has ended."""
     conditions = parts(part(obj, "status"), "conditions")

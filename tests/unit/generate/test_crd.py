@@ -81,6 +81,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "minimum": 1,
         "maximum": 0,
         "not": {"enum": [True, False]},
+        "maxItems": 131_072,  # of 256 KiB
+        "maxProperties": 52_428,
     },
     "inner": {
         "type": "object",

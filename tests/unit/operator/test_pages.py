@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.kube import door
 from bgjobs_core.kube.connections import READERS
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
 from bgjobs_core.kube.pages import FIRST, MOST, PAGE_BYTES, Page, next_size, pages
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
 from bgjobs_operator.cluster.kube_resources import KubeResources
+from bgjobs_operator.interfaces.resources import TOO_LARGE
+from bgjobs_operator.loops import admit
 from tests.unit.operator.fake_cluster import Answer, Trickle, status
 
 if TYPE_CHECKING:
     from tests.unit.operator.fake_cluster import FakeCluster
 
+AT_ONCE = 16  # objects that admit looks at
 PATH = "/apis/example.com/v1/namespaces/shop/things"
 REQUESTS_PATH = f"/apis/{GROUP}/{VERSION}/namespaces/shop/{REQUESTS}"
 QUEUES_PATH = f"/apis/{GROUP}/{VERSION}/namespaces/shop/{QUEUES}"
@@ -215,3 +220,36 @@ class TestResources:
         cluster.collections[REQUESTS_PATH] = [{"metadata": {"name": "bad"}}, {"metadata": good}]
         found = [obj async for obj in KubeResources(cluster.kube()).pages(REQUESTS, "shop")]
         assert [obj["metadata"]["name"] for obj in found] == ["good"]
+
+    async def test_parameters_that_no_job_may_have_are_not_made_anything_of(self, cluster: FakeCluster) -> None:
+        """Python makes thirty MiB of one, and sixteen are looked at at once."""
+        metadata = {"name": "large", "namespace": "shop", "uid": "u", "generation": 1, "creationTimestamp": "t"}
+        head = json.dumps({"metadata": metadata, "spec": {"class": "a.B", "method": "c", "parameters": 0}})
+        large = head.replace("0}}", "[" + "[]," * 450_000 + "[]]}}").encode()
+        cluster.script(f"GET {REQUESTS_PATH}/large", *[Answer(raw=large)] * AT_ONCE)
+        api = KubeResources(cluster.kube())
+        tracemalloc.start()
+        try:
+            found = await asyncio.gather(*(api.get(REQUESTS, "shop", "large") for _ in range(AT_ONCE)))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        print(f"{AT_ONCE} requests of {len(large):,} bytes: {peak / 2**20:.0f} MiB")
+        assert peak <= AT_ONCE * 4 * len(large)
+        for obj in found:
+            assert obj is not None
+            assert obj["spec"]["parameters"] == TOO_LARGE
+            refused = admit.parse(obj)
+            assert isinstance(refused, NotAdmitted)
+            assert (refused.field, refused.code) == ("parameters", "invalid_parameters")
+
+    async def test_what_only_the_api_server_writes_long_is_read(self, cluster: FakeCluster) -> None:
+        metadata = {"name": "marks", "namespace": "shop", "uid": "u", "generation": 1}
+        spec = {"class": "a.B", "method": "c", "parameters": ["<>&" * 80_000]}
+        text = json.dumps({"metadata": metadata, "spec": spec})
+        for mark in "<>&":
+            text = text.replace(mark, f"\\u00{ord(mark):x}")
+        cluster.script(f"GET {REQUESTS_PATH}/marks", Answer(raw=text.encode()))
+        found = await KubeResources(cluster.kube()).get(REQUESTS, "shop", "marks")
+        assert found is not None
+        assert found["spec"] == spec

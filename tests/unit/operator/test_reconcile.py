@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from bgjobs_core.jobs import ids
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_operator.loops import pending as module
+from bgjobs_operator.loops import reconcile, request_status
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_pod, a_queue_object, a_request
 from tests.unit.operator.world import taken
@@ -125,6 +127,42 @@ class TestReconcile:
         assert world.in_trouble("reconcile") == {"closed"}
         assert await world.state(job) == "failed"
         assert "all" in world.poked
+
+
+class TestRefused:
+    """Requests that never became a job are deleted when they have said so for seven days."""
+
+    @staticmethod
+    async def _refused(world: World, name: str, days: float, **more: object) -> None:
+        at = datetime.fromtimestamp(await world.store.now_ms() / 1000 - days * 86400, UTC)
+        failed = [{"type": "Failed", "status": "True"}]
+        world.resources.put(
+            a_request(
+                name, status={"state": "failed", "finishedAt": f"{at:%Y-%m-%dT%H:%M:%SZ}", "conditions": failed, **more}
+            )
+        )
+
+    async def test_old_ones_are_deleted(self, world: World) -> None:
+        await self._refused(world, "old", 7.1)
+        await self._refused(world, "young", 6.9)
+        await self._refused(world, "of-a-job", 30, jobId=JOB)  # it goes with the job's record
+        await world.reconcile()
+        assert sorted(name for _, _, name in world.resources.objects) == ["of-a-job", "young"]
+
+    async def test_some_in_one_look(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reconcile, "_DROPPED_AT_ONCE", 3)
+        for number in range(5):
+            await self._refused(world, f"old-{number}", 8)
+        await world.reconcile()
+        assert len(world.resources.objects) == 2
+        await world.reconcile()
+        assert len(world.resources.objects) == 0
+
+    @pytest.mark.parametrize(
+        "said", [{}, {"state": "failed"}, {"state": "failed", "finishedAt": "x"}, {"state": "waiting"}], ids=str
+    )
+    def test_what_does_not_say_since_when_is_kept(self, said: dict[str, object]) -> None:
+        assert request_status.refused_for_ms({"status": said}, 10**13) == 0
 
 
 class TestManyPending:

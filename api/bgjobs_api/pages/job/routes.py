@@ -152,11 +152,11 @@ async def confirm_cancel(request: Request, deps: DepsDep, caller: Caller, job_id
 @router.post("/jobs/{job_id}/cancel")
 async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Cancel the job for good, and lead back to its page."""
+    await load_for(deps, caller, access.CANCEL, job_id)
     form = await _form(request, "note")
     note = form.get("note", "").strip()
     if len(note) > _MAX_NOTE:
         raise invalid("note", f"may have {_MAX_NOTE} characters")
-    await load_for(deps, caller, access.CANCEL, job_id)
     try:
         record = await cancel(deps.store, job_id, by=caller.user, note=note)
     except AlreadyEndedError as error:
@@ -169,12 +169,12 @@ async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: st
 @router.post("/jobs/{job_id}/rerun")
 async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Run the same call as a new job, and lead to its page. The form brings the new id: sent twice, it is one job."""
+    record = await load_in_full_for(deps, caller, access.GET, job_id)
+    await require(deps, caller, access.ENQUEUE, record.namespace)
     form = await _form(request, "id")
     new_id = form.get("id") or new_job_id()
     if not is_job_id(new_id):
         raise invalid("id", "must be a UUID of version 7 in lower case")
-    record = await load_in_full_for(deps, caller, access.GET, job_id)
-    await require(deps, caller, access.ENQUEUE, record.namespace)
     try:
         made = await rerun(deps.store, record, new_id=new_id, by=caller.user, gate=deps.gate)
     except ActionError as error:
@@ -203,8 +203,8 @@ async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: s
 
 
 async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, deed: _Deed) -> Response:
-    await _form(request)
     await load_for(deps, caller, access.PAUSE, job_id)
+    await _form(request)
     try:
         record = await deed(deps.store, job_id, by=caller.user)
     except (AlreadyEndedError, NotWaitingError) as error:
@@ -224,7 +224,7 @@ async def after_sign_in(job_id: str) -> Response:
 
 
 async def _form(request: Request, *names: str) -> dict[str, str]:
-    """The fields of a form; a name that is not among these is an error."""
+    """The fields of a form, to be read when the rights are known; a name that is not among these is an error."""
     raw = await bodies.read(request, _MAX_FORM_BYTES)
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgjobs_api.http.callers import readable
+from bgjobs_api.http.problems import not_found
 from bgjobs_api.http.reading import allowed_in
 from bgjobs_api.identity import access
 
@@ -22,9 +23,11 @@ async def namespaces(
     """Those to go over, and those to choose from.
 
     Raises:
-        ProblemError: 403, as `readable`.
+        ProblemError: 403, as `readable`; 404 if none of those that were asked for is a namespace of jobs.
     """
     chosen = await readable(deps, caller, action, asked)
+    if not chosen:
+        raise not_found(f"{asked[0]!r} is no namespace of jobs; choose one of those that are", "no_namespace_of_jobs")
     if not asked:
         return chosen, chosen
     return chosen, tuple(sorted({*chosen, *await allowed_in(deps, caller, action, deps.namespaces)}))

@@ -50,3 +50,6 @@ local function attempt_ended(job, outcome, failure, exit_code, now)
   end
   return true
 end
+
+-- What a stored chunk of a log counts against the log's limit: `bgjobs_core.jobs.logs.cost` says the same.
+local function cost_of_chunk(length, size) return math.max(length, size) + LIMIT.log_chunk_bytes end

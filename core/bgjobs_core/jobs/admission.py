@@ -42,6 +42,16 @@ def image_allowed(image: str, spec: QueueSpec) -> bool:
     return image == spec.image or any(images.fits(image, pattern) for pattern in spec.images)
 
 
+def parents_missing(asked: AskedJob, missing: Iterable[str]) -> NotAdmitted:
+    """The refusal of a job that needs jobs which are not there."""
+    return NotAdmitted(
+        "needs",
+        "needs_not_found",
+        f"there is no such job in namespace {asked.namespace!r}, or it was dropped after its retention: "
+        f"{', '.join(missing)}; enqueue it first, or leave it out of `needs`",
+    )
+
+
 def decide_by(asked: AskedJob, queue: QueueRecord | None) -> NewJob | NotAdmitted:
     """As `decide`, by a queue as the store has it; None if there is no such queue."""
     return decide(asked, queue.spec, queue.uid, queue.refused) if queue else decide(asked, None)

@@ -67,5 +67,7 @@ local function move(job, to, changes, now)
       redis.call('HINCRBY', key.endings(job.queue), standing(job), 1)
     end
     if redis.call('ZCARD', key.ended(job.namespace)) == 1 then wake('retire') end
+    leave_parents(job)
+    tell_children(job)
   end
 end

@@ -8,9 +8,12 @@ once, and the form in Redis follow from them.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DOTTED: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -63,6 +66,15 @@ def _after_it_is_due(seconds: float | None, info: ValidationInfo) -> float | Non
     return seconds
 
 
+class HasId(Protocol):
+    """A job by its id, such as a handle."""
+
+    @property
+    def id(self) -> str:
+        """The job's UUID."""
+        ...
+
+
 class EnqueueOptions(TypedDict, total=False):
     """What a program may say about a job besides the call itself, as keywords of `enqueue` and `run_background_job`.
 
@@ -79,6 +91,9 @@ class EnqueueOptions(TypedDict, total=False):
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
         key: a name of your own in place of an id, such as `invoice-2026-11`: in a namespace, the same key means the
             same job, for as long as that job is kept.
+        needs: handles or ids of up to 100 jobs of its namespace that must end first; they are there already.
+        on_parent_failure: what happens if one of these fails or is cancelled: `"cancel"` (the default), or `"run"`,
+            when all of them have ended.
     """
 
     queue: str
@@ -91,6 +106,8 @@ class EnqueueOptions(TypedDict, total=False):
     labels: dict[str, str] | None
     id: str | None
     key: str | None
+    needs: Sequence[str | HasId] | None
+    on_parent_failure: Literal["cancel", "run"] | None
 
 
 class JobSpec(BaseModel, frozen=True):

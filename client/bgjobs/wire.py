@@ -318,9 +318,7 @@ class Job(CompleteSpec, frozen=True):
         default=None, description="what happens if one of them fails or is cancelled; absent if it needs none"
     )
     parents: list[Parent] | None = Field(default=None, description="these jobs; only where one job is asked for")
-    children: int | None = Field(
-        default=None, description="how many jobs that have not ended need this one; only where one job is asked for"
-    )
+    children: int | None = Field(default=None, description="how many open jobs need it; only where one is asked for")
     kube_job: str | None = None
     kube_uid: str | None = None
     rev: int
@@ -447,6 +445,7 @@ class StartReply(BaseModel):
     approved_classes: list[str] | None = None
     timeout_seconds: float | None = None
     beat_seconds: float | None = None
+    parents: list[Parent] | None = Field(default=None, description="the jobs that it needs; absent if there are none")
 
 
 class LogChunk(_Body):

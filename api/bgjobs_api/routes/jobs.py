@@ -249,7 +249,7 @@ async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The job as it is now, with the reason why it does not run, if it does not."""
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     (why,) = await whys(deps, caller, [record])
-    return answers.job(record, why=why)
+    return answers.job(record, why=why, family=await deps.store.family(record))
 
 
 @router.get(

@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from pydantic import ValidationError
@@ -15,12 +15,12 @@ from bgjobs import strict_json
 from bgjobs.calls import UnfitCallError, check_call, class_name
 from bgjobs.changes import RerunChanges
 from bgjobs.errors import InvalidJobError
-from bgjobs.ids import is_job_id, new_job_id
+from bgjobs.ids import STORED_VERSIONS, is_job_id, new_job_id
 from bgjobs.job_spec import EnqueueOptions
 from bgjobs.wire import EnqueueRequest, RerunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _OPTIONS: Final = tuple(EnqueueOptions.__annotations__)
 _CHANGES: Final = tuple(RerunChanges.__annotations__)
@@ -58,7 +58,9 @@ def build_request(
         raise InvalidJobError(f"priority is 0 (low) or 1 (high), not {priority!r}", "priority")
     _check_seconds(delay, "delay", "delay_seconds")
     _check_options(options)
-    said = {name: value for name, value in options.items() if value is not None}
+    said: dict[str, object] = {name: value for name, value in options.items() if value is not None}
+    if "needs" in said:
+        said["needs"] = _ids(said["needs"])
     try:
         return EnqueueRequest.model_validate(
             {
@@ -97,6 +99,20 @@ def build_rerun(new_id: str | None, **changes: Unpack[RerunChanges]) -> RerunReq
         return RerunRequest.model_validate({"id": new_id or new_job_id(), **said})
     except ValidationError as error:
         raise _from_validation(error) from error
+
+
+def _ids(needs: object) -> list[str]:
+    """The ids of the jobs that are needed, which are given by ids and handles."""
+    if isinstance(needs, str) or not isinstance(needs, (Sequence, Set)):
+        raise InvalidJobError(f"needs is a list of handles or ids of jobs, not {needs!r}", "needs")
+    found: list[str] = []
+    for one in cast("Sequence[object]", needs):
+        job_id = one if isinstance(one, str) else getattr(one, "id", None)
+        if not isinstance(job_id, str) or not is_job_id(job_id, STORED_VERSIONS):
+            raise InvalidJobError(f"needs has {one!r}, which is neither the id of a job nor a handle", "needs")
+        if job_id not in found:
+            found.append(job_id)
+    return found
 
 
 def _places(given: object) -> dict[str, Any]:

@@ -91,13 +91,14 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
             process.discard(pod.child)
         message = "the attempt was told to stop before its code had started"
         return Report(Outcome.DISRUPTED, None, failure("Stopped", message))
-    call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
+    call: dict[str, Any] = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
         "job": {
             "job_id": settings.job_id,
             "attempt": int(reply["attempt"]),
             "max_retries": int(reply.get("max_retries") or 0),
             "namespace": settings.namespace,
-        }
+        },
+        "parents": reply.get("parents") or [],
     }
     try:
         child = pod.child or process.spawn(pod.environ)

@@ -1,6 +1,7 @@
 """The subcommands `run` and `rerun`, which ask for new jobs."""
 
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from bgjobs.changes import RerunChanges
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import Job
+
+
+class ParentFailure(StrEnum):
+    """What may happen to a job when one that it needs did not succeed."""
+
+    CANCEL = "cancel"
+    RUN = "run"
+
 
 WaitOption = Annotated[
     bool, typer.Option("--wait", "-w", help="Wait until it has ended; exit 0 if it succeeded, else 1.")
@@ -119,6 +128,21 @@ def run(
             help="A name of yours in place of an id, like invoice-2026-11; asking twice with one key makes one job.",
         ),
     ] = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--needs",
+            metavar="ID",
+            help="A job that must end first, by its id as in `show`; may be repeated.",
+            autocompletion=completion.job_ids,
+        ),
+    ] = None,
+    on_parent_failure: Annotated[
+        ParentFailure,
+        typer.Option(
+            "--on-parent-failure", metavar="cancel|run", help="What happens if one of --needs fails or is cancelled."
+        ),
+    ] = ParentFailure.CANCEL,
     wait: WaitOption = False,
     logs: LogsOption = False,
     wait_timeout: WaitTimeout = None,
@@ -139,6 +163,7 @@ def run(
       bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
       bgjobs run shop.jobs.Invoices.render '[2026, 11]' --key invoices-2026-11
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
+      bgjobs run shop.jobs.Mail.send -a ann@example.com --needs last
       jq -c '.[]' customers.json | bgjobs run shop.jobs.Mail.send --each - --queue mail
     """
     called = parameters.call((target, method, json_parameters))
@@ -163,6 +188,13 @@ def run(
         "concurrency_key": concurrency_key,
         "labels": parameters.labels(label or ()) or None,
     }
+    if needs:
+        from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+
+        options["needs"] = lookup.ids(session.client(patient=wait or logs), needs)
+        options["on_parent_failure"] = on_parent_failure.value
+    elif on_parent_failure is not ParentFailure.CANCEL:
+        raise UsageError("--on-parent-failure says what happens if one of --needs fails; give --needs ID, too")
     if each is not None:
         from bgjobs.cli.commands import run_each  # noqa: PLC0415 - `--help` does not pay for models
 

@@ -12,7 +12,7 @@ from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.endpoints import LogPart
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.errors import ConflictError, NotFoundError
-from bgjobs.vocabulary import TERMINAL, WAITING
+from bgjobs.vocabulary import TERMINAL, WAITING, State
 from bgjobs.wire import JobWhy
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ class _Answers:
 
     def why(self, job_id: str) -> JobWhy:
         job = self._memory.find(job_id)
-        if job.state in WAITING:
+        if job.state == State.BLOCKED:
+            message = "It waits for jobs that it needs: " + ", ".join(
+                one.id for one in job.parents if one.state not in TERMINAL
+            )
+        elif job.state in WAITING:
             message = "It is recorded, and runs when the test says so."
         else:
             message = f"It has ended, and is {job.state}." if job.state in TERMINAL else "It runs."

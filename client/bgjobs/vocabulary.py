@@ -32,8 +32,8 @@ OWNED: Final = frozenset({State.LAUNCHING, State.LAUNCHED, State.STOPPING})
 # The job has ended, and its state never changes again.
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
-# The states that a job can come into. No transition leads into the others yet, so nobody is offered to look for them.
-REACHABLE: Final = tuple(state for state in State if state != State.BLOCKED)
+# The states that a job can come into, which people can look for.
+REACHABLE: Final = tuple(State)
 
 
 class Phase(StrEnum):

@@ -43,6 +43,8 @@ from bgjobs_operator.loops.settle import PERIOD as SETTLE_PERIOD
 from bgjobs_operator.loops.settle import Settle
 from bgjobs_operator.loops.stop import PERIOD as STOP_PERIOD
 from bgjobs_operator.loops.stop import Stop
+from bgjobs_operator.loops.unblock import PERIOD as UNBLOCK_PERIOD
+from bgjobs_operator.loops.unblock import Unblock
 from bgjobs_operator.pokes import Pokes
 
 if TYPE_CHECKING:
@@ -180,6 +182,7 @@ class Leader:
             Loop("admit", admit.turn, ADMIT_PERIOD),
             Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
             Loop("expire", Expire(store).turn, EXPIRE_PERIOD),
+            Loop("unblock", Unblock(store).turn, UNBLOCK_PERIOD),
             Loop("launch", self.rollback.unless_older(launch.turn), LAUNCH_PERIOD),
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("settle", settle.turn, SETTLE_PERIOD),

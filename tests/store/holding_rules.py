@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule
 
+from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.store import keys
+from tests.store import families
 from tests.store.safety import did
 
 if TYPE_CHECKING:
@@ -90,3 +92,26 @@ class HoldingRules(RuleBasedStateMachine):
         reply = self._do("expire", "", lambda: self._store.expire(limit=limit), lambda _: "", twice=False)
         late = [one for one, by in before.scores(keys.start_by()).items() if by <= reply.now]
         assert (reply.expired, reply.dropped) == (min(limit, len(late)), 0)
+
+    @rule(limit=st.sampled_from([1, 3, 20]))
+    def unblock(self, limit: int) -> None:
+        before = self._now
+        reply = self._do("unblock", "", lambda: self._store.unblock(limit=limit), lambda _: "", twice=False)
+        jobs = before.jobs()
+        children = {name.rpartition(":")[2]: before.scores(name) for name in before.entries if ":children:" in name}
+        untold = [
+            child
+            for parent, scores in children.items()
+            if jobs[parent].state in TERMINAL
+            for child, told in scores.items()
+            if told == 0
+        ]
+        # Whoever is cancelled by the first of several ends does not hear of the others.
+        assert min(1, len(untold)) <= reply.told <= min(limit, len(untold))
+        assert reply.dropped == 0
+        if reply.more == "no":
+            after = self._now.jobs()
+            for one in after.values():
+                if one.state is State.BLOCKED:
+                    parents = [after[parent].state for parent in families.ends(self._now, one)]
+                    assert set(parents) - TERMINAL, "it waits, and all that it needs have ended"

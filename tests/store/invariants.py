@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, State
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS
 from bgjobs_core.store import keys
+from tests.store import families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ def broken(contents: Contents) -> list[str]:
         *_records_are_sound(contents),
         *_texts_have_their_job(contents),
         *_attempts_are_sound(contents),
+        *families.broken(contents),
     ]
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import Outcome, State
-from bgjobs_core.store import keys
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 
 if TYPE_CHECKING:
@@ -100,7 +99,9 @@ class Life:
                 await self.store.pause(job_id=job.id, by="ada", note="month end")
                 return await self.store.there(job.id)
             case State.BLOCKED:
-                return await self._held(await self.enqueued(builder.delayed(DELAY_SECONDS)), state)
+                # Nothing happens by itself to the one that it needs.
+                parent = await self.enqueued(a_job().but(paused_by="ada"))
+                return await self.enqueued(builder.delayed(DELAY_SECONDS).but(needs=(parent.id,)))
             case State.LAUNCHING:
                 return await self.launching(builder)
             case State.CANCELLED:
@@ -135,17 +136,4 @@ class Life:
                 )
             case _:
                 pass
-        return await self.store.there(job.id)
-
-    async def _held(self, job: JobRecord, state: str) -> JobRecord:
-        """No verb leads to `blocked` yet; the others must leave such a job alone all the same."""
-        await self.client.hset(keys.job(job.id), "state", state)
-        await self.client.zrem(keys.due(job.namespace), job.id)
-        await self.client.zrem(keys.dues(), job.namespace)
-        before, after = (f"{job.queue_key}:{one}:{job.spec.cls}" for one in (job.state, state))
-        await self.client.zrem(keys.cell(before), job.id)
-        if not await self.client.exists(keys.cell(before)):
-            await self.client.zrem(keys.cells(job.namespace), before)
-        await self.client.zadd(keys.cell(after), {job.id: job.changed_at})
-        await self.client.zadd(keys.cells(job.namespace), {after: job.changed_at})
         return await self.store.there(job.id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.vocabulary import OnParentFailure, Outcome, Phase, State
 from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.redis.errors import StoreFullError
@@ -205,6 +205,26 @@ async def _retire_record(store: CheckedStore, life: Life) -> Callable[[], Awaita
     return lambda: store.retire(job_id=job.id, stage="record")
 
 
+async def _unblock(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    child = await life.in_state("blocked")
+    (parent,) = (await store.family(child)).parents
+    await store.stop(job_id=parent.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    return store.unblock
+
+
+async def _unblock_to_run(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    child = await life.in_state("blocked", a_job().but(on_parent_failure=OnParentFailure.RUN))
+    (parent,) = (await store.family(child)).parents
+    await store.stop(job_id=parent.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    return store.unblock
+
+
+async def _stop_parent(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    child = await life.in_state("blocked")
+    (parent,) = (await store.family(child)).parents
+    return lambda: store.stop(job_id=parent.id, verdict=Outcome.CANCELLED, by="ada", note="")
+
+
 GOES_ON = {
     "finish": _finish,
     "finish with an error": _finish_with_error,
@@ -217,6 +237,9 @@ GOES_ON = {
     "decline to scheduled": _decline_to_scheduled,
     "decline to failed": _decline_to_failed,
     "promote": _promote,
+    "unblock": _unblock,
+    "unblock, and run": _unblock_to_run,
+    "end a job that others need": _stop_parent,
     "claim": _claim,
     "bind": _bind,
     "start": _start_first,

@@ -18,7 +18,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bgjobs.protocol import RUN
-from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.vocabulary import OnParentFailure, Outcome, Phase, State
 from bgjobs_core.jobs import lifecycle
 from bgjobs_core.jobs.lifecycle import STATES, TRANSITIONS
 from bgjobs_core.store import assembly, keys
@@ -79,6 +79,10 @@ run_now                    | kept                queued>queued       same       
 set_priority               | set*                set*                set*                set*                kept               kept             kept            kept         kept       kept      kept      missing
 expire                     | 1>cancelled         1>cancelled         1>cancelled         1>cancelled         0                  0                0               0            0          0         0         0
 claim, expired             | 0                   0                   0>cancelled         0                   0                  0                0               0            0          0         0         0
+unblock                    | 0                   0                   0                   0                   0                  0                0               0            0          0         0         0
+unblock, parent failed     | 1>cancelled         0                   0                   0                   0                  0                0               0            0          0         0         0
+unblock, parent ended      | 1>scheduled         0                   0                   0                   0                  0                0               0            0          0         0         0
+unblock, due by now        | 1>queued            0                   0                   0                   0                  0                0               0            0          0         0         0
 note_rerun                 | noted*              noted*              noted*              noted*              noted*             noted*           noted*          noted*       noted*     noted*    noted*    missing
 retire the KubeJob         | kept                kept                kept                kept                kept               kept             kept            kept         retired*   retired*  retired*  missing
 retire the record          | kept                kept                kept                kept                kept               kept             kept            kept         retired>gone retired>gone retired>gone missing
@@ -96,6 +100,7 @@ AGAIN: Final = {
     ("run_now", "queued"): "same",
     ("set_priority", "set"): "same",
     ("expire", "1"): "0",
+    ("unblock", "1"): "0",
     ("note_rerun", "noted"): "same",
     ("disown", "1"): "0",
     ("claim", "1"): "0",  # the launch loop reads `launching`, so nothing hangs on the reply
@@ -128,7 +133,10 @@ class Verbs:
             self.clock.forward(DELAY_SECONDS + 1)
         if row in {"expire", "claim, expired"}:
             self.clock.forward(EXPIRES_SECONDS)
-        if row == "resume, due by now":
+        if row.startswith("unblock, ") and self.job.needs:
+            (parent,) = (await self.store.family(self.job)).parents
+            await self.store.stop(job_id=parent.id, verdict=Outcome.CANCELLED, by="ada", note="")
+        if row in {"resume, due by now", "unblock, due by now"}:
             self.clock.forward(DELAY_SECONDS)
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
@@ -213,6 +221,10 @@ class Verbs:
             "set_priority": lambda: _did(self.store.set_priority(job_id=self.job.id, priority=1, by="ada", note="")),
             "expire": self._expire,
             "claim, expired": lambda: self._claim(EPOCH),
+            "unblock": self._unblock,
+            "unblock, parent failed": self._unblock,
+            "unblock, parent ended": self._unblock,
+            "unblock, due by now": self._unblock,
             "note_rerun": lambda: self.store.note_rerun(job_id=self.job.id, by="ada", new_id="another"),
             "disown, queue is there": self._disown,
             "disown, queue is gone": self._disown,
@@ -229,6 +241,9 @@ class Verbs:
 
     async def _expire(self) -> str:
         return str((await self.store.expire()).expired)
+
+    async def _unblock(self) -> str:
+        return str((await self.store.unblock()).told)
 
     async def _disown(self) -> str:
         reply = await self.store.disown(queue=QUEUE_KEY, uid="", reason="its queue is gone")
@@ -301,10 +316,13 @@ async def _problem_with_cell(
     builder = a_job().of_request().retried(3)
     if row in {"expire", "claim, expired"}:
         builder = builder.but(expires_after_seconds=EXPIRES_SECONDS)
+    if row in {"unblock, parent ended", "unblock, due by now"}:
+        builder = builder.but(on_parent_failure=OnParentFailure.RUN)
     if state in {"scheduled", "blocked", "paused"}:
         builder = builder.delayed(DELAY_SECONDS)
     await life.leader()
     job = await life.in_state("queued" if state == "gone" else state, builder)
+    builder = builder.but(needs=tuple(one.id for one in (await store.family(job)).parents))
     if state == "gone":
         await client.flushall()
         await life.leader()
@@ -347,10 +365,11 @@ def test_table_has_a_column_for_every_state() -> None:
 
 def test_every_arrow_of_the_lifecycle_is_seen_in_the_table_and_no_other() -> None:
     drawn = {(t.verb, source, t.target.value) for t in TRANSITIONS for source in t.sources}
-    # test_enqueue.py, and test_holding.py
-    other_enqueues = {("enqueue", lifecycle.NEW, "scheduled"), ("enqueue", lifecycle.NEW, "paused")}
+    # test_enqueue.py, test_holding.py, and test_needs.py
+    others = {("enqueue", lifecycle.NEW, state) for state in ("scheduled", "paused", "blocked", "cancelled")}
+    others |= {("resume", "paused", "blocked"), ("unblock", "paused", "cancelled")}
 
-    assert _arrows() | other_enqueues == drawn
+    assert _arrows() | others == drawn
 
 
 async def test_a_move_that_is_no_arrow_is_refused_whatever_led_to_it(

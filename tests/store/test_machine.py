@@ -27,9 +27,10 @@ from bgjobs_core.redis.errors import StoreFullError
 from bgjobs_core.store import keys
 from bgjobs_core.store.store import Store
 from tests.store import contents
-from tests.store.builders import NAMESPACE, a_job, a_queue
+from tests.store.builders import NAMESPACE, a_queue
 from tests.store.checked_store import Clock
-from tests.store.holding_rules import TWICE, HoldingRules
+from tests.store.enqueue_rules import QUEUES, EnqueueRules, queues
+from tests.store.holding_rules import TWICE
 from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_lanes, in_turn
 
@@ -44,20 +45,18 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-QUEUES: Final = ("default", "mail")
 # Half of the draws are what the real KubeJob and its pods would say, so that runs get far.
 KUBES: Final = st.sampled_from(["kube-1", "kube-1", "kube-1", "kube-2"])
 PODS: Final = st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"])
 _ENDS: Final = ["succeeded", "error", "error", "timed_out", "aborted", "rejected"]
 OUTCOMES: Final = st.sampled_from([Outcome(word) for word in _ENDS])
-queues = st.sampled_from(QUEUES)
 # Mostly the leader, sometimes the one before, who does not know it yet, or somebody who never led.
 # What a claim may write without claiming anything: which concurrency keys are at their limit.
 TURNS: Final = tuple(keys.PREFIX + name for name in ("turns:", "closed:", "reopening:", "seq"))
 LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
 
 
-class Machine(HoldingRules):
+class Machine(EnqueueRules):
     """One Redis, and a `Witness` of what was promised."""
 
     jobs: Bundle[Any] = Bundle("jobs")
@@ -165,42 +164,6 @@ class Machine(HoldingRules):
     @rule(seconds=st.sampled_from([-2, 1, 5, 40, 3700]))
     def time_passes(self, seconds: int) -> None:
         self._clock.forward(seconds)
-
-    # --------------------------------------------------------------------------- enqueue
-    @rule(
-        target=jobs,
-        queue=queues,
-        high=st.booleans(),
-        delay=st.sampled_from([0, 0, 0, 5]),
-        retries=st.integers(0, 1),
-        how=st.sampled_from([None, None, "requested", "requested", "expires", "paused"]),
-        own=st.sampled_from([None, None, "acme", "zeta"]),
-        uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
-        twice=TWICE,
-    )
-    def enqueue(
-        self, queue: str, high: bool, delay: int, retries: int, how: str | None, own: str | None, uid: str, twice: bool
-    ) -> NewJob:
-        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
-        builder = builder.but(concurrency_key=own, queue_uid=uid)
-        builder = builder.high() if high else builder
-        if how == "expires":
-            builder = builder.but(expires_after_seconds=30)
-        if how in {"requested", "paused"}:
-            builder = builder.of_request()
-        if how == "paused":
-            builder = builder.but(paused_by="ada", request_generation=2)
-        job = builder.build()
-        self._send_enqueue(job, twice=twice)
-        return job
-
-    @rule(job=jobs, twice=TWICE)
-    def enqueue_again(self, job: NewJob, twice: bool) -> None:
-        self._send_enqueue(job, twice=twice)
-
-    def _send_enqueue(self, job: NewJob, *, twice: bool) -> None:
-        if not self._is_refused(lambda: self._store.enqueue(job)):
-            self._do("enqueue", job.id, lambda: self._store.enqueue(job), did, twice=twice)
 
     # ------------------------------------------------------------------- how it should go
     @rule(job=jobs, steps=st.integers(1, 3), pod=PODS, twice=TWICE)

@@ -86,7 +86,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "drop_schedule": ["n/s"],
         "note_gone": ["n/q", "gone"], "disown": ["n/q", "u", "gone", 20],
         "pause": ["id", "ada", "", None], "resume": ["id", "ada", "", None], "run_now": ["id", "ada", ""],
-        "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20],
+        "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20], "unblock": [20],
         "hold": ["e", "older"], "release": [],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip

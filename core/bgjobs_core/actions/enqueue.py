@@ -16,7 +16,7 @@ from bgjobs_core.actions.errors import (
     NotAdmittedError,
     TooManyClassesError,
 )
-from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.admission import NotAdmitted, decide, parents_missing
 from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.redis.errors import StoreFullError
 
@@ -82,6 +82,10 @@ async def _store(store: Store, job: NewJob, gate: MemoryGate | None, *, rules: s
     match reply.did:
         case "other_rules":
             return None
+        case "no_parent":
+            raise NotAdmittedError(parents_missing(asked, reply.missing))
+        case "created" if reply.state == State.CANCELLED:  # a job that it needs has failed, which is read with it
+            return await _asked_before(store, asked, IdTakenError(asked.id), is_new=True)
         case "created":
             return Enqueued(job.as_created(State(reply.state), reply.now), is_new=True)
         case "too_many_classes":
@@ -90,9 +94,9 @@ async def _store(store: Store, job: NewJob, gate: MemoryGate | None, *, rules: s
             return await _asked_before(store, asked, IdTakenError(asked.id))
 
 
-async def _asked_before(store: Store, asked: AskedJob, error: ActionError) -> Enqueued:
+async def _asked_before(store: Store, asked: AskedJob, error: ActionError, *, is_new: bool = False) -> Enqueued:
     """The job that the same request has made before; if there is none, the error stands."""
-    return Enqueued(same_job(await store.full_job(asked.id), asked, error), is_new=False)
+    return Enqueued(same_job(await store.full_job(asked.id), asked, error), is_new=is_new)
 
 
 def same_job(found: Found | None, asked: AskedJob, error: ActionError) -> Found:

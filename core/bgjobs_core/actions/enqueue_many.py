@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.vocabulary import State
 from bgjobs_core.actions.enqueue import same_job
@@ -14,7 +14,7 @@ from bgjobs_core.actions.errors import (
     OneOfManyError,
     TooManyClassesError,
 )
-from bgjobs_core.jobs.admission import NotAdmitted, decide
+from bgjobs_core.jobs.admission import NotAdmitted, decide, parents_missing
 from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.redis.errors import StoreFullError
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import AskedJob, JobRecord
     from bgjobs_core.redis.memory import MemoryGate
     from bgjobs_core.store.store import Store
+
+
+_READ_AT_ONCE: Final = 500  # records of jobs that others need
 
 
 class Stored(NamedTuple):
@@ -67,6 +70,7 @@ async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryG
         refused = {index: refused.get(index, full) for index in range(len(asked))}
     before = await _asked_before(store, asked, refused)
     new = {index: one for index, one in enumerate(decisions) if isinstance(one, NewJob) and index not in before}
+    await _look_at_parents(store, new)
     stored = await _store(store, new)
     return [stored[index] if index in stored else before[index] for index in range(len(asked))]
 
@@ -98,6 +102,35 @@ async def _asked_before(
     return before
 
 
+async def _look_at_parents(store: Store, new: Mapping[int, NewJob]) -> None:
+    """Whether the jobs are there that new ones need, or stand before them in the same call.
+
+    Raises:
+        OneOfManyError: some are not.
+    """
+    wanted = {index: one.asked.needs for index, one in new.items() if one.asked.needs}
+    if not wanted:
+        return
+    first: dict[str, int] = {}
+    for index, one in new.items():
+        first.setdefault(one.id, index)
+
+    def is_before(parent: str, index: int) -> bool:
+        place = first.get(parent, index)
+        return place < index and new[place].asked.namespace == new[index].asked.namespace
+
+    # One that is there already does not look at its parents again.
+    ids = sorted({new[index].id for index in wanted} | {one for index in wanted for one in wanted[index]})
+    there: dict[str, str] = {}
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        there |= {one.id: one.namespace for one in await store.jobs(ids[start : start + _READ_AT_ONCE])}
+    for index, needs in wanted.items():
+        asked = new[index].asked
+        missing = [one for one in needs if not is_before(one, index) and there.get(one) != asked.namespace]
+        if missing and asked.id not in there:
+            raise OneOfManyError(index, NotAdmittedError(parents_missing(asked, missing)))
+
+
 async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
     if not new:
         return {}
@@ -111,6 +144,9 @@ async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
             raise OneOfManyError(index, IdTakenError(new[index].id))
         if reply.did == "too_many_classes":
             raise TooManyClassesError(new[index].asked.namespace)
+        if reply.did == "no_parent":
+            # It was there a moment ago. What was stored before it stays, and the same call may be sent again.
+            raise OneOfManyError(index, NotAdmittedError(parents_missing(new[index].asked, reply.missing)))
     return {
         index: Stored(new[index].id, State(reply.state), is_new=reply.did == "created") for index, reply in made.items()
     }

@@ -35,6 +35,16 @@ def image_allowed(image: str, spec: QueueSpec) -> bool:
     return image == spec.image or any(fnmatchcase(image, pattern) for pattern in spec.images)
 
 
+def parents_missing(asked: AskedJob, missing: Iterable[str]) -> NotAdmitted:
+    """The refusal of a job that needs jobs which are not there."""
+    return NotAdmitted(
+        "needs",
+        "needs_not_found",
+        f"there is no such job in namespace {asked.namespace!r}, or it was dropped after its retention: "
+        f"{', '.join(missing)}; enqueue it first, or leave it out of `needs`",
+    )
+
+
 def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "") -> NewJob | NotAdmitted:
     """Admit a job, completed with what its queue decides; or the first thing that is wrong with it.
 

@@ -59,7 +59,9 @@ def _row(verb: str, sources: AbstractSet[str], target: State, by: str, guard: st
 _RETIRE: Final = "nobody; retire drops the record"
 
 STATES: Final = (
-    StateRow(State.BLOCKED, "waits for other jobs", "unblock, when all parents have ended"),
+    StateRow(
+        State.BLOCKED, "waits for the jobs that it needs", "unblock, when they have ended; pause; stop, or expire"
+    ),
     StateRow(
         State.SCHEDULED, "not due yet: delay, or back-off after a refusal", "promote, when it is due",
         "due", "not_before",
@@ -69,7 +71,7 @@ STATES: Final = (
         "claim, when the queue is open and has room; disown, when the queue is gone",
         detail="priority",
     ),
-    StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume; stop, or expire"),
+    StateRow(State.PAUSED, "held by a person or after a rollback of Redis", "resume; stop, expire, or unblock"),
     StateRow(
         State.LAUNCHING, "has a slot; its KubeJob is being created", "bind, decline, start or stop",
         "launching", "claimed_at",
@@ -91,6 +93,23 @@ TRANSITIONS: Final = (
     _row("enqueue", {NEW}, State.QUEUED, "API, admit", "id unused (same id and digest: the same job)"),
     _row("enqueue", {NEW}, State.SCHEDULED, "API, admit", "the same, and not due yet"),
     _row("enqueue", {NEW}, State.PAUSED, "admit", "the same, and its request says paused"),
+    _row("enqueue", {NEW}, State.BLOCKED, "API, admit", "the same, and a job that it needs has not ended"),
+    _row(
+        "enqueue",
+        {NEW},
+        State.CANCELLED,
+        "API, admit",
+        "the same, and a job that it needs has failed; on_parent_failure is cancel",
+    ),
+    _row("unblock", {State.BLOCKED}, State.QUEUED, "unblock", "all jobs that it needs have ended; it is due"),
+    _row("unblock", {State.BLOCKED}, State.SCHEDULED, "unblock", "the same, and it is not due yet"),
+    _row(
+        "unblock",
+        {State.BLOCKED, State.PAUSED},
+        State.CANCELLED,
+        "unblock",
+        "a job that it needs has failed; on_parent_failure is cancel",
+    ),
     _row("promote", {State.SCHEDULED}, State.QUEUED, "dispatch", "due by Redis TIME"),
     _row(
         "claim",
@@ -150,6 +169,7 @@ TRANSITIONS: Final = (
     ),
     _row("resume", {State.PAUSED}, State.QUEUED, "API, admit", "the same; it is due"),
     _row("resume", {State.PAUSED}, State.SCHEDULED, "API, admit", "the same; it is not due yet"),
+    _row("resume", {State.PAUSED}, State.BLOCKED, "API, admit", "the same; a job that it needs has not ended"),
     _row("run_now", {State.SCHEDULED}, State.QUEUED, "API", "it waits for its time alone"),
     _row("expire", WAITING, State.CANCELLED, "expire", "start_by is over by Redis TIME"),
     _row("claim", {State.QUEUED}, State.CANCELLED, "dispatch", "as to launching, and start_by is over"),

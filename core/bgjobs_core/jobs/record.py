@@ -240,6 +240,8 @@ class JobRecord:
         known = _READ_JOB(hash_fields)
         # Of a job that was due at once this is not stored.
         known.setdefault("not_before", known["created_at"])
+        if "needs" in known:  # of this only `run` is stored
+            known.setdefault("on_parent_failure", OnParentFailure.CANCEL.value)
         return cls(
             id=job_id,
             namespace=shared.queue_key.partition("/")[0],

@@ -11,4 +11,5 @@ for _, list in ipairs({
   key.expiring(namespace), key.dirty(namespace),
 }) do redis.call('ZREM', list, job_id) end
 first_due(namespace)
+drop_from_unblocking(namespace, job_id)
 return {'forgotten'}

@@ -3,8 +3,8 @@
 -- texts, its attempts, its logs and its places in the indexes. What is left of an id without a record is `forget`'s.
 --@ job_id  text  the job
 --@ stage   kube_job|record  what is dropped
---> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, or its
---    request does not say yet how it ended; missing: there is no such job
+--> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, its request
+--    does not say yet how it ended, or open jobs need it; missing: there is no such job
 local job = load_job(job_id)
 if not job then return {'missing'} end
 if not TERMINAL[job.state] then return {'kept'} end
@@ -16,12 +16,15 @@ end
 local due = redis.call('ZSCORE', expiring, job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
 if redis.call('ZSCORE', ended, job_id) or redis.call('ZSCORE', key.dirty(job.namespace), job_id) then return {'kept'} end
+if redis.call('EXISTS', key.children(job_id)) == 1 then return {'kept'} end
 redis.call('ZREM', expiring, job_id)
+drop_from_unblocking(job.namespace, job_id)
 unshelve(job, cell_of(job))
 for number = 1, tonumber(job.attempt or '0') do
   redis.call('UNLINK', key.attempt(job_id, number), key.log_head(job_id, number), key.log_tail(job_id, number))
 end
 redis.call('UNLINK', key.job(job_id), key.payload(job_id), key.result(job_id), key.progress(job_id), key.history(job_id))
+if job.needs then redis.call('UNLINK', key.needs(job_id)) end
 if redis.call('HINCRBY', key.spec(job.spec), 'jobs', -1) == 0 then redis.call('DEL', key.spec(job.spec)) end
 redis.call('INCR', key.seq())
 return {'retired'}

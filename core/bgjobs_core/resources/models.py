@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from bgjobs.job_spec import Image, JobCall
+from bgjobs.protocol import MAX_NEEDS
+from bgjobs.vocabulary import OnParentFailure
 
 GROUP: Final = "bgjobs.dev"
 VERSION: Final = "v1alpha1"
@@ -27,6 +29,9 @@ ClassPattern = Annotated[
     StringConstraints(
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\.([A-Za-z_][A-Za-z0-9_]*|\*)$", max_length=253
     ),
+]
+RequestName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
 ]
 Freeform = dict[str, Any]
 
@@ -46,6 +51,16 @@ class RequestSpec(JobCall, frozen=True):
         default=False,
         description="Whether the job is held as long as it waits. A change is carried out once; what people do later "
         "by the API or the command holds.",
+    )
+    needs: Annotated[list[RequestName], Field(max_length=MAX_NEEDS, json_schema_extra={"uniqueItems": True})] = Field(
+        default_factory=list[RequestName],
+        description="Names of up to 100 requests of the same namespace whose jobs must end first. They may be created "
+        "later: until then this one is no job, and says for which it waits.",
+    )
+    on_parent_failure: OnParentFailure = Field(
+        default=OnParentFailure.CANCEL,
+        description="What happens if one of them fails or is cancelled: cancel, or run all the same when all of them "
+        "have ended.",
     )
 
 

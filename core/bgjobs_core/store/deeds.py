@@ -93,3 +93,15 @@ class Deeds(Connected):
             note: why, in words; "" if nothing is said.
         """
         return replies.SetPriorityReply._make(await self._scripts.run("set_priority", job_id, priority, by, note))
+
+    async def unblock(self, *, limit: int = 20) -> replies.UnblockReply:
+        """Tells the children of ended jobs how those ended; who waits for nothing else goes on, or is cancelled.
+
+        Namespaces take turns, and in a namespace the ended jobs do, so that one with very many children does not hold
+        up others. A child that is paused hears of it too, and stays paused. An id that is no open child, or whose
+        record cannot be read, is dropped. A job that cannot be read counts as one that is lost.
+
+        Args:
+            limit: how many children at most; one that needs many jobs counts as several.
+        """
+        return replies.UnblockReply._make(await self._scripts.run("unblock", limit))

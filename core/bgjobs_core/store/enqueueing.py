@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
+from bgjobs.vocabulary import OnParentFailure
 from bgjobs_core.jobs.spec import short_digest, to_hashes
 from bgjobs_core.store import keys
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bgjobs_core.jobs.record import NewJob
     from bgjobs_core.jobs.spec import Fields
 
 _BATCH: Final = 20  # jobs a script, so that nobody waits long for it
+_JOB_WEIGHT: Final = 10  # what a job costs, in jobs that one needs
 # Scripts that are under way at once: Redis writes to the disk once for all of them, and serves others between them.
 _AT_ONCE: Final = 4
 
-Did = Literal["created", "exists", "conflict", "too_many_classes", "other_rules"]
+Did = Literal["created", "exists", "conflict", "too_many_classes", "other_rules", "no_parent"]
 
 
 class Placed(NamedTuple):
@@ -28,14 +30,16 @@ class Placed(NamedTuple):
     Attributes:
         did: `created`, `exists` (the same id and digest were there), `conflict` (the id is that of another job), or
             `too_many_classes` (the namespace has too many different queues, states and classes), or `other_rules` (the
-            queue has other settings by now).
+            queue has other settings by now), or `no_parent` (a job that it needs is not there).
         state: the job's state; "" if it was not taken.
         now: Redis TIME in ms.
+        missing: ids of the jobs that it needs and that are not there.
     """
 
     did: Did
     state: str
     now: int
+    missing: tuple[str, ...] = ()
 
 
 class Enqueueing(Verbs):
@@ -75,18 +79,27 @@ class Enqueueing(Verbs):
         return placed
 
     async def _place(self, jobs: Sequence[NewJob], rules: str = "") -> list[Placed]:
-        """Add jobs in batches of those that have a lot in common, each batch at once."""
+        """Add jobs, those first that others of them need."""
+        found: dict[int, Placed] = {}
+        at: int | None = None
+        for wave in waves(jobs):
+            at = await self._place_wave({place: jobs[place] for place in wave}, rules, found, at)
+        return [found[place] for place in range(len(jobs))]
+
+    async def _place_wave(
+        self, jobs: Mapping[int, NewJob], rules: str, found: dict[int, Placed], at: int | None
+    ) -> int | None:
+        """Add jobs in batches of those that have a lot in common, each batch at once; since when they are there."""
         alike: dict[str, _Alike] = {}
-        for place, job in enumerate(jobs):
+        for place, job in jobs.items():
             shared, own = _fields(job)
             alike.setdefault(short_digest(shared), _Alike(shared, [], [])).add(place, own)
-        found: dict[int, Placed] = {}
         batches = (batch for digest, one in alike.items() for batch in one.batches(digest))
 
         async def add(batch: _Batch, at: int | None) -> int:
             reply = await self._enqueue(spec=batch.spec, shared=batch.shared, rules=rules, at=at, jobs=batch.jobs)
-            for place, did, state in zip(batch.places, reply.did, reply.states, strict=True):
-                found[place] = Placed(cast("Did", did), state, reply.now)
+            for place, did, state, missing in zip(batch.places, reply.did, reply.states, reply.missing, strict=True):
+                found[place] = Placed(cast("Did", did), state, reply.now, tuple(missing.split()))
             return reply.now
 
         async def add_further(at: int) -> None:
@@ -95,12 +108,26 @@ class Enqueueing(Verbs):
 
         if (first := next(batches, None)) is not None:
             # All of them are there since the first one was, so that their ids alone say which comes first.
-            at = await add(first, None)
+            now = await add(first, at)
+            at = now if at is None else at
             ends = await asyncio.gather(*(add_further(at) for _ in range(_AT_ONCE)), return_exceptions=True)
             for error in ends:
                 if error is not None:
                     raise error
-        return [found[place] for place in range(len(jobs))]
+        return at
+
+
+def waves(jobs: Sequence[NewJob]) -> list[list[int]]:
+    """The places of jobs, so that each one comes in a later wave than those before it that it needs."""
+    wave_of: dict[str, int] = {}
+    found: list[list[int]] = []
+    for place, job in enumerate(jobs):
+        wave = max((wave_of[one] + 1 for one in job.asked.needs if one in wave_of), default=0)
+        wave_of[job.id] = wave
+        if wave == len(found):
+            found.append([])
+        found[wave].append(place)
+    return found
 
 
 class _Batch(NamedTuple):
@@ -126,9 +153,14 @@ class _Alike(NamedTuple):
 
     def batches(self, digest: str) -> Iterator[_Batch]:
         """All of them, as many as a script takes."""
-        for start in range(0, len(self.places), _BATCH):
-            end = start + _BATCH
-            yield _Batch(digest, self.shared, self.places[start:end], self.own[start:end])
+        start, weight = 0, 0
+        for end, own in enumerate(self.own):
+            more = _JOB_WEIGHT + str(own.get("needs", "")).count(" ")
+            if end > start and weight + more > _BATCH * _JOB_WEIGHT:
+                yield _Batch(digest, self.shared, self.places[start:end], self.own[start:end])
+                start, weight = end, 0
+            weight += more
+        yield _Batch(digest, self.shared, self.places[start:], self.own[start:])
 
 
 def _fields(job: NewJob) -> tuple[Fields, Fields]:
@@ -151,6 +183,10 @@ def _fields(job: NewJob) -> tuple[Fields, Fields]:
         own["expires_ms"] = round(asked.expires_seconds * 1000)
     if asked.paused_by:
         own["paused_by"] = asked.paused_by
+    if asked.needs:
+        own["needs"] = " ".join(asked.needs)
+        if asked.on_parent_failure == OnParentFailure.RUN:
+            own["on_parent_failure"] = asked.on_parent_failure.value
     if asked.request_generation > 1:
         own["request_generation"] = asked.request_generation
     return shared, own

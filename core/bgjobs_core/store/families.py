@@ -29,6 +29,10 @@ class Families(Reading):
         records = {one.id: one for one in await self.jobs([*ends])}
         return Family(tuple(_parent(one, end, records.get(one)) for one, end in ends.items()), children)
 
+    async def has_children(self, job_id: str) -> bool:
+        """Whether jobs that have not ended need a job."""
+        return bool(await self._ask("EXISTS", keys.children(job_id)))
+
     async def parent_result(self, child_id: str, parent_id: str) -> bytes | None:
         """What a job returned, for one that needs it: JSON, empty if it returned nothing.
 

@@ -80,14 +80,18 @@ class EnqueueReply(NamedTuple):
 
     Attributes:
         did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
-            job), `too_many_classes` (the namespace has too many different queues, states and classes) or
-            `other_rules` (the queue has other settings by now, or is gone).
+            job), `too_many_classes` (the namespace has too many different queues, states and classes),
+            `other_rules` (the queue has other settings by now, or is gone) or `no_parent` (a job that it
+            needs is not there).
         states: for each job its state after the verb; "" if there is none.
+        missing: for each job the ids of those that it needs and that are not there, with blanks between
+            them.
         now: Redis TIME in ms.
     """
 
     did: tuple[str, ...]
     states: tuple[str, ...]
+    missing: tuple[str, ...]
     now: int
 
 
@@ -289,3 +293,17 @@ class TallyReply(NamedTuple):
     names: tuple[str, ...]
     changed: tuple[str, ...]
     sizes: tuple[str, ...]
+
+
+class UnblockReply(NamedTuple):
+    """What `unblock` replies.
+
+    Attributes:
+        told: how many children have heard of an end.
+        more: yes: others are to hear of one.
+        dropped: how many ids were dropped.
+    """
+
+    told: int
+    more: Literal["yes", "no"]
+    dropped: int

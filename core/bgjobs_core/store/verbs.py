@@ -161,8 +161,9 @@ class Verbs(Connected):
             shared: that itself: queue, class and so on.
             jobs: each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a
                 Unix time before which it is not due; the later of the two holds), perhaps `expires_ms` (after
-                which it is cancelled if it has not started) or `paused_by` (then it is paused from the start),
-                and with all other fields of its record.
+                which it is cancelled if it has not started), `paused_by` (then it is paused from the start) or
+                `needs` (ids of jobs that must end first, with blanks between them), and with all other fields
+                of its record.
         """
         return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, rules, at, shared, jobs))
 
@@ -415,7 +416,8 @@ class Verbs(Connected):
 
         Returns:
             `retired`, `kept`, `missing`. kept: the job has not ended, its KubeJob is not retired, its time has
-            not come, or its request does not say yet how it ended; missing: there is no such job.
+            not come, its request does not say yet how it ended, or open jobs need it; missing: there is no such
+            job.
         """
         return (await self._scripts.run("retire", job_id, stage))[0]
 

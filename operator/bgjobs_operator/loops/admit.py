@@ -36,6 +36,7 @@ from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpe
 from bgjobs_operator.loops import request_status
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
+from bgjobs_operator.loops.parents_by_name import ParentsByName, WaitsFor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,8 +69,10 @@ def due_ms(created: str, delay_seconds: float, now_ms: int) -> int | None:
     return round(min(float(now_ms), started + 1000) + delay_seconds * 1000)
 
 
-def asked_by(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> AskedJob | NotAdmitted:
-    """The job that a request asks for."""
+def asked_by(
+    obj: dict[str, Any], spec: RequestSpec, now_ms: int, needs: tuple[str, ...] = ()
+) -> AskedJob | NotAdmitted:
+    """The job that a request asks for; `needs` are the ids of the jobs that it needs."""
     metadata = obj["metadata"]
     try:
         parameters = strict_json.dumps(spec.parameters, "parameters")
@@ -89,6 +92,8 @@ def asked_by(obj: dict[str, Any], spec: RequestSpec, now_ms: int) -> AskedJob | 
         request_generation=metadata["generation"],
         paused_by=f"request:{metadata['name']}" if spec.paused else "",
         expires_in=None if expires_at is None else (expires_at - now_ms) / 1000,
+        needs=needs,
+        on_parent_failure=spec.on_parent_failure,
     )
 
 
@@ -163,9 +168,11 @@ class Admit:
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     seen: Callable[[str, str], None] = lambda _, __: None
     fair: FairQueue[Looking] = field(init=False)
+    _parents: ParentsByName = field(init=False)
     _queues: Counter[str] = field(default_factory=Counter[str])  # queues that were not looked at yet, by namespace
 
     def __post_init__(self) -> None:
+        self._parents = ParentsByName(self.store, self.api)
         self.fair = FairQueue("admit", self._work, places=_AT_ONCE, line=_LINE, tell=self.tell, clock=self.clock)
 
     async def turn(self) -> float | None:
@@ -231,13 +238,19 @@ class Admit:
         spec = parse(obj)
         if isinstance(spec, NotAdmitted):
             return await self._refuse(obj, spec, now)
-        asked = asked_by(obj, spec, now)
+        parents = await self._parents.of(obj, spec)
+        if isinstance(parents, NotAdmitted):
+            return await self._refuse(obj, parents, now)
+        if isinstance(parents, WaitsFor):
+            return await self._wait(obj, parents.code, parents.message, now)
+        asked = asked_by(obj, spec, now, parents)
         if isinstance(asked, NotAdmitted):
             return await self._refuse(obj, asked, now)
         try:
             await enqueue(self.store, asked, gate=self.gate)
         except NotAdmittedError as error:
-            if error.refusal.code == "queue_not_found":  # it may be applied a moment later, in the same file
+            # It may be applied a moment later, in the same file; a job was dropped since it was looked at.
+            if error.refusal.code in {"queue_not_found", "needs_not_found"}:
                 return await self._wait(obj, error.refusal.code, str(error), now)
             return await self._refuse(obj, error.refusal, now)
         except NoRoomError as error:
@@ -247,7 +260,13 @@ class Admit:
                 "spec", "spec_changed", "the spec was changed after its job was made; make a new request"
             )
             return await self._refuse(obj, changed, now)
+        self._others_may_go_on(obj)
         return True  # settle writes the status from the record
+
+    def _others_may_go_on(self, obj: dict[str, Any]) -> None:
+        """Requests may have waited for this one to be a job, or to be refused."""
+        if self._parents.is_waited_for(obj["metadata"]["namespace"], obj["metadata"]["name"]):
+            self.fair.wake(obj["metadata"]["namespace"])
 
     async def _wait(self, obj: dict[str, Any], code: str, message: str, now: int) -> bool:
         await self._say(obj, request_status.waiting(code, message, obj["metadata"]["generation"], now))
@@ -255,6 +274,7 @@ class Admit:
 
     async def _refuse(self, obj: dict[str, Any], refusal: NotAdmitted, now: int) -> bool:
         await self._say(obj, request_status.refused(refusal.code, refusal.message, obj["metadata"]["generation"], now))
+        self._others_may_go_on(obj)
         return True
 
     async def _say(self, obj: dict[str, Any], said: request_status.Status) -> None:

@@ -52,7 +52,7 @@ NAMES: Final = frozenset({*_OF_STATES, *_OF_PHASES})
 # The states that the list offers as filters: those of `vocabulary.REACHABLE`.
 GROUPS: Final[tuple[tuple[str, tuple[State, ...]], ...]] = (
     ("Active", (State.LAUNCHING, State.LAUNCHED, State.STOPPING)),
-    ("Waiting", (State.QUEUED, State.SCHEDULED, State.PAUSED)),
+    ("Waiting", (State.QUEUED, State.SCHEDULED, State.BLOCKED, State.PAUSED)),
     ("Ended", (State.SUCCEEDED, State.FAILED, State.CANCELLED)),
 )
 # What people look for among launched jobs; no index knows a phase, so these have no counts.

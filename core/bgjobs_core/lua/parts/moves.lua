@@ -59,5 +59,7 @@ local function move(job, to, changes, now)
   if TERMINAL[to] then
     redis.call('ZADD', key.expiring(job.namespace), now + job.records_ms, job.id)
     if redis.call('ZCARD', key.ended(job.namespace)) == 1 then wake('retire') end
+    leave_parents(job)
+    tell_children(job)
   end
 end

@@ -1,0 +1,104 @@
+"""The rules of the machine of verbs (`test_machine.py`) for new jobs, and what becomes of them, by a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, rule
+
+from bgjobs.vocabulary import TERMINAL, OnParentFailure, State
+from tests.store.builders import a_job
+from tests.store.holding_rules import TWICE, HoldingRules
+from tests.store.safety import did
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bgjobs_core.jobs.record import NewJob
+
+QUEUES: Final = ("default", "mail")
+queues = st.sampled_from(QUEUES)
+
+
+class EnqueueRules(HoldingRules):
+    """What the machine adds to them: whether Redis is full."""
+
+    jobs: Bundle[Any] = Bundle("jobs")
+    jobs_or_none = st.one_of(st.none(), st.none(), jobs)
+    _full: bool
+
+    def _is_refused(self, send: Callable[[], Awaitable[object]]) -> bool:
+        raise NotImplementedError
+
+    @rule(
+        target=jobs,
+        queue=queues,
+        high=st.booleans(),
+        delay=st.sampled_from([0, 0, 0, 5]),
+        retries=st.integers(0, 1),
+        how=st.sampled_from([None, None, "requested", "requested", "expires", "paused"]),
+        own=st.sampled_from([None, None, "acme", "zeta"]),
+        uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
+        first=jobs_or_none,
+        second=jobs_or_none,
+        or_run=st.booleans(),
+        twice=TWICE,
+    )
+    def enqueue(
+        self,
+        queue: str,
+        high: bool,
+        delay: int,
+        retries: int,
+        how: str | None,
+        own: str | None,
+        uid: str,
+        first: NewJob | None,
+        second: NewJob | None,
+        or_run: bool,
+        twice: bool,
+    ) -> NewJob:
+        builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
+        builder = builder.but(concurrency_key=own, queue_uid=uid)
+        builder = builder.high() if high else builder
+        if how == "expires":
+            builder = builder.but(expires_after_seconds=30)
+        if how in {"requested", "paused"}:
+            builder = builder.of_request()
+        if how == "paused":
+            builder = builder.but(paused_by="ada", request_generation=2)
+        needs = tuple(dict.fromkeys(one.id for one in (first, second) if one is not None))
+        builder = builder.but(needs=needs)
+        if or_run:
+            builder = builder.but(on_parent_failure=OnParentFailure.RUN)
+        job = builder.build()
+        self._send_enqueue(job, twice=twice)
+        self._is_where_its_parents_let_it(job)
+        return job
+
+    def _is_where_its_parents_let_it(self, job: NewJob) -> None:
+        """What becomes of a new job, worked out from what is there."""
+        now = self._now.jobs()
+        parents = [now.get(one) for one in job.asked.needs]
+        record = now.get(job.id)
+        if self._full or None in parents:
+            assert record is None, "it needs a job that is not there, or there is no room"
+            return
+        assert record is not None
+        ended = [one.state for one in parents if one is not None and one.state in TERMINAL]
+        fails = any(one is not State.SUCCEEDED for one in ended) and job.asked.on_parent_failure != OnParentFailure.RUN
+        if fails:
+            assert record.state is State.CANCELLED
+        elif job.asked.paused_by:
+            assert record.state is State.PAUSED
+        else:
+            assert (record.state is State.BLOCKED) == (len(ended) < len(parents))
+
+    @rule(job=jobs, twice=TWICE)
+    def enqueue_again(self, job: NewJob, twice: bool) -> None:
+        self._send_enqueue(job, twice=twice)
+
+    def _send_enqueue(self, job: NewJob, *, twice: bool) -> None:
+        if not self._is_refused(lambda: self._store.enqueue(job)):
+            self._do("enqueue", job.id, lambda: self._store.enqueue(job), did, twice=twice)

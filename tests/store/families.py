@@ -1,0 +1,83 @@
+"""What holds in Redis of jobs that need other jobs, after every verb (S8, S9 of docs/safety.md)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from bgjobs.vocabulary import TERMINAL, State
+from bgjobs_core.store import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bgjobs_core.jobs.record import JobRecord
+    from tests.store.contents import Contents
+
+
+def broken(contents: Contents) -> list[str]:
+    """Every rule that does not hold, in words."""
+    jobs = contents.jobs()
+    rules = (_needs_are_counted, _children_are_listed, _all_are_told)
+    return [words for rule in rules for words in rule(contents, jobs)]
+
+
+def ends(contents: Contents, job: JobRecord) -> dict[str, str]:
+    """How each job that a job needs has ended, as the job knows it; "" for an open one."""
+    fields = contents.fields(keys.needs(job.id))
+    return {name.decode(): end.decode() for name, end in fields.items() if name != b"open"}
+
+
+def _needs_are_counted(contents: Contents, jobs: dict[str, JobRecord]) -> Iterator[str]:
+    for job in jobs.values():
+        known, fields = ends(contents, job), contents.fields(keys.needs(job.id))
+        if job.needs != len(known):
+            yield f"S8: job {job.id} needs {job.needs} jobs, and {keys.needs(job.id)} has {known}"
+        if not job.needs:
+            continue
+        still_open = int(fields[b"open"])
+        if still_open != sum(not end for end in known.values()):
+            yield f"S8: {keys.needs(job.id)} counts {still_open} open ones, and has {known}"
+        if still_open and job.state not in TERMINAL | {State.BLOCKED, State.PAUSED}:
+            yield f"job {job.id} is {job.state} and still needs {known}"
+        if not still_open and job.state is State.BLOCKED:
+            yield f"job {job.id} is blocked by nothing"
+
+
+def _children_are_listed(contents: Contents, jobs: dict[str, JobRecord]) -> Iterator[str]:
+    """Each open job is among the children of all jobs that it needs, and these are there."""
+    expected: dict[str, dict[str, int]] = defaultdict(dict)
+    for job in jobs.values():
+        for parent, end in ends(contents, job).items():
+            if job.state in TERMINAL:
+                continue
+            expected[keys.children(parent)][job.id] = 1 if end else 0
+            there = jobs.get(parent)
+            if there is None:
+                yield f"job {parent} is gone, and the open job {job.id} needs it"
+            elif end and end != f"{there.state}/{there.outcome}":
+                yield f"job {parent} is {there.state}, and its child {job.id} says {end}"
+    found = {f"{keys.PREFIX}children:{one}": scores for one, scores in _named(contents, "children:").items()}
+    if found != expected:
+        yield f"S8: the children are {found}, the records say {dict(expected)}"
+
+
+def _all_are_told(contents: Contents, jobs: dict[str, JobRecord]) -> Iterator[str]:
+    """Each ended job of which a child has not heard is in a list, and these have ended."""
+    telling = _named(contents, "unblocking:")
+    for namespace, parents in telling.items():
+        for parent in parents:
+            if parent not in jobs or jobs[parent].state not in TERMINAL or jobs[parent].namespace != namespace:
+                yield f"S8: {parent} is in {keys.unblocking(namespace)}, and has not ended"
+    listed = {parent for parents in telling.values() for parent in parents}
+    for parent, children in _named(contents, "children:").items():
+        if 0 in children.values() and jobs[parent].state in TERMINAL and parent not in listed:
+            yield f"S8: job {parent} has ended, and nobody will tell its children"
+    if set(telling) != set(contents.scores(keys.unblockings())):
+        yield f"S8: {keys.unblockings()} is not the set of namespaces that have some: {set(telling)}"
+
+
+def _named(contents: Contents, start: str) -> dict[str, dict[str, int]]:
+    """All sorted sets whose names begin so, by the rest of the name."""
+    start = keys.PREFIX + start
+    return {name.removeprefix(start): one.value for name, one in contents.entries.items() if name.startswith(start)}

@@ -9,18 +9,21 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from bgjobs.errors import BgjobsError, Portable
+from bgjobs.errors import BgjobsError, JobFailedError, NotFoundError, Portable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from types import FrameType
 
 MAX_MESSAGE_CHARACTERS: Final = 500
 # The shortest time between two reports of progress; of what is reported more often, only the latest is sent.
 PROGRESS_SECONDS: Final = 0.1
+SUCCEEDED: Final = "succeeded"  # the state; the vocabulary is in the layer below, and need not be loaded for it
+_NOT_FOUND: Final = 404
 
 
 class Abort(Portable):
@@ -55,6 +58,75 @@ class NotInJobError(BgjobsError, RuntimeError):
     """`current_job()` was called in a process that runs no job."""
 
 
+class ParentJob:
+    """A job that this one needs, and which has ended.
+
+    Attributes:
+        id: the job's UUID.
+        request: the name of the BackgroundJobRequest that it came from; None if it came from none.
+        state: `succeeded`, `failed` or `cancelled`.
+        outcome: why it ended, for example `timed_out`.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        request: str | None,
+        state: str | None,
+        outcome: str | None,
+        read: Callable[[str], dict[str, Any]],
+    ) -> None:
+        self.id = job_id
+        self.request = request
+        self.state = state
+        self.outcome = outcome
+        self._read = read
+
+    def __repr__(self) -> str:
+        return f"<ParentJob {self.id} {self.state}>"
+
+    def result(self) -> Any:
+        """What its method returned; asked for at each call.
+
+        Raises:
+            JobFailedError: if it did not succeed, so that there is no result.
+            NotFoundError: if it is not kept any more.
+            UnreachableError: if the API does not answer.
+        """
+        if self.state in {None, SUCCEEDED}:
+            said = self._read(self.id)
+            if said.get("state") == SUCCEEDED:
+                return said.get("value")
+            self.state, self.outcome = said.get("state"), said.get("outcome")
+        if self.state is None:
+            raise NotFoundError(f"job {self.id} is not kept any more, nor what it returned", _NOT_FOUND)
+        why = f" ({self.outcome})" if self.outcome and self.outcome != self.state else ""
+        raise JobFailedError(f"job {self.id} has no result: it is {self.state}{why}", self.state, self.outcome, None)
+
+
+class Parents(Mapping[str, ParentJob]):
+    """The jobs that a job needs, by id or by the name of their request; iterating gives the ids, as they were named."""
+
+    def __init__(self, parents: Iterable[ParentJob] = ()) -> None:
+        self._by_id = {one.id: one for one in parents}
+
+    def __getitem__(self, name: str) -> ParentJob:
+        found = self._by_id.get(name) or next((one for one in self._by_id.values() if one.request == name), None)
+        if found is None:
+            there = ", ".join(one.request or one.id for one in self._by_id.values()) or "none"
+            raise KeyError(f"this job does not need {name!r}; its parents are: {there}")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __repr__(self) -> str:
+        return f"<Parents {[*self._by_id.values()]}>"
+
+
 class CurrentJob:
     """The job that this process runs.
 
@@ -66,6 +138,7 @@ class CurrentJob:
         cls: the dotted name of the class that was asked for.
         method: the name of its method.
         parameters: a list or a dict, as the method got them.
+        parents: the jobs that it needs, which have ended: `current_job().parents[job_id].result()`.
     """
 
     def __init__(
@@ -79,6 +152,7 @@ class CurrentJob:
         cls: str,
         method: str,
         parameters: list[Any] | dict[str, Any],
+        parents: Iterable[ParentJob] = (),
     ) -> None:
         self.id = job_id
         self.attempt = attempt
@@ -87,6 +161,7 @@ class CurrentJob:
         self.cls = cls
         self.method = method
         self.parameters = parameters
+        self.parents = Parents(parents)
         self._send = send_progress
         self._lock = threading.RLock()  # a signal's handler may come back in the middle of what it guards
         self._is_sending = False

@@ -13,6 +13,8 @@ import time
 import uuid
 from typing import Final
 
+# Of the ids that jobs have: derived from a request or a schedule, made by the caller, derived from a key.
+STORED_VERSIONS: Final = (5, 7, 8)
 _VERSION_7 = 7
 _VERSION_8 = 8
 

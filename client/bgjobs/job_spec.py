@@ -8,9 +8,12 @@ once, and the form in Redis follow from them.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DOTTED: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -34,6 +37,10 @@ ConcurrencyKey = Annotated[
 ]
 JobKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Parameters = list[Any] | dict[str, Any]
+Priority = Annotated[int, Field(ge=0, le=1, strict=True)]
+DelaySeconds = Annotated[float, Field(ge=0, le=366 * _DAY, allow_inf_nan=False)]
+MaxRetries = Annotated[int, Field(ge=0, le=100)]
+TimeoutSeconds = Annotated[float, Field(gt=0, le=30 * _DAY)]
 
 
 def _label_keys(labels: dict[str, str]) -> dict[str, str]:
@@ -59,6 +66,15 @@ def _after_it_is_due(seconds: float | None, info: ValidationInfo) -> float | Non
     return seconds
 
 
+class HasId(Protocol):
+    """A job by its id, such as a handle."""
+
+    @property
+    def id(self) -> str:
+        """The job's UUID."""
+        ...
+
+
 class EnqueueOptions(TypedDict, total=False):
     """What a program may say about a job besides the call itself, as keywords of `enqueue` and `run_background_job`.
 
@@ -75,6 +91,9 @@ class EnqueueOptions(TypedDict, total=False):
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
         key: a name of your own in place of an id, such as `invoice-2026-11`: in a namespace, the same key means the
             same job, for as long as that job is kept.
+        needs: handles or ids of up to 100 jobs of its namespace that must end first; they are there already.
+        on_parent_failure: what happens if one of these fails or is cancelled: `"cancel"` (the default), or `"run"`,
+            when all of them have ended.
     """
 
     queue: str
@@ -87,6 +106,8 @@ class EnqueueOptions(TypedDict, total=False):
     labels: dict[str, str] | None
     id: str | None
     key: str | None
+    needs: Sequence[str | HasId] | None
+    on_parent_failure: Literal["cancel", "run"] | None
 
 
 class JobSpec(BaseModel, frozen=True):
@@ -104,27 +125,15 @@ class JobSpec(BaseModel, frozen=True):
         description="Dotted name of a class that the queue approves.",
     )
     method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
-    priority: int = Field(
-        default=0, ge=0, le=1, strict=True, description="0 is low, 1 is high: high ones of a queue are launched first."
+    priority: Priority = Field(default=0, description="0 is low, 1 is high: high ones of a queue are launched first.")
+    delay_seconds: DelaySeconds = Field(
+        default=0, description="How many seconds after it was asked for the job becomes due."
     )
-    delay_seconds: float = Field(
-        default=0,
-        ge=0,
-        le=366 * _DAY,
-        allow_inf_nan=False,
-        description="How many seconds after it was asked for the job becomes due.",
+    max_retries: MaxRetries | None = Field(
+        default=None, description="How many more attempts may follow a failed one; if absent, the queue's default."
     )
-    max_retries: int | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="How many more attempts may follow a failed one; if absent, the queue's default.",
-    )
-    timeout_seconds: float | None = Field(
-        default=None,
-        gt=0,
-        le=30 * _DAY,
-        description="How many seconds one attempt may take; if absent, the queue's default.",
+    timeout_seconds: TimeoutSeconds | None = Field(
+        default=None, description="How many seconds one attempt may take; if absent, the queue's default."
     )
     expires_after_seconds: Annotated[float | None, AfterValidator(_after_it_is_due)] = Field(
         default=None,
@@ -156,8 +165,8 @@ class JobSpec(BaseModel, frozen=True):
 class CompleteSpec(JobSpec, frozen=True):
     """A spec in which the queue has decided what the caller left open."""
 
-    max_retries: int = Field(ge=0, le=100, description="How many more attempts may follow a failed one.")
-    timeout_seconds: float = Field(gt=0, le=30 * _DAY, description="How many seconds one attempt may take.")
+    max_retries: MaxRetries = Field(description="How many more attempts may follow a failed one.")
+    timeout_seconds: TimeoutSeconds = Field(description="How many seconds one attempt may take.")
 
 
 class JobCall(JobSpec, frozen=True):

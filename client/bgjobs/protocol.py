@@ -28,6 +28,9 @@ DONE: Final = "done"
 WAIT: Final = "wait"
 GO_AWAY: Final = "go_away"
 
+# The action that the API may answer to `parent`, besides GO_AWAY.
+RESULT: Final = "result"
+
 # The actions that the API may answer to `beat` and `finish`, besides GO_AWAY.
 CONTINUE: Final = "continue"
 STOP: Final = "stop"

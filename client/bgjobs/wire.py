@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
 from bgjobs.protocol import MAX_BATCH_JOBS, MAX_NEEDS
@@ -190,10 +191,10 @@ class History(BaseModel):
     items: list[HistoryEntry]
 
 
-class RerunRequest(_Body):
-    """The body of `POST /api/v1/jobs/{id}/rerun`, which asks for the same call as a new job.
+class RerunRequest(JobChanges):
+    """The body of `POST /api/v1/jobs/{id}/rerun`, which asks for the same call as a new job, or with these changes.
 
-    As when a job is enqueued, the same id means the same new job.
+    As when a job is enqueued, the same id with the same changes means the same new job.
     """
 
     id: JobId = Field(description="a UUID of version 7 for the new job, made by the client")
@@ -317,9 +318,7 @@ class Job(CompleteSpec, frozen=True):
         default=None, description="what happens if one of them fails or is cancelled; absent if it needs none"
     )
     parents: list[Parent] | None = Field(default=None, description="these jobs; only where one job is asked for")
-    children: int | None = Field(
-        default=None, description="how many jobs that have not ended need this one; only where one job is asked for"
-    )
+    children: int | None = Field(default=None, description="how many open jobs need it; only where one is asked for")
     kube_job: str | None = None
     kube_uid: str | None = None
     rev: int
@@ -446,6 +445,7 @@ class StartReply(BaseModel):
     approved_classes: list[str] | None = None
     timeout_seconds: float | None = None
     beat_seconds: float | None = None
+    parents: list[Parent] | None = Field(default=None, description="the jobs that it needs; absent if there are none")
 
 
 class LogChunk(_Body):

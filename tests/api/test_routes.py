@@ -50,6 +50,7 @@ EXPECTED = {
     "POST /api/v1/schedules/{namespace}/{name}:run",
     "POST /runner/v1/jobs/{job_id}/beat",
     "POST /runner/v1/jobs/{job_id}/finish",
+    "POST /runner/v1/jobs/{job_id}/parent",
     "POST /runner/v1/jobs/{job_id}/start",
 }
 

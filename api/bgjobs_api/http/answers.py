@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi import Response
 
+from bgjobs.protocol import GO_AWAY, RESULT
 from bgjobs_core.jobs.views import job_fields
 
 if TYPE_CHECKING:
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from bgjobs_core.actions.enqueue_many import Stored
-    from bgjobs_core.jobs.record import FullJob
+    from bgjobs_core.jobs.family import Family
+    from bgjobs_core.jobs.record import FullJob, JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def _shown(record: FullJob, why: NotRunning | None) -> dict[str, Any]:
-    return job_fields(record, msgspec.Raw(record.parameters), why)
+def _shown(record: FullJob, why: NotRunning | None, family: Family | None = None) -> dict[str, Any]:
+    return job_fields(record, msgspec.Raw(record.parameters), why, family)
 
 
 def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -34,10 +36,14 @@ def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None)
 
 
 def job(
-    record: FullJob, status: int = 200, headers: Mapping[str, str] | None = None, why: NotRunning | None = None
+    record: FullJob,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    why: NotRunning | None = None,
+    family: Family | None = None,
 ) -> Response:
     """An answer that is one job, as `bgjobs.wire.Job`."""
-    return _json(_ENCODER.encode(_shown(record, why)), status, headers)
+    return _json(_ENCODER.encode(_shown(record, why, family)), status, headers)
 
 
 def job_list(records: Sequence[FullJob], whys: Sequence[NotRunning | None], next_cursor: str | None) -> Response:
@@ -55,6 +61,21 @@ def enqueued(jobs: Sequence[Stored]) -> Response:
 def result(stored: bytes) -> Response:
     """An answer that is what a method returned, as `bgjobs.wire.JobResult`."""
     return _json(_ENCODER.encode({"value": msgspec.Raw(stored)}), 200)
+
+
+def parent(record: JobRecord | None, stored: bytes | None) -> Response:
+    """An answer that is what a parent returned, as `bgjobs.parent_result.ParentReply`.
+
+    Args:
+        record: of the parent; None if it is not there any more.
+        stored: what it returned; empty if that is nothing, None if the one who asks is not to run.
+    """
+    if stored is None:
+        return _json(_ENCODER.encode({"action": GO_AWAY}), 200)
+    said: dict[str, Any] = {"action": RESULT, "has_result": bool(stored), "value": msgspec.Raw(stored or b"null")}
+    if record is not None:
+        said |= {"state": record.state, "outcome": record.outcome or None}
+    return _json(_ENCODER.encode(said), 200)
 
 
 def with_parameters(model: BaseModel, parameters: bytes) -> Response:

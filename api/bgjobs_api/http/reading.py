@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.ids import is_of_a_key
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import TERMINAL, State, WhyNot
 from bgjobs_api.http.callers import answers_in, is_allowed, require
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.identity import access
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.health.findings import Finding
+    from bgjobs_core.jobs.family import Parent
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob, JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # A job in these states stands before its queue, or is given up after its queue's deadline.
 _KNOWN_BY_QUEUE: Final = frozenset({State.QUEUED, State.LAUNCHING, State.LAUNCHED})
 _WAITS_FOR_OPERATOR: Final = frozenset({State.SCHEDULED, State.QUEUED, State.LAUNCHING})
+_MOST_NAMED: Final = 5  # of the jobs for which a job waits
 _NOBODY_LEADS: Final = frozenset({FindingCode.OPERATOR_SILENT, FindingCode.OPERATOR_WAITS})
 
 
@@ -108,6 +110,23 @@ async def around_one(deps: Deps, record: JobRecord, queue: QueueNow | None) -> A
     return replace(around, ahead=await deps.store.ahead_of(record)) if is_kept else around
 
 
+async def _with_parents(deps: Deps, record: FullJob, found: NotRunning | None) -> NotRunning | None:
+    """Why a job does not run, with the names of the jobs for which it waits."""
+    if found is None or found.code != WhyNot.BLOCKED:
+        return found
+    return replace(found, message=waits_for((await deps.store.family(record)).parents) or found.message)
+
+
+def waits_for(parents: Sequence[Parent]) -> str:
+    """Which of the jobs that it needs a job waits for, as a sentence; "" if for none that is known."""
+    waited = [one for one in parents if one.state is not None and one.state not in TERMINAL]
+    if not waited:
+        return ""
+    named = ", ".join(f"{one.request_name or one.id} ({one.state})" for one in waited[:_MOST_NAMED])
+    more = f" and {len(waited) - _MOST_NAMED} more" if len(waited) > _MOST_NAMED else ""
+    return f"It waits for {len(waited)} of {len(parents)} jobs that it needs: {named}{more}."
+
+
 async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list[NotRunning | None]:
     """Why each of these jobs does not run, as far as this caller may know: each queue is read once."""
     try:
@@ -119,6 +138,7 @@ async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list
     now = await deps.store.now_ms()
     if len(records) == 1:
         queue = queues.get(records[0].queue_key)
-        return [why_not(records[0], now, queue, await around_one(deps, records[0], queue))]
+        found = why_not(records[0], now, queue, await around_one(deps, records[0], queue))
+        return [await _with_parents(deps, records[0], found)]
     around = await around_of(deps, records)
     return [why_not(one, now, queues.get(one.queue_key), around(one)) for one in records]

@@ -252,7 +252,7 @@ async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The job as it is now, with the reason why it does not run, if it does not."""
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     (why,) = await whys(deps, caller, [record])
-    return answers.job(record, why=why)
+    return answers.job(record, why=why, family=await deps.store.family(record))
 
 
 @router.get(
@@ -303,11 +303,14 @@ async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: st
     ),
 )
 async def rerun_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
+    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended.
+
+    The new one may have other parameters, priority, queue, delay, timeout, retries and labels.
+    """
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
     body = await read_model(request, RerunRequest)
-    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate)
+    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate, changes=body)
     return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
 
 

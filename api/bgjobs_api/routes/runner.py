@@ -5,6 +5,7 @@ from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
+from bgjobs.parent_result import ParentReply, ParentRequest
 from bgjobs.protocol import FOREIGN_POD, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
@@ -17,6 +18,7 @@ from bgjobs_api.identity.caller import Identity
 from bgjobs_api.routes import runner_statements
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import JobRecord
+from bgjobs_core.jobs.views import parent_view
 
 # How long a runner waits before its next beat; each reply says it anew.
 BEAT_SECONDS: Final = 10.0
@@ -81,9 +83,10 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
     """Whether this pod may run the job's code, and if so, everything that it needs for that."""
     record = await _record_for(deps, caller, job_id)
     body = _of(await read_model(request, StartRequest), caller)
-    # Parameters and queue are read first: from `run` on the attempt counts, so nothing may fail after it.
+    # Parameters, queue and parents are read first: from `run` on the attempt counts, so nothing may fail after it.
     parameters = await deps.store.parameters(job_id) if record else b""
     queue = await deps.store.queue(record.queue_key) if record else None
+    family = await deps.store.family(record) if record and record.needs else None
     if record is not None and queue is None and record.state not in TERMINAL | {State.STOPPING}:
         # As in the store, the jobs of a queue that is gone wait for one of that name.
         reason = f"there is no BackgroundJobQueue {record.spec.queue!r} any more"
@@ -105,10 +108,26 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
             "method": record.spec.method,
             "approved_classes": list(queue.spec.approved_classes),
             "timeout_seconds": record.spec.timeout_seconds,
+            "parents": [parent_view(one) for one in family.parents] if family else None,
             "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }
     )
     return answers.with_parameters(reply, parameters)
+
+
+@router.post(
+    "/parent", response_model=ParentReply, summary="What did a parent return?", openapi_extra=documented(ParentRequest)
+)
+async def parent(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """What a job returned that this one needs: it may know by right of being its child, whatever else it may do."""
+    record = await _record_for(deps, caller, job_id)
+    body = _of(await read_model(request, ParentRequest), caller)
+    if record is None or record.state in TERMINAL or (record.fence, record.attempt) != (body.pod_uid, body.attempt):
+        return answers.parent(None, None)
+    found = await deps.store.parent_result(job_id, body.parent)
+    if found is None:
+        raise not_found(f"this job does not need {body.parent!r}", "parent_not_found")
+    return answers.parent(await deps.store.job(body.parent), found)
 
 
 @router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))

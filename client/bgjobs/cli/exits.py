@@ -49,6 +49,7 @@ _OPTIONS: Final = {
     "image": "--image",
     "concurrency_key": "--concurrency-key",
     "labels": "--label",
+    "needs": "--needs",
 }
 _BAD_REQUESTS: Final = frozenset({400, 413, 415})
 _UNAUTHENTICATED: Final = 401

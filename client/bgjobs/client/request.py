@@ -6,21 +6,24 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from pydantic import ValidationError
 
 from bgjobs import strict_json
 from bgjobs.calls import UnfitCallError, check_call, class_name
+from bgjobs.changes import RerunChanges
 from bgjobs.errors import InvalidJobError
-from bgjobs.ids import is_job_id, new_job_id
+from bgjobs.ids import STORED_VERSIONS, is_job_id, new_job_id
 from bgjobs.job_spec import EnqueueOptions
-from bgjobs.wire import EnqueueRequest
+from bgjobs.wire import EnqueueRequest, RerunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _OPTIONS: Final = tuple(EnqueueOptions.__annotations__)
+_CHANGES: Final = tuple(RerunChanges.__annotations__)
 _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _METHOD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
@@ -55,7 +58,9 @@ def build_request(
         raise InvalidJobError(f"priority is 0 (low) or 1 (high), not {priority!r}", "priority")
     _check_seconds(delay, "delay", "delay_seconds")
     _check_options(options)
-    said = {name: value for name, value in options.items() if value is not None}
+    said: dict[str, object] = {name: value for name, value in options.items() if value is not None}
+    if "needs" in said:
+        said["needs"] = _ids(said["needs"])
     try:
         return EnqueueRequest.model_validate(
             {
@@ -70,6 +75,59 @@ def build_request(
         )
     except ValidationError as error:
         raise _from_validation(error) from error
+
+
+def build_rerun(new_id: str | None, **changes: Unpack[RerunChanges]) -> RerunRequest:
+    """Check what can be known of changes without the job, and make the request; the id is made here if none is given.
+
+    Raises:
+        InvalidJobError: with the field, in the API's spelling, that is wrong.
+    """
+    _check_names(changes, _CHANGES, "change")
+    said: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    if "parameters" in said:
+        said["parameters"] = _parameters(said["parameters"])
+    if "set" in said:
+        said["set"] = _places(said["set"])
+    if "delay" in said:
+        said["delay_seconds"] = said.pop("delay")
+        _check_seconds(said["delay_seconds"], "delay", "delay_seconds")
+    if "priority" in said and (isinstance(said["priority"], bool) or said["priority"] not in (0, 1)):
+        raise InvalidJobError(f"priority is 0 (low) or 1 (high), not {said['priority']!r}", "priority")
+    _check_options({"timeout_seconds": said.get("timeout_seconds"), "max_retries": said.get("max_retries")})
+    try:
+        return RerunRequest.model_validate({"id": new_id or new_job_id(), **said})
+    except ValidationError as error:
+        raise _from_validation(error) from error
+
+
+def _ids(needs: object) -> list[str]:
+    """The ids of the jobs that are needed, which are given by ids and handles."""
+    if isinstance(needs, str) or not isinstance(needs, (Sequence, Set)):
+        raise InvalidJobError(f"needs is a list of handles or ids of jobs, not {needs!r}", "needs")
+    found: list[str] = []
+    for one in cast("Sequence[object]", needs):
+        job_id = one if isinstance(one, str) else getattr(one, "id", None)
+        if not isinstance(job_id, str) or not is_job_id(job_id, STORED_VERSIONS):
+            raise InvalidJobError(f"needs has {one!r}, which is neither the id of a job nor a handle", "needs")
+        if job_id not in found:
+            found.append(job_id)
+    return found
+
+
+def _places(given: object) -> dict[str, Any]:
+    """Parameters by name or place, as the API has them. The first place is 0, as in Python."""
+    if not isinstance(given, Mapping):
+        raise InvalidJobError(f'set is a dict, as {{1: 12}} or {{"country": "de"}}, not {given!r}', "set")
+    named: dict[str, object] = {}
+    for name, value in cast("Mapping[object, object]", given).items():
+        if isinstance(name, bool) or not isinstance(name, (int, str)):
+            raise InvalidJobError(f"set has {name!r}, which is neither the name nor the place of a parameter", "set")
+        named[str(name)] = value
+    try:
+        return json.loads(strict_json.dumps(named, "set"))
+    except strict_json.NotJSONError as error:
+        raise InvalidJobError(str(error), "set") from error
 
 
 def dotted_class(cls: object) -> str:
@@ -119,12 +177,12 @@ def _parameters(parameters: object) -> list[Any] | dict[str, Any]:
         raise InvalidJobError(str(error), "parameters") from error
 
 
-def _check_names(options: Iterable[str]) -> None:
-    for name in options:
-        if name not in _OPTIONS:
-            near = difflib.get_close_matches(name, _OPTIONS, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(_OPTIONS)}"
-            raise InvalidJobError(f"there is no option {name!r}{hint}", name)
+def _check_names(given: Iterable[str], there: Sequence[str] = _OPTIONS, what: str = "option") -> None:
+    for name in given:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(there)}"
+            raise InvalidJobError(f"there is no {what} {name!r}{hint}", name)
 
 
 def _check_options(options: EnqueueOptions) -> None:

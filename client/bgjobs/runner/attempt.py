@@ -95,7 +95,7 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
         message = "the attempt was told to stop before its code had started"
         return Report(Outcome.DISRUPTED, None, failure("Stopped", message))
     token = os.urandom(8).hex()
-    call = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
+    call: dict[str, Any] = {name: reply[name] for name in ("class", "method", "parameters", "approved_classes")} | {
         "token": token,
         "grace_seconds": max(settings.grace, _LEAST_LINGER_SECONDS),
         "job": {
@@ -104,6 +104,7 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
             "max_retries": int(reply.get("max_retries") or 0),
             "namespace": settings.namespace,
         },
+        "parents": reply.get("parents") or [],
     }
     try:
         child = pod.child or process.spawn(pod.environ)

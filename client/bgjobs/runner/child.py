@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> int:
         cls=call["class"],
         method=call["method"],
         parameters=call["parameters"],
+        parents=_parents(call),
     )
     context.enter(job)
     sys.argv[:] = [f"{job.cls}.{job.method}"]  # job code that reads arguments gets none of ours
@@ -82,6 +83,15 @@ def main(arguments: list[str]) -> int:
         return EXIT_NO_PIPE
     leaving.watch(call["grace_seconds"], print_line)
     return 0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1
+
+
+def _parents(call: dict[str, Any]) -> list[context.ParentJob]:
+    if not call.get("parents"):
+        return []
+    from bgjobs.runner.parents import parents  # noqa: PLC0415 - HTTP, for jobs that have some
+
+    # As it is now: job code may change its environment.
+    return parents(call["parents"], call["job"]["attempt"], dict(os.environ))
 
 
 def run(call: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bgjobs.client import batch
-from bgjobs.errors import ConflictError
+from bgjobs.errors import ConflictError, InvalidJobError
 from bgjobs.testing.handles import async_handle_on, handle_on
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class InMemoryEnqueuer:
         """Record requests, piece by piece as a server would get them, and run their jobs if that is wanted.
 
         Raises:
-            EnqueueManyError: if an id belongs to another job.
+            EnqueueManyError: if an id belongs to another job, or one needs a job that is not there.
         """
         __tracebackhide__ = True
         return [handle_on(self._memory, job) for job in self._take_many(requests)]
@@ -53,7 +53,7 @@ class InMemoryEnqueuer:
         for piece in batch.pieces(requests):
             try:
                 taken += self._memory.take_many(piece.requests)
-            except ConflictError as error:
+            except (ConflictError, InvalidJobError) as error:
                 raise batch.failure(requests, piece, error) from error
         return taken
 

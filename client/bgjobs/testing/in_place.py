@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bgjobs import context, strict_json
 from bgjobs.runner.call_outcome import run_call
+from bgjobs.testing.family import readable_parents
 from bgjobs.testing.output import Listening
 from bgjobs.vocabulary import State
 from bgjobs.wire import Progress
@@ -35,6 +36,7 @@ class InPlaceJob(context.CurrentJob):
             method=job.method,
             # Of its own: what the code does to them must not show in the record, nor in the next attempt.
             parameters=strict_json.loads(strict_json.dumps(job.parameters)),
+            parents=readable_parents(job),
         )
         self.recorded = job
 

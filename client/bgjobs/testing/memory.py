@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
-from bgjobs import refusals
+from bgjobs import refusals, strict_json
+from bgjobs.changes import UnfitChangeError
 from bgjobs.client import polling
-from bgjobs.errors import ConflictError, NotFoundError
+from bgjobs.client.request import build_rerun
+from bgjobs.errors import ConflictError, InvalidJobError, NotFoundError
 from bgjobs.ids import key_job_id, new_job_id
+from bgjobs.testing.family import children_of, failed_parent, is_open, missing_parents, parents_of
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
 from bgjobs.vocabulary import TERMINAL, WAITING, State
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from datetime import datetime
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.wire import EnqueueRequest
 
 # A job that enqueues itself would go on until Python gives up, with a message that helps nobody.
@@ -37,6 +41,11 @@ def _with_id(request: EnqueueRequest) -> EnqueueRequest:
     if request.key is None:
         return request
     return request.model_copy(update={"id": key_job_id(request.namespace or "default", request.key)})
+
+
+def _because_of(parent: RecordedJob) -> str:
+    ended = "was cancelled" if parent.state == State.CANCELLED else f"has failed ({parent.outcome})"
+    return f"It needs the job {parent.id}, which {ended}."
 
 
 class Memory:
@@ -68,14 +77,15 @@ class Memory:
 
         Raises:
             ConflictError: if the id belongs to another job.
+            InvalidJobError: if it needs a job that is not there.
         """
         __tracebackhide__ = True
         request = _with_id(request)
         with self._lock:
             before = self._same(request, rerun_of)
-            job = before or self._record(request, rerun_of)
-        if before is None and self._runs:
-            self._run(job)
+            job = before or self._record(request, parents_of(request, self._by_id), rerun_of)
+        if before is None:
+            self._run_unless_blocked(job)
         return job
 
     def take_many(self, requests: Sequence[EnqueueRequest]) -> list[RecordedJob]:
@@ -88,11 +98,32 @@ class Memory:
         requests = [_with_id(one) for one in requests]
         with self._lock:
             before = [self._same(request, index=index) for index, request in enumerate(requests)]
-            taken = [known or self._record(request) for known, request in zip(before, requests, strict=True)]
+            self._look_at_parents(requests)
+            taken = [
+                known or self._record(request, parents_of(request, self._by_id))
+                for known, request in zip(before, requests, strict=True)
+            ]
         for known, job in zip(before, taken, strict=True):
-            if known is None and self._runs:
-                self._run(job)
+            if known is None:
+                self._run_unless_blocked(job)
         return taken
+
+    def _look_at_parents(self, requests: Sequence[EnqueueRequest]) -> None:
+        there = {job_id: job.request.namespace or "default" for job_id, job in self._by_id.items()}
+        for index, request in enumerate(requests):
+            namespace = request.namespace or "default"
+            if request.id not in there and (missing := [one for one in request.needs if there.get(one) != namespace]):
+                error = missing_parents(missing)
+                raise InvalidJobError(f"job {index}: {error}", f"jobs.{index}.needs", code=error.code, index=index)
+            there.setdefault(request.id, namespace)
+
+    def _run_unless_blocked(self, job: RecordedJob) -> None:
+        """Run a new job if that is wanted, and nothing holds it."""
+        __tracebackhide__ = True
+        if job.state == State.CANCELLED:
+            self._tell_children(job)
+        elif job.state == State.LAUNCHING:
+            self._run(job)
 
     def _same(
         self, request: EnqueueRequest, rerun_of: str | None = None, index: int | None = None
@@ -103,12 +134,38 @@ class Memory:
             raise ConflictError(refusals.id_taken(request.id), HTTPStatus.CONFLICT, index=index)
         return before
 
-    def _record(self, request: EnqueueRequest, rerun_of: str | None = None) -> RecordedJob:
-        job = self._by_id[request.id] = RecordedJob(request, rerun_of)
+    def _record(
+        self, request: EnqueueRequest, parents: Sequence[RecordedJob], rerun_of: str | None = None
+    ) -> RecordedJob:
+        job = self._by_id[request.id] = RecordedJob(request, rerun_of, parents)
         self.jobs.append(job)
-        if self._runs:
+        if (failed := failed_parent(job)) is not None:
+            job.cancelled(None, _because_of(failed))
+        elif self._runs and job.state != State.BLOCKED:
             job.state = State.LAUNCHING  # nobody else runs it
         return job
+
+    def _tell_children(self, ended: RecordedJob) -> None:
+        """The jobs that need one that has ended go on, or are cancelled; they run if that is wanted."""
+        __tracebackhide__ = True
+        with self._lock:
+            cancelled: list[RecordedJob] = []
+            ready: list[RecordedJob] = []
+            for child in children_of(ended, self.jobs):
+                if child.state not in WAITING:
+                    continue
+                if (failed := failed_parent(child)) is not None:
+                    child.cancelled(None, _because_of(failed))
+                    cancelled.append(child)
+                elif child.state == State.BLOCKED and not is_open(child):
+                    child.go_on()
+                    if self._runs:
+                        child.state = State.LAUNCHING
+                        ready.append(child)
+        for child in cancelled:
+            self._tell_children(child)
+        for child in ready:
+            self._run(child)
 
     def find(self, job_id: str) -> RecordedJob:
         """The job with this id.
@@ -118,6 +175,7 @@ class Memory:
         """
         for job in self.jobs:
             if job.id == job_id:
+                job.children = len(children_of(job, self.jobs))
                 return job
         raise NotFoundError(f"no job {job_id} was enqueued in this test", HTTPStatus.NOT_FOUND)
 
@@ -128,11 +186,10 @@ class Memory:
             now: only one that is due by then; None: as if every delay were over.
         """
         __tracebackhide__ = True
+        if now is not None:
+            self._expire(now)
         with self._lock:
-            if now is not None:
-                for job in self.jobs:
-                    job.expire(now)
-            waiting = [job for job in self.jobs if job.state in WAITING and job.state != State.PAUSED]
+            waiting = [job for job in self.jobs if job.state in {State.SCHEDULED, State.QUEUED}]
             due = [job for job in waiting if now is None or job.due_at <= now]
             # In the order of asking; of equals, max gives the first.
             job = max(due, key=lambda one: one.priority, default=None)
@@ -141,6 +198,12 @@ class Memory:
         if job is not None:
             self._run(job)
         return job
+
+    def _expire(self, now: datetime) -> None:
+        with self._lock:
+            expired = [job for job in self.jobs if job.expire(now)]
+        for job in expired:
+            self._tell_children(job)
 
     def cancel(self, job_id: str, note: str | None) -> RecordedJob:
         """Cancel what waits; tell what runs, which sees it in `is_stopping()`.
@@ -156,6 +219,8 @@ class Memory:
                 job.cancelled(note)
             else:
                 job.stop(note)
+        if job.state in TERMINAL:
+            self._tell_children(job)
         return job
 
     def pause(self, job_id: str, note: str | None) -> RecordedJob:
@@ -181,7 +246,7 @@ class Memory:
         """Make a scheduled job due. Raises ConflictError as a server."""
         job = self.find(job_id)
         with self._lock:
-            if job.state == State.PAUSED:
+            if job.state in {State.PAUSED, State.BLOCKED}:
                 raise _conflict(refusals.not_waiting(job.state, "run now"))
             self._must_wait(job, "run now")
             job.hasten()
@@ -202,19 +267,25 @@ class Memory:
         if job.state not in WAITING:
             raise _conflict(refusals.not_waiting(job.state, done))
 
-    def rerun(self, job_id: str, new_id: str | None) -> RecordedJob:
-        """Ask for what a job called once more, as a new job, without its delay.
+    def rerun(self, job_id: str, new_id: str | None, **changes: Unpack[RerunChanges]) -> RecordedJob:
+        """Ask for what a job called once more, as a new job, without its delay and with these changes.
 
         Raises:
             ConflictError: if the job has not ended.
+            InvalidJobError: if a change does not fit the job.
         """
         __tracebackhide__ = True
         job = self.find(job_id)
         if job.state not in TERMINAL:
             raise _conflict(refusals.not_ended_yet(job.state))
-        return self.take(
-            job.request.again().model_copy(update={"id": new_id or new_job_id(), "key": None}), rerun_of=job.id
-        )
+        asked = build_rerun(new_id, **changes)
+        try:
+            spec = asked.new_spec(job.request.again())
+            parameters: object = strict_json.loads(asked.new_parameters(strict_json.dumps(job.parameters)))
+        except UnfitChangeError as error:
+            raise InvalidJobError(str(error), error.field, code="invalid") from error
+        new = {"id": asked.id, "key": None, "parameters": parameters}
+        return self.take(spec.model_copy(update=new), rerun_of=job.id)
 
     def _run(self, job: RecordedJob) -> None:
         """Run attempts of a job until it has ended."""
@@ -224,6 +295,8 @@ class Memory:
                 call_outcome = run_attempt(job, final=self._raise_errors)
                 if job.state in TERMINAL or not isinstance(call_outcome.raised, (*_ERRORS, type(None))):
                     break
+        if job.state in TERMINAL:
+            self._tell_children(job)
         if not isinstance(call_outcome.raised, (*_ERRORS, type(None))):
             raise call_outcome.raised
         if self._raise_errors and job.state == State.FAILED:

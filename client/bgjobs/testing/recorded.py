@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs import strict_json
+from bgjobs.testing.family import is_open, shown_parents
 from bgjobs.vocabulary import TERMINAL, WAITING, Outcome, Phase, State
 from bgjobs.wire import Attempt, EnqueueRequest, Failure, Job, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs.runner.call_outcome import CallOutcome
 
 # What a queue says of them unless somebody else does.
@@ -30,20 +33,29 @@ class RecordedJob:
         attempts: the first one first.
         rerun_of: id of the job that was run again as this one.
         priority: 0 is low, 1 is high: as it was asked for, unless it was changed since.
+        parents: the jobs that it needs.
+        children: how many jobs that have not ended need it.
         due_at: when a server would begin to look for a place for it.
     """
 
-    def __init__(self, request: EnqueueRequest, rerun_of: str | None = None) -> None:
+    def __init__(
+        self, request: EnqueueRequest, rerun_of: str | None = None, parents: Sequence[RecordedJob] = ()
+    ) -> None:
         self.request = request
+        self.parents = parents
+        self.children = 0
         self.rerun_of = rerun_of
         self.created_at = self.changed_at = datetime.now(UTC)
         self.state = State.SCHEDULED if request.delay_seconds else State.QUEUED
+        if is_open(self):
+            self.state = State.BLOCKED
         self.outcome: Outcome | None = None
         self.result: Any = None
         self.error: Failure | None = None
         self.progress: Progress | None = None
         self.attempts: list[Attempt] = []
         self.note: str | None = None
+        self.reason: str | None = None
         self.priority = request.priority
         self.due_at = self.created_at + timedelta(seconds=request.delay_seconds)
         self._logs: list[list[str]] = []
@@ -149,23 +161,27 @@ class RecordedJob:
         self._change(State.PAUSED)
 
     def go_on(self) -> None:
-        """Resume it."""
+        """Resume it, or let it go on when the jobs have ended that it needs."""
         self.note = None
-        self._change(State.SCHEDULED if self.due_at > datetime.now(UTC) else State.QUEUED)
+        waits = State.SCHEDULED if self.due_at > datetime.now(UTC) else State.QUEUED
+        self._change(State.BLOCKED if is_open(self) else waits)
 
     def hasten(self) -> None:
         """Make it due."""
         self.due_at = datetime.now(UTC)
         self._change(State.QUEUED)
 
-    def expire(self, now: datetime) -> None:
-        """End it if it waits, and its time to start is over."""
-        if self.state in WAITING and self.expires_at is not None and self.expires_at <= now:
+    def expire(self, now: datetime) -> bool:
+        """End it if it waits, and its time to start is over; whether that was so."""
+        is_over = self.state in WAITING and self.expires_at is not None and self.expires_at <= now
+        if is_over:
             self.cancelled(None)
+        return is_over
 
-    def cancelled(self, note: str | None) -> None:
+    def cancelled(self, note: str | None, reason: str | None = None) -> None:
         """End the job without an attempt that counts."""
         self.note = note
+        self.reason = reason
         self.outcome = Outcome.CANCELLED
         self._change(State.CANCELLED)
 
@@ -198,6 +214,11 @@ class RecordedJob:
                 "created_by": "bgjobs.testing",
                 "note": self.note,
                 "rerun_of": self.rerun_of,
+                "reason": self.reason,
+                "needs": len(self.parents),
+                "on_parent_failure": self.request.on_parent_failure if self.parents else None,
+                "parents": [one.model_dump() for one in shown_parents(self)],
+                "children": self.children,
                 "rev": 1,
             }
         )

@@ -91,13 +91,14 @@ async def _show(
     tail = await _tail(deps, record, attempt) if attempt is not None and rights.log else None
     around = await around_one(deps, record, queue)
     now = await deps.store.now_ms()
+    family, kept = await deps.store.family(record), await deps.store.history(record.id)
     return rendering.page(
         request,
         "job",
         deps,
         caller.user,
         status=status,
-        job=view.view(record, attempts, attempt, tail, rights, queue, now, await deps.store.history(record.id), around),
+        job=view.view(record, attempts, attempt, tail, rights, queue, now, kept, around, family),
         sentence=sentence,
         rerun_id=new_job_id(),
     )

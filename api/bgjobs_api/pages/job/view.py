@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import WAITING, Outcome, Phase, State
+from bgjobs.vocabulary import WAITING, OnParentFailure, Outcome, Phase, State
 from bgjobs_api.pages.job import timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
+from bgjobs_core.jobs.family import Family
 from bgjobs_core.jobs.why_not import ALL_WELL
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import AttemptRecord, FullJob
     from bgjobs_core.jobs.why_not import Around
 
+NO_FAMILY: Final = Family()
 # Where code lies that nobody who reads a traceback wrote.
 _LIBRARIES: Final = ("site-packages/", "dist-packages/", "/lib/python3", "bgjobs/runner/", "<frozen ")
 
@@ -111,7 +113,19 @@ class JobView:
     result: json_text.Shown | None
     result_note: str
     timeout: str
+    parents: tuple[ParentRow, ...]
+    if_one_fails: str
+    children: int
     history: list[timeline.Event]
+
+
+@dataclass(frozen=True)
+class ParentRow:
+    """A job that the job needs; the state is None if it is not known any more."""
+
+    id: str
+    name: str
+    state: states.Shown | None
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,14 @@ class Rights:
     log: bool
     result: bool
     pause: bool = False
+
+
+def parent_rows(family: Family) -> tuple[ParentRow, ...]:
+    """The jobs that a job needs, in the order in which they were named."""
+    return tuple(
+        ParentRow(one.id, one.request_name or one.id, None if one.state is None else states.named(one.state))
+        for one in family.parents
+    )
 
 
 def needs(verb: str, target: str, namespace: str) -> str:
@@ -286,6 +308,7 @@ def view(
     now: int,
     kept: Sequence[Entry] = (),
     around: Around = ALL_WELL,
+    family: Family = NO_FAMILY,
 ) -> JobView:
     """Everything that a job's page shows.
 
@@ -299,6 +322,7 @@ def view(
         around: what is around the job.
         now: Unix milliseconds.
         kept: what people have done with the job, as the store has kept it.
+        family: the jobs that it needs, and how many need it.
     """
     module, call = job_facts.name_of(record)
     result, result_note = _result(record, rights)
@@ -327,5 +351,8 @@ def view(
         result=result,
         result_note=result_note,
         timeout=words.span(round(record.spec.timeout_seconds * 1000)),
+        parents=parent_rows(family),
+        if_one_fails="runs all the same" if record.on_parent_failure == OnParentFailure.RUN else "is cancelled",
+        children=family.children,
         history=timeline.history(record, attempts, kept),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.cli.exits import NoJobError, UsageError
-from bgjobs.ids import is_job_id
+from bgjobs.ids import STORED_VERSIONS, is_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ MIN_CHARACTERS: Final = 6
 LOOKED_AT: Final = 200
 _MAX_SHOWN: Final = 5
 # Ids of version 5 are those of jobs that came from a BackgroundJobRequest, and of version 8 those of jobs with a key.
-_VERSIONS: Final = (5, 7, 8)
+_VERSIONS: Final = STORED_VERSIONS
 
 
 def resolve(word: str, latest: Callable[[], Sequence[Job]]) -> str:

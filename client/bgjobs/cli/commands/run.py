@@ -1,6 +1,7 @@
 """The subcommands `run` and `rerun`, which ask for new jobs."""
 
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +13,17 @@ from bgjobs.cli.session import Session
 from bgjobs.cli.showing import durations
 
 if TYPE_CHECKING:
+    from bgjobs.changes import RerunChanges
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import Job
+
+
+class ParentFailure(StrEnum):
+    """What may happen to a job when one that it needs did not succeed."""
+
+    CANCEL = "cancel"
+    RUN = "run"
+
 
 WaitOption = Annotated[
     bool, typer.Option("--wait", "-w", help="Wait until it has ended; exit 0 if it succeeded, else 1.")
@@ -118,6 +128,21 @@ def run(
             help="A name of yours in place of an id, like invoice-2026-11; asking twice with one key makes one job.",
         ),
     ] = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--needs",
+            metavar="ID",
+            help="A job that must end first, by its id as in `show`; may be repeated.",
+            autocompletion=completion.job_ids,
+        ),
+    ] = None,
+    on_parent_failure: Annotated[
+        ParentFailure,
+        typer.Option(
+            "--on-parent-failure", metavar="cancel|run", help="What happens if one of --needs fails or is cancelled."
+        ),
+    ] = ParentFailure.CANCEL,
     wait: WaitOption = False,
     logs: LogsOption = False,
     wait_timeout: WaitTimeout = None,
@@ -138,6 +163,7 @@ def run(
       bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
       bgjobs run shop.jobs.Invoices.render '[2026, 11]' --key invoices-2026-11
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
+      bgjobs run shop.jobs.Mail.send -a ann@example.com --needs last
       jq -c '.[]' customers.json | bgjobs run shop.jobs.Mail.send --each - --queue mail
     """
     called = parameters.call((target, method, json_parameters))
@@ -162,6 +188,13 @@ def run(
         "concurrency_key": concurrency_key,
         "labels": parameters.labels(label or ()) or None,
     }
+    if needs:
+        from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+
+        options["needs"] = lookup.ids(session.client(patient=wait or logs), needs)
+        options["on_parent_failure"] = on_parent_failure.value
+    elif on_parent_failure is not ParentFailure.CANCEL:
+        raise UsageError("--on-parent-failure says what happens if one of --needs fails; give --needs ID, too")
     if each is not None:
         from bgjobs.cli.commands import run_each  # noqa: PLC0415 - `--help` does not pay for models
 
@@ -184,6 +217,41 @@ def rerun(
         list[str],
         typer.Argument(metavar="ID...", help="Ids of jobs that have ended.", autocompletion=completion.job_ids),
     ],
+    places: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PLACE=VALUE",
+            help="Another value of a parameter, by its name, or in a list by its place from 0 on. May be repeated.",
+        ),
+    ] = None,
+    json_parameters: Annotated[
+        str | None, typer.Option("--parameters", metavar="JSON", help="All parameters anew: a list or an object.")
+    ] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            "--queue", metavar="NAME", help="Another queue of the namespace.", autocompletion=completion.queues
+        ),
+    ] = None,
+    priority: Annotated[
+        str | None, typer.Option("--priority", metavar="low|high", help="Or 0 and 1; else that of the old job.")
+    ] = None,
+    delay: Annotated[
+        str | None,
+        typer.Option("--delay", metavar="SECONDS", help="Start after this time at the earliest, as in `run`."),
+    ] = None,
+    max_retries: Annotated[
+        int | None,
+        typer.Option("--max-retries", metavar="NUMBER", help="How many attempts may follow the first one."),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long one attempt may take.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="KEY=VALUE", help="All labels anew; may be repeated."),
+    ] = None,
     wait: WaitOption = False,
     logs: LogsOption = False,
     wait_timeout: WaitTimeout = None,
@@ -192,11 +260,14 @@ def rerun(
     r"""Run jobs again: the same calls as new jobs, whose ids are printed.
 
     The old jobs stay as they are. The new ones follow the rules that the queue has now, and run in its present image.
+    What an option names is different in the new ones; a value of --set is JSON, else text.
 
     \b
     Examples:
       bgjobs rerun last -f
       bgjobs rerun 1122334455 --wait
+      bgjobs rerun last --set 1=12 --priority high
+      bgjobs rerun last --set country='"de"' --queue slow
       bgjobs list --state failed -o name | xargs bgjobs rerun
     """
     from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
@@ -205,8 +276,19 @@ def rerun(
     limit = durations.seconds(wait_timeout, "--wait-timeout")
     if logs and len(words) > 1:
         raise UsageError("--logs can follow only one job: give one id, or use --wait")
+    whole, some = parameters.changed(json_parameters, places or ())
+    changes: RerunChanges = {
+        "parameters": whole,
+        "set": some,
+        "priority": None if priority is None else parameters.priority(priority),
+        "queue": queue,
+        "delay": durations.seconds(delay, "--delay"),
+        "max_retries": max_retries,
+        "timeout_seconds": durations.seconds(timeout, "--timeout"),
+        "labels": parameters.labels(label or ()) or None,
+    }
     client = session.client(patient=wait or logs)
-    jobs = [client.rerun(job_id).job for job_id in lookup.ids(client, words)]
+    jobs = [client.rerun(job_id, **changes).job for job_id in lookup.ids(client, words)]
     return _asked(session, jobs, output, wait, logs, limit)
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli.arguments.shared_options import Format
 from bgjobs.cli.showing import durations, text
-from bgjobs.vocabulary import Phase, State, shown_state
+from bgjobs.vocabulary import OnParentFailure, Phase, State, shown_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
-    from bgjobs.wire import Attempt, HistoryEntry, Job, JobWhy, Progress, QueueView
+    from bgjobs.wire import Attempt, HistoryEntry, Job, JobWhy, Parent, Progress, QueueView
 
 JOB_TITLES: Final = ("ID", "STATE", "CLASS.METHOD", "QUEUE", "ATTEMPT", "AGE", "REASON")
 QUEUE_TITLES: Final = ("NAMESPACE", "NAME", "PAUSED", "RUNNING", "MAX", "WAITING", "IMAGE", "CLASSES")
@@ -226,6 +226,7 @@ def job_page(
         ("note", text.clean(job.note or "")),
         ("request", job.request or ""),
         ("rerun of", job.rerun_of or ""),
+        *_family(job),
         ("KubeJob", job.kube_job or ""),
         ("result", "" if result is None else text.clean(result)),
     ]
@@ -242,6 +243,26 @@ def job_page(
         lines.extend(["", f"error: {text.clean(job.error.words)}"])
         lines.extend(_indented(job.error.traceback))
     return lines
+
+
+def _family(job: Job) -> list[tuple[str, str]]:
+    """The rows about the jobs that a job needs, and those that need it."""
+    rows = [("needs", _parent(one)) for one in job.parents or ()]
+    if not rows and job.needs:
+        rows = [("needs", "1 job" if job.needs == 1 else f"{job.needs} jobs")]
+    if job.needs and job.on_parent_failure:
+        words = "run when all have ended" if job.on_parent_failure == OnParentFailure.RUN else "cancel"
+        rows.append(("if one fails", words))
+    if job.children:
+        rows.append(("children", "1 job waits for it" if job.children == 1 else f"{job.children:,} jobs wait for it"))
+    return rows
+
+
+def _parent(one: Parent) -> str:
+    state = "not known any more" if one.state is None else str(one.state)
+    outcome = f" ({one.outcome})" if one.outcome and str(one.outcome) != str(one.state) else ""
+    name = f", request {text.clean(one.request)}" if one.request else ""
+    return f"{one.id} {state}{outcome}{name}"
 
 
 def _attempt(attempt: Attempt) -> list[str]:

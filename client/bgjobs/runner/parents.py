@@ -1,0 +1,81 @@
+"""The jobs that this one needs, for its code: what they returned is read when it is asked for, by the pod's own token.
+
+It is the job's process that asks, by a connection of its own: the supervisor's is busy with beats, and 100 results of
+256 KiB are too much to be read before it is known that somebody wants them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from bgjobs.connection.retry import backoff_seconds, random_jitter
+from bgjobs.context import ParentJob
+from bgjobs.errors import ConflictError, UnreachableError
+from bgjobs.protocol import GO_AWAY
+from bgjobs.runner.api import RunnerApi
+from bgjobs.runner.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_CONFLICT = 409
+
+
+def parents(told: Sequence[Mapping[str, Any]], attempt: int, environ: Mapping[str, str]) -> list[ParentJob]:
+    """The parents of a job, as the reply to `start` has told them.
+
+    Args:
+        told: id, request, state and outcome of each.
+        attempt: number of the attempt that runs.
+        environ: the environment of the pod.
+    """
+
+    def read(parent_id: str) -> dict[str, Any]:
+        return read_parent(environ, attempt, parent_id)
+
+    return [ParentJob(one["id"], one.get("request"), one.get("state"), one.get("outcome"), read) for one in told]
+
+
+def read_parent(
+    environ: Mapping[str, str],
+    attempt: int,
+    parent_id: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> dict[str, Any]:
+    """Ask the API what a parent returned, again and again while it does not answer.
+
+    Args:
+        environ: the environment of the pod.
+        attempt: number of the attempt that runs.
+        parent_id: id of the parent.
+        clock: monotonic seconds.
+        sleep: in place of `time.sleep`.
+
+    Raises:
+        ConflictError: if this attempt is not the job's current one.
+        RefusedError: if the API refuses it.
+        UnreachableError: if there is no answer within the runner's patience.
+    """
+    settings = read_settings(environ)
+    api = RunnerApi(settings)
+    give_up = clock() + settings.patience
+    failures = 0
+    try:
+        while True:
+            try:
+                reply = api.call("parent", {"attempt": attempt, "parent": parent_id})
+                break
+            except UnreachableError:
+                failures += 1
+                pause = backoff_seconds(failures, random_jitter())
+                if clock() + pause > give_up:
+                    raise
+                sleep(pause)
+    finally:
+        api.close()
+    if reply["action"] == GO_AWAY:
+        raise ConflictError("this attempt is not the job's current one, so it may not read results", _CONFLICT)
+    return reply

@@ -39,7 +39,7 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
     ),
     WhyNot.QUEUE_PAUSED: Row(
         "Its queue is paused.",
-        """kubectl patch backgroundjobqueue {queue} -n {namespace} --type merge -p '{{"spec":{{"paused":false}}}}'""",
+        "bgjobs queue resume {queue} -n {namespace}",
     ),
     WhyNot.HELD: Row(
         "Redis was older than what the operator remembers of it, and nothing is launched until somebody has looked.",

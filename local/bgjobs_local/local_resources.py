@@ -72,6 +72,11 @@ class LocalResources:
     )
     _specs: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
 
+    async def is_paused(self, queue: QueueRecord) -> bool:
+        """See `QueueObjects.is_paused`."""
+        found = self.readable().queues.get((queue.namespace, queue.name), {})
+        return part(found, "spec").get("paused") is True
+
     async def pause(self, queue: QueueRecord, held: Held) -> bool:
         """See `QueueObjects.pause`."""
         return self._hold(queue, held)

@@ -123,12 +123,14 @@ class FakeKube:
 
     status: int = 200
     sent: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    spec: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def request(self, *what: Any) -> dict[str, Any]:
         if self.status != 200:
             raise KubeRefusedError(self.status, "Forbidden", "no")
         self.sent.append(what)
-        return {}
+        self.spec |= what[2].get("spec", {})
+        return {"spec": self.spec}
 
 
 async def test_a_queue_is_paused_in_its_object_with_who_and_why(world: World) -> None:
@@ -144,6 +146,19 @@ async def test_a_queue_is_paused_in_its_object_with_who_and_why(world: World) ->
     )  # fmt: skip
     assert (body["metadata"]["uid"], body["spec"]) == ("uid-1", {"paused": True})
     assert Held.of_object(body["metadata"]["annotations"]) == queue.held
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_a_queue_is_paused_again_although_its_resumption_was_not_seen_yet(world: World, is_paused: bool) -> None:
+    """The object tells; of one that is paused it stays who did it."""
+    kube = FakeKube(spec={"paused": is_paused})
+    await world.store.put_queue("shop/default", QueueSpec(paused=True), "uid-1", Held("ada", 1000, "old"))
+
+    queue = await pause_queue(world.store, KubeQueues(kube), "shop/default", by="bo")
+
+    assert kube.spec == {"paused": True}
+    assert (len(kube.sent), queue.held and queue.held.by) == ((1, "ada") if is_paused else (2, "bo"))
+    assert kube.sent[0][2] == {"metadata": {"uid": "uid-1"}}, "this changes nothing"
 
 
 async def test_a_resumed_queue_forgets_who_had_paused_it() -> None:

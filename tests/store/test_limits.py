@@ -204,3 +204,25 @@ async def test_a_key_goes_on_when_its_queue_comes_back(store: CheckedStore) -> N
     await store.put_queue(QUEUE_KEY, a_queue(max_concurrent_per_key=1), "uid-1")
 
     assert (await _claim(store)).ids == (ids[1],)
+
+
+@pytest.mark.parametrize("goes", ["dropped", "replaced"])
+async def test_a_queue_that_is_gone_leaves_no_keys_at_their_limits(
+    store: CheckedStore, client: Client, goes: str
+) -> None:
+    queue = a_queue(start_rate_per_key=StartRate(starts=1, seconds=10))
+    await store.put_queue(QUEUE_KEY, queue, "uid-1")
+    ids = [new_job_id() for _ in range(2)]
+    for job_id in ids:
+        await store.enqueue(a_job().but(id=job_id, concurrency_key="acme", queue_uid="uid-1").build())
+    assert (await _claim(store)).ids == (ids[0],)
+    assert (await _claim(store)).ids == ()
+    await store.stop(job_id=ids[1], verdict=Outcome.CANCELLED, by="ada", note="")
+    assert await client.zcard(keys.closed(QUEUE_KEY, "uid-1")) == 1
+
+    if goes == "dropped":
+        await store.drop_queue(queue=QUEUE_KEY)
+    else:
+        await store.put_queue(QUEUE_KEY, queue, "uid-2")
+
+    assert await client.exists(keys.closed(QUEUE_KEY, "uid-1"), keys.reopening(QUEUE_KEY, "uid-1")) == 0

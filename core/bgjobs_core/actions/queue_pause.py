@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from bgjobs_core.actions.errors import QueueNotFoundError, QueueUnchangedError
 from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE, Held
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError
+from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import GROUP, QUEUES, VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.store.store import Store
 
@@ -20,6 +23,10 @@ _GONE: Final = frozenset({404, 409})  # 409: another object has the name by now
 
 class QueueObjects(Protocol):
     """The objects of queues, as far as they are changed by people through the API."""
+
+    async def is_paused(self, queue: QueueRecord) -> bool:
+        """Whether this very queue is paused at this moment; False also if it is gone. Raises KubeError."""
+        ...
 
     async def pause(self, queue: QueueRecord, held: Held) -> bool:
         """Pause this very queue, and note who did it and why; False if it is gone. Raises KubeError."""
@@ -52,25 +59,33 @@ class KubeQueues:
     def __init__(self, kube: _Requests) -> None:
         self._kube = kube
 
+    async def is_paused(self, queue: QueueRecord) -> bool:
+        """See `QueueObjects.is_paused`. The API may only `patch` queues, so this is a patch that changes nothing."""
+        found = await self._patch(queue, {"metadata": {"uid": queue.uid}})
+        return found is not None and part(found, "spec").get("paused") is True
+
     async def pause(self, queue: QueueRecord, held: Held) -> bool:
         """See `QueueObjects.pause`."""
-        return await self._patch(queue, {**_NOTHING_SAID, **held.annotations()}, paused=True)
+        return await self._set(queue, {**_NOTHING_SAID, **held.annotations()}, paused=True)
 
     async def resume(self, queue: QueueRecord) -> bool:
         """See `QueueObjects.resume`."""
-        return await self._patch(queue, _NOTHING_SAID, paused=False)
+        return await self._set(queue, _NOTHING_SAID, paused=False)
 
-    async def _patch(self, queue: QueueRecord, annotations: dict[str, str | None], *, paused: bool) -> bool:
-        path = f"/apis/{GROUP}/{VERSION}/namespaces/{queue.namespace}/{QUEUES}/{queue.name}"
+    async def _set(self, queue: QueueRecord, annotations: dict[str, str | None], *, paused: bool) -> bool:
         body = {"metadata": {"uid": queue.uid, "annotations": annotations}, "spec": {"paused": paused}}
+        return await self._patch(queue, body) is not None
+
+    async def _patch(self, queue: QueueRecord, body: dict[str, Any]) -> dict[str, Any] | None:
+        """The object after the patch; None if it is gone."""
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/{queue.namespace}/{QUEUES}/{queue.name}"
         query = {"fieldManager": "bgjobs-api"}
         try:
-            await self._kube.request("PATCH", path, body, query, "application/merge-patch+json")
+            return await self._kube.request("PATCH", path, body, query, "application/merge-patch+json")
         except KubeRefusedError as error:
             if error.status in _GONE:
-                return False
+                return None
             raise
-        return True
 
 
 async def pause_queue(store: Store, objects: QueueObjects, key: str, *, by: str, note: str = "") -> QueueRecord:
@@ -91,7 +106,8 @@ async def pause_queue(store: Store, objects: QueueObjects, key: str, *, by: str,
         QueueUnchangedError: Kubernetes does not answer, or refuses it.
     """
     record = await _queue(store, key)
-    if record.spec.paused:
+    # The operator may not have seen yet that somebody has resumed it.
+    if record.spec.paused and await _asked(objects.is_paused(record)):
         return record
     held = Held(by, await store.now_ms(), note)
     await _changed(key, objects.pause(record, held))
@@ -112,10 +128,13 @@ async def _queue(store: Store, key: str) -> QueueRecord:
     return record
 
 
-async def _changed(key: str, change: Any) -> None:
+async def _changed(key: str, change: Awaitable[bool]) -> None:
+    if not await _asked(change):
+        raise QueueNotFoundError(key)
+
+
+async def _asked(question: Awaitable[bool]) -> bool:
     try:
-        is_there = await change
+        return await question
     except KubeError as error:
         raise QueueUnchangedError(str(error)) from error
-    if not is_there:
-        raise QueueNotFoundError(key)

@@ -39,7 +39,7 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
     ),
     WhyNot.QUEUE_PAUSED: Row(
         "Its queue is paused.",
-        """kubectl patch backgroundjobqueue {queue} -n {namespace} --type merge -p '{{"spec":{{"paused":false}}}}'""",
+        "bgjobs queue resume {queue} -n {namespace}",
     ),
     WhyNot.QUEUE_REFUSED: Row(
         "The pods of its queue ask for what the installation does not allow.",

@@ -17,6 +17,7 @@ if is_other('uid') or is_other('max_per_key') or is_other('key_starts') or is_ot
   open_all_keys(queue, fields.uid)
 end
 if old.uid ~= fields.uid then
+  if old.uid then forget_keys(queue, old.uid) end
   fields.since = now_ms()
   wake('orphans')
 end

@@ -159,7 +159,10 @@ class KubeLauncher:
         async for page in self._pages(_pods(namespace), _pod, query):
             for pod in page.items:
                 waiting[pod.kube_uid].append(pod_view(pod))
-        return Glance(waiting, await self._complaints(namespace, "involvedObject.kind=Job,type=Warning"))
+        complaints = await self._complaints(namespace, "involvedObject.kind=Job,type=Warning")
+        if waiting:
+            complaints |= await self._complaints(namespace, "involvedObject.kind=Pod,type=Warning")
+        return Glance(waiting, complaints)
 
     async def _complaints(self, namespace: str, fields: str) -> dict[str, str]:
         """The words of the newest event of each object, by its UID."""

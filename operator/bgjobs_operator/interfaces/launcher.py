@@ -118,11 +118,12 @@ class PodView:
 
 @dataclass(frozen=True)
 class Glance:
-    """What is seen at once of all KubeJobs of a namespace; each by the UID of the KubeJob.
+    """What is seen at once of all KubeJobs of a namespace.
 
     Attributes:
-        waiting: the pods that were made and have not started.
-        complaints: what `Launcher.complaint` says, as long as Kubernetes keeps it: perhaps a pod runs by now.
+        waiting: the pods that were made and have not started, by the UID of their KubeJob.
+        complaints: what `Launcher.complaint` says, as long as Kubernetes keeps it: perhaps a pod runs by now. It is by
+            the UID of the KubeJob, or of the pod.
     """
 
     waiting: Mapping[str, Sequence[PodView]] = field(default_factory=dict[str, "Sequence[PodView]"])

@@ -100,7 +100,10 @@ def told_by(glance: Glance, job: JobRecord) -> str | None:
     pods = glance.waiting.get(job.kube_uid, ())
     if not pods and (complaint := glance.complaints.get(job.kube_uid, "")):
         return complaint if complaint[:1024] == job.reason else None
-    return pending_reason(pods)
+    if not (words := pending_reason(pods)):  # a volume or a sandbox that fails is told by an Event alone
+        said = (glance.complaints.get(pod.uid, "") for pod in pods)
+        words = next((one for one in said if stops_a_pod(one)), "")
+    return words
 
 
 @dataclass

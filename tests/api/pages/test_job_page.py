@@ -147,7 +147,7 @@ async def test_what_mends_it_stands_on_the_page(site: Site) -> None:
     job_id = await site.world.enqueued()
     await site.world.put_queue(paused=True)
     page = await site.page(f"/jobs/{job_id}")
-    line = """kubectl patch backgroundjobqueue default -n shop --type merge -p '{"spec":{"paused":false}}'"""
+    line = "bgjobs queue resume default -n shop"
     assert line in page.text
     assert page.all("button", data_copy=line)
 

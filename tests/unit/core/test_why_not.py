@@ -212,7 +212,7 @@ AROUND = [
     pytest.param(BUILT.launching(claimed_at=3), None, AWAY, WhyNot.NO_LEADER, "kubectl get pods -A",
                  id="no leader, launching"),
     pytest.param(BUILT.but(state=State.QUEUED), queue(paused=True), AWAY, WhyNot.QUEUE_PAUSED,
-                 """kubectl patch backgroundjobqueue default -n shop --type merge -p '{"spec":{"paused":false}}'""",
+                 "bgjobs queue resume default -n shop",
                  id="a paused queue comes before the operator"),
     pytest.param(BUILT.but(state=State.QUEUED), queue(), TROUBLE, WhyNot.NAMESPACE_IN_TROUBLE,
                  "kubectl describe resourcequotas -n shop", id="namespace in trouble"),

@@ -194,6 +194,16 @@ class TestManyPending:
         await world.pending()
         assert world.launcher.looks == [world.launcher.uid(runs)]
 
+    async def test_say_which_volume_is_not_mounted_as_few_do(self, world: World) -> None:
+        job, passed, *_ = await self.many(world)
+        for one, words in ((job, 'FailedMount: configmap "c" not found'), (passed, "FailedScheduling: 0/1 nodes")):
+            world.launcher.pod(one, a_pod(f"pod-{one}").waiting("ContainerCreating").build())
+            world.launcher.complaints[f"pod-{one}"] = words
+        await world.pending()
+        assert (await world.job(job)).reason == 'FailedMount: configmap "c" not found'
+        assert (await world.job(passed)).reason == ""
+        assert world.launcher.looks == []
+
     async def test_are_given_up_after_a_look_of_their_own(self, world: World) -> None:
         jobs = await self.many(world)
         world.forward(1801)

@@ -42,6 +42,12 @@ local function open_all_keys(queue, uid)
   end
 end
 
+-- Forgets the keys at a limit of a queue that is gone, if no job waits under its UID any more: nobody would look at them.
+local function forget_keys(queue, uid)
+  if redis.call('HEXISTS', key.ready(), home(queue, uid)) == 1 then return end
+  redis.call('UNLINK', key.closed(queue, uid), key.reopening(queue, uid))
+end
+
 -- Lets a key go on where it is closed: all of it, or only what waits for a slot.
 local function open_closed(queue, own, only_for_slot)
   local uid = redis.call('HGET', key.queue(queue), 'uid') or ''

@@ -9,7 +9,7 @@ processes and ports of the node, and added capabilities have no field in a queue
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -106,4 +106,4 @@ def _of_security(context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _kind_of(profile: object) -> str:
-    return str(profile.get("type") or "") if isinstance(profile, dict) else ""
+    return str(cast("dict[str, Any]", profile).get("type") or "") if isinstance(profile, dict) else ""

@@ -175,7 +175,8 @@ COMBINATIONS: Final[dict[str, dict[str, Any]]] = {
         "redis": {"enabled": False, "external": {"existingSecret": "theirs", "ca": {"configMap": "redis-ca"}}}
     },
     "as little as may be": {
-        "rbac": {"create": False, "command": False},
+        "rbac": {"create": False, "command": False, "queuePolicy": False},
+        "jobs": {"allowedPodFeatures": ["hostPath"]},
         "priorityClasses": {"create": False},
         "networkPolicy": {"enabled": False},
         "crds": {"upgrade": False},

@@ -58,14 +58,16 @@ def find_kubectl(environ: Mapping[str, str]) -> str | None:
     return shutil.which("kubectl", path=environ.get("PATH"))
 
 
-def _is_ours(item: Mapping[str, Any]) -> bool:
+def _is_ours(item: dict[str, Any]) -> bool:
     """Whether a Service with our labels leads to the API's pods of a release, as that of the chart does."""
-    release = ((item.get("metadata") or {}).get("labels") or {}).get("app.kubernetes.io/instance")
+    labels: dict[str, str] = item["metadata"].get("labels") or {}
+    spec: dict[str, Any] = item.get("spec") or {}
+    release = labels.get("app.kubernetes.io/instance", "")
     selector = {
         "app.kubernetes.io/name": "bgjobs", "app.kubernetes.io/instance": release,
         "app.kubernetes.io/component": "api",
     }  # fmt: skip
-    return bool(release) and (item.get("spec") or {}).get("selector") == selector
+    return release != "" and spec.get("selector") == selector
 
 
 def _binding_to_reach(user: str) -> str:

@@ -122,7 +122,8 @@ def _succeeded(request: dict[str, Any]) -> bool:
 def _names(request: dict[str, Any]) -> list[str]:
     """What a request needs, which nobody may have checked yet."""
     found: object = part(request, "spec").get("needs")
-    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+    asked = cast("list[object]", found) if isinstance(found, list) else []
+    return [one for one in asked if isinstance(one, str)]
 
 
 def _way(came_from: dict[str, str], own: str) -> list[str]:

@@ -75,6 +75,19 @@ All fields of `spec`, which cannot be changed once the request exists:
 
 {fields}
 
+## Requests that need others
+
+```yaml
+metadata: {{name: november-mail, namespace: shop}}
+spec: {{class: shop.jobs.Mail, method: send, needs: [november, prices], onParentFailure: cancel}}
+```
+
+The job of this request is `blocked` until the jobs of the two others have ended. If one of them fails or is
+cancelled, it is cancelled at once, and says because of which one; with `onParentFailure: run` it runs when both have
+ended. The files may be applied in any order: a request waits until those that it needs are jobs themselves. Requests
+that need each other in a circle would wait for ever: the one that closes it is refused, with the way around. As long
+as a job waits or runs, the jobs that it needs, and their requests, are kept.
+
 ## What becomes of it
 
 ```sh
@@ -100,11 +113,13 @@ A request that is no job yet has the state `waiting`, and its condition `Admitte
 | --- | --- | --- |
 | `QueueNotFound` | its namespace has no such BackgroundJobQueue | an administrator makes it; the job follows at once |
 | `NoRoom` | Redis is nearly full | nothing; it is tried again at least once a minute |
+| `WaitsForParents` | a request that it needs is not there, or is no job yet | create it; this one follows by itself |
 
 One that can never become a job has the state `failed`, and its condition `Failed` says why: `ClassNotApproved`,
-`ImageMissing`, `ImageNotAllowed`, `InvalidSpec`, `InvalidParameters` or `SpecChanged`. Make a new request when that is
-mended. In all of these cases there is an Event too, one for each reason: `kubectl describe bgjob november` shows it. A
-request without any state was not looked at yet: `bgjobs doctor` says whether an operator leads.
+`ImageMissing`, `ImageNotAllowed`, `InvalidSpec`, `InvalidParameters`, `SpecChanged`, `ParentFailed` or `NeedsCycle`.
+Make a new request when that is mended. In all of these cases there is an Event too, one for each reason: `kubectl
+describe bgjob november` shows it. A request without any state was not looked at yet: `bgjobs doctor` says whether an
+operator leads.
 
 The fields of `status`:
 

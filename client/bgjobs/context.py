@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs.errors import BgjobsError, JobFailedError, NotFoundError, Portable
+from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MAX_MESSAGE_CHARACTERS: Final = 500
 # The shortest time between two reports of progress; of what is reported more often, only the latest is sent.
 PROGRESS_SECONDS: Final = 0.1
-SUCCEEDED: Final = "succeeded"  # the state; the vocabulary is in the layer below, and need not be loaded for it
 _NOT_FOUND: Final = 404
 
 
@@ -93,9 +93,9 @@ class ParentJob:
             NotFoundError: if it is not kept any more.
             UnreachableError: if the API does not answer.
         """
-        if self.state in {None, SUCCEEDED}:
+        if self.state in {None, State.SUCCEEDED}:
             said = self._read(self.id)
-            if said.get("state") == SUCCEEDED:
+            if said.get("state") == State.SUCCEEDED:
                 return said.get("value")
             self.state, self.outcome = said.get("state"), said.get("outcome")
         if self.state is None:

@@ -47,6 +47,7 @@ def test_settings_of_the_operator(render: Render) -> None:
         "BGJOBS_API_URL": "http://bgjobs-api.tools.svc:80",
         "BGJOBS_KUBE_JOBS_SECONDS": "600",
         "BGJOBS_LAUNCH_IN_FLIGHT": "32",
+        "BGJOBS_ALLOWED_POD_FEATURES": "",
     }
     assert {name.removeprefix("BGJOBS_").lower() for name in found} <= OperatorSettings.model_fields.keys()
 
@@ -66,7 +67,7 @@ def test_the_api_knows_the_roles_that_the_chart_makes(render: Render) -> None:
     values = {"fullnameOverride": "jobs"}
     roles = {item["metadata"]["name"] for item in render(values, "people") if item["kind"] == "ClusterRole"}
     told = settings(render(values, "api"))["BGJOBS_ROLES"]
-    assert {f"{told}-{name}" for name in ("viewer", "submitter", "operator")} == roles
+    assert {f"{told}-{name}" for name in ("viewer", "submitter", "operator", "queue-owner")} == roles
 
 
 def test_job_namespaces_are_told_to_both(render: Render) -> None:

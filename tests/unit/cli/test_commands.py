@@ -466,31 +466,6 @@ def test_logs_follow_one_attempt(terminal: Terminal, api: FakeApi) -> None:
     assert terminal.run("logs", JOB_ID, "-f", "--attempt", "1", "-q").out == b"one\n"
 
 
-def test_wait_for_several(terminal: Terminal, api: FakeApi) -> None:
-    progress = {"done": 1, "total": 2}
-    api.on("GET", ONE, job(state="launched", progress=progress), job(state="launched", progress=progress),
-           job(state="succeeded"))  # fmt: skip
-    api.on("GET", f"{JOBS}/{OTHER_ID}", job(id=OTHER_ID, state="cancelled", reason="by ann"))
-
-    ran = terminal.run("wait", JOB_ID, OTHER_ID)
-
-    assert ran.code == 1
-    assert ran.err.splitlines() == [
-        f"{JOB_ID} pending [##########----------] 50% 1/2",
-        f"{OTHER_ID} cancelled – by ann",
-        f"{JOB_ID} succeeded",
-        f"job {JOB_ID} succeeded",
-        f"bgjobs: job {OTHER_ID} cancelled: by ann; see `bgjobs show {OTHER_ID}`",
-    ]
-
-
-def test_wait_with_a_timeout(terminal: Terminal, api: FakeApi) -> None:
-    api.on("GET", ONE, job(state="launched"))
-
-    assert terminal.run("wait", JOB_ID, "--timeout", "0").code == 7
-    assert terminal.slept == []
-
-
 def test_help_and_version(terminal: Terminal) -> None:
     assert terminal.run("--version").text.startswith("bgjobs ")
     assert terminal.run().text == terminal.run("--help").text
@@ -503,10 +478,3 @@ def test_the_result_of_a_job(terminal: Terminal, api: FakeApi) -> None:
     api.on("GET", f"{ONE}/result", {"value": {"é": [1, None]}})
     ran = terminal.run("result", JOB_ID)
     assert (ran.code, json.loads(ran.out)) == (0, {"é": [1, None]})
-
-
-def test_a_job_that_is_waited_for_is_given_as_it_ended(terminal: Terminal, api: FakeApi) -> None:
-    api.on("POST", JOBS, job())
-    api.on("GET", ONE, job(state="succeeded", attempt=1))
-    ran = terminal.run("run", "shop.jobs.Mail.send", "--wait", "-o", "json")
-    assert json.loads(ran.out)["state"] == "succeeded"

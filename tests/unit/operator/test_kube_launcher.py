@@ -356,7 +356,9 @@ async def test_a_hostile_pod_or_event_costs_no_glance(cluster: FakeCluster, laun
     cluster.script(f"GET {PODS}", Answer({"items": [pod(phase=7), good]}))
     event = {"involvedObject": {"uid": "kube-2"}, "reason": "FailedCreate", "message": "quota \x1b[31m"}
     odd = {"involvedObject": "me", "message": 7}
-    cluster.script("GET /api/v1/namespaces/shop/events", Answer({"items": [odd, event, {"message": None}]}))
+    cluster.script(
+        "GET /api/v1/namespaces/shop/events", Answer({"items": [odd, event, {"message": None}]}), Answer({"items": []})
+    )
     glance = await launcher.glance("shop")
     assert [one.waiting_reason for one in glance.waiting["kube-1"]] == ["ErrImagePull"]
     assert glance.complaints["kube-2"] == "FailedCreate: quota \ufffd[31m"
@@ -377,11 +379,13 @@ async def test_a_glance_at_all_that_do_not_start(cluster: FakeCluster, launcher:
         f"GET {PODS}", Answer({"metadata": {"continue": "more"}, "items": [first]}), Answer({"items": [second]})
     )
     event = {"involvedObject": {"uid": "kube-2"}, "reason": "FailedCreate", "message": "exceeded quota"}
-    cluster.script("GET /api/v1/namespaces/shop/events", Answer({"items": [event]}))
+    volume = {"involvedObject": {"uid": "pod-2"}, "reason": "FailedMount", "message": "no such volume"}
+    events = "GET /api/v1/namespaces/shop/events"
+    cluster.script(events, Answer({"items": [event]}), Answer({"items": [volume]}))
     glance = await launcher.glance("shop")
     assert {uid: [one.uid for one in pods] for uid, pods in glance.waiting.items()} == {"kube-1": ["pod-1", "pod-2"]}
-    assert glance.complaints == {"kube-2": "FailedCreate: exceeded quota"}
-    assert [call.query.get("continue") for call in cluster.calls] == [None, "more", None]
+    assert glance.complaints == {"kube-2": "FailedCreate: exceeded quota", "pod-2": "FailedMount: no such volume"}
+    assert [call.query.get("continue") for call in cluster.calls] == [None, "more", None, None]
     assert cluster.calls[0].query["labelSelector"] == "bgjobs.dev/install=install-1"
     assert cluster.calls[0].query["fieldSelector"] == "status.phase=Pending"
 

@@ -111,6 +111,8 @@ def _held_up(record: FullJob, now_ms: int, queue: QueueNow | None, around: Aroun
         case State.QUEUED:
             return _queued(record, queue, around)
         case State.LAUNCHING:
+            if queue is not None and queue.held:
+                return _nothing_launched(queue, record.claimed_at)
             if (outside := _outside(around, record.claimed_at)) is not None:
                 return outside
             message = "It has its slot, and the operator is asking Kubernetes for its KubeJob."
@@ -162,11 +164,15 @@ def _no_leader(since: int | None) -> NotRunning:
     return NotRunning(Gate.OPERATOR, WhyNot.NO_LEADER, message, since)
 
 
+def _nothing_launched(queue: QueueNow, since: int | None) -> NotRunning:
+    message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
+    return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
+
+
 def _queued(record: FullJob, queue: QueueNow | None, around: Around) -> NotRunning:
     name, since = record.spec.queue, record.queued_at or record.created_at
     if queue is not None and queue.held:
-        message = f"Nothing is launched until an administrator has looked and releases it: {queue.held}."
-        return NotRunning(Gate.QUEUE, WhyNot.HELD, message, since)
+        return _nothing_launched(queue, since)
     if queue is not None and queue.record is None:
         message = f"There is no queue {name} in namespace {record.namespace}: it was deleted. The job ends when it has "
         message += "been gone for an hour; run the job again when there is such a queue."

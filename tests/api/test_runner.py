@@ -80,6 +80,23 @@ async def test_a_job_that_is_gone_sends_its_pods_away(world: World) -> None:
         assert (response.status_code, response.json()["action"]) == (200, "go_away")
 
 
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_record_that_this_replica_cannot_read_is_not_gone(
+    world: World, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version may have written it: the runner asks again, and another replica answers."""
+    pod = await world.running()
+
+    async def left_out(_: str) -> None:
+        """As the store does with what it cannot read."""
+
+    monkeypatch.setattr(world.store, "job", left_out)
+
+    response = await pod.call(verb, **BODIES[verb])
+
+    assert (response.status_code, response.json()["code"]) == (503, "record_not_readable")
+
+
 async def test_the_jobs_of_a_queue_that_is_gone_wait(world: World) -> None:
     pod = world.pod(await world.launched())
     await world.store.drop_queue(queue="shop/default")

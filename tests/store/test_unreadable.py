@@ -168,6 +168,16 @@ async def test_a_verb_about_a_damaged_job_says_that_there_is_none(store: Store, 
     assert await store.forget(namespace="shop", job_id=bad) == "forgotten"
 
 
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+async def test_what_cannot_be_read_is_told_from_what_is_gone(store: Store, client: Client, damage: Damage) -> None:
+    bad, good = await _two(store, client, damage)
+    gone = damage is DAMAGES["record is gone"]
+
+    assert await store.job(bad) is None
+    assert await store.there([bad, good]) == ({good} if gone else {bad, good})
+    assert await store.there([]) == set()
+
+
 async def test_a_cell_with_a_name_that_nobody_gave_hides_no_other(store: Store, client: Client) -> None:
     job = a_job().build()
     await store.enqueue(job)

@@ -59,10 +59,20 @@ router = APIRouter(
 
 
 async def _record_for(deps: Deps, caller: Identity, job_id: str) -> JobRecord | None:
-    """The record that this pod may speak for, or None if it is gone; it is known by its token alone."""
+    """The record that this pod may speak for, or None if it is gone; it is known by its token alone.
+
+    One that is there and cannot be read, perhaps since a newer version has written it, is not gone: its runner waits.
+    """
     if not is_stored_id(job_id):
         raise not_found(f"{job_id!r} is not the id of a job", "job_not_found")
     record = await deps.store.job(job_id)
+    if record is None and await deps.store.there([job_id]):
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "record_not_readable",
+            f"the record of job {job_id} is there, but this replica of the API cannot read it; ask again, as another "
+            "replica may, and look at the log of this one",
+        )
     _refuse(runner_statements.objection(caller, job_id, record))
     return record
 

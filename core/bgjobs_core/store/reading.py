@@ -53,6 +53,11 @@ class Reading(Connected):
         """The records of these jobs in the same order, without those that are gone or cannot be read."""
         return await self._records(ids, await self._ask_each([("HGETALL", keys.job(one)) for one in ids]))
 
+    async def there(self, ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that have a record, whether it can be read or not."""
+        found = await self._ask_each([("EXISTS", keys.job(one)) for one in ids])
+        return {job_id for job_id, there in zip(ids, found, strict=True) if there}
+
     async def full_job(self, job_id: str) -> FullJob | None:
         """A job with its parameters, error and progress, or None if there is no such job (any more)."""
         found = await self.full_jobs([job_id])

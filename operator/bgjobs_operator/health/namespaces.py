@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,9 @@ MOST_TOLD: Final = 10
 _ROOM: Final = 200  # characters of somebody else's sentence
 # Jobs are launched late there, but everything else goes on.
 _BEARABLE: Final = frozenset({Kind.QUOTA, Kind.SLOW})
+# One call that fails now and then is no outage, and neither is one loop that misses a right.
+_LASTS_SECONDS: Final = 15.0
+_LOOPS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,17 @@ class Namespaces:
         return list(by_namespace.values())
 
     def nothing_works(self) -> bool:
-        """Whether in every namespace of jobs more is held up than the launch of jobs, or an answer takes long."""
-        held_up = {
+        """Whether more than one loop is held up in every namespace of jobs, and has been for a while.
+
+        That jobs are launched late, or that an answer takes long, does not count.
+        """
+        until = self.now() - _LASTS_SECONDS
+        held_up = Counter(
             one.namespace
             for one in self._found.values()
-            if one.loop != "launch" and one.trouble.kind not in _BEARABLE
-        }  # fmt: skip
-        return bool(self.ours) and held_up.issuperset(self.ours)
+            if one.loop != "launch" and one.trouble.kind not in _BEARABLE and one.since <= until
+        )
+        return bool(self.ours) and all(held_up[namespace] >= _LOOPS for namespace in self.ours)
 
     def sentences(self) -> list[str]:
         """One for each of the ten that have been in trouble for longest, and how many more there are."""

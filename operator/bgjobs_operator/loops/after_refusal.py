@@ -11,8 +11,9 @@ from enum import Enum
 from typing import Final
 
 from bgjobs_operator.interfaces.launcher import Refusal
-from bgjobs_operator.loops.troubles import MOST_SECONDS
+from bgjobs_operator.loops.troubles import MOST_SECONDS, as_asked
 
+_MOST_SECONDS_FORBIDDEN: Final = 30.0
 LANDED_SECONDS: Final = 60.0  # a POST that has no answer has arrived by then, or never will
 
 
@@ -53,16 +54,16 @@ def plan_after_refusal(
         refusals: how often this job was declined before.
         retry_after: seconds, if the server said so.
     """
-    asked = None if retry_after is None else min(MOST_SECONDS, retry_after)
+    asked = as_asked(retry_after)
     if refusal is Refusal.TERMINATING:
         return RefusalPlan(AfterRefusal.CANCEL, 0)
     if refusal is Refusal.BUSY or not final:
         return RefusalPlan(AfterRefusal.POST_AGAIN, asked or seconds_after_unknown(refusals))
     if refusal is Refusal.INVALID:
         return RefusalPlan(AfterRefusal.FAIL, 0)
-    if refusal is Refusal.FORBIDDEN:
-        return RefusalPlan(AfterRefusal.BACK_TO_QUEUE, 30.0)
-    return RefusalPlan(AfterRefusal.BACK_TO_QUEUE, asked or min(MOST_SECONDS, 1.0 * 2 ** min(refusals, 6)))
+    # The first pause is short: the authorizer may not know the Role of a namespace that was made a moment ago.
+    most = _MOST_SECONDS_FORBIDDEN if refusal is Refusal.FORBIDDEN else MOST_SECONDS
+    return RefusalPlan(AfterRefusal.BACK_TO_QUEUE, asked or min(most, 1.0 * 2 ** min(refusals, 6)))
 
 
 def seconds_after_unknown(tries: int) -> float:

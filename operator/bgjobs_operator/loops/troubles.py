@@ -109,11 +109,17 @@ def _kind(error: KubeRefusedError) -> Kind | None:
     return Kind.FORBIDDEN if error.status == _FORBIDDEN and not of_the_object else None
 
 
+def as_asked(retry_after: float | None) -> float | None:
+    """Seconds until the next try, if whoever refused said so: as asked, but not at once, nor when nobody waits for it.
+
+    None if nothing was said.
+    """
+    return None if retry_after is None else max(_FIRST_SECONDS, min(MOST_SECONDS, retry_after))
+
+
 def back_off(tries: int, retry_after: float | None = None) -> float:
     """Seconds until a namespace that has failed so often in a row is tried again."""
-    if retry_after is not None:
-        return max(_FIRST_SECONDS, min(MOST_SECONDS, retry_after))
-    return min(MOST_SECONDS, _FIRST_SECONDS * 2 ** min(tries - 1, 10))
+    return as_asked(retry_after) or min(MOST_SECONDS, _FIRST_SECONDS * 2 ** min(tries - 1, 10))
 
 
 def back_off_of_item(tries: int) -> float:

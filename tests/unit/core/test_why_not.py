@@ -125,6 +125,13 @@ def test_a_paused_queue_says_by_whom_since_when_and_why() -> None:
     assert (found.code, found.message, found.since) == (WhyNot.QUEUE_PAUSED, message, DUE)
 
 
+def test_a_claimed_job_says_that_nothing_is_launched() -> None:
+    found = why_not(BUILT.launching(claimed_at=3).build(), NOW, replace(queue(), held="it is empty"))
+
+    assert found is not None
+    assert (found.code, found.gate, found.since) == (WhyNot.HELD, Gate.QUEUE, 3)
+
+
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.QUEUED, State.PAUSED])
 def test_a_waiting_job_that_expires_says_when(state: State) -> None:
     found = _of(BUILT.but(state=state, not_before=DUE, start_by=DUE + 1))

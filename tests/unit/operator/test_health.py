@@ -14,6 +14,8 @@ from bgjobs_operator.loops.troubles import Kind, Trouble
 from tests.unit.operator.fake_cluster import ACCOUNT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs_core.kube.permissions import Permission
 
 LOOK = "kubectl logs -n bgjobs op-1"
@@ -151,18 +153,27 @@ def test_what_follows_from_a_missing_permission_is_not_told_twice() -> None:
     assert health.findings(LOOK)[1].detail == "the operator is in trouble: settle: oh"
 
 
+MANY_LOOPS = ("stop", "settle")
+SLOW = Trouble(Kind.SLOW, "slow")
 FAILING = Trouble(Kind.FAILING, "500 InternalError: failed calling webhook")
 
 
-def troubled(*namespaces: str, loop_name: str = "stop", trouble: Trouble = FAILING) -> Health:
-    """A leader of the namespaces shop and mail that is told of trouble, each a minute after the one before."""
+def troubled(
+    *namespaces: str,
+    loops: Sequence[str] = ("stop",),
+    trouble: Trouble = FAILING,
+    ours: Sequence[str] = ("shop", "mail"),
+    seconds: float = 60.0,
+) -> Health:
+    """A leader of these namespaces that is told of trouble, each so many seconds after the one before."""
     health = leader(loop("quick", 5, 0))
     now = 1795541795.0
-    health.namespaces.ours = ("shop", "mail")
+    health.namespaces.ours = ours
     health.namespaces.now = lambda: now
     for namespace in namespaces:
-        health.namespaces.tell(loop_name, namespace, trouble)
-        now += 60
+        for name in loops:
+            health.namespaces.tell(name, namespace, trouble)
+        now += seconds
     return health
 
 
@@ -200,11 +211,17 @@ def test_the_ten_longest_in_trouble_are_named() -> None:
 @pytest.mark.parametrize(
     ("health", "code"),
     [
-        pytest.param(troubled("shop"), 200, id="another one works"),
-        pytest.param(troubled("shop", "mail"), 503, id="none works"),
-        pytest.param(troubled("shop", "mail", loop_name="launch"), 200, id="nothing is launched, the rest goes on"),
-        pytest.param(troubled("shop", "mail", trouble=Trouble(Kind.SLOW, "slow")), 200, id="all are slow"),
-        pytest.param(troubled("shop", "gone"), 200, id="one that is not ours does not count"),
+        pytest.param(troubled("shop", loops=MANY_LOOPS), 200, id="another one works"),
+        pytest.param(troubled("shop", "mail", loops=MANY_LOOPS), 503, id="none works"),
+        pytest.param(troubled("shop", "mail", loops=MANY_LOOPS, seconds=5), 200, id="none works at the moment"),
+        pytest.param(troubled("shop", "mail"), 200, id="one loop fails everywhere"),
+        pytest.param(troubled("shop", ours=("shop",)), 200, id="one loop fails in the only namespace"),
+        pytest.param(troubled("shop", ours=("shop",), loops=MANY_LOOPS), 503, id="all fail in the only namespace"),
+        pytest.param(
+            troubled("shop", "mail", loops=("launch", "stop")), 200, id="nothing is launched, and one loop fails"
+        ),
+        pytest.param(troubled("shop", "mail", loops=MANY_LOOPS, trouble=SLOW), 200, id="all are slow"),
+        pytest.param(troubled("shop", "gone", loops=MANY_LOOPS), 200, id="one that is not ours does not count"),
     ],
 )
 def test_not_ready_only_when_nothing_works_anywhere(health: Health, code: int) -> None:

@@ -39,7 +39,11 @@ AGAIN, BACK, FAIL, CANCEL = AfterRefusal.POST_AGAIN, AfterRefusal.BACK_TO_QUEUE,
         (Refusal.QUOTA, True, 3, None, RefusalPlan(BACK, 8)),
         (Refusal.QUOTA, True, 99, None, RefusalPlan(BACK, 60)),
         (Refusal.QUOTA, True, 3, 5.0, RefusalPlan(BACK, 5)),
-        (Refusal.FORBIDDEN, True, 0, None, RefusalPlan(BACK, 30)),
+        # The authorizer may learn of the Role of a new namespace within a second.
+        (Refusal.FORBIDDEN, True, 0, None, RefusalPlan(BACK, 1)),
+        (Refusal.FORBIDDEN, True, 2, None, RefusalPlan(BACK, 4)),
+        (Refusal.FORBIDDEN, True, 99, None, RefusalPlan(BACK, 30)),
+        (Refusal.QUOTA, True, 3, 0.0, RefusalPlan(BACK, 1)),
         (Refusal.INVALID, True, 0, None, RefusalPlan(FAIL, 0)),
         # Trouble of the server: it may have been done all the same.
         (Refusal.BUSY, True, 0, None, RefusalPlan(AGAIN, 0.5)),

@@ -86,6 +86,13 @@ FINAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.ABORTED, Outcome.REJECTED})
 Verdict = Literal[Outcome.CANCELLED, Outcome.NEVER_STARTED, Outcome.LOST, Outcome.DISRUPTED]
 
 
+class OnParentFailure(StrEnum):
+    """What becomes of a job when one that it needs has failed or was cancelled."""
+
+    CANCEL = "cancel"  # it is cancelled at once
+    RUN = "run"  # it runs when all that it needs have ended, however they did
+
+
 class Gate(StrEnum):
     """What stands between a job and its code, in the order in which a job passes it."""
 

@@ -14,8 +14,8 @@ from pydantic_core import PydanticCustomError
 from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
-from bgjobs.protocol import MAX_BATCH_JOBS
-from bgjobs.vocabulary import Gate, Outcome, Phase, Reported, State, WhyNot
+from bgjobs.protocol import MAX_BATCH_JOBS, MAX_NEEDS
+from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, Reported, State, WhyNot
 
 
 def _job_id(text: str) -> str:
@@ -37,7 +37,24 @@ def _id_or_key(text: str, info: ValidationInfo) -> str:
     return new_job_id()
 
 
+def _stored_id(text: str) -> str:
+    if not is_job_id(text, (5, 7, 8)):
+        raise ValueError("must be the id of a job")
+    return text
+
+
+def _each_once(ids: list[str], info: ValidationInfo) -> list[str]:
+    if len(set(ids)) < len(ids):
+        raise ValueError("must name each job once")
+    if info.data.get("id") in ids:
+        raise ValueError("must not name the job itself")
+    return ids
+
+
 JobId = Annotated[str, AfterValidator(_job_id)]
+Needs = Annotated[
+    list[Annotated[str, AfterValidator(_stored_id)]], Field(max_length=MAX_NEEDS), AfterValidator(_each_once)
+]
 
 
 class _Body(BaseModel):
@@ -60,6 +77,16 @@ class EnqueueRequest(JobCall, frozen=True):
     )
     namespace: LabelName | None = Field(
         default=None, description="the job's namespace; if absent, that of the caller's ServiceAccount"
+    )
+    needs: Needs = Field(
+        default_factory=list[str],
+        description="ids of up to 100 jobs of the same namespace that must end first; each is there already, or stands "
+        "before this one in the same request",
+    )
+    on_parent_failure: OnParentFailure = Field(
+        default=OnParentFailure.CANCEL,
+        description="what happens if a job that it needs fails or is cancelled: `cancel`, or `run` all the same when "
+        "all of them have ended",
     )
 
 
@@ -236,6 +263,18 @@ class JobWhy(BaseModel):
     message: str = Field(description="the same in words for people, also where `why` is null")
 
 
+class Parent(BaseModel):
+    """A job that must end before another one runs."""
+
+    model_config = ConfigDict(frozen=True)  # a newer server may send more fields
+
+    id: str
+    request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
+    state: State | None = Field(default=None, description="absent if it is not known any more")
+    outcome: Outcome | None = Field(default=None, description="why it ended")
+    has_result: bool = Field(default=False, description="its child can read what it returned")
+
+
 class Job(CompleteSpec, frozen=True):
     """A job as the API shows it: its spec, and what has become of it."""
 
@@ -274,6 +313,14 @@ class Job(CompleteSpec, frozen=True):
     note: str | None = Field(default=None, description="why it was paused, cancelled or stopped")
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
     rerun_of: str | None = Field(default=None, description="the job that was run again as this one")
+    needs: int = Field(default=0, description="how many jobs must end before this one runs")
+    on_parent_failure: OnParentFailure | None = Field(
+        default=None, description="what happens if one of them fails or is cancelled; absent if it needs none"
+    )
+    parents: list[Parent] | None = Field(default=None, description="these jobs; only where one job is asked for")
+    children: int | None = Field(
+        default=None, description="how many jobs that have not ended need this one; only where one job is asked for"
+    )
     kube_job: str | None = None
     kube_uid: str | None = None
     rev: int

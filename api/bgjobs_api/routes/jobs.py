@@ -213,7 +213,15 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
     job_id = body.id if body.key is None else key_job_id(namespace, body.key)
-    return AskedJob(id=job_id, namespace=namespace, spec=body, parameters=parameters, created_by=caller.user)
+    return AskedJob(
+        id=job_id,
+        namespace=namespace,
+        spec=body,
+        parameters=parameters,
+        created_by=caller.user,
+        needs=tuple(body.needs),
+        on_parent_failure=body.on_parent_failure,
+    )
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import OnParentFailure, State
 from bgjobs_core.jobs import spec as specs
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class AskedJob:
         paused_by: who wants it to be paused from the start, else "".
         request_generation: of the BackgroundJobRequest, as it was when the job was made of it.
         expires_in: in how many seconds from now it expires, where that is not what the spec says.
+        needs: ids of jobs of its namespace that must end first.
+        on_parent_failure: what happens if one of them fails or is cancelled.
     """
 
     id: str
@@ -52,6 +54,8 @@ class AskedJob:
     paused_by: str = ""
     request_generation: int = 1
     expires_in: float | None = None
+    needs: tuple[str, ...] = ()
+    on_parent_failure: OnParentFailure = OnParentFailure.CANCEL
 
     @property
     def expires_seconds(self) -> float | None:
@@ -67,7 +71,13 @@ class AskedJob:
     def digest(self) -> str:
         """What makes this request the same as another one with its id; see `spec.digest`."""
         return specs.digest(
-            self.namespace, self.spec, self.parameters, request_uid=self.request_uid, rerun_of=self.rerun_of
+            self.namespace,
+            self.spec,
+            self.parameters,
+            request_uid=self.request_uid,
+            rerun_of=self.rerun_of,
+            needs=self.needs,
+            on_parent_failure=self.on_parent_failure,
         )
 
 
@@ -114,6 +124,8 @@ class NewJob:
             paused_by=asked.paused_by,
             paused_at=now_ms if asked.paused_by else None,
             request_generation=asked.request_generation,
+            needs=len(asked.needs),
+            on_parent_failure=asked.on_parent_failure if asked.needs else "",
             parameters=asked.parameters.encode(),
         )
 
@@ -164,6 +176,8 @@ class JobRecord:
         start_by: when it expires unless it has a slot by then; None: never.
         paused_by: who has paused it; "" unless it is paused. `paused_at` and `note` belong to this.
         request_generation: of its BackgroundJobRequest, up to which `spec.paused` of that was carried out.
+        needs: how many jobs must end before it runs; 0 if it needs none.
+        on_parent_failure: what happens if one of them fails or is cancelled; "" if it needs none.
         error_attempt: the attempt whose error is the job's; None if the job has no error.
         has_result: whether the job returned something.
     """
@@ -204,6 +218,8 @@ class JobRecord:
     paused_by: str = ""
     paused_at: int | None = None
     request_generation: int = 1
+    needs: int = 0
+    on_parent_failure: str = ""
     error_attempt: int | None = None
     has_result: int = 0
     queue_uid: str = ""

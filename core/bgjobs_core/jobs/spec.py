@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_or
 from bgjobs.job_spec import CompleteSpec, JobSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 # What differs from job to job, and is kept in each record. Everything else is what many jobs have in common.
 _OWN: Final = frozenset({"priority", "delay_seconds", "concurrency_key", "labels"})
@@ -105,7 +105,16 @@ def complete(spec: JobSpec, *, image: str, max_retries: int, timeout_seconds: fl
     return CompleteSpec.model_construct(None, **{**left_open, **said, "image": image})
 
 
-def digest(namespace: str, spec: JobSpec, parameters: str, *, request_uid: str = "", rerun_of: str = "") -> str:
+def digest(
+    namespace: str,
+    spec: JobSpec,
+    parameters: str,
+    *,
+    request_uid: str = "",
+    rerun_of: str = "",
+    needs: Sequence[str] = (),
+    on_parent_failure: str = "",
+) -> str:
     """What makes two requests with one id the same: all that was asked for, before a queue has added anything.
 
     A field that is what it is by default does not count, so that a version with more fields comes to the same digest.
@@ -116,9 +125,13 @@ def digest(namespace: str, spec: JobSpec, parameters: str, *, request_uid: str =
         parameters: JSON text.
         request_uid: of the BackgroundJobRequest that asks; "" if none does.
         rerun_of: id of the job that is run again; "" if none is.
+        needs: ids of the jobs that must end first, in any order.
+        on_parent_failure: what happens if one of them fails; it does not count where there are none.
     """
     asked = spec.model_dump(mode="json", by_alias=True, include=set(JobSpec.model_fields), exclude_defaults=True)
     parts = [namespace, asked, parameters, request_uid, rerun_of]
+    if needs:
+        parts += [sorted(needs), on_parent_failure]
     return short_digest(parts)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import TERMINAL, Outcome, Phase
 from bgjobs.wire import Attempt, Failure, History, HistoryEntry, Job, JobWhy, Progress, QueueView, Why
+from bgjobs.wire import Parent as ParentView
 from bgjobs_core.jobs.history import complete
 from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import FullJob
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from bgjobs_core.jobs.family import Family, Parent
     from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
     from bgjobs_core.jobs.record import AttemptRecord, JobRecord
@@ -71,7 +73,9 @@ def job_why(record: FullJob, found: NotRunning | None) -> JobWhy:
     return JobWhy(id=record.id, state=record.state, phase=phase, why=why_view(found), message=message)
 
 
-def job_fields(record: FullJob, parameters: object, why: NotRunning | None = None) -> dict[str, Any]:
+def job_fields(
+    record: FullJob, parameters: object, why: NotRunning | None = None, family: Family | None = None
+) -> dict[str, Any]:
     """A job for the API (`bgjobs.wire.Job`) as an object of JSON; what is empty in the record is None.
 
     What the store has is not checked again, which would be most of the work.
@@ -80,6 +84,7 @@ def job_fields(record: FullJob, parameters: object, why: NotRunning | None = Non
         record: the job.
         parameters: what stands for its parameters.
         why: why it does not run, if that was asked.
+        family: the jobs that it needs and how many need it, if that was asked.
 
     Returns:
         The fields by their names in JSON, in their order. A time is a datetime, everything else is as in JSON.
@@ -99,10 +104,24 @@ def job_fields(record: FullJob, parameters: object, why: NotRunning | None = Non
         "progress": _plain(Progress.model_validate_json(record.progress)) if record.progress else None,
         "has_result": bool(record.has_result),
         "expires_at": moment(record.start_by),
+        "needs": record.needs,
+        "parents": None if family is None else [_plain(parent_view(one)) for one in family.parents],
+        "children": None if family is None else family.children,
         "request": record.request_name or None,
         "kube_job": record.kube_job if record.kube_uid else None,
     }
     return {name: found[name] for name in _SHOWN}
+
+
+def parent_view(parent: Parent) -> ParentView:
+    """A job that another one needs, for the API."""
+    return ParentView(
+        id=parent.id,
+        request=parent.request_name or None,
+        state=parent.state,
+        outcome=Outcome(parent.outcome) if parent.outcome else None,
+        has_result=parent.has_result,
+    )
 
 
 def _plain(model: BaseModel | None) -> dict[str, Any] | None:

@@ -62,6 +62,15 @@ history = Key(
 )
 log_head = Key("log_head", "log:{id}:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
 log_tail = Key("log_tail", "log:{id}:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
+needs = Key("needs", "needs:{id}", "hash", "how each job ended that a job needs, and how many are open", "100, retire")
+children = Key(
+    "children", "children:{id}", "zset", "open jobs that need a job: 0, or 1 once they know its end", "open children"
+)
+unblocking = Key(
+    "unblocking", "unblocking:{namespace}", "zset", "ended jobs whose children do not all know that, by turn",
+    "ended jobs with open children",
+)  # fmt: skip
+unblockings = Key("unblockings", "unblockings", "zset", "namespaces that have such jobs, by turn", "namespaces")
 lane = Key(
     "lane", "lane:{queue}:{uid}:{priority}:{key}", "zset", "queued jobs of a concurrency key by queued_at",
     "queued jobs",
@@ -144,7 +153,7 @@ operator = Key(
 )
 
 KEYS: Final = (
-    history, start_by,
+    history, start_by, needs, children, unblocking, unblockings,
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
     launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, queues, schedule,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from bgjobs_core.store.cells import Cells
 from bgjobs_core.store.enqueueing import Enqueueing
+from bgjobs_core.store.families import Families
 from bgjobs_core.store.holding import Holding
 from bgjobs_core.store.layout import Layout
 from bgjobs_core.store.leading import Leading
 from bgjobs_core.store.logs import Logs
-from bgjobs_core.store.reading import Reading
 from bgjobs_core.store.rollback import Rollback
 from bgjobs_core.store.running import Running
 from bgjobs_core.store.work_lists import WorkLists
 
 
-class Store(Enqueueing, Running, Leading, Holding, Cells, Reading, WorkLists, Logs, Layout, Rollback):
+class Store(Enqueueing, Running, Leading, Holding, Cells, Families, WorkLists, Logs, Layout, Rollback):
     """All of bgjobs' data in Redis: the verbs, which write, and the reads.
 
     Each verb is one atomic script and can be sent again after a lost reply, as redis-py does. The verbs are in

@@ -42,6 +42,10 @@ WEB: Final = "system:serviceaccount:shop:web"
 class ChangedQueues:
     """Queues whose objects can be changed; nothing but the store remembers it."""
 
+    async def is_paused(self, queue: QueueRecord) -> bool:
+        """See `QueueObjects.is_paused`."""
+        return queue.spec.paused
+
     async def pause(self, queue: QueueRecord, held: Held) -> bool:
         """See `QueueObjects.pause`."""
         return bool(queue and held)

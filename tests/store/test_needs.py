@@ -238,6 +238,16 @@ async def test_a_parent_with_many_children_does_not_hold_up_another_one(store: C
     assert await _unblock(store) > 20
 
 
+async def test_even_one_at_a_time_all_are_told(store: CheckedStore, life: Life) -> None:
+    parent = await life.enqueued()
+    await store.enqueue_many(many(_child(parent), 3))
+    await _cancel(store, parent)
+
+    replies = [await store.unblock(limit=1) for _ in range(3)]
+
+    assert [(one.told, one.more) for one in replies] == [(1, "yes"), (1, "yes"), (1, "no")]
+
+
 async def test_an_id_without_a_job_does_not_stop_those_behind_it(
     store: CheckedStore, life: Life, client: Client
 ) -> None:

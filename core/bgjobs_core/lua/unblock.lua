@@ -57,12 +57,12 @@ while left > 0 do
   local namespace = redis.call('ZRANGE', key.unblockings(), 0, 0)[1]
   if not namespace then break end
   local parent_id = redis.call('ZRANGE', key.unblocking(namespace), 0, 0)[1]
-  left = left - 1
   if parent_id then
     tell_of(namespace, parent_id)
     redis.call('ZADD', key.unblockings(), 'XX', next_turn(), namespace)
   else
     redis.call('ZREM', key.unblockings(), namespace)
   end
+  left = left - 1
 end
 return {told, redis.call('EXISTS', key.unblockings()) == 1 and 'yes' or 'no', dropped}

@@ -396,25 +396,6 @@ def test_rerun(terminal: Terminal, api: FakeApi) -> None:
     assert list(api.bodies()[0]) == ["id"]
 
 
-def test_rerun_with_changes(terminal: Terminal, api: FakeApi) -> None:
-    api.on("POST", f"{ONE}/rerun", httpx2.Response(201, json=job(rerun_of=JOB_ID)))
-
-    words = ("--set", "1=12", "--set", 'country="de"', "--set", "name=Ann", "--priority", "high", "--queue", "slow")
-    assert terminal.run("rerun", JOB_ID, *words).code == 0
-    more = ("--delay", "5m", "--timeout", "90", "--max-retries", "0", "--label", "team=a", "--parameters", "[1]")
-    assert terminal.run("rerun", JOB_ID, *more).code == 0
-
-    first, second = ({name: value for name, value in body.items() if name != "id"} for body in api.bodies())
-    assert first == {"set": {"1": 12, "country": "de", "name": "Ann"}, "priority": 1, "queue": "slow"}
-    assert second == {
-        "parameters": [1],
-        "delay_seconds": 300,
-        "timeout_seconds": 90,
-        "max_retries": 0,
-        "labels": {"team": "a"},
-    }
-
-
 def test_logs_are_printed_byte_for_byte(terminal: Terminal, api: FakeApi) -> None:
     api.on("GET", ONE, job(state="failed", attempt=2))
     api.on("GET", f"{ONE}/log", log_part(b"\xe2\x82", complete=False), log_part(b"\xac\x1b[31m\xff", complete=True))

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from bgjobs.parent_result import ParentRequest
 from bgjobs.wire import (
     BatchRequest,
     BeatRequest,
@@ -69,6 +70,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     StartRequest,
     BeatRequest,
     FinishRequest,
+    ParentRequest,
 )
 
 

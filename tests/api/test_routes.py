@@ -176,4 +176,5 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "start": "#/components/schemas/StartRequest",
         "beat": "#/components/schemas/BeatRequest",
         "finish": "#/components/schemas/FinishRequest",
+        "parent": "#/components/schemas/ParentRequest",
     }

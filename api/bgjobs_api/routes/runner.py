@@ -134,7 +134,7 @@ async def parent(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
     body = _of(await read_model(request, ParentRequest), caller)
     if record is None or record.state in TERMINAL or (record.fence, record.attempt) != (body.pod_uid, body.attempt):
         return answers.parent(None, None)
-    found = await deps.store.parent_result(job_id, body.parent)
+    found = await deps.store.parent_result(job_id, body.parent) if is_stored_id(body.parent) else None
     if found is None:
         raise not_found(f"this job does not need {body.parent!r}", "parent_not_found")
     return answers.parent(await deps.store.job(body.parent), found)

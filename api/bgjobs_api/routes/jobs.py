@@ -300,10 +300,13 @@ async def cancel_job(
 async def rerun_job(
     deps: DepsDep, caller: Caller, job_id: str, body: Annotated[RerunRequest, Depends(json_body(RerunRequest))]
 ) -> Response:
-    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
+    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended.
+
+    The new one may have other parameters, priority, queue, delay, timeout, retries and labels.
+    """
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
-    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate)
+    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate, changes=body)
     return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
 
 

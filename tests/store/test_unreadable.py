@@ -174,8 +174,8 @@ async def test_what_cannot_be_read_is_told_from_what_is_gone(store: Store, clien
     gone = damage is DAMAGES["record is gone"]
 
     assert await store.job(bad) is None
-    assert await store.which_exist([bad, good]) == ({good} if gone else {bad, good})
-    assert await store.which_exist([]) == set()
+    assert await store.recorded([bad, good]) == ({good} if gone else {bad, good})
+    assert await store.recorded([]) == set()
 
 
 async def test_a_cell_with_a_name_that_nobody_gave_hides_no_other(store: Store, client: Client) -> None:

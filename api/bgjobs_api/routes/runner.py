@@ -66,7 +66,7 @@ async def _record_for(deps: Deps, caller: Identity, job_id: str) -> JobRecord | 
     if not is_stored_id(job_id):
         raise not_found(f"{job_id!r} is not the id of a job", "job_not_found")
     record = await deps.store.job(job_id)
-    if record is None and await deps.store.which_exist([job_id]):
+    if record is None and await deps.store.recorded([job_id]):
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "record_not_readable",

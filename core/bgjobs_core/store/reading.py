@@ -53,7 +53,7 @@ class Reading(Connected):
         """The records of these jobs in the same order, without those that are gone or cannot be read."""
         return await self._records(ids, await self._ask_each([("HGETALL", keys.job(one)) for one in ids]))
 
-    async def which_exist(self, ids: Sequence[str]) -> set[str]:
+    async def recorded(self, ids: Sequence[str]) -> set[str]:
         """Those of these jobs that have a record, whether it can be read or not."""
         found = await self._ask_each([("EXISTS", keys.job(one)) for one in ids])
         return {job_id for job_id, there in zip(ids, found, strict=True) if there}

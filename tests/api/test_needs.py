@@ -93,8 +93,8 @@ async def test_a_job_of_a_failed_one_is_cancelled_or_runs(world: World) -> None:
 
 
 async def test_what_is_not_there_is_refused_by_name(world: World) -> None:
-    await world.put_queue("mill/default")
-    there, missing, elsewhere = await world.enqueued(), new_job_id(), await world.enqueued(namespace="mill")
+    await world.put_queue("mail/default")
+    there, missing, elsewhere = await world.enqueued(), new_job_id(), await world.enqueued(namespace="mail")
     response = await world.enqueue(needs=[there, missing, elsewhere])
     assert (response.status_code, response.json()["code"]) == (422, "needs_not_found")
     (error,) = response.json()["errors"]

@@ -29,6 +29,7 @@ LIMITS: Final = {
     "/api/v1/jobs:batch": 8 * 1024 * 1024,
     "/beat": MAX_BODY_BYTES,
     "/finish": 1024 * 1024,
+    "/rerun": MAX_BODY_BYTES,
 }
 # No body is read at all.
 WITHOUT_BODY: Final = {"/api/v1/schedules/{namespace}/{name}:pause", "/api/v1/schedules/{namespace}/{name}:resume"}
@@ -82,7 +83,7 @@ async def test_a_caller_without_rights_costs_no_body(site: Site, pages_app: Fast
     for verb, resource in (
         *(("create", f"{REQUESTS}{sub}") for sub in ("", "/cancel", "/pause")),
         *(("get", f"{REQUESTS}{sub}") for sub in ("", "/log", "/result")),
-        *((verb, one) for verb in ("update", "patch") for one in (QUEUES, SCHEDULES)),
+        *((verb, one) for verb in ("update", "patch") for one in (QUEUES, f"{QUEUES}/pause", SCHEDULES)),
     ):
         site.world.access.deny(verb, resource, "shop", "mail")
     token = site.world.token("mail", "nobody")

@@ -215,8 +215,6 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
         parameters = strict_json.dumps(body.parameters, "parameters")
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
-    if body.needs:  # nothing waits for other jobs yet, and one that ran before them would be worse than none
-        raise invalid("needs", "is not carried out by this server yet; enqueue the job when the others have ended")
     job_id = body.id if body.key is None else key_job_id(namespace, body.key)
     return AskedJob(
         id=job_id,
@@ -311,7 +309,7 @@ async def rerun_job(request: Request, deps: DepsDep, caller: Caller, job_id: str
     """
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
-    body = await read_model(request, RerunRequest)
+    body = await read_model(request, RerunRequest, MAX_BODY_BYTES)
     made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate, changes=body)
     return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
 

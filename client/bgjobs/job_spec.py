@@ -34,6 +34,10 @@ ConcurrencyKey = Annotated[
 ]
 JobKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Parameters = list[Any] | dict[str, Any]
+Priority = Annotated[int, Field(ge=0, le=1, strict=True)]
+DelaySeconds = Annotated[float, Field(ge=0, le=366 * _DAY, allow_inf_nan=False)]
+MaxRetries = Annotated[int, Field(ge=0, le=100)]
+TimeoutSeconds = Annotated[float, Field(gt=0, le=30 * _DAY)]
 
 
 def _label_keys(labels: dict[str, str]) -> dict[str, str]:
@@ -104,27 +108,15 @@ class JobSpec(BaseModel, frozen=True):
         description="Dotted name of a class that the queue approves.",
     )
     method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
-    priority: int = Field(
-        default=0, ge=0, le=1, strict=True, description="0 is low, 1 is high: high ones of a queue are launched first."
+    priority: Priority = Field(default=0, description="0 is low, 1 is high: high ones of a queue are launched first.")
+    delay_seconds: DelaySeconds = Field(
+        default=0, description="How many seconds after it was asked for the job becomes due."
     )
-    delay_seconds: float = Field(
-        default=0,
-        ge=0,
-        le=366 * _DAY,
-        allow_inf_nan=False,
-        description="How many seconds after it was asked for the job becomes due.",
+    max_retries: MaxRetries | None = Field(
+        default=None, description="How many more attempts may follow a failed one; if absent, the queue's default."
     )
-    max_retries: int | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="How many more attempts may follow a failed one; if absent, the queue's default.",
-    )
-    timeout_seconds: float | None = Field(
-        default=None,
-        gt=0,
-        le=30 * _DAY,
-        description="How many seconds one attempt may take; if absent, the queue's default.",
+    timeout_seconds: TimeoutSeconds | None = Field(
+        default=None, description="How many seconds one attempt may take; if absent, the queue's default."
     )
     expires_after_seconds: Annotated[float | None, AfterValidator(_after_it_is_due)] = Field(
         default=None,
@@ -156,8 +148,8 @@ class JobSpec(BaseModel, frozen=True):
 class CompleteSpec(JobSpec, frozen=True):
     """A spec in which the queue has decided what the caller left open."""
 
-    max_retries: int = Field(ge=0, le=100, description="How many more attempts may follow a failed one.")
-    timeout_seconds: float = Field(gt=0, le=30 * _DAY, description="How many seconds one attempt may take.")
+    max_retries: MaxRetries = Field(description="How many more attempts may follow a failed one.")
+    timeout_seconds: TimeoutSeconds = Field(description="How many seconds one attempt may take.")
 
 
 class JobCall(JobSpec, frozen=True):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
 from bgjobs.protocol import MAX_BATCH_JOBS, MAX_NEEDS
@@ -190,10 +191,10 @@ class History(BaseModel):
     items: list[HistoryEntry]
 
 
-class RerunRequest(_Body):
-    """The body of `POST /api/v1/jobs/{id}/rerun`, which asks for the same call as a new job.
+class RerunRequest(JobChanges):
+    """The body of `POST /api/v1/jobs/{id}/rerun`, which asks for the same call as a new job, or with these changes.
 
-    As when a job is enqueued, the same id means the same new job.
+    As when a job is enqueued, the same id with the same changes means the same new job.
     """
 
     id: JobId = Field(description="a UUID of version 7 for the new job, made by the client")

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 PARAMETERS = b'{"price":1.10,"big":123456789012345678901234567890}'
 
 
-async def rerun(world: World, job_id: str, new_id: str | None = None, **more: Any) -> httpx2.Response:
-    return await world.call("POST", f"/api/v1/jobs/{job_id}/rerun", json={"id": new_id or new_job_id()}, **more)
+async def rerun(
+    world: World, job_id: str, new_id: str | None = None, changes: dict[str, Any] | None = None
+) -> httpx2.Response:
+    body = {"id": new_id or new_job_id(), **(changes or {})}
+    return await world.call("POST", f"/api/v1/jobs/{job_id}/rerun", json=body)
 
 
 async def ended(world: World, **changes: Any) -> str:
@@ -89,3 +92,89 @@ async def test_an_id_that_is_not_one(world: World) -> None:
     response = await rerun(world, await ended(world), "mine")
     assert (response.status_code, json.loads(response.content)["errors"][0]["field"]) == (422, "id")
     assert (await rerun(world, new_job_id())).status_code == 404
+
+
+async def test_changes(world: World) -> None:
+    await world.put_queue("shop/slow")
+    old = await ended(world, parameters=[2026, 11], labels={"team": "a"}, max_retries=2)
+    changes = {
+        "set": {"1": 12},
+        "priority": 1,
+        "queue": "slow",
+        "delay_seconds": 60.5,
+        "timeout_seconds": 7,
+        "max_retries": 0,
+        "labels": {"team": "b"},
+    }
+    response = await rerun(world, old, changes=changes)
+    assert response.status_code == 201, response.text
+    new = response.json()
+    asked = {name: value for name, value in changes.items() if name != "set"}
+    assert {name: new[name] for name in asked} == asked
+    assert (new["parameters"], new["state"], new["rerun_of"]) == ([2026, 12], "scheduled", old)
+    (noted,) = (await world.get(f"/api/v1/jobs/{old}/history")).json()["items"]
+    assert (noted["what"], noted["note"]) == ("rerun", new["id"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "changes", "then"),
+    [
+        ([1, 2.50], {"set": {"0": {"a": None}}}, [{"a": None}, 2.5]),
+        ({"year": 2026}, {"set": {"year": 1, "country": "de", "0": 3}}, {"year": 1, "country": "de", "0": 3}),
+        ([1, 2], {"parameters": {"year": 2026}}, {"year": 2026}),
+        ({"year": 2026}, {"parameters": []}, []),
+        ([1, 2], {"set": {}}, [1, 2]),
+        ([1], {"priority": None, "set": None}, [1]),
+    ],
+)
+async def test_changed_parameters(world: World, parameters: Any, changes: dict[str, Any], then: Any) -> None:
+    response = await rerun(world, await ended(world, parameters=parameters), changes=changes)
+    assert (response.status_code, response.json()["parameters"]) == (201, then), response.text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "changes", "field"),
+    [
+        ([1, 2], {"set": {"2": 1}}, "set.2"),
+        ([1, 2], {"set": {"-1": 1}}, "set.-1"),
+        ([1, 2], {"set": {"01": 1}}, "set.01"),
+        ([1, 2], {"set": {"country": 1}}, "set.country"),
+        ([], {"set": {"0": 1}}, "set.0"),
+        ([1], {"set": {"0": 1}, "parameters": [2]}, "set"),
+        (["a" * 200_000, 1], {"set": {"1": "b" * 100_000}}, "set"),
+        ([1], {"set": [1]}, "set"),
+        ([1], {"parameters": "x"}, "parameters"),
+        ([1], {"priority": 2}, "priority"),
+        ([1], {"priority": True}, "priority"),
+        ([1], {"queue": "Slow"}, "queue"),
+        ([1], {"queue": "missing"}, "queue"),
+        ([1], {"delay_seconds": -1}, "delay_seconds"),
+        ([1], {"timeout_seconds": 0}, "timeout_seconds"),
+        ([1], {"max_retries": 101}, "max_retries"),
+        ([1], {"labels": {"a b": "c"}}, "labels"),
+        ([1], {"image": "shop:2"}, "image"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_with_its_field(
+    world: World, parameters: Any, changes: dict[str, Any], field: str
+) -> None:
+    old = await ended(world, parameters=parameters)
+    response = await rerun(world, old, changes=changes)
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"][0]["field"] == field
+    assert (await world.get(f"/api/v1/jobs/{old}/history")).json()["items"] == []
+
+
+async def test_a_new_job_that_would_expire_before_it_is_due(world: World) -> None:
+    old = await ended(world, expires_after_seconds=30)
+    response = await rerun(world, old, changes={"delay_seconds": 30})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "delay_seconds")
+    assert (await rerun(world, old, changes={"delay_seconds": 29})).status_code == 201
+
+
+async def test_the_same_id_with_the_same_changes_is_one_job(world: World) -> None:
+    old, new_id = await ended(world, parameters=[1]), new_job_id()
+    first = await rerun(world, old, new_id, changes={"set": {"0": 2}})
+    assert (await rerun(world, old, new_id, changes={"parameters": [2]})).json() == first.json()
+    other = await rerun(world, old, new_id, changes={"set": {"0": 3}})
+    assert (other.status_code, other.json()["code"]) == (409, "id_taken")

@@ -52,6 +52,8 @@ def options() -> None:
     handle: JobHandle = urgent.enqueue(Invoices.render, 2026, 11)
     urgent.request(Invoices.later, seconds=1)
     print(handle.id, handle.rerun().state)
+    handle.rerun(set={1: 12}, priority=1, queue="mail", delay=60, timeout_seconds=5, max_retries=0)
+    handle.rerun(set={"country": "at"}, labels={"team": "billing"}).rerun(parameters=(2026, 12))
 
 
 async def in_an_asyncio_program() -> None:

@@ -47,6 +47,8 @@ def options() -> None:
     with_options(queue="mail").request(Invoices.render, 2026, 11, land="at")  # wrong
     with_options(key=11).enqueue(Invoices.nothing)  # wrong
     with_options("mail").enqueue(Invoices.nothing)  # wrong
+    with_options().enqueue(Invoices.nothing).rerun(priority="high")  # wrong
+    with_options().enqueue(Invoices.nothing).rerun(image="shop:2")  # wrong
 
 
 async def in_an_asyncio_program() -> None:

@@ -14,6 +14,7 @@ from bgjobs.wire import FieldProblem, Problem
 from bgjobs_core.actions.errors import (
     ActionError,
     AlreadyEndedError,
+    ChangeUnfitError,
     IdTakenError,
     JobNotFoundError,
     NoRoomError,
@@ -231,6 +232,10 @@ def _of_action(error: ActionError) -> ProblemError:
         case NotAdmittedError(refusal=refusal):
             field = FieldProblem(field=refusal.field, message=refusal.message)
             return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.code, refusal.message, [field])
+        case ChangeUnfitError(field=field, message=message):
+            return ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(error), [FieldProblem(field=field, message=message)]
+            )
         case OneOfManyError(index=index, error=one):
             return of_job(_of_action(one), index)
         case NoRoomError():

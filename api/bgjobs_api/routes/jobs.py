@@ -212,6 +212,8 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
         parameters = strict_json.dumps(body.parameters, "parameters")
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
+    if body.needs:  # nothing waits for other jobs yet, and one that ran before them would be worse than none
+        raise invalid("needs", "is not carried out by this server yet; enqueue the job when the others have ended")
     job_id = body.id if body.key is None else key_job_id(namespace, body.key)
     return AskedJob(
         id=job_id,
@@ -300,10 +302,13 @@ async def cancel_job(
 async def rerun_job(
     deps: DepsDep, caller: Caller, job_id: str, body: Annotated[RerunRequest, Depends(json_body(RerunRequest))]
 ) -> Response:
-    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended."""
+    """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended.
+
+    The new one may have other parameters, priority, queue, delay, timeout, retries and labels.
+    """
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
-    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate)
+    made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate, changes=body)
     return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
@@ -203,9 +204,14 @@ class AsyncJobClient:
         where = endpoints.named(namespace or self._namespace, "queue")
         return await self._transport.send(endpoints.hold_queue(where, name, "resume", note))
 
-    async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in `enqueue`
+    async def rerun(
+        self,
+        job_id: str,
+        id: str | None = None,  # noqa: A002 - as in `enqueue`
+        **changes: Unpack[RerunChanges],
+    ) -> AsyncJobHandle:
         """Run what a job called once more, as a new job; see `JobClient.rerun`."""
-        job = await self._transport.send(endpoints.rerun(job_id, id))
+        job = await self._transport.send(endpoints.rerun(job_id, id, **changes))
         return AsyncJobHandle(self, job.id, job)
 
     async def schedules(self, namespace: str | None = None) -> Sequence[Schedule]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, overload
 
 from bgjobs.client import polling
 from bgjobs.client.job_handle import shown
@@ -12,6 +12,7 @@ from bgjobs.vocabulary import TERMINAL, State
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.client.endpoints import LogPart
     from bgjobs.wire import Job, JobWhy
 
@@ -26,7 +27,12 @@ class _AsyncJobs(Protocol):
     async def resume(self, job_id: str, note: str | None = None) -> Job: ...
     async def run_now(self, job_id: str, note: str | None = None) -> Job: ...
     async def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job: ...
-    async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle: ...  # noqa: A002 - as in `enqueue`
+    async def rerun(
+        self,
+        job_id: str,
+        id: str | None = None,  # noqa: A002 - as in `enqueue`
+        **changes: Unpack[RerunChanges],
+    ) -> AsyncJobHandle: ...
     async def logs(self, job_id: str, attempt: int | None = None) -> str: ...
     async def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
     async def result(self, job_id: str) -> Any: ...
@@ -130,9 +136,9 @@ class AsyncJobHandle:
         self._job = await self._client.set_priority(self.id, priority, note)
         return self._job
 
-    async def rerun(self) -> AsyncJobHandle:
-        """Run the same call once more; a handle on the new job. See `JobClient.rerun`."""
-        return await self._client.rerun(self.id)
+    async def rerun(self, **changes: Unpack[RerunChanges]) -> AsyncJobHandle:
+        """Run the same call once more, with these changes; a handle on the new job. See `JobClient.rerun`."""
+        return await self._client.rerun(self.id, **changes)
 
     @overload
     def logs(self, attempt: int | None = None, follow: Literal[False] = False) -> Coroutine[Any, Any, str]: ...

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 from urllib.parse import quote
 
-from bgjobs.client.request import dotted_class
+from bgjobs.client.request import build_rerun, dotted_class
 from bgjobs.connection.exchange import Call, reader
 from bgjobs.errors import ConfigurationError, InvalidJobError
 from bgjobs.ids import new_job_id
@@ -26,7 +26,6 @@ from bgjobs.wire import (
     PriorityRequest,
     QueueList,
     QueueView,
-    RerunRequest,
     RunScheduleRequest,
     Schedule,
     ScheduleList,
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import httpx2
+
+    from bgjobs.changes import RerunChanges
 
 LOG_COMPLETE_HEADER: Final = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER: Final = "Bgjobs-Log-Next-Offset"
@@ -142,14 +143,14 @@ def hold_queue(namespace: str, name: str, deed: str, note: str | None) -> Call[Q
     return Call("POST", path, reader(QueueView), body=body)
 
 
-def rerun(job_id: str, new_id: str | None) -> Call[Job]:
+def rerun(job_id: str, new_id: str | None, **changes: Unpack[RerunChanges]) -> Call[Job]:
     """`POST /api/v1/jobs/{id}/rerun`; the new job's id is made here if none is given."""
-    request = RerunRequest(id=new_id or new_job_id())
+    request = build_rerun(new_id, **changes)
     return Call(
         "POST",
         f"{_path(job_id)}/rerun",
         reader(Job),
-        body=request.model_dump_json().encode(),
+        body=request.model_dump_json(exclude_none=True).encode(),
         unanswered=_ask_again(request.id),
     )
 

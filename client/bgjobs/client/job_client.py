@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
     from bgjobs.job_spec import EnqueueOptions
@@ -310,19 +311,29 @@ class JobClient:
         where = endpoints.named(namespace or self._namespace, "queue")
         return self._transport.send(endpoints.hold_queue(where, name, "resume", note))
 
-    def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in `enqueue`
+    def rerun(
+        self,
+        job_id: str,
+        id: str | None = None,  # noqa: A002 - as in `enqueue`
+        **changes: Unpack[RerunChanges],
+    ) -> JobHandle:
         """Run what a job called once more, as a new job, which says so in `rerun_of`; the old one stays as it is.
+
+        Example:
+            `client.rerun(job_id, set={"country": "at"}, priority=1)`
 
         Args:
             job_id: of the job, which has ended.
             id: of the new one, a UUIDv7; default: a new one. Sent again, the same id is the same new job.
+            changes: what is to be different: `parameters` (all of them), or `set` (some, by place from 0 on, or by
+                name), `priority`, `queue`, `delay` (default: 0), `timeout_seconds`, `max_retries`, `labels`.
 
         Raises:
             ConflictError: if the job has not ended, or the id belongs to another one.
-            InvalidJobError: if the queue does not allow the call any more.
+            InvalidJobError: if a change does not fit the job, or the queue does not allow the call any more.
             UnreachableError: naming the id; whether the job is stored is unknown, so call again with it.
         """
-        job = self._transport.send(endpoints.rerun(job_id, id))
+        job = self._transport.send(endpoints.rerun(job_id, id, **changes))
         return JobHandle(self, job.id, job)
 
     def schedules(self, namespace: str | None = None) -> Sequence[Schedule]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, overload
 
 from bgjobs.client import polling
 from bgjobs.vocabulary import TERMINAL, State
@@ -11,6 +11,7 @@ from bgjobs.vocabulary import TERMINAL, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.client.endpoints import LogPart
     from bgjobs.wire import Job, JobWhy
 
@@ -25,7 +26,12 @@ class _Jobs(Protocol):
     def resume(self, job_id: str, note: str | None = None) -> Job: ...
     def run_now(self, job_id: str, note: str | None = None) -> Job: ...
     def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job: ...
-    def rerun(self, job_id: str, id: str | None = None) -> JobHandle: ...  # noqa: A002 - as in `enqueue`
+    def rerun(
+        self,
+        job_id: str,
+        id: str | None = None,  # noqa: A002 - as in `enqueue`
+        **changes: Unpack[RerunChanges],
+    ) -> JobHandle: ...
     def logs(self, job_id: str, attempt: int | None = None) -> str: ...
     def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
     def result(self, job_id: str) -> Any: ...
@@ -121,9 +127,9 @@ class JobHandle:
         self._job = self._client.set_priority(self.id, priority, note)
         return self._job
 
-    def rerun(self) -> JobHandle:
-        """Run the same call once more; a handle on the new job. See `JobClient.rerun`."""
-        return self._client.rerun(self.id)
+    def rerun(self, **changes: Unpack[RerunChanges]) -> JobHandle:
+        """Run the same call once more, with these changes; a handle on the new job. See `JobClient.rerun`."""
+        return self._client.rerun(self.id, **changes)
 
     @overload
     def logs(self, attempt: int | None = None, follow: Literal[False] = False) -> str: ...

@@ -6,21 +6,24 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from pydantic import ValidationError
 
 from bgjobs import strict_json
 from bgjobs.calls import UnfitCallError, check_call, class_name
+from bgjobs.changes import RerunChanges
 from bgjobs.errors import InvalidJobError
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import EnqueueOptions
-from bgjobs.wire import EnqueueRequest
+from bgjobs.wire import EnqueueRequest, RerunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _OPTIONS: Final = tuple(EnqueueOptions.__annotations__)
+_CHANGES: Final = tuple(RerunChanges.__annotations__)
 _DOTTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _METHOD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
@@ -72,6 +75,45 @@ def build_request(
         raise _from_validation(error) from error
 
 
+def build_rerun(new_id: str | None, **changes: Unpack[RerunChanges]) -> RerunRequest:
+    """Check what can be known of changes without the job, and make the request; the id is made here if none is given.
+
+    Raises:
+        InvalidJobError: with the field, in the API's spelling, that is wrong.
+    """
+    _check_names(changes, _CHANGES, "change")
+    said: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    if "parameters" in said:
+        said["parameters"] = _parameters(said["parameters"])
+    if "set" in said:
+        said["set"] = _places(said["set"])
+    if "delay" in said:
+        said["delay_seconds"] = said.pop("delay")
+        _check_seconds(said["delay_seconds"], "delay", "delay_seconds")
+    if "priority" in said and (isinstance(said["priority"], bool) or said["priority"] not in (0, 1)):
+        raise InvalidJobError(f"priority is 0 (low) or 1 (high), not {said['priority']!r}", "priority")
+    _check_options({"timeout_seconds": said.get("timeout_seconds"), "max_retries": said.get("max_retries")})
+    try:
+        return RerunRequest.model_validate({"id": new_id or new_job_id(), **said})
+    except ValidationError as error:
+        raise _from_validation(error) from error
+
+
+def _places(given: object) -> dict[str, Any]:
+    """Parameters by name or place, as the API has them. The first place is 0, as in Python."""
+    if not isinstance(given, Mapping):
+        raise InvalidJobError(f'set is a dict, as {{1: 12}} or {{"country": "de"}}, not {given!r}', "set")
+    named: dict[str, object] = {}
+    for name, value in cast("Mapping[object, object]", given).items():
+        if isinstance(name, bool) or not isinstance(name, (int, str)):
+            raise InvalidJobError(f"set has {name!r}, which is neither the name nor the place of a parameter", "set")
+        named[str(name)] = value
+    try:
+        return json.loads(strict_json.dumps(named, "set"))
+    except strict_json.NotJSONError as error:
+        raise InvalidJobError(str(error), "set") from error
+
+
 def dotted_class(cls: object) -> str:
     """The name of a class for the API, from the class or its name.
 
@@ -119,12 +161,12 @@ def _parameters(parameters: object) -> list[Any] | dict[str, Any]:
         raise InvalidJobError(str(error), "parameters") from error
 
 
-def _check_names(options: Iterable[str]) -> None:
-    for name in options:
-        if name not in _OPTIONS:
-            near = difflib.get_close_matches(name, _OPTIONS, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(_OPTIONS)}"
-            raise InvalidJobError(f"there is no option {name!r}{hint}", name)
+def _check_names(given: Iterable[str], there: Sequence[str] = _OPTIONS, what: str = "option") -> None:
+    for name in given:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(there)}"
+            raise InvalidJobError(f"there is no {what} {name!r}{hint}", name)
 
 
 def _check_options(options: EnqueueOptions) -> None:

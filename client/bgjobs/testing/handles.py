@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Unpack
 from weakref import WeakValueDictionary
 
 from bgjobs.client.async_job_handle import AsyncJobHandle
@@ -18,6 +18,7 @@ from bgjobs.wire import JobWhy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.testing.memory import Memory
     from bgjobs.testing.recorded import RecordedJob
     from bgjobs.wire import Job
@@ -81,9 +82,14 @@ class _Answers:
     def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job:
         return self._memory.set_priority(job_id, priority, note).shown()
 
-    def rerun(self, job_id: str, id: str | None = None) -> JobHandle:  # noqa: A002 - as in JobClient.rerun
+    def rerun(
+        self,
+        job_id: str,
+        id: str | None = None,  # noqa: A002 - as in JobClient.rerun
+        **changes: Unpack[RerunChanges],
+    ) -> JobHandle:
         __tracebackhide__ = True
-        return handle_on(self._memory, self._memory.rerun(job_id, id))
+        return handle_on(self._memory, self._memory.rerun(job_id, id, **changes))
 
     def logs(self, job_id: str, attempt: int | None = None) -> str:
         return self._memory.find(job_id).log(attempt)
@@ -156,9 +162,14 @@ class _AsyncAnswers:
     async def set_priority(self, job_id: str, priority: int, note: str | None = None) -> Job:
         return self._answers.set_priority(job_id, priority, note)
 
-    async def rerun(self, job_id: str, id: str | None = None) -> AsyncJobHandle:  # noqa: A002 - as in JobClient.rerun
+    async def rerun(
+        self,
+        job_id: str,
+        id: str | None = None,  # noqa: A002 - as in JobClient.rerun
+        **changes: Unpack[RerunChanges],
+    ) -> AsyncJobHandle:
         __tracebackhide__ = True
-        return async_handle_on(self._memory, self._memory.rerun(job_id, id))
+        return async_handle_on(self._memory, self._memory.rerun(job_id, id, **changes))
 
     async def logs(self, job_id: str, attempt: int | None = None) -> str:
         return self._answers.logs(job_id, attempt)

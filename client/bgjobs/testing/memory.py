@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
-from bgjobs import refusals
+from bgjobs import refusals, strict_json
+from bgjobs.changes import UnfitChangeError
 from bgjobs.client import polling
-from bgjobs.errors import ConflictError, NotFoundError
+from bgjobs.client.request import build_rerun
+from bgjobs.errors import ConflictError, InvalidJobError, NotFoundError
 from bgjobs.ids import key_job_id, new_job_id
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from datetime import datetime
 
+    from bgjobs.changes import RerunChanges
     from bgjobs.wire import EnqueueRequest
 
 # A job that enqueues itself would go on until Python gives up, with a message that helps nobody.
@@ -202,19 +205,25 @@ class Memory:
         if job.state not in WAITING:
             raise _conflict(refusals.not_waiting(job.state, done))
 
-    def rerun(self, job_id: str, new_id: str | None) -> RecordedJob:
-        """Ask for what a job called once more, as a new job, without its delay.
+    def rerun(self, job_id: str, new_id: str | None, **changes: Unpack[RerunChanges]) -> RecordedJob:
+        """Ask for what a job called once more, as a new job, without its delay and with these changes.
 
         Raises:
             ConflictError: if the job has not ended.
+            InvalidJobError: if a change does not fit the job.
         """
         __tracebackhide__ = True
         job = self.find(job_id)
         if job.state not in TERMINAL:
             raise _conflict(refusals.not_ended_yet(job.state))
-        return self.take(
-            job.request.again().model_copy(update={"id": new_id or new_job_id(), "key": None}), rerun_of=job.id
-        )
+        asked = build_rerun(new_id, **changes)
+        try:
+            spec = asked.new_spec(job.request.again())
+            parameters: object = strict_json.loads(asked.new_parameters(strict_json.dumps(job.parameters)))
+        except UnfitChangeError as error:
+            raise InvalidJobError(str(error), error.field, code="invalid") from error
+        new = {"id": asked.id, "key": None, "parameters": parameters}
+        return self.take(spec.model_copy(update=new), rerun_of=job.id)
 
     def _run(self, job: RecordedJob) -> None:
         """Run attempts of a job until it has ended."""

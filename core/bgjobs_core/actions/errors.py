@@ -11,6 +11,7 @@ what to do about it:
     ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
+    ├── ChangeUnfitError        it cannot be run again with this change
     ├── NotWaitingError         only a job that waits can be paused, hastened or given another priority
     ├── QueueNotFoundError      there is no such queue
     ├── QueueUnchangedError     Kubernetes does not let the queue be changed
@@ -99,6 +100,20 @@ class NotEndedYetError(ActionError):
 
     def __init__(self, state: State) -> None:
         super().__init__(refusals.not_ended_yet(state))
+
+
+class ChangeUnfitError(ActionError):
+    """The job cannot be run again with a change that was asked for.
+
+    Attributes:
+        field: which one, as the API names it.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field} {message}" if message.startswith(("must", "cannot")) else message)
+        self.field = field
+        self.message = message
 
 
 class NotWaitingError(ActionError):

@@ -237,6 +237,42 @@ def test_a_job_is_run_again_under_an_id_that_is_sent_again(server: FakeServer, c
     assert is_job_id(server.body()["id"])
 
 
+def test_a_job_is_run_again_with_changes(server: FakeServer, client: JobClient) -> None:
+    server.reply(job(id="new", rerun_of=JOB_ID))
+
+    client.handle(JOB_ID).rerun(set={1: 12}, priority=1, delay=60, labels={"team": "a"})
+    client.rerun(JOB_ID, OTHER, parameters=(1, None), queue="slow", timeout_seconds=5, max_retries=0)
+
+    first, second = ({name: value for name, value in server.body(n).items() if name != "id"} for n in (0, 1))
+    assert first == {"set": {"1": 12}, "priority": 1, "delay_seconds": 60, "labels": {"team": "a"}}
+    assert second == {"parameters": [1, None], "queue": "slow", "timeout_seconds": 5, "max_retries": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"set": [1]}, "set"),
+        ({"set": {1.5: 2}}, "set"),
+        ({"set": {"a": {1}}}, "set"),
+        ({"parameters": "abc"}, "parameters"),
+        ({"priority": 2}, "priority"),
+        ({"priority": True}, "priority"),
+        ({"delay": -1}, "delay_seconds"),
+        ({"timeout_seconds": "7"}, "timeout_seconds"),
+        ({"max_retries": 1.0}, "max_retries"),
+        ({"queue": "My Queue"}, "queue"),
+        ({"labels": {"a b": "c"}}, "labels"),
+        ({"image": "shop:2"}, "image"),
+        ({"key": "a"}, "key"),
+    ],
+)
+def test_wrong_changes_are_not_sent(server: FakeServer, client: JobClient, changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidJobError) as caught:
+        client.rerun(JOB_ID, **changes)
+    assert caught.value.field == field
+    assert server.requests == []
+
+
 def test_a_rerun_that_is_lost_names_its_id(server: FakeServer) -> None:
     server.answers.append(httpx2.ConnectError("refused"))
     with (

@@ -281,6 +281,24 @@ def test_a_job_is_run_again() -> None:
     assert [job.method for job in jobs] == ["add", "add"]
 
 
+def test_a_job_is_run_again_with_changes() -> None:
+    with eager() as jobs:
+        first = run_background_job(Sample, "add", [1], labels={"team": "a"})
+        second = first.rerun(set={0: 5}, priority=1, queue="slow", delay=60, max_retries=0)
+        assert (second.result(), jobs.last.parameters, jobs.last.queue, jobs.last.delay) == (6, [5], "slow", 60)
+        assert (second.job.priority, second.job.max_retries, second.job.labels) == (1, 0, {"team": "a"})
+        with pytest.raises(InvalidJobError, match="with the places 0: name one") as caught:
+            first.rerun(set={1: 5})
+        assert caught.value.field == "set.1"
+    assert first.job.parameters == [1]
+
+
+async def test_an_asyncio_program_runs_a_job_again_with_changes() -> None:
+    with eager():
+        first = await run_background_job_async(Sample, "add", [1])
+        assert await (await first.rerun(parameters=[7])).result() == 8
+
+
 def test_a_job_that_is_cancelled_while_it_runs() -> None:
     with eager() as jobs:
         handle = run_background_job(Sample, "cancel_itself")

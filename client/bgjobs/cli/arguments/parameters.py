@@ -129,14 +129,33 @@ def _content(text: str | None, file: str | None, stdin: Callable[[], bytes]) -> 
         raise UsageError(f"--parameters-file {file} cannot be read: {error}") from error
 
 
-def _named(pairs: Sequence[str]) -> dict[str, Any]:
+def changed(text: str | None, pairs: Sequence[str]) -> tuple[list[Any] | dict[str, Any] | None, dict[str, Any] | None]:
+    """What was typed about the parameters of a job that is run again.
+
+    Args:
+        text: `--parameters`: a list or an object as JSON.
+        pairs: `--set`: each is `place=value` or `name=value`, where the value is JSON, else text.
+
+    Returns:
+        All parameters anew, and those that are set; None where nothing was typed.
+
+    Raises:
+        UsageError: if both were, or if one of them is wrong.
+    """
+    if text is not None and pairs:
+        raise UsageError("parameters can be given in one way only, and not by --parameters and --set")
+    whole = None if text is None else parameters(text, None, (), (), bytes)
+    return whole, _named(pairs, "--set") if pairs else None
+
+
+def _named(pairs: Sequence[str], option: str = "-p") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"-p must look like key=value, for example `-p year=2026`, and not {pair!r}")
+            raise UsageError(f"{option} must look like key=value, for example `{option} year=2026`, and not {pair!r}")
         if key in found:
-            raise UsageError(f"-p {key}=... is given twice")
+            raise UsageError(f"{option} {key}=... is given twice")
         found[key] = _value(value)
     return found
 

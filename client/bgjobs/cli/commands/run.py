@@ -12,6 +12,7 @@ from bgjobs.cli.session import Session
 from bgjobs.cli.showing import durations
 
 if TYPE_CHECKING:
+    from bgjobs.changes import RerunChanges
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import Job
 
@@ -184,6 +185,41 @@ def rerun(
         list[str],
         typer.Argument(metavar="ID...", help="Ids of jobs that have ended.", autocompletion=completion.job_ids),
     ],
+    places: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PLACE=VALUE",
+            help="Another value of a parameter, by its name, or in a list by its place from 0 on. May be repeated.",
+        ),
+    ] = None,
+    json_parameters: Annotated[
+        str | None, typer.Option("--parameters", metavar="JSON", help="All parameters anew: a list or an object.")
+    ] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            "--queue", metavar="NAME", help="Another queue of the namespace.", autocompletion=completion.queues
+        ),
+    ] = None,
+    priority: Annotated[
+        str | None, typer.Option("--priority", metavar="low|high", help="Or 0 and 1; else that of the old job.")
+    ] = None,
+    delay: Annotated[
+        str | None,
+        typer.Option("--delay", metavar="SECONDS", help="Start after this time at the earliest, as in `run`."),
+    ] = None,
+    max_retries: Annotated[
+        int | None,
+        typer.Option("--max-retries", metavar="NUMBER", help="How many attempts may follow the first one."),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="SECONDS", help="How long one attempt may take.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="KEY=VALUE", help="All labels anew; may be repeated."),
+    ] = None,
     wait: WaitOption = False,
     logs: LogsOption = False,
     wait_timeout: WaitTimeout = None,
@@ -192,11 +228,14 @@ def rerun(
     r"""Run jobs again: the same calls as new jobs, whose ids are printed.
 
     The old jobs stay as they are. The new ones follow the rules that the queue has now, and run in its present image.
+    What an option names is different in the new ones; a value of --set is JSON, else text.
 
     \b
     Examples:
       bgjobs rerun last -f
       bgjobs rerun 1122334455 --wait
+      bgjobs rerun last --set 1=12 --priority high
+      bgjobs rerun last --set country='"de"' --queue slow
       bgjobs list --state failed -o name | xargs bgjobs rerun
     """
     from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
@@ -205,8 +244,19 @@ def rerun(
     limit = durations.seconds(wait_timeout, "--wait-timeout")
     if logs and len(words) > 1:
         raise UsageError("--logs can follow only one job: give one id, or use --wait")
+    whole, some = parameters.changed(json_parameters, places or ())
+    changes: RerunChanges = {
+        "parameters": whole,
+        "set": some,
+        "priority": None if priority is None else parameters.priority(priority),
+        "queue": queue,
+        "delay": durations.seconds(delay, "--delay"),
+        "max_retries": max_retries,
+        "timeout_seconds": durations.seconds(timeout, "--timeout"),
+        "labels": parameters.labels(label or ()) or None,
+    }
     client = session.client(patient=wait or logs)
-    jobs = [client.rerun(job_id).job for job_id in lookup.ids(client, words)]
+    jobs = [client.rerun(job_id, **changes).job for job_id in lookup.ids(client, words)]
     return _asked(session, jobs, output, wait, logs, limit)
 
 

@@ -127,7 +127,6 @@ REFUSED = [
     pytest.param({"namespace": "Shop/../x"}, "namespace", "invalid", id="namespace"),
     pytest.param({"parameters": "text"}, "parameters", "invalid", id="parameters-as-text"),
     pytest.param({"parameters": 1}, "parameters", "invalid", id="parameters-as-number"),
-    pytest.param({"needs": [new_job_id()]}, "needs", "invalid", id="needs"),
     pytest.param({"delay": 1}, "delay", "invalid", id="unknown-field"),
     pytest.param({"cls": "shop.jobs.Report"}, "cls", "invalid", id="class-by-its-python-name"),
 ]

@@ -212,8 +212,6 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
         parameters = strict_json.dumps(body.parameters, "parameters")
     except strict_json.NotJSONError as error:
         raise invalid("parameters", str(error)) from error
-    if body.needs:  # nothing waits for other jobs yet, and one that ran before them would be worse than none
-        raise invalid("needs", "is not carried out by this server yet; enqueue the job when the others have ended")
     job_id = body.id if body.key is None else key_job_id(namespace, body.key)
     return AskedJob(
         id=job_id,

@@ -86,6 +86,7 @@ async def test_an_acknowledged_cancel_and_a_finish_survive_sigkill(server: Serve
     for job in (cancelled, finished):
         await store.enqueue(job)
     await store.stop(job_id=cancelled.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    await store.claim(epoch="epoch-1", queue=QUEUE_KEY, limit=1)
     await store.start(job_id=finished.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")
     await store.finish(
         job_id=finished.id,

@@ -7,13 +7,14 @@ import ssl
 import statistics
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import msgspec
 
 from bench.launch.processes import NAMESPACE, Cluster, post_raw, running
+from bench.launch.stand_in import QUEUE_UID
 from bgjobs_core.jobs.queue import QueueRecord
 from bgjobs_core.redis.connection import connect
 from bgjobs_core.store import keys
@@ -124,7 +125,7 @@ class Bench:
 
         async def worker() -> None:
             for job in waiting:
-                await self._store.enqueue(job)
+                await self._store.enqueue(replace(job, queue_uid=QUEUE_UID))
 
         await asyncio.gather(*(worker() for _ in range(8)))
 

@@ -25,6 +25,8 @@ from tests.store.builders import a_job, many
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from redis.asyncio import Redis
+
     from bgjobs_core.jobs.record import NewJob
 
 _QUEUE: Final = "default"
@@ -58,6 +60,8 @@ class Idle:
 
     Attributes:
         enqueue_p50_ms: how long the enqueue itself took of that.
+        writes_p50_ms: two small writes to the same Redis, one after the other, each of which waits for the disk.
+        writes_p99_ms: likewise.
     """
 
     jobs: int
@@ -65,6 +69,8 @@ class Idle:
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    writes_p50_ms: float
+    writes_p99_ms: float
 
 
 @dataclass
@@ -79,10 +85,11 @@ class Whole:
 class Bench:
     """A running cluster and its store, for one measurement."""
 
-    def __init__(self, cluster: Cluster, session: aiohttp.ClientSession, store: Store) -> None:
+    def __init__(self, cluster: Cluster, session: aiohttp.ClientSession, store: Store, bare: Redis) -> None:
         self._cluster = cluster
         self._session = session
         self._store = store
+        self._bare = bare
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """Ask the stand-in."""
@@ -153,6 +160,13 @@ class Bench:
         """When the POST of each KubeJob arrived."""
         return await self.call("GET", "/bench/arrivals")
 
+    async def two_writes(self) -> float:
+        """How many milliseconds two small writes take, of which the second waits for the first."""
+        begun = time.monotonic()
+        for number in range(2):
+            await self._bare.set("bench", number)
+        return (time.monotonic() - begun) * 1000
+
     async def manifests(self, jobs: list[NewJob]) -> list[bytes]:
         """Those of the jobs, as the operator makes them, under other names."""
         queue = await self._store.queue(_KEY)
@@ -172,12 +186,13 @@ class Bench:
 async def bench(cluster: Cluster) -> AsyncGenerator[Bench]:
     """Connections to what is running."""
     tls = ssl.create_default_context(cafile=cluster.ca)
-    store = Store(connect(cluster.redis_url))
+    store, bare = Store(connect(cluster.redis_url)), connect(cluster.redis_url)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
         try:
-            yield Bench(cluster, session, store)
+            yield Bench(cluster, session, store, bare)
         finally:
             await store.close()
+            await bare.aclose()
 
 
 async def burst(jobs: int, launch_in_flight: int | None = None) -> Burst:
@@ -217,9 +232,19 @@ async def idle(jobs: int, pause_seconds: float = 0.05) -> Idle:
 
             await _until(all_arrived)
             arrived = await at.arrivals()
-    waits = sorted((arrived[name] - at_first) * 1000 for name, at_first in begun.items())
+            writes = [await at.two_writes() for _ in range(jobs)]
+    waits = [(arrived[name] - at_first) * 1000 for name, at_first in begun.items()]
     hundredths = statistics.quantiles(waits, n=100, method="inclusive")
-    return Idle(jobs, statistics.median(enqueued), statistics.median(waits), hundredths[89], hundredths[98])
+    of_writes = statistics.quantiles(writes, n=100, method="inclusive")
+    return Idle(
+        jobs,
+        enqueue_p50_ms=statistics.median(enqueued),
+        p50_ms=hundredths[49],
+        p90_ms=hundredths[89],
+        p99_ms=hundredths[98],
+        writes_p50_ms=of_writes[49],
+        writes_p99_ms=of_writes[98],
+    )
 
 
 async def whole(jobs: int, at_once: int, job_seconds: float) -> Whole:

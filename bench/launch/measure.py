@@ -7,13 +7,14 @@ import ssl
 import statistics
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import msgspec
 
 from bench.launch.processes import NAMESPACE, Cluster, post_raw, running
+from bench.launch.stand_in import QUEUE_UID
 from bgjobs_core.jobs.queue import QueueRecord
 from bgjobs_core.redis.connection import connect
 from bgjobs_core.store import keys
@@ -23,6 +24,8 @@ from tests.store.builders import a_job, many
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from redis.asyncio import Redis
 
     from bgjobs_core.jobs.record import NewJob
 
@@ -57,6 +60,8 @@ class Idle:
 
     Attributes:
         enqueue_p50_ms: how long the enqueue itself took of that.
+        writes_p50_ms: two small writes to the same Redis, one after the other, each of which waits for the disk.
+        writes_p99_ms: likewise.
     """
 
     jobs: int
@@ -64,6 +69,8 @@ class Idle:
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    writes_p50_ms: float
+    writes_p99_ms: float
 
 
 @dataclass
@@ -78,10 +85,11 @@ class Whole:
 class Bench:
     """A running cluster and its store, for one measurement."""
 
-    def __init__(self, cluster: Cluster, session: aiohttp.ClientSession, store: Store) -> None:
+    def __init__(self, cluster: Cluster, session: aiohttp.ClientSession, store: Store, bare: Redis) -> None:
         self._cluster = cluster
         self._session = session
         self._store = store
+        self._bare = bare
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """Ask the stand-in."""
@@ -124,7 +132,7 @@ class Bench:
 
         async def worker() -> None:
             for job in waiting:
-                await self._store.enqueue(job)
+                await self._store.enqueue(replace(job, queue_uid=QUEUE_UID))
 
         await asyncio.gather(*(worker() for _ in range(8)))
 
@@ -152,6 +160,13 @@ class Bench:
         """When the POST of each KubeJob arrived."""
         return await self.call("GET", "/bench/arrivals")
 
+    async def two_writes(self) -> float:
+        """How many milliseconds two small writes take, of which the second waits for the first."""
+        begun = time.monotonic()
+        for number in range(2):
+            await self._bare.set("bench", number)
+        return (time.monotonic() - begun) * 1000
+
     async def manifests(self, jobs: list[NewJob]) -> list[bytes]:
         """Those of the jobs, as the operator makes them, under other names."""
         queue = await self._store.queue(_KEY)
@@ -171,12 +186,13 @@ class Bench:
 async def bench(cluster: Cluster) -> AsyncGenerator[Bench]:
     """Connections to what is running."""
     tls = ssl.create_default_context(cafile=cluster.ca)
-    store = Store(connect(cluster.redis_url))
+    store, bare = Store(connect(cluster.redis_url)), connect(cluster.redis_url)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
         try:
-            yield Bench(cluster, session, store)
+            yield Bench(cluster, session, store, bare)
         finally:
             await store.close()
+            await bare.aclose()
 
 
 async def burst(jobs: int, launch_in_flight: int | None = None) -> Burst:
@@ -216,9 +232,19 @@ async def idle(jobs: int, pause_seconds: float = 0.05) -> Idle:
 
             await _until(all_arrived)
             arrived = await at.arrivals()
-    waits = sorted((arrived[name] - at_first) * 1000 for name, at_first in begun.items())
+            writes = [await at.two_writes() for _ in range(jobs)]
+    waits = [(arrived[name] - at_first) * 1000 for name, at_first in begun.items()]
     hundredths = statistics.quantiles(waits, n=100, method="inclusive")
-    return Idle(jobs, statistics.median(enqueued), statistics.median(waits), hundredths[89], hundredths[98])
+    of_writes = statistics.quantiles(writes, n=100, method="inclusive")
+    return Idle(
+        jobs,
+        enqueue_p50_ms=statistics.median(enqueued),
+        p50_ms=hundredths[49],
+        p90_ms=hundredths[89],
+        p99_ms=hundredths[98],
+        writes_p50_ms=of_writes[49],
+        writes_p99_ms=of_writes[98],
+    )
 
 
 async def whole(jobs: int, at_once: int, job_seconds: float) -> Whole:

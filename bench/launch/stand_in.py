@@ -25,6 +25,8 @@ from bench.launch.http_server import Connection, Reply, Request, Watching
 
 ARRIVALS: Final = "/bench/arrivals"
 RESET: Final = "/bench/reset"
+# That of each queue: the jobs of a measurement are made by hand, and name it.
+QUEUE_UID: Final = "00000000-0000-4000-8000-00000000000a"
 _JOBS: Final = "/jobs"
 _QUEUES: Final = "/backgroundjobqueues"
 _BACKLOG: Final = 5000  # events that are kept for a watch that begins later than its list
@@ -155,8 +157,7 @@ class StandIn:
         if metadata["name"] in self._collection(path).objects:
             return _no(409, "AlreadyExists")
         number = next(self._versions)
-        # The jobs of a measurement are made by hand, and name no UID of their queue.
-        metadata["uid"] = "" if path.endswith(_QUEUES) else f"00000000-0000-4000-8000-{number:012x}"
+        metadata["uid"] = QUEUE_UID if path.endswith(_QUEUES) else f"00000000-0000-4000-8000-{number:012x}"
         metadata["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         metadata["generation"] = 1
         if path.endswith(_JOBS):

@@ -25,6 +25,7 @@ from bench.benchmark import Benchmark
 from bench.cpu import ProcessClock, resident_bytes
 from bench.launch import measure as launching
 from bench.launch import processes
+from bench.launch.stand_in import QUEUE_UID
 from bench.machine import ROOT
 from bench.results import OURS, Result, Verdict, figure
 from bench.subjects import jobs
@@ -148,7 +149,7 @@ class _Scene:
     async def launch(self, count: int, progress: Progress) -> list[str]:
         """Launch so many jobs that run for ever; the names of their KubeJobs."""
         already = len(await self.at.arrivals())
-        factory = jobs.Factory(1, 20, 100, queue=_QUEUE)
+        factory = jobs.Factory(1, 20, 100, queue=_QUEUE, queue_uid=QUEUE_UID)
         await jobs.fill(self.store, factory, count, progress.step)
 
         async def launched() -> bool:
@@ -161,7 +162,7 @@ class _Scene:
 
     async def probe(self, sizes: Sizes) -> list[float]:
         """How long each of some single jobs takes from before it is enqueued until its POST arrives, in seconds."""
-        factory = jobs.Factory(1, 20, 100, queue=_QUEUE)
+        factory = jobs.Factory(1, 20, 100, queue=_QUEUE, queue_uid=QUEUE_UID)
         begun: dict[str, float] = {}
         until = time.monotonic() + sizes.probe_seconds
         while time.monotonic() < until:

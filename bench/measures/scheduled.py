@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from bench.benchmark import Benchmark
 from bench.launch import measure as launching
 from bench.launch import processes
+from bench.launch.stand_in import QUEUE_UID
 from bench.results import Result, Verdict, figure
 from bench.subjects import jobs
 from bench.turns import take_turns
@@ -78,7 +79,7 @@ class _Installation:
 
     async def turn(self, sizes: Sizes, rng: random.Random) -> Measures:
         """Let some jobs become due; how late each was goes into `late`, in seconds."""
-        factory = jobs.Factory(1, 20, 100, queue=_QUEUE)
+        factory = jobs.Factory(1, 20, 100, queue=_QUEUE, queue_uid=QUEUE_UID)
         made = [factory.job(_FIRST_SECONDS + rng.random() * sizes.seconds) for _ in range(sizes.due)]
         await jobs.enqueue_all(self.store, made)
         due = {job.kube_job: job.not_before for job in await self.store.jobs([one.id for one in made])}
@@ -118,7 +119,7 @@ async def _installed(stack: contextlib.AsyncExitStack, scheduled: int, progress:
     stack.push_async_callback(store.close)
     await at.queue(_MOST_SLOTS)
     await at.resume()
-    factory = jobs.Factory(1, 20, 100, queue=_QUEUE)
+    factory = jobs.Factory(1, 20, 100, queue=_QUEUE, queue_uid=QUEUE_UID)
     await jobs.fill(store, factory, scheduled, progress.step, delay_seconds=_LATER_SECONDS)
     return _Installation(at, store, [])
 

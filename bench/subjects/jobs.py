@@ -55,6 +55,7 @@ class Factory:
         records_seconds: how long a job is kept once it has ended.
         prefix: how the names of the queues begin.
         queue: the name of the only queue; "": they have names by their numbers.
+        queue_uid: the UID that each queue has on a cluster; "": there is no cluster.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class Factory:
         records_seconds: int = 3600,
         prefix: str = QUEUE,
         queue: str = "",
+        queue_uid: str = "",
     ) -> None:
         names = [queue or queue_name(number, prefix) for number in range(queues)]
         self.queue_keys = [f"{NAMESPACE}/{name}" for name in names]
         self._payload_bytes = payload_bytes
         self._records_seconds = records_seconds
+        self._queue_uid = queue_uid
         # Checked once: what is measured is the store, and not what pydantic takes for a spec.
         self._specs = itertools.cycle(
             [
@@ -92,7 +95,9 @@ class Factory:
             complete = complete.model_copy(update={"delay_seconds": delay_seconds})
         parameters = f'["{payload(self._payload_bytes)}"]'
         asked = AskedJob(new_job_id(), NAMESPACE, spec, parameters, "ada")
-        return NewJob(asked, complete, records_seconds=self._records_seconds, logs_seconds=600)
+        return NewJob(
+            asked, complete, records_seconds=self._records_seconds, logs_seconds=600, queue_uid=self._queue_uid
+        )
 
     def jobs(self, count: int) -> Iterator[NewJob]:
         """So many of them."""

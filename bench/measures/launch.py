@@ -6,10 +6,10 @@ until all have succeeded. Beside the burst: a bare loop that POSTs the same mani
 jobs: two small writes to the same Valkey, one after the other, each of which waits for the disk.
 
 By arithmetic: the bare loop takes 0.4 ms of a core for a POST and the stand-in 0.6 ms, so they do some 1,000 a second.
-The operator takes 1 to 2 ms of its one core: a claim, two reads, the manifest, a POST and a `bind`. So beside a stand-in
-that answers at once it does about half of what the bare loop does. A real API server takes 5 to 10 ms, and there nine
-tenths of the bare loop should come out, which `fleet` measures. A single job waits for two writes to the disk, its
-enqueue and its claim, then for two reads and the POST, 2 to 4 ms.
+The operator takes 1 to 2 ms of its one core: a claim, two reads, the manifest, a POST and a `bind`. So beside a
+stand-in that answers at once it does about half of what the bare loop does. A real API server takes 5 to 10 ms, and
+there nine tenths of the bare loop should come out, which `fleet` measures. A single job waits for two writes to the
+disk, its enqueue and its claim, then for two reads and the POST, 2 to 4 ms.
 """
 
 from __future__ import annotations

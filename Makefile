@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.ready
 PEERS := $(VENV)/.bench
+AUDIT := $(VENV)/audit/.ready
 MINORS := $(notdir $(basename $(wildcard requirements/minors/*.txt))) # of Kubernetes, whose models the chart is checked by
 DEV := $(PYTHON) devcluster/dev
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
@@ -91,6 +92,17 @@ $(PEERS): $(STAMP) requirements/bench.txt
 .PHONY: bench
 bench: $(PEERS) ## measure the speed, beside ceilings and other programs (ONLY=store; ARGS="--help")
 	@$(BIN)/python -m bench $(ONLY) $(ARGS)
+
+# In an environment of their own: some of what they need is older than what we have.
+$(AUDIT): $(STAMP) requirements/audit.txt
+	$(call say,adding the programs of the audit)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@requirements/install $(VENV)/audit/bin/python --require-hashes -r requirements/audit.txt
+	@touch $@
+
+.PHONY: audit
+audit: $(AUDIT) ## known vulnerabilities of the locked packages, secrets in the tree, helm lint
+	@$(BIN)/python -m tests.audit
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## take the pictures of the pages for the docs (needs Chromium)

@@ -35,12 +35,13 @@ class Limits:
     Attributes:
         head_seconds: for a request's line and headers, from when the connection is there or their first byte comes.
         body_seconds: for its body, from the end of the headers.
-        of_an_address: how many connections one address may have. Behind a proxy many people have one address.
+        of_an_address: how many connections one address may have. Behind a proxy many people have one address, and so
+            do the runners of many jobs where a network hides the addresses of pods; each of these keeps a connection.
     """
 
     head_seconds: float = 10.0
     body_seconds: float = 60.0
-    of_an_address: int = 512
+    of_an_address: int = 2048
 
 
 LIMITS: Final = Limits()

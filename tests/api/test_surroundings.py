@@ -165,11 +165,12 @@ async def test_it_looks_again_after_a_refusal_and_tells_the_age(
 
     made = Surroundings(kube, store, clock, "ops")
     task = asyncio.create_task(made.run())
-    await until(lambda: len(cluster.asked) == 3)
+    # On a busy machine the first look may find nobody, and another one follows.
+    await until(lambda: cluster.asked and cluster.asked[-1].endswith("selfsubjectaccessreviews"))
     cluster.allowed = False
     with pytest.raises(KubeError):
         await kube.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", {})
-    await until(made.findings)
+    await until(lambda: [one.code for one in made.findings()] == [FindingCode.API_PERMISSION])
     task.cancel()
     await asyncio.wait({task})
     later = 42.0

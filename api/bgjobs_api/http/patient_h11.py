@@ -19,7 +19,7 @@ class PatientH11(H11Protocol):
     limits: ClassVar[Limits] = LIMITS
     _patience: Patience
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._patience = Patience(self, self.limits)

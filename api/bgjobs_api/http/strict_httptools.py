@@ -64,7 +64,7 @@ class StrictProtocol(HttpToolsProtocol):
     _went_on = False
     _waiting = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._patience = Patience(self, self.limits)

@@ -205,8 +205,9 @@ class Sample:
         print("before", file=sys.stderr)
         pid = os.fork()
         for number in range(3):
-            print("fork" if pid == 0 else "job", number)
-            print("fork" if pid == 0 else "job", number, file=sys.stderr)
+            line = f"{'fork' if pid == 0 else 'job'} {number}\n"
+            sys.stdout.write(line)  # in one piece: what print writes in several, two processes mix
+            sys.stderr.write(line)
         if pid == 0:
             os._exit(0)
         os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""Two jobs a second for two minutes while the operator is killed: nothing is lost, nothing runs twice in silence."""
+"""Two jobs a second for a minute while the operator is killed: nothing is lost, nothing runs twice in silence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bgjobs import JobClient
     from tests.cluster.conftest import RequestOf
 
-SECONDS = 120
+SECONDS = 60
 PER_SECOND = 2
 
 

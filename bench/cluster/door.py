@@ -75,8 +75,15 @@ async def installed(namespace: str, progress: Progress, *values: str) -> AsyncGe
         await kube.close()
 
 
-def bare_job(name: str, image: str, command: list[str]) -> dict[str, Any]:
-    """A KubeJob of its own, with one container as the pods of our jobs have it."""
+def bare_job(name: str, image: str, command: list[str], *, token: bool = False) -> dict[str, Any]:
+    """A KubeJob of its own, with one container as the pods of our jobs have it.
+
+    Args:
+        name: of the KubeJob.
+        image: of its container.
+        command: of its container.
+        token: whether its pod has the volume with a token that Kubernetes gives to every pod by default.
+    """
     container = {
         "name": "job",
         "image": image,
@@ -86,7 +93,7 @@ def bare_job(name: str, image: str, command: list[str]) -> dict[str, Any]:
     }
     pod = {
         "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
+        "automountServiceAccountToken": token,
         "enableServiceLinks": False,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],

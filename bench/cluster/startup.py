@@ -2,14 +2,14 @@
 
 Measured: on the development cluster, jobs one at a time: from when the API has stored the job until its runner has
 asked whether it may start (both by the clock of Redis). Beside it, in turns: a bare KubeJob of the same image, from
-before its creation until its Python prints its first line (the clock of this machine, on which the node is too). It has
-the volume with a token that Kubernetes gives to every pod by default; a third side has no volume at all.
+before its creation until its Python prints its first line (the clock of this machine, on which the node is too). It
+has the volume with a token that Kubernetes gives to every pod by default; a third side has no volume at all.
 
-By arithmetic: scheduler, kubelet, container runtime and the start of Python are common to all, some 0.2 s. A pod with any
-volume waits 0.3 s more: the kubelet looks at once whether the volumes are there, when they cannot be, and then again after
-300 ms (`podAttachAndMountRetryInterval`). A pod of ours has to prove who it is, so it has a token, in a volume. Beside a
-pod with one, ours adds a claim and a POST before, 10 ms, and after it the imports of the runner and one call to the API,
-50 ms. So it should be no more than 0.1 s longer.
+By arithmetic: scheduler, kubelet, container runtime and the start of Python are common to all, some 0.2 s. A pod with
+any volume waits 0.3 s more: the kubelet looks at once whether the volumes are there, when they cannot be, and then
+again after 300 ms (`podAttachAndMountRetryInterval`). A pod of ours has to prove who it is, so it has a token, in a
+volume. Beside a pod with one, ours adds a claim and a POST before, 10 ms, and after it the imports of the runner and
+one call to the API, 50 ms. So it should be no more than 0.1 s longer.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ processor time of the client for `JobClient.enqueue` stands beside that of the b
 body.
 
 By arithmetic: a small request over the loopback takes uvicorn some 0.2 ms of processor time, and FastAPI's routing
-about as much again. An enqueue adds the check of the body, three round trips to Redis of 0.1 ms each, and one write to
+about as much again. An enqueue adds the check of the body, one round trip to Redis of some 0.2 ms, and one write to
 the disk. So `GET /healthz` should take less than a millisecond and an enqueue no more than three times the processor
 time; 40 ms would be a delayed acknowledgement.
 """

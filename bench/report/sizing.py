@@ -17,6 +17,11 @@ _KEPT_DAYS: Final = 7  # `retention.recordsSeconds` of a queue, by default
 _PAYLOAD_BYTES: Final = 1_000  # parameters and result together
 _SHARE_IN_AN_HOUR: Final = 0.2  # of a day's jobs, in its busiest hour
 _CALLS_OF_A_RUNNER: Final = 4  # start, two beats, finish
+_LEAST_CORES: Final = 0.01  # of which it is worth to speak
+
+
+def _cores(count: float) -> str:
+    return f"{count:.2f}" if count >= _LEAST_CORES else f"less than {_LEAST_CORES}"
 
 
 def table(report: Report) -> list[str]:
@@ -40,7 +45,7 @@ def table(report: Report) -> list[str]:
         busy = jobs * _SHARE_IN_AN_HOUR / (_DAY / 24)
         redis = jobs * _KEPT_DAYS * ended / 2**20
         api, operator = busy * call * (1 + _CALLS_OF_A_RUNNER), busy * launch
-        lines.append(f"| {jobs:,} | {number(redis)} MiB | {number(api)} | {number(operator)} |")
+        lines.append(f"| {jobs:,} | {number(redis)} MiB | {_cores(api)} | {_cores(operator)} |")
     lines += [
         "",
         f"An ended job takes {number(ended)} B with {_PAYLOAD_BYTES:,} B for its parameters and its result; the log of "

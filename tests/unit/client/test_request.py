@@ -119,7 +119,7 @@ def test_a_name_is_taken_as_it_is() -> None:
     assert request.model_dump(by_alias=True) == {
         "id": OTHER_ID, "namespace": "team-a", "queue": "mail", "class": NAME, "method": "send",
         "parameters": {"to": "a"}, "priority": 1, "delay_seconds": 2.5, "max_retries": 0, "timeout_seconds": 9.0,
-        "image": "shop:1", "labels": {"team": "billing"}, "concurrency_key": "acme", "key": None,
+        "image": "shop:1", "labels": {"team": "billing"}, "concurrency_key": "acme", "traceparent": None, "key": None,
         "expires_after_seconds": 60.0, "needs": [], "on_parent_failure": "cancel",
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, 
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Present
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import (
+    EventView,
     Glance,
     Gone,
     KubeJobView,
@@ -152,6 +153,14 @@ class KubeLauncher:
         newest = await self._complaints(namespace, f"involvedObject.uid={kube_uid},type=Warning")
         return newest.get(kube_uid, "")
 
+    async def events(self, namespace: str, uid: str) -> list[EventView]:
+        """See `Launcher.events`."""
+        found: list[Event] = []
+        query = {"fieldSelector": f"involvedObject.uid={uid}"}
+        async for page in self._pages(_events(namespace), _event, query):
+            found += page.items
+        return [one.view for one in sorted(found, key=lambda one: one.at, reverse=True)]
+
     async def glance(self, namespace: str) -> Glance:
         """See `Launcher.glance`."""
         waiting: defaultdict[str, list[PodView]] = defaultdict(list)
@@ -167,7 +176,7 @@ class KubeLauncher:
     async def _complaints(self, namespace: str, fields: str) -> dict[str, str]:
         """The words of the newest event of each object, by its UID."""
         newest: dict[str, tuple[str, str]] = {}
-        async for page in self._pages(f"/api/v1/namespaces/{namespace}/events", _event, {"fieldSelector": fields}):
+        async for page in self._pages(_events(namespace), _event, {"fieldSelector": fields}):
             for event in page.items:
                 uid = event.involved_object.uid
                 if uid not in newest or event.at > newest[uid][0]:
@@ -212,6 +221,10 @@ def _told(error: KubeUnreachableError | KubeRefusedError) -> LauncherUnreachable
 
 def _jobs(namespace: str) -> str:
     return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+
+def _events(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/events"
 
 
 def _pods(namespace: str) -> str:

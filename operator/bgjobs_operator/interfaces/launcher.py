@@ -74,6 +74,7 @@ class KubeJobView:
         failed: how many of its pods have failed.
         failure: reason of its `Failed` condition, as `BackoffLimitExceeded`; "" while it has not failed.
         deleting: its deletion has begun.
+        terminating: how many of its pods were deleted and have not ended yet.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
     """
 
@@ -86,6 +87,7 @@ class KubeJobView:
     failure: str = ""
     message: str = ""
     deleting: bool = False
+    terminating: int = 0
     created_at: int | None = None
 
 
@@ -114,6 +116,21 @@ class PodView:
     termination_message: str = ""
     waiting_reason: str = ""
     waiting_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """What Kubernetes has told of an object.
+
+    Attributes:
+        reason: one word, as `Evicted`.
+        message: in words.
+        warning: it was told as a warning.
+    """
+
+    reason: str
+    message: str = ""
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,6 +210,13 @@ class Launcher(Protocol):
 
     async def complaint(self, namespace: str, kube_uid: str) -> str:
         """Why a KubeJob has no pod, as a quota that is used up; "" if nothing is known.
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
+    async def events(self, namespace: str, uid: str) -> list[EventView]:
+        """What is still known to have happened to an object that may be gone, as a pod; the newest first.
 
         Raises LauncherUnreachableError.
         """

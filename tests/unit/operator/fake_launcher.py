@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bgjobs_operator.interfaces.launcher import (
+    EventView,
     Glance,
     Gone,
     KubeJobView,
@@ -72,6 +73,7 @@ class FakeLauncher:
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
+        told: what is known of pods, by their UIDs.
         looks: UIDs of the KubeJobs whose pods were listed.
         before_pods: called while pods are listed, to let something happen in between.
         on_glance: called when all pods of a namespace are listed at once.
@@ -90,6 +92,7 @@ class FakeLauncher:
         self.before_pods: Callable[[], Awaitable[None]] | None = None
         self.on_glance: Callable[[], None] | None = None
         self.complaints: dict[str, str] = {}
+        self.told: dict[str, list[EventView]] = {}
         self.looks: list[str] = []
         self._faults: deque[Fault] = deque()
         self._late: list[JobRecord] = []
@@ -218,6 +221,10 @@ class FakeLauncher:
     async def complaint(self, namespace: str, kube_uid: str) -> str:
         self._answer(namespace)
         return self.complaints.get(kube_uid, "")
+
+    async def events(self, namespace: str, uid: str) -> list[EventView]:
+        self._answer(namespace)
+        return self.told.get(uid, [])
 
     async def glance(self, namespace: str) -> Glance:
         self._answer(namespace)

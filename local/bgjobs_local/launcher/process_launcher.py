@@ -152,6 +152,9 @@ class ProcessLauncher:
             if job.namespace == namespace and job.running and (job.running.name, job.running.uid) == (name, uid):
                 self._stop(job)
 
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        """See `Launcher.give_up_pod`; there is no node here that could be away."""
+
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         """See `Launcher.pods`."""
         return [

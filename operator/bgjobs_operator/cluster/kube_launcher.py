@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.kube.door import Kube
+    from bgjobs_core.kube.objects import Object
     from bgjobs_core.kube.pages import Page
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_STRATEGIC: Final = "application/strategic-merge-patch+json"  # conditions are merged by their types
 
 
 class _Made(msgspec.Struct):
@@ -132,13 +135,24 @@ class KubeLauncher:
             "propagationPolicy": "Foreground",
             "preconditions": {"uid": uid},
         }
+        await self._unless_gone("DELETE", path, options, "application/json")
+
+    async def _unless_gone(self, method: str, path: str, body: Object, content_type: str) -> None:
         try:
-            await self._kube.answer("DELETE", path, options)
+            await self._kube.answer(method, path, body, headers={"Content-Type": content_type})
         except KubeUnreachableError as error:
             raise _told(error) from error
         except KubeRefusedError as error:
             if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
                 raise _told(error) from error
+
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        """See `Launcher.give_up_pod`; Kubernetes does the same to pods of nodes that were taken out of the cluster."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = {"reason": "NodeLost", "message": why}
+        target = {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": now, **words}
+        body = {"metadata": {"uid": uid}, "status": {"phase": "Failed", "conditions": [target], **words}}
+        await self._unless_gone("PATCH", f"{_pods(namespace)}/{name}/status", body, _STRATEGIC)
 
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         """See `Launcher.pods`."""

@@ -163,6 +163,7 @@ def pod_view(pod: Pod) -> PodView:
         uid=pod.metadata.uid,
         ended=status.phase in {"Succeeded", "Failed"},
         created_at=_ms(pod.metadata.creation_timestamp),
+        ends_by=_ms(pod.metadata.deletion_timestamp),
         disrupted=disrupted is not None and disrupted.status == "True",
         exit_code=terminated.exit_code,
         terminated_reason=cleaned(status.reason if of_pod else terminated.reason, _WORD),

@@ -98,6 +98,7 @@ class PodView:
     Attributes:
         ended: it will not run any more.
         created_at: Unix ms, if that is known.
+        ends_by: until when it should have ended, in Unix ms, because it was deleted; None: it was not.
         disrupted: evicted, preempted, or its node went away.
         exit_code: of the job's container, once it has ended.
         terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed, `Evicted` if the
@@ -110,6 +111,7 @@ class PodView:
     uid: str
     ended: bool
     created_at: int | None = None
+    ends_by: int | None = None
     disrupted: bool = False
     exit_code: int | None = None
     terminated_reason: str = ""
@@ -198,6 +200,13 @@ class Launcher(Protocol):
         """Delete this very pod, with its grace period, whatever its KubeJob does; it is no error if it is gone.
 
         Raises LauncherUnreachableError.
+        """
+        ...
+
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        """Have this very pod, whose node does not answer, taken for ended by a disruption, so that another one follows.
+
+        It is no error if it is gone. Raises LauncherUnreachableError.
         """
         ...
 

@@ -1,8 +1,8 @@
 """observe: what happens to KubeJobs is taken into the records.
 
 Pods are listed only when a KubeJob's count of failures rises, when a pod of it was deleted, when it ends, or when it
-stays pending. Most events of a KubeJob change nothing that is read here, and cost no question to Redis; what comes together
-is asked for together. A pod that is gone before it was read is known by what Kubernetes has told of it.
+stays pending. Most events of a KubeJob change nothing that is read here, and cost no question to Redis; what comes
+together is asked for together. A pod that is gone before it was read is known by what Kubernetes has told of it.
 
 A KubeJob is looked at as it was last seen, and what is to be done is done by a fair queue: one that makes trouble is
 looked at again later, and keeps nobody from what is seen of the others.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
-    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher
+    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher, PodView
     from bgjobs_operator.interfaces.resources import ResourcesApi
     from bgjobs_operator.loops.outcomes import Ending
     from bgjobs_operator.loops.troubles import Trouble
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 64  # events that are taken in together
 _PLACES: Final = 16
 _RETRY_SECONDS: Final = 1.0
+_NODE_LOST: Final = "its node was to end it, and does not answer"
+NODE_LOST_SECONDS: Final = 600.0  # after a pod should have ended
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -133,6 +135,14 @@ def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
     return [ObserveStep.FAILED] if view.failure else [ObserveStep.CHECK_ABSENT]
 
 
+def node_is_lost(pod: PodView, now: int) -> bool:
+    """Whether the node of a pod does not answer any more: it was to end the pod, and has not; `now` in Unix ms.
+
+    Kubernetes has deleted the pod by then, five minutes after the node was heard last.
+    """
+    return not pod.ended and pod.ends_by is not None and now - pod.ends_by > NODE_LOST_SECONDS * 1000
+
+
 def is_quiet(view: KubeJobView) -> bool:
     """Whether nothing has happened to a KubeJob but that it was made."""
     return not (view.failed or view.complete or view.failure or view.deleting or view.terminating)
@@ -180,8 +190,8 @@ class Observer:
     posting: Callable[[str], bool] = lambda _: False
     on_ended: Callable[[str], None] = lambda _: None
     views: dict[str, KubeJobView] = field(default_factory=dict[str, "KubeJobView"])
-    # By the UID of the KubeJob: how it was when its pods were looked at, if that is not NEVER_LOOKED; and the UID of that
-    # pod of it which is being evicted.
+    # By the UID of a KubeJob: how it was when its pods were looked at, if that is not NEVER_LOOKED; and the UID of its
+    # pod that is being evicted.
     _looked: dict[str, Looked] = field(default_factory=dict[str, Looked])
     _disrupted: dict[str, str] = field(default_factory=dict[str, str])
     _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
@@ -338,6 +348,8 @@ class Observer:
         """Take in what no event has told of launched jobs of this namespace; for reconcile."""
         for job in jobs:
             view = self.views.get(job.kube_uid)
+            if view is not None and view.terminating:
+                self._looked.pop(job.kube_uid, None)  # a deadline has no event
             event = Missing(job) if view is None else Seen(view)
             if job.kube_uid in self._open:
                 await self.fair.has_room(self.namespace)
@@ -397,6 +409,9 @@ class Observer:
         for pod in pods:
             if pod.ended:
                 await self._attempt_ended(view, pod.uid, outcomes.of_pod(pod))
+            elif node_is_lost(pod, await self.store.now_ms()):
+                log.warning("a pod is given up, as its node does not answer", job=view.job_id, pod=pod.name)
+                await self.launcher.give_up_pod(view.namespace, pod.name, pod.uid, _NODE_LOST)
             elif pod.disrupted:
                 self._disrupted[view.uid] = pod.uid
         if job is not None and _runs(job, view) and all(pod.uid != job.fence for pod in pods):

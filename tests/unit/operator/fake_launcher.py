@@ -70,6 +70,7 @@ class FakeLauncher:
         posts: the job of each POST.
         deletes: (name, UID) of each DELETE of a KubeJob.
         pod_deletes: the same of each DELETE of a pod.
+        given_up: name of each pod that was given up, and why.
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
@@ -84,6 +85,7 @@ class FakeLauncher:
         self.created: dict[str, str] = {}
         self.posts: list[str] = []
         self.deletes: list[tuple[str, str]] = []
+        self.given_up: list[tuple[str, str]] = []
         self.pod_deletes: list[tuple[str, str]] = []
         self.instant = True
         self.away = False
@@ -209,6 +211,15 @@ class FakeLauncher:
         for pods in self._pods.values():
             if uid in pods and pods[uid].name == name:
                 del pods[uid]
+
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        for kube_uid, pods in self._pods.items():
+            if uid in pods and pods[uid].name == name:
+                pods[uid] = replace(pods[uid], ended=True, disrupted=True)
+                self.given_up.append((name, why))
+                self.change(self.created[kube_uid], terminating=0)
 
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         self.looks.append(kube_uid)

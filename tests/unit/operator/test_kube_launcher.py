@@ -421,3 +421,19 @@ async def test_what_is_known_of_a_pod_that_is_gone(cluster: FakeCluster, launche
         EventView("Evicted", "low \ufffd[31m", warning=True), EventView("Started", "Started")
     ]  # fmt: skip
     assert cluster.calls[0].query["fieldSelector"] == "involvedObject.uid=pod-1"
+
+
+async def test_a_pod_that_is_given_up_is_disrupted_for_kubernetes(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    """Its Job does not count that as a failure, and makes another pod."""
+    path = f"PATCH {PODS}/bgjob-pod/status"
+    cluster.script(path, Answer({}), status(404, "NotFound"), status(409, "Conflict"), status(503, ""))
+    for _ in range(3):
+        await launcher.give_up_pod("shop", "bgjob-pod", "pod-1", "its node does not answer")
+    with pytest.raises(LauncherUnreachableError):
+        await launcher.give_up_pod("shop", "bgjob-pod", "pod-1", "its node does not answer")
+    call = cluster.calls[0]
+    assert call.content_type == "application/strategic-merge-patch+json"
+    assert call.body["metadata"] == {"uid": "pod-1"}
+    assert (call.body["status"]["phase"], call.body["status"]["message"]) == ("Failed", "its node does not answer")
+    [condition] = call.body["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("DisruptionTarget", "True")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs.ids import key_job_id
-from bgjobs.vocabulary import Outcome, State
+from bgjobs.vocabulary import State
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
-from bgjobs_operator.interfaces.launcher import EventView, Gone, LauncherUnreachableError, Seen
-from bgjobs_operator.loops.observe import ObserveStep as Do
+from bgjobs_operator.interfaces.launcher import Gone, LauncherUnreachableError, Seen
 from bgjobs_operator.loops.observe import Looked, plan_gone, plan_seen
+from bgjobs_operator.loops.observe import ObserveStep as Do
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_kube_job, a_pod, a_record, a_request
 from tests.unit.operator.fake_launcher import Held
@@ -271,60 +271,6 @@ class TestEndings:
             world.launcher.change(job, failed=0)
             await until(lambda: world.observer.views)
         assert await world.state(job) == "launched"
-
-
-class TestPodThatIsGone:
-    """Its runner was not heard, and it was gone before it was read."""
-
-    async def gone(self, world: World, *, seen: bool = False, told: Sequence[EventView] = ()) -> str:
-        """A job whose pod was deleted, which was seen while it was there or not; the id of the job."""
-        job = await world.launched()
-        await world.pod_starts(job)
-        pod = a_pod().but(disrupted=True).build()
-        world.launcher.pod(job, pod)
-        world.launcher.told[pod.uid] = [*told]
-        world.launcher.change(job, terminating=1)
-        if seen:
-            await world.observe()
-            assert [attempt.ended_at for attempt in await world.attempts(job)] == [None], "it may end well still"
-        world.launcher.pods_vanish(world.launcher.uid(job))
-        world.launcher.change(job, terminating=0 if seen else 1)
-        await world.observe()
-        return job
-
-    async def test_was_disrupted_if_it_said_so(self, world: World) -> None:
-        job = await self.gone(world, seen=True)
-        [attempt] = await world.attempts(job)
-        assert (attempt.outcome, (await world.job(job)).phase) == ("disrupted", "retrying")
-        assert (await world.pod_starts(job, "pod-2")).attempt == 2
-
-    async def test_was_disrupted_if_kubernetes_says_so(self, world: World) -> None:
-        job = await self.gone(world, told=[EventView("Preempted", "by a pod of node-1")])
-        [attempt] = await world.attempts(job)
-        assert (attempt.outcome, b"Preempted: by a pod of node-1" in attempt.error) == ("disrupted", True)
-
-    async def test_is_lost_if_nobody_says_anything_and_says_that(self, world: World) -> None:
-        job = await self.gone(world, told=[EventView("Started", "Started container job")])
-        [attempt] = await world.attempts(job)
-        assert (attempt.outcome, b"its pod is gone" in attempt.error) == ("lost", True)
-
-    async def test_of_a_kube_job_that_has_failed(self, world: World) -> None:
-        job = await world.launched()
-        await world.pod_starts(job)
-        world.launcher.told["pod-1"] = [EventView("TaintManagerEviction", "Marking for deletion Pod shop/x")]
-        world.launcher.change(job, failed=1, failure="BackoffLimitExceeded")
-        await world.observe()
-        assert [attempt.outcome for attempt in await world.attempts(job)] == ["disrupted"]
-
-    async def test_of_a_runner_that_was_heard_changes_nothing(self, world: World) -> None:
-        job = await world.launched()
-        await world.pod_starts(job)
-        await world.store.finish(
-            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
-        )
-        world.launcher.change(job, failed=1)
-        await world.observe()
-        assert [attempt.outcome for attempt in await world.attempts(job)] == ["error"]
 
 
 class TestTrouble:

@@ -286,7 +286,8 @@ DEFINITIONS: Final = (
         # Equality of the whole spec is the one thing that CEL can say about `parameters`: it has no name for the field,
         # but compares what is in it. With `type: object` a renamed key would pass. To CEL a field that is null differs
         # from itself; the API server asks no rule about what did not change, by default since Kubernetes 1.30.
-        # A write that changes `paused` may so change `parameters` with it, which the operator does not look at again.
+        # A write that changes `paused` may so change `parameters` with it. The operator compares them then, carries out
+        # nothing of such a write, and says so in the status.
         spec_rules=(
             Rule(
                 f"self.paused == oldSelf.paused ? self == oldSelf : ({_unchanged(RequestSpec, besides='paused')})",

@@ -1,16 +1,16 @@
 """What it takes an operator to start where a lot is there: 60,000 requests and 20,000 KubeJobs.
 
-Measured: a real operator process that starts beside a real Valkey and a stand-in for the Kubernetes API server, in which
-there are requests that nobody has looked at (2 KiB of parameters each), and KubeJobs of jobs that run: the most memory
-that it has until it is ready, knows all KubeJobs and has admitted all requests, how long each of these takes, and how
-long it takes until all requests say so. Beside it: a plain client that lists the same objects page by page, and keeps
-nothing of them. All slots of the queue are taken, so that nothing is launched meanwhile.
+Measured: a real operator process that starts beside a real Valkey and a stand-in for the Kubernetes API server, in
+which there are requests that nobody has looked at (2 KiB of parameters each), and KubeJobs of jobs that run: the most
+memory that it has until it is ready, knows all KubeJobs and has admitted all requests, how long each of these takes,
+and how long it takes until all requests say so. Beside it: a plain client that lists the same objects page by page, and
+keeps nothing of them. All slots of the queue are taken, so that nothing is launched meanwhile.
 
-By arithmetic: the lists are some 350 MB of JSON, which the plain client reads in some 5 s. The KubeJobs cost the operator
-a read of their records, 20,000 at 0.1 ms in batches, and some 1 kB of memory each: 20 MiB beside the 80 to 90 MiB of the
-process itself. A request costs a GET, a script that waits for the disk together with others, and later a PATCH of its
-status: 1 to 2 ms of its one core in all. So 60,000 requests are admitted in one to two minutes; what is remembered of a
-request that waits is its name and its UID, 60,000 times 300 B.
+By arithmetic: the lists are some 350 MB of JSON, which the plain client reads in some 5 s. The KubeJobs cost the
+operator a read of their records, 20,000 at 0.1 ms in batches, and some 1 kB of memory each: 20 MiB beside the 80 to
+90 MiB of the process itself. A request costs a GET, a script that waits for the disk together with others, and later a
+PATCH of its status: 1 to 2 ms of its one core in all. So 60,000 requests are admitted in one to two minutes; what is
+remembered of a request that waits is its name and its UID, 60,000 times 300 B.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ class Waits:
 
     Attributes:
         launched: until its KubeJob was known, which is what bgjobs does.
-        ended: until it had ended. Between the two is Kubernetes, whose Job controller may make 20 calls a second for all
-            KubeJobs of the cluster together: when 100 of a namespace are let in at once, all others wait behind them.
+        ended: until it had ended. Between the two is Kubernetes, whose Job controller may make 20 calls a second for
+            all KubeJobs of the cluster together: when 100 of a namespace are let in at once, all others wait for them.
     """
 
     launched: list[float]

@@ -1,4 +1,4 @@
-"""Who hears of the calls of the Kubernetes API that a task makes: how long each answer takes is known to whoever waits."""
+"""Who hears of the calls of the Kubernetes API that a task makes, and so knows how long each answer takes."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class Admit:
         said, metadata = part(obj, "status"), obj["metadata"]
         is_behind = request_status.is_behind(obj)
         if request_status.has_ended(obj):
-            if is_behind:  # nothing follows from what was changed since, and nothing of the job's record changes any more
+            if is_behind:  # nothing follows from what was changed since, and a record does not change after the end
                 seen = {**said, "observedGeneration": metadata["generation"]}
                 await self.api.apply_status(REQUESTS, poke.namespace, poke.name, poke.uid, seen)
             return True

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _SIGKILL_EXIT = 137
 _EVICTED: Final = "Evicted"
-# What Kubernetes tells of a pod that it ends for reasons that are not the pod's own: the kubelet, the scheduler, the node
-# controllers; and autoscalers and the descheduler, which say so of the pods that they evict.
+# What Kubernetes tells of a pod that it ends for reasons that are not the pod's own: the kubelet, the scheduler, the
+# node controllers; and autoscalers and the descheduler, which say so of the pods that they evict.
 _DISRUPTS: Final = frozenset({
     _EVICTED, "Preempted", "Preempting", "TaintManagerEviction", "NodeControllerEviction", "DeletingNode", "ScaleDown",
     "Disrupted", "Descheduled", "NodeNotReady", "NodeShutdown",

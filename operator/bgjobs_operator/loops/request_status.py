@@ -96,8 +96,9 @@ SPEC_CHANGED: Final = "SpecChanged"
 def spec_changed(job: JobRecord, at_ms: int) -> Status:
     """What a request says whose parameters were changed together with `spec.paused`: nothing of that is carried out."""
     words = (
-        "the parameters were changed together with spec.paused, so nothing of that is carried out: the job keeps those that "
-        "it was made with, and is as it was; write paused once more together with the old parameters, or make a new request"
+        "the parameters were changed together with spec.paused, so nothing of that is carried out: the job keeps those "
+        "that it was made with, and is as it was; write paused once more together with the old parameters, or make a "
+        "new request"
     )
     said = of_job(job, job.request_generation)
     changed = condition(SPEC_CHANGED, "ParametersChanged", words, at_ms)

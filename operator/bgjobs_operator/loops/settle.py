@@ -1,7 +1,7 @@
 """settle: the status of requests follows the records, in few writes.
 
-What changes within `COALESCE_SECONDS` is written once; an end is written at once. An older record is never written over
-a newer one: within this process revisions are compared, and the API server refuses another state after an end.
+What changes within `COALESCE_SECONDS` is written once; an end is written at once. An older record is never written
+over a newer one: within this process revisions are compared, and the API server refuses another state after an end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """stop: what is in `stopping` has its KubeJob deleted; the verdict is recorded once it and its pods are gone.
 
-A KubeJob whose POST has no answer may appear yet. So the end of such a job is held until it is there, and can be deleted,
-or a minute has passed, after which no POST arrives any more.
+A KubeJob whose POST has no answer may appear yet. So the end of such a job is held until it is there, and can be
+deleted, or a minute has passed, after which no POST arrives any more.
 """
 
 from __future__ import annotations

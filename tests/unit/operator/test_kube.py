@@ -9,7 +9,13 @@ import msgspec
 import pytest
 
 from bgjobs_core.kube import door, listening
-from bgjobs_core.kube.errors import KubeError, KubeRefusedError, KubeTooLargeError, KubeUnreachableError, KubeUnreadableError
+from bgjobs_core.kube.errors import (
+    KubeError,
+    KubeRefusedError,
+    KubeTooLargeError,
+    KubeUnreachableError,
+    KubeUnreadableError,
+)
 from bgjobs_core.kube.objects import part, parts
 from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, Trickle, status
 

@@ -118,7 +118,7 @@ TOO_MUCH: Final = "Pod ephemeral local storage usage exceeds the total limit of 
     [
         pytest.param([], "lost", "Lost", id="nothing is known"),
         pytest.param([EventView("Killing", "Stopping container job")], "lost", "Lost", id="nothing that says why"),
-        pytest.param([EventView("Evicted", LOW, warning=True)], "disrupted", "Disrupted", id="its node was short of memory"),
+        pytest.param([EventView("Evicted", LOW, warning=True)], "disrupted", "Disrupted", id="its node was short"),
         pytest.param([EventView("Evicted", TOO_MUCH, warning=True)], "error", "Evicted", id="its own limit"),
         pytest.param([EventView("Evicted", "Evicted pod: Empty")], "disrupted", "Disrupted", id="by an autoscaler"),
         pytest.param([EventView("Preempted", "by a pod of node-1")], "disrupted", "Disrupted", id="preempted"),

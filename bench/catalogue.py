@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.cluster import fleet_launch, startup
 from bench.errors import BenchError
-from bench.measures import enqueue, fairness, http, launch, memory, observe, runners, scheduled, store
+from bench.measures import enqueue, fairness, http, launch, memory, observe, runners, scheduled, start, store
 
 if TYPE_CHECKING:
     from bench.benchmark import Benchmark
@@ -20,6 +20,7 @@ ALL: Final[tuple[Benchmark[Any], ...]] = (
     launch.BENCHMARK,
     scheduled.BENCHMARK,
     observe.BENCHMARK,
+    start.BENCHMARK,
     runners.BENCHMARK,
 )
 # These need the development cluster, and run only when they are named.

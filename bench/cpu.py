@@ -50,7 +50,16 @@ class MainThreadClock:
 
 def resident_bytes(pid: int) -> int:
     """The memory of a process that is in use and not shared with files: its anonymous pages."""
+    return _memory(pid, "RssAnon:")
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has had so far (`VmHWM`), pages that it shares with files included."""
+    return _memory(pid, "VmHWM:")
+
+
+def _memory(pid: int, field: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"process {pid} tells nothing of its memory")

@@ -106,7 +106,8 @@ kubectl wait --for=condition=Failed bgjob/november -n shop --timeout=0
 
 There are two conditions, as with a Job of Kubernetes, and in the end one of them is `True`: **`Complete`** when the job
 has succeeded, **`Failed`** when it has failed, was cancelled, or was refused at once. The condition's `reason` says
-which, for example `Succeeded`, `Error`, `TimedOut`, `Cancelled` or `ClassNotApproved`. A script that waits for either:
+which, for example `Succeeded`, `Error`, `TimedOut`, `Cancelled` or `ClassNotApproved`. How a job has ended stays: the
+API server refuses every other state then. A script that waits for either:
 
 ```sh
 kubectl wait --for=jsonpath='{{.status.finishedAt}}' bgjob/november -n shop --timeout=10m

@@ -12,17 +12,19 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 _HEAD_END: Final = b"\r\n\r\n"
+_OF_METADATA: Final = "as=PartialObjectMetadata"
 _REASONS: Final = {200: b"OK", 201: b"Created", 404: b"Not Found", 409: b"Conflict"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, with all of its body."""
+    """One request, with all of its body; `of_metadata`: no more than the metadata of objects is wanted."""
 
     method: str
     path: str
     query: dict[str, str]
     body: bytes
+    of_metadata: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,20 @@ class Reply:
 
 
 class Watching:
-    """An answer that has no end: lines are sent as they come, until the client goes away."""
+    """An answer that has no end: lines are sent as they come, until the client goes away.
 
-    def __init__(self, first: Callable[[Watching], None], ended: Callable[[Watching], None]) -> None:
+    Args:
+        first: sends what is to be sent at first.
+        ended: hears that the client has gone away.
+        of_metadata: whether no more than the metadata of objects is wanted.
+    """
+
+    def __init__(
+        self, first: Callable[[Watching], None], ended: Callable[[Watching], None], *, of_metadata: bool = False
+    ) -> None:
         self.first = first
         self.ended = ended
+        self.of_metadata = of_metadata
         self._transport: asyncio.Transport | None = None
 
     def begin(self, transport: asyncio.Transport) -> None:
@@ -94,7 +105,8 @@ class Connection(asyncio.Protocol):
         del self._buffer[: begin + length]
         method, target, _ = head[0].split(" ")
         path, _, query = target.partition("?")
-        return Request(method, path, dict(parse_qsl(query)), body)
+        of_metadata = any(_OF_METADATA in line for line in head if line[:7].lower() == "accept:")
+        return Request(method, path, dict(parse_qsl(query)), body, of_metadata)
 
     def _answer(self, request: Request) -> None:
         if self._transport is None:

@@ -20,7 +20,7 @@ from tests.store.certificates import Authority
 from tests.store.servers import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
 NAMESPACE: Final = "shop"
 _DEADLINE_SECONDS: Final = 30.0
@@ -58,6 +58,14 @@ def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -
         job_seconds: how long a KubeJob runs; None: for ever.
         launch_in_flight: the operator's setting; None: its default.
     """
+    given = {} if launch_in_flight is None else {"BGJOBS_LAUNCH_IN_FLIGHT": str(launch_in_flight)}
+    with without_operator(job_seconds=job_seconds) as cluster, operator(cluster, given):
+        yield cluster
+
+
+@contextlib.contextmanager
+def without_operator(*, job_seconds: float | None) -> Generator[Cluster]:
+    """Start Redis and the stand-in, both of them empty, and end them afterwards; `job_seconds` as in `running`."""
     with contextlib.ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="bgjobs-bench-")))
         redis = Server("valkey")
@@ -67,18 +75,31 @@ def running(*, job_seconds: float | None, launch_in_flight: int | None = None) -
         ca, _ = authority.itself.write(folder, "ca")
         authority.sign("127.0.0.1", "127.0.0.1").write(folder, "server")
         arguments = [str(folder), *(["--job-seconds", str(job_seconds)] if job_seconds is not None else [])]
-        stand_in = _begin(ending, folder, "bench.launch.stand_in", arguments, {})
+        stand_in = ending.enter_context(_process(folder, "bench.launch.stand_in", arguments, {}))
         url = f"https://127.0.0.1:{_appears(folder / 'port', stand_in)}"
-        operator = _begin(
-            ending, folder, "bgjobs_operator", [], _environment(folder, url, ca, redis.url, launch_in_flight)
-        )
-        processes = {"operator": operator, "redis": _listening(redis.url), "kubernetes": stand_in}
-        yield Cluster(url, ca, redis.url, folder, processes)
+        yield Cluster(url, ca, redis.url, folder, {"redis": _listening(redis.url), "kubernetes": stand_in})
 
 
-def _environment(folder: Path, url: str, ca: str, redis_url: str, launch_in_flight: int | None) -> dict[str, str]:
-    kubeconfig = folder / "kubeconfig"
+@contextlib.contextmanager
+def operator(cluster: Cluster, settings: dict[str, str]) -> Generator[psutil.Process]:
+    """Start an operator, and end it afterwards; meanwhile it is among the processes of the cluster.
+
+    Args:
+        cluster: where it works.
+        settings: of its environment, beside those that it needs to find its way.
+    """
+    with _process(cluster.folder, "bgjobs_operator", [], {**_environment(cluster), **settings}) as process:
+        cluster.processes["operator"] = process
+        try:
+            yield process
+        finally:
+            del cluster.processes["operator"]
+
+
+def _environment(cluster: Cluster) -> dict[str, str]:
+    kubeconfig = cluster.folder / "kubeconfig"
     named: list[dict[str, Any]] = [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}]
+    server = {"server": cluster.url, "certificate-authority": cluster.ca}
     kubeconfig.write_text(
         yaml.safe_dump(
             {
@@ -86,38 +107,34 @@ def _environment(folder: Path, url: str, ca: str, redis_url: str, launch_in_flig
                 "kind": "Config",
                 "current-context": "bench",
                 "contexts": named,
-                "clusters": [{"name": "bench", "cluster": {"server": url, "certificate-authority": ca}}],
+                "clusters": [{"name": "bench", "cluster": server}],
                 "users": [{"name": "bench", "user": {"token": "bench"}}],
             }
         )
     )
-    given = {
+    return {
         "KUBECONFIG": str(kubeconfig),
-        "BGJOBS_REDIS_URL": redis_url,
+        "BGJOBS_REDIS_URL": cluster.redis_url,
         "BGJOBS_JOB_NAMESPACES": NAMESPACE,
         "BGJOBS_HEALTH_HOST": "127.0.0.1",
         "BGJOBS_HEALTH_PORT": "0",
     }
-    return given if launch_in_flight is None else {**given, "BGJOBS_LAUNCH_IN_FLIGHT": str(launch_in_flight)}
 
 
-def _begin(
-    ending: contextlib.ExitStack, folder: Path, module: str, arguments: list[str], environment: dict[str, str]
-) -> psutil.Process:
-    log = ending.enter_context((folder / f"{module}.log").open("wb"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        env={**os.environ, **environment},
-        stdout=log,
-        stderr=log,
-    )
-
-    def end() -> None:
-        process.kill()
-        process.wait()
-
-    ending.callback(end)
-    return psutil.Process(process.pid)
+@contextlib.contextmanager
+def _process(folder: Path, module: str, arguments: list[str], environment: dict[str, str]) -> Generator[psutil.Process]:
+    with (folder / f"{module}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _appears(file: Path, process: psutil.Process) -> str:
@@ -142,6 +159,15 @@ def post_raw(cluster: Cluster, path: str, manifests: list[bytes]) -> tuple[float
     """The bare loop, in a process of its own; returns the seconds and the CPU seconds that it took."""
     file = cluster.folder / "manifests"
     file.write_bytes(b"\n".join(manifests))
-    command = [sys.executable, "-m", "bench.launch.raw", f"{cluster.url}{path}", cluster.ca, str(file)]
-    said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    said = _said("bench.launch.raw", f"{cluster.url}{path}", cluster.ca, str(file))
     return said["seconds"], said["cpu_seconds"]
+
+
+def list_raw(cluster: Cluster, paths: Sequence[str]) -> dict[str, float]:
+    """The plain client that lists these collections, in a process of its own; see `raw_list` for what it says."""
+    return _said("bench.launch.raw_list", cluster.url, cluster.ca, *paths)
+
+
+def _said(module: str, *arguments: str) -> Any:
+    command = [sys.executable, "-m", module, *arguments]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)

@@ -25,6 +25,8 @@ from bench.launch.http_server import Connection, Reply, Request, Watching
 
 ARRIVALS: Final = "/bench/arrivals"
 RESET: Final = "/bench/reset"
+OBJECTS: Final = "/bench/objects"
+WATCHED: Final = "/bench/watched"
 # That of each queue: the jobs of a measurement are made by hand, and name it.
 QUEUE_UID: Final = "00000000-0000-4000-8000-00000000000a"
 _JOBS: Final = "/jobs"
@@ -68,13 +70,26 @@ class Collection:
     watchers: set[Watching] = field(default_factory=set[Watching])
     backlog: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
 
-    def tell(self, kind: str, version: int, encoded: bytes) -> None:
-        """Whoever watches gets this object."""
-        line = b'{"type":"%b","object":%b}\n' % (kind.encode(), encoded)
+    def tell(self, kind: str, version: int, obj: dict[str, Any], encoded: bytes) -> None:
+        """Whoever watches gets this object, or its metadata."""
+        line = _line(kind, encoded)
         self.backlog.append((version, line))
         del self.backlog[:-_BACKLOG]
+        of_metadata = b""
         for watcher in self.watchers:
-            watcher.send(line)
+            if watcher.of_metadata:
+                of_metadata = of_metadata or _line(kind, _encode({"metadata": obj["metadata"]}))
+            watcher.send(of_metadata if watcher.of_metadata else line)
+
+
+class Many(msgspec.Struct):
+    """Objects that are there from the beginning, as a client says it of a collection; each has a name and a UID.
+
+    What is not metadata is kept as it came: of 80,000 objects Python would make a GB.
+    """
+
+    path: str
+    objects: list[dict[str, msgspec.Raw]]
 
 
 class StandIn:
@@ -82,10 +97,12 @@ class StandIn:
 
     Attributes:
         arrivals: when the POST of each KubeJob arrived, by `time.monotonic`.
+        watched: when each collection was first watched, by its path: whoever watches has read all of the list before.
     """
 
     def __init__(self, job_seconds: float | None) -> None:
         self.arrivals: dict[str, float] = {}
+        self.watched: dict[str, float] = {}
         self._job_seconds = job_seconds
         self._collections: dict[str, Collection] = {}
         self._versions = itertools.count(1)
@@ -96,6 +113,10 @@ class StandIn:
         path = request.path
         if path == ARRIVALS:
             return Reply(_encode(self.arrivals))
+        if path == WATCHED:
+            return Reply(_encode(self.watched))
+        if path == OBJECTS:
+            return self._begin_with(_many.decode(request.body))
         if path == RESET:
             self.arrivals.clear()
             return Reply(b"{}")
@@ -127,8 +148,17 @@ class StandIn:
             collection.objects.pop(obj["metadata"]["name"], None)
         else:
             collection.objects[obj["metadata"]["name"]] = obj
-        collection.tell(kind, self._version, encoded)
+        collection.tell(kind, self._version, obj, encoded)
         return encoded
+
+    def _begin_with(self, many: Many) -> Reply:
+        objects = self._collection(many.path).objects
+        for raw in many.objects:
+            self._version = next(self._versions)
+            metadata: dict[str, Any] = _decode(raw["metadata"])
+            metadata |= {"resourceVersion": str(self._version), "generation": 1, "managedFields": _MANAGED}
+            objects[metadata["name"]] = {**raw, "metadata": metadata}
+        return Reply(b"{}", 201)
 
     def _review(self, request: Request) -> Reply:
         body: dict[str, Any] = _decode(request.body)
@@ -208,6 +238,7 @@ class StandIn:
 
     def _watch(self, request: Request) -> Watching:
         collection = self._collection(request.path)
+        self.watched.setdefault(request.path, time.monotonic())
         since = int(request.query.get("resourceVersion") or 0)
 
         def first(watching: Watching) -> None:
@@ -218,7 +249,11 @@ class StandIn:
             watching.send(_encode(bookmark) + b"\n")
             collection.watchers.add(watching)
 
-        return Watching(first, collection.watchers.discard)
+        return Watching(first, collection.watchers.discard, of_metadata=request.of_metadata)
+
+
+def _line(kind: str, encoded: bytes) -> bytes:
+    return b'{"type":"%b","object":%b}\n' % (kind.encode(), encoded)
 
 
 def _is_collection(path: str) -> bool:
@@ -259,6 +294,9 @@ def _discovery(path: str) -> dict[str, Any] | None:
         for sub in ("", "/status")
     ]
     return {"kind": "APIResourceList", "groupVersion": path.partition("/")[2].partition("/")[2], "resources": resources}
+
+
+_many: Final = msgspec.json.Decoder(Many)
 
 
 async def _serve(folder: Path, job_seconds: float | None) -> None:

@@ -151,7 +151,7 @@ class Leader:
         )
         dispatch = Dispatch(store, epoch, namespaces, launch.room, launch.take, launch.room_in, fresh.among)
         dispatch.floor, dispatch.older = self.rollback.floor, lambda: self.poke("rollback")
-        stop = Stop(store, self._launcher, namespaces, launch.halt, tell)
+        stop = Stop(store, self._launcher, namespaces, launch.halt, tell, may_arrive=launch.may_arrive)
         settle = Settle(store, self._api, namespaces, tell)
         pending = Pending(store, self._launcher, namespaces, tell, launches_since=self.rollback.launches_since)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)

@@ -59,9 +59,26 @@ def tenanted(client: JobClient) -> Iterator[JobClient]:
     installation.upgrade()
 
 
+@dataclass(frozen=True)
+class Waits:
+    """How long each of some jobs took from the call, in seconds, the shortest first.
+
+    Attributes:
+        launched: until its KubeJob was known, which is what bgjobs does.
+        ended: until it had ended. Between the two is Kubernetes, whose Job controller may make 20 calls a second for
+            all KubeJobs of the cluster together: when 100 of a namespace are let in at once, all others wait for them.
+    """
+
+    launched: list[float]
+    ended: list[float]
+
+    def __str__(self) -> str:
+        return f"from call to KubeJob: {_shown(self.launched)}; from call to end: {_shown(self.ended)}"
+
+
 @dataclass
 class Part:
-    """Jobs that were asked for one a second, and how long each took from the call to its end, in seconds."""
+    """Jobs that were asked for one a second."""
 
     client: JobClient
     ids: list[str] = field(default_factory=list[str])
@@ -73,14 +90,11 @@ class Part:
             self.ids += _enqueue(self.client, HEALTHY, 1)
             time.sleep(max(0.0, began + number + 1 - time.monotonic()))  # the load's own pace
 
-    def waits(self) -> list[float]:
+    def waits(self) -> Waits:
         """How long each took; all of them have succeeded."""
-        found: list[float] = []
-        for job_id in self.ids:
-            job = ended(self.client, job_id)
-            assert job.state == "succeeded"
-            found.append(_seconds(job))
-        return sorted(found)
+        jobs = [ended(self.client, job_id) for job_id in self.ids]
+        assert {str(job.state) for job in jobs} == {"succeeded"}
+        return Waits(sorted(_until_launched(job) for job in jobs), sorted(_seconds(job) for job in jobs))
 
 
 def _enqueue(client: JobClient, tenant: Tenant, count: int) -> list[str]:
@@ -160,6 +174,12 @@ def _seconds(job: Job) -> float:
     return (job.finished_at - job.created_at).total_seconds()
 
 
+def _until_launched(job: Job) -> float:
+    """From the call until the KubeJob of a job was recorded."""
+    assert job.launched_at is not None
+    return (job.launched_at - job.created_at).total_seconds()
+
+
 def _shown(waits: list[float]) -> str:
     longest = quantiles(waits, n=100, method="inclusive")[-1]
     return f"{len(waits)} jobs, p50 {median(waits):.1f} s, p99 {longest:.1f} s"
@@ -202,10 +222,12 @@ def test_what_ails_three_namespaces_is_no_trouble_for_another_one(tenanted: JobC
     )
     after.ask(_BEFORE)
     waits = {name: part.waits() for name, part in (("before", before), ("during", during), ("after", after))}
-    print("".join(f"\n{name}, from call to end: {_shown(found)}" for name, found in waits.items()))
+    print("".join(f"\n{name}, {found}" for name, found in waits.items()))
     print(f"KubeJobs asked for a minute: { {name: round(count, 1) for name, count in posts.items()} }")
     assert [ended(client, job_id).state for job_id in refused] == ["succeeded"] * len(refused)
     assert max(posts.values()) <= MOST_POSTS_A_MINUTE
     # A second more is what a busy machine takes by itself; what held all others was held for minutes.
-    assert median(waits["during"]) <= 2 * median(waits["before"]) + 1
-    assert waits["during"][-1] <= 2 * waits["before"][-1] + 10
+    for part in ("during", "after"):
+        assert median(waits[part].launched) <= 2 * median(waits["before"].launched) + 1, part
+    assert median(waits["during"].ended) <= 2 * median(waits["before"].ended) + 1
+    assert waits["during"].ended[-1] <= 2 * waits["before"].ended[-1] + 10

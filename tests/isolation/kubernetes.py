@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from aiohttp import web
 from kubernetes.aio import client
 
+from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.kube.door import Kube
 from bgjobs_core.kube.objects import part
-from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
+from bgjobs_core.resources.models import ENDED_STAYS, GROUP, QUEUES, REQUESTS, VERSION
 from bgjobs_operator.pokes import Poke
 from tests.isolation.job_controller import end_of, method_of, now, pod_of
 from tests.isolation.rules import Call, Rule, answer, failure
@@ -296,6 +297,9 @@ class Kubernetes:
         match call.verb:
             case "patch":
                 assert sub == "status"
+                before = part(there, "status").get("state")
+                if call.kind == REQUESTS and before in TERMINAL and body["status"]["state"] != before:
+                    return failure(422, "Invalid", f"status: Invalid value: {ENDED_STAYS}")
                 there["status"] = body["status"]
                 self._happens(call.kind, "MODIFIED", there)
             case "update":

@@ -319,5 +319,7 @@ class Conformance:
     async def test_nothing_is_known_of_what_never_was(self, bench: Bench) -> None:
         assert await bench.launcher.pods(NAMESPACE, "nobody") == []
         assert await bench.launcher.complaint(NAMESPACE, "nobody") == ""
+        assert await bench.launcher.events(NAMESPACE, "nobody") == []
+        await bench.launcher.give_up_pod(NAMESPACE, "nobody", "nobody", "its node is away")
         glance = await bench.launcher.glance(NAMESPACE)
         assert (glance.waiting.get("nobody"), glance.complaints.get("nobody")) == (None, None)

@@ -69,6 +69,23 @@ async def test_a_job_can_be_paused_from_the_start(store: CheckedStore, life: Lif
     assert await _claimed(store) == (job.id,)
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+async def test_what_a_request_says_after_the_claim_is_seen_and_after_the_end_it_is_not(
+    store: CheckedStore, life: Life, verb: str
+) -> None:
+    send = store.pause if verb == "pause" else store.resume
+    did = {"pause": "kept", "resume": "same"}[verb]
+    running = await life.launched(a_job().of_request())
+    assert (await send(job_id=running.id, by="request:nightly", note="", generation=2)).did == did
+    assert (await store.there(running.id)).request_generation == 2
+    assert (await send(job_id=running.id, by="request:nightly", note="", generation=2)).did == "same"
+    await store.stop(job_id=running.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    await store.observe_end(job_id=running.id, kube_uid=running.kube_uid, what="absent", reason="")
+    before = await store.there(running.id)
+    await send(job_id=running.id, by="request:nightly", note="", generation=3)
+    assert await store.there(running.id) == before
+
+
 async def test_what_a_request_says_is_done_once_for_each_generation_and_a_later_verb_wins(
     store: CheckedStore, life: Life
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bgjobs.ids import new_job_id
 from bgjobs.wire import Schedule
 from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.resources.schedules import ScheduledJob
@@ -83,9 +84,26 @@ async def test_a_wish_that_came_meanwhile_stays(store: CheckedStore) -> None:
     await store.schedule_wish(schedule=KEY, suspend="1", by="ada", ran="first")
     await store.schedule_wish(schedule=KEY, suspend="0", by="bob", ran="second")
 
-    assert await store.put_schedule(replace(KNOWN, wish_suspend="1", wish_ran="first")) == "same"
+    found = await store.schedule(KEY)
+    assert found is not None
+    assert found.ran == ("first", "second"), "each counts"
+    assert await store.put_schedule(replace(KNOWN, wish_suspend="1", wish_ran="first")) == "put"
 
     assert await store.schedule(KEY) == replace(KNOWN, wish_suspend="0", wish_by="bob", wish_ran="second")
+
+
+async def test_jobs_that_were_run_by_hand_are_kept_once_each_and_not_without_end(store: CheckedStore) -> None:
+    await store.put_schedule(KNOWN)
+    ids = [new_job_id() for _ in range(60)]
+    for job_id in [*ids, ids[-1], ids[-2]]:
+        await store.schedule_wish(schedule=KEY, ran=job_id)
+    found = await store.schedule(KEY)
+    assert found is not None
+    assert found.ran == tuple(ids[-50:])
+    assert await store.put_schedule(replace(KNOWN, wish_ran=" ".join(ids[:3]))) == "same", "they were dropped meanwhile"
+    assert await store.put_schedule(replace(KNOWN, wish_ran=found.wish_ran)) == "put"
+    assert await store.schedule(KEY) == KNOWN
+    assert await store.wished_schedules() == []
 
 
 async def test_a_wish_for_what_is_so_already_is_not_shown(store: CheckedStore) -> None:

@@ -24,7 +24,8 @@ class ScheduleRecord:
         parameters: of the job, as JSON text that is never encoded again.
         wish_suspend: "1" if somebody wishes it to be suspended, "0" to be resumed; None if nobody does.
         wish_by: who does.
-        wish_ran: id of a job that was run by hand, and that the operator has not yet taken note of.
+        wish_ran: ids of jobs that were run by hand, with spaces between them, the latest last; the operator has not yet
+            taken note of them.
     """
 
     namespace: str
@@ -40,6 +41,11 @@ class ScheduleRecord:
     def key(self) -> str:
         """The full name of the schedule, as `namespace/name`."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """The ids of `wish_ran`."""
+        return tuple((self.wish_ran or "").split())
 
     def fields(self) -> dict[str, str | int | float]:
         """What is written to its hash."""

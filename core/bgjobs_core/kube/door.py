@@ -21,6 +21,7 @@ import msgspec
 from kubernetes.aio import client, config
 from yarl import URL
 
+from bgjobs_core.kube import listening
 from bgjobs_core.kube.connections import Connections, Pool
 from bgjobs_core.kube.errors import (
     KubeTooLargeError,
@@ -137,14 +138,17 @@ class Kube:
         sent = None if body is None else msgspec.json.encode(body)
         call = f"{method} {path}"
         try:
-            async with asyncio.timeout(ANSWER_SECONDS) as limit:
-                response = await self._send(self._pool, method, path, sent, query, headers)
-                async with response, contextlib.AsyncExitStack() as reading:
-                    if self._pool is Pool.PAGES:  # the server has done its part; now it is for us to find room for it
-                        limit.reschedule(None)
-                        await reading.enter_async_context(self._connections.readers)
-                        limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
-                    raw = await _body(response, call)
+            with listening.call() as told:
+                async with asyncio.timeout(ANSWER_SECONDS) as limit:
+                    response = await self._send(self._pool, method, path, sent, query, headers)
+                    async with response, contextlib.AsyncExitStack() as reading:
+                        if self._pool is Pool.PAGES:  # the server has done its part; now it is for us to find room
+                            told.hears()
+                            limit.reschedule(None)
+                            await reading.enter_async_context(self._connections.readers)
+                            limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+                            told.asks()
+                        raw = await _body(response, call)
         except TimeoutError as error:
             raise KubeUnreachableError(f"{call}: {str(error) or f'no answer within {ANSWER_SECONDS:g} s'}") from error
         except (aiohttp.ClientError, OSError) as error:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bgjobs_core.kube.objects import Object, part, parts
 from bgjobs_core.kube.text import cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-LONGEST_PAUSE: Final = 60.0  # seconds; whoever wants us to stay away for longer is asked again sooner
 
 
 class KubeError(Exception):
@@ -47,8 +45,8 @@ class KubeRefusedError(KubeError):
         reason: the field `reason` of the answered Status object, for example `AlreadyExists`.
         message: the API server's own sentence about what is wrong.
         causes: the list `details.causes` of the Status object, each as (reason, field, message).
-        retry_after: after how many seconds the API server wants to be asked again, `LONGEST_PAUSE` at most; None if
-            it did not say.
+        retry_after: after how many seconds the API server wants to be asked again, which may be any number; None if it
+            did not say.
         further: with 410 in the middle of a list, where the list can be gone on with; else "".
     """
 
@@ -91,6 +89,6 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str] | N
         cleaned(found.get("reason")),
         cleaned(found.get("message")) or cleaned(body[:500].decode(errors="replace")),
         causes,
-        min(LONGEST_PAUSE, float(after)) if after.isascii() and after.isdigit() else None,
+        float(after) if after.isascii() and after.isdigit() else None,
         str(part(found, "metadata").get("continue") or ""),
     )

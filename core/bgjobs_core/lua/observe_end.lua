@@ -34,7 +34,7 @@ if what == 'complete' then
   close_attempt(job, OUTCOME.succeeded, '', nil, now)
   move(job, STATE.succeeded, {outcome = OUTCOME.succeeded, error_attempt = false, phase = false, reason = false}, now)
 elseif what == 'absent' then
-  close_attempt(job, OUTCOME.lost, '', nil, now)
+  close_attempt(job, OUTCOME.lost, UNSEEN, nil, now)
   move(job, STATE.failed, {outcome = OUTCOME.lost, phase = false, reason = reason ~= '' and reason}, now)
 else
   local unsaid = close_attempt(job, outcome, '', nil, now)

@@ -6,13 +6,17 @@
 --@ note        text(500)  why, in words; "" if nothing is said
 --@ generation  whole?     of the BackgroundJobRequest that says so, which is carried out once; nil if a person does
 --> did    STATE.paused|same|kept|missing  same: it is paused already, or this generation was carried out before; kept: it
---    does not wait; missing: there is no such job
+--    does not wait, and no more is noted than the generation, unless it has ended; missing: there is no such job
 --> state  text  the job's state after the verb; "" if there is no such job
 local job = load_job(job_id)
 if not job then return {'missing', ''} end
-if not WAITING[job.state] then return {'kept', job.state} end
+if TERMINAL[job.state] then return {'kept', job.state} end
 if generation and generation <= tonumber(job.request_generation or '1') then return {'same', job.state} end
 local now = now_ms()
+if not WAITING[job.state] then
+  if generation then touch(job, {request_generation = generation}, now) end
+  return {'kept', job.state}
+end
 if job.state == STATE.paused then
   if generation then touch(job, {request_generation = generation}, now) end
   return {'same', job.state}

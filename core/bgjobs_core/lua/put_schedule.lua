@@ -3,14 +3,18 @@
 --! called by Leading.put_schedule
 --@ schedule  text    as namespace/name
 --@ suspend   text?   the wish to suspend or resume it that was carried out; nil if none was
---@ ran       text?   the job, run by hand, that was taken note of; nil if none was
+--@ ran       text?   the jobs, run by hand, that were taken note of, as they stood there; nil if there were none
 --@ fields    fields  what is known
 --> did  put|same  same: the store knows this already, and nothing is written
 local name = key.schedule(schedule)
 local old = load_hash(name) or {}
 local changes = {}
 if suspend and old.wish_suspend == suspend then changes.wish_suspend, changes.wish_by = false, false end
-if ran and old.wish_ran == ran then changes.wish_ran = false end
+if ran and old.wish_ran == ran then
+  changes.wish_ran = false
+elseif ran and old.wish_ran and string.sub(old.wish_ran, 1, #ran + 1) == ran .. ' ' then
+  changes.wish_ran = string.sub(old.wish_ran, #ran + 2)
+end
 for field, value in pairs(fields) do
   if old[field] ~= text(value) then changes[field] = value end
 end

@@ -14,7 +14,7 @@ if TERMINAL[job.state] then return {'ended', job.state} end
 if generation and generation <= tonumber(job.request_generation or '1') then return {'same', job.state} end
 local now = now_ms()
 if job.state ~= STATE.paused then
-  if generation and WAITING[job.state] then touch(job, {request_generation = generation}, now) end
+  if generation then touch(job, {request_generation = generation}, now) end
   return {'same', job.state}
 end
 local to, changes = waiting_state(job, now)

@@ -34,7 +34,7 @@ end
 local now = now_ms()
 even_if_full()
 -- Kubernetes runs one pod at a time (podReplacementPolicy: Failed), so the one before has ended unseen.
-close_attempt(job, OUTCOME.lost, '', nil, now)
+close_attempt(job, OUTCOME.lost, UNSEEN, nil, now)
 local changes = {attempt = number, fence = pod_uid, phase = PHASE.running, reason = false}
 if not job.started_at then changes.started_at = now end
 redis.call('DEL', key.progress(job_id))

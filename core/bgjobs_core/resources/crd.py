@@ -14,7 +14,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from bgjobs.job_spec import LABEL_KEY, MAX_LABEL_KEY
 from bgjobs.protocol import MAX_JSON_BYTES
+from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.resources.models import (
+    ENDED_STAYS,
     GROUP,
     QUEUES,
     REQUESTS,
@@ -183,6 +185,7 @@ class Definition:
     status: type[BaseModel]
     columns: tuple[Column, ...]
     spec_rules: tuple[Rule, ...] = ()
+    status_rules: tuple[Rule, ...] = ()
     root_rules: tuple[Rule, ...] = ()
 
     def manifest(self) -> Schema:
@@ -226,7 +229,7 @@ class Definition:
                 "kind": {"type": "string"},
                 "metadata": {"type": "object"},
                 "spec": spec,
-                "status": structural(self.status),
+                "status": structural(self.status) | _rules(self.status_rules),
             },
         } | _rules(self.root_rules)
 
@@ -248,6 +251,13 @@ def _unchanged(spec: type[BaseModel], besides: str) -> str:
         f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
         for name in named
     )
+
+
+def _ended_stays() -> Rule:
+    """An older write of a status that is on its way for long may arrive after the one that told the end."""
+    ended = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
+    same = "has(self.state) && self.state == oldSelf.state"
+    return Rule(f"!has(oldSelf.state) || !(oldSelf.state in [{ended}]) || ({same})", ENDED_STAYS)
 
 
 def _label_keys(job: str) -> Rule:
@@ -276,7 +286,8 @@ DEFINITIONS: Final = (
         # Equality of the whole spec is the one thing that CEL can say about `parameters`: it has no name for the field,
         # but compares what is in it. With `type: object` a renamed key would pass. To CEL a field that is null differs
         # from itself; the API server asks no rule about what did not change, by default since Kubernetes 1.30.
-        # A write that changes `paused` may so change `parameters` with it, which the operator does not look at again.
+        # A write that changes `paused` may so change `parameters` with it. The operator compares them then, carries out
+        # nothing of such a write, and says so in the status.
         spec_rules=(
             Rule(
                 f"self.paused == oldSelf.paused ? self == oldSelf : ({_unchanged(RequestSpec, besides='paused')})",
@@ -284,6 +295,7 @@ DEFINITIONS: Final = (
             ),
             _label_keys("self"),
         ),
+        status_rules=(_ended_stays(),),
     ),
     Definition(
         kind="BackgroundJobQueue",

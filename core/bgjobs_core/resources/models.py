@@ -24,6 +24,9 @@ REQUESTS: Final = "backgroundjobrequests"
 QUEUES: Final = "backgroundjobqueues"
 SCHEDULES: Final = "backgroundjobschedules"
 
+# What the API server says to whoever would change the state in the status of a request whose job has ended.
+ENDED_STAYS: Final = "the request says already how its job ended"
+
 ClassPattern = Annotated[
     str,
     StringConstraints(

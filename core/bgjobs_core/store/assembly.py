@@ -34,6 +34,7 @@ LIMITS: Final = {
     "log_tail_bytes": LOG_TAIL_BYTES,
     "log_chunk_bytes": CHUNK_COST_BYTES,
     "history": 50,  # lines of what people did with a job
+    "runs_bytes": 50 * 37,  # ids of jobs that were run by hand, of which a schedule's operator has not taken note
     "reopened": 25,  # concurrency keys that one claim lets go on
     "cells": 10_000,  # of a namespace; a new job that would need another one is refused
 }

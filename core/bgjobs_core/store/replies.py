@@ -190,8 +190,8 @@ class PauseReply(NamedTuple):
     """What `pause` replies.
 
     Attributes:
-        did: same: it is paused already, or this generation was carried out before; kept: it does not wait;
-            missing: there is no such job.
+        did: same: it is paused already, or this generation was carried out before; kept: it does not wait,
+            and no more is noted than the generation, unless it has ended; missing: there is no such job.
         state: the job's state after the verb; "" if there is no such job.
     """
 

@@ -368,7 +368,7 @@ class Verbs(Connected):
         Args:
             schedule: as namespace/name.
             suspend: the wish to suspend or resume it that was carried out; nil if none was.
-            ran: the job, run by hand, that was taken note of; nil if none was.
+            ran: the jobs, run by hand, that were taken note of, as they stood there; nil if there were none.
             fields: what is known.
 
         Returns:
@@ -429,8 +429,9 @@ class Verbs(Connected):
     ) -> Literal["wished", "missing"]:
         """Says what the operator shall do with a schedule.
 
-        It suspends or resumes the object, or takes note of a job that was run by hand. The latest wish holds. A
-        schedule has room for one of each, so that there are never more of them than schedules.
+        It suspends or resumes the object, or takes note of a job that was run by hand. The latest wish to suspend or
+        resume holds. Jobs that were run by hand are all kept, up to 50 of them: each counts for the schedule's
+        concurrency policy.
 
         Args:
             schedule: as namespace/name.

@@ -22,6 +22,7 @@ from bgjobs_local.launcher.controller import KILLED_EXIT, UNKNOWN, Action, KubeJ
 from bgjobs_local.launcher.pods import new_pod_name
 from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_operator.interfaces.launcher import (
+    EventView,
     Glance,
     Gone,
     LauncherObjectError,
@@ -151,6 +152,9 @@ class ProcessLauncher:
             if job.namespace == namespace and job.running and (job.running.name, job.running.uid) == (name, uid):
                 self._stop(job)
 
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        """See `Launcher.give_up_pod`; there is no node here that could be away."""
+
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         """See `Launcher.pods`."""
         return [
@@ -163,6 +167,10 @@ class ProcessLauncher:
     async def complaint(self, namespace: str, kube_uid: str) -> str:  # noqa: ARG002 - as the interface has it
         """See `Launcher.complaint`; it is always "", because nothing refuses pods on this machine."""
         return ""
+
+    async def events(self, namespace: str, uid: str) -> list[EventView]:  # noqa: ARG002 - as the interface has it
+        """See `Launcher.events`; nothing is told of pods here but what `pods` says."""
+        return []
 
     async def glance(self, namespace: str) -> Glance:
         """See `Launcher.glance`; there are no complaints, because nothing refuses pods on this machine."""

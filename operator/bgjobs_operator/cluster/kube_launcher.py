@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, 
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Present
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import (
+    EventView,
     Glance,
     Gone,
     KubeJobView,
@@ -39,10 +41,12 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.kube.door import Kube
+    from bgjobs_core.kube.objects import Object
     from bgjobs_core.kube.pages import Page
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_STRATEGIC: Final = "application/strategic-merge-patch+json"  # conditions are merged by their types
 
 
 class _Made(msgspec.Struct):
@@ -131,13 +135,24 @@ class KubeLauncher:
             "propagationPolicy": "Foreground",
             "preconditions": {"uid": uid},
         }
+        await self._unless_gone("DELETE", path, options, "application/json")
+
+    async def _unless_gone(self, method: str, path: str, body: Object, content_type: str) -> None:
         try:
-            await self._kube.answer("DELETE", path, options)
+            await self._kube.answer(method, path, body, headers={"Content-Type": content_type})
         except KubeUnreachableError as error:
             raise _told(error) from error
         except KubeRefusedError as error:
             if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
                 raise _told(error) from error
+
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        """See `Launcher.give_up_pod`; Kubernetes does the same to pods of nodes that were taken out of the cluster."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = {"reason": "NodeLost", "message": why}
+        target = {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": now, **words}
+        body = {"metadata": {"uid": uid}, "status": {"phase": "Failed", "conditions": [target], **words}}
+        await self._unless_gone("PATCH", f"{_pods(namespace)}/{name}/status", body, _STRATEGIC)
 
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         """See `Launcher.pods`."""
@@ -151,6 +166,14 @@ class KubeLauncher:
         """See `Launcher.complaint`."""
         newest = await self._complaints(namespace, f"involvedObject.uid={kube_uid},type=Warning")
         return newest.get(kube_uid, "")
+
+    async def events(self, namespace: str, uid: str) -> list[EventView]:
+        """See `Launcher.events`."""
+        found: list[Event] = []
+        query = {"fieldSelector": f"involvedObject.uid={uid}"}
+        async for page in self._pages(_events(namespace), _event, query):
+            found += page.items
+        return [one.view for one in sorted(found, key=lambda one: one.at, reverse=True)]
 
     async def glance(self, namespace: str) -> Glance:
         """See `Launcher.glance`."""
@@ -167,7 +190,7 @@ class KubeLauncher:
     async def _complaints(self, namespace: str, fields: str) -> dict[str, str]:
         """The words of the newest event of each object, by its UID."""
         newest: dict[str, tuple[str, str]] = {}
-        async for page in self._pages(f"/api/v1/namespaces/{namespace}/events", _event, {"fieldSelector": fields}):
+        async for page in self._pages(_events(namespace), _event, {"fieldSelector": fields}):
             for event in page.items:
                 uid = event.involved_object.uid
                 if uid not in newest or event.at > newest[uid][0]:
@@ -212,6 +235,10 @@ def _told(error: KubeUnreachableError | KubeRefusedError) -> LauncherUnreachable
 
 def _jobs(namespace: str) -> str:
     return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+
+def _events(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/events"
 
 
 def _pods(namespace: str) -> str:

@@ -8,13 +8,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import structlog
 
 from bgjobs.protocol import MAX_JSON_BYTES
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.kube.pages import pages
 from bgjobs_core.kube.reading import decoded
 from bgjobs_core.kube.text import is_name
-from bgjobs_core.resources.models import API_VERSION, GROUP, QUEUES, REQUESTS, SCHEDULES, VERSION
+from bgjobs_core.resources.models import (
+    API_VERSION,
+    ENDED_STAYS,
+    GROUP,
+    QUEUES,
+    REQUESTS,
+    SCHEDULES,
+    VERSION,
+)
 from bgjobs_core.resources.schedules import SUSPENDED_BY
 from bgjobs_operator.interfaces.resources import TOO_LARGE
 
@@ -27,6 +36,9 @@ if TYPE_CHECKING:
 FIELD_MANAGER: Final = "bgjobs-operator"
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_INVALID: Final = 422
+log: Any = structlog.get_logger(__name__)
+
 _KINDS: Final = {REQUESTS: "BackgroundJobRequest", QUEUES: "BackgroundJobQueue", SCHEDULES: "BackgroundJobSchedule"}
 
 
@@ -105,6 +117,9 @@ class KubeResources:
             )
         except KubeRefusedError as error:
             if error.status in {_NOT_FOUND, _CONFLICT}:  # gone, or another object has its name by now
+                return False
+            if error.status == _INVALID and ENDED_STAYS in error.message:
+                log.warning("a request keeps the end that it tells of", request=name, namespace=namespace)
                 return False
             raise
         return True

@@ -13,7 +13,7 @@ import msgspec
 from bgjobs_core.kube.text import cleaned, is_name
 from bgjobs_operator.cluster.kubejob import CONTAINER, CONTROLLER_UID, LABEL_JOB
 from bgjobs_operator.cluster.watch import Metadata
-from bgjobs_operator.interfaces.launcher import KubeJobView, PodView
+from bgjobs_operator.interfaces.launcher import EventView, KubeJobView, PodView
 
 if TYPE_CHECKING:
     from bgjobs_core.kube.pages import Unreadable
@@ -38,6 +38,7 @@ class _Condition(msgspec.Struct):
 
 class _KubeJobStatus(msgspec.Struct):
     failed: _Count | None = None
+    terminating: _Count | None = None
     conditions: list[_Condition] | None = None
 
 
@@ -96,6 +97,7 @@ class Event(msgspec.Struct, rename="camel"):
     """The part of an event that is read."""
 
     involved_object: _Involved = msgspec.field(default_factory=_Involved)
+    type: str | None = None
     reason: str | None = None
     message: str | None = None
     last_timestamp: str | None = None
@@ -110,6 +112,11 @@ class Event(msgspec.Struct, rename="camel"):
     def words(self) -> str:
         """What it says."""
         return f"{cleaned(self.reason, _WORD)}: {cleaned(self.message)}"
+
+    @property
+    def view(self) -> EventView:
+        """What is seen of it."""
+        return EventView(cleaned(self.reason, _WORD), cleaned(self.message), self.type == "Warning")
 
 
 _kube_job: Final = msgspec.json.Decoder(KubeJob)
@@ -133,6 +140,7 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         failure=(cleaned(failed.reason, _WORD) or "Failed") if failed else "",
         message=cleaned(failed.message) if failed else "",
         deleting=metadata.deletion_timestamp is not None,
+        terminating=status.terminating or 0,
         created_at=_ms(metadata.creation_timestamp),
     )
 
@@ -155,6 +163,7 @@ def pod_view(pod: Pod) -> PodView:
         uid=pod.metadata.uid,
         ended=status.phase in {"Succeeded", "Failed"},
         created_at=_ms(pod.metadata.creation_timestamp),
+        ends_by=_ms(pod.metadata.deletion_timestamp),
         disrupted=disrupted is not None and disrupted.status == "True",
         exit_code=terminated.exit_code,
         terminated_reason=cleaned(status.reason if of_pod else terminated.reason, _WORD),

@@ -20,6 +20,7 @@ LEADER: Final = "-leader"  # how the name of the chart's Role for leading ends
 _IN_A_NAMESPACE: Final = (
     ("batch", "jobs", ("get", "list", "watch", "create", "delete")),
     ("", "pods", ("list", "delete")),
+    ("", "pods/status", ("patch",)),
     ("", "events", ("list", "create")),
     (GROUP, REQUESTS, ("get", "list", "watch", "delete")),
     (GROUP, QUEUES, ("get", "list", "watch")),

@@ -74,6 +74,7 @@ class KubeJobView:
         failed: how many of its pods have failed.
         failure: reason of its `Failed` condition, as `BackoffLimitExceeded`; "" while it has not failed.
         deleting: its deletion has begun.
+        terminating: how many of its pods were deleted and have not ended yet.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
     """
 
@@ -86,6 +87,7 @@ class KubeJobView:
     failure: str = ""
     message: str = ""
     deleting: bool = False
+    terminating: int = 0
     created_at: int | None = None
 
 
@@ -96,6 +98,7 @@ class PodView:
     Attributes:
         ended: it will not run any more.
         created_at: Unix ms, if that is known.
+        ends_by: until when it should have ended, in Unix ms, because it was deleted; None: it was not.
         disrupted: evicted, preempted, or its node went away.
         exit_code: of the job's container, once it has ended.
         terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed, `Evicted` if the
@@ -108,12 +111,28 @@ class PodView:
     uid: str
     ended: bool
     created_at: int | None = None
+    ends_by: int | None = None
     disrupted: bool = False
     exit_code: int | None = None
     terminated_reason: str = ""
     termination_message: str = ""
     waiting_reason: str = ""
     waiting_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """What Kubernetes has told of an object.
+
+    Attributes:
+        reason: one word, as `Evicted`.
+        message: in words.
+        warning: it was told as a warning.
+    """
+
+    reason: str
+    message: str = ""
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +203,13 @@ class Launcher(Protocol):
         """
         ...
 
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        """Have this very pod, whose node does not answer, taken for ended by a disruption, so that another one follows.
+
+        It is no error if it is gone. Raises LauncherUnreachableError.
+        """
+        ...
+
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         """All pods of a KubeJob that are still there; one that cannot be read is there and has not ended.
 
@@ -193,6 +219,13 @@ class Launcher(Protocol):
 
     async def complaint(self, namespace: str, kube_uid: str) -> str:
         """Why a KubeJob has no pod, as a quota that is used up; "" if nothing is known.
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
+    async def events(self, namespace: str, uid: str) -> list[EventView]:
+        """What is still known to have happened to an object that may be gone, as a pod; the newest first.
 
         Raises LauncherUnreachableError.
         """

@@ -37,7 +37,7 @@ class ResourcesApi(Protocol):
         ...
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
-        """Write the whole status of this very object; False if it is gone."""
+        """Write the whole status of this very object; False if it is gone, or tells of another end of its job."""
         ...
 
     async def event(self, plural: str, metadata: Object, reason: str, message: str) -> None:

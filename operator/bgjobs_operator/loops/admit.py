@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from bgjobs import strict_json
 from bgjobs.protocol import MAX_JSON_BYTES
+from bgjobs.vocabulary import WAITING
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.errors import (
@@ -221,25 +222,45 @@ class Admit:
         if obj is None or is_gone(obj, poke.uid):
             await _cancel(self.store, ids.request_job_id(poke.uid), poke.name)
             return True
-        said = part(obj, "status")
+        said, metadata = part(obj, "status"), obj["metadata"]
+        is_behind = request_status.is_behind(obj)
         if request_status.has_ended(obj):
+            if is_behind:  # nothing follows from what was changed since, and a record does not change after the end
+                seen = {**said, "observedGeneration": metadata["generation"]}
+                await self.api.apply_status(REQUESTS, poke.namespace, poke.name, poke.uid, seen)
             return True
         # It has its job, whatever the queue's defaults are by now. One whose record is gone although it was launched
         # is reconcile's to judge.
-        if said.get("kubeJob"):
+        if said.get("kubeJob") and not is_behind:
             return True
         if (job := await self.store.job(ids.request_job_id(poke.uid))) is not None:
             await self._hold(obj, job)
             return True
-        return await self._enqueue(obj)
+        return True if said.get("kubeJob") else await self._enqueue(obj)
 
     async def _hold(self, obj: dict[str, Any], job: JobRecord) -> None:
-        """Carry out `spec.paused` once for each generation: what somebody has done with the job since then holds."""
+        """Carry out `spec.paused` once for each generation: what somebody has done with the job since then holds.
+
+        The API server compares the rest of the spec, but for the parameters: it has no name for what is in them.
+        """
         generation = obj["metadata"]["generation"]
         if generation <= job.request_generation:
             return
+        if job.state in WAITING and await self._has_other_parameters(obj, job):
+            await self._say(obj, request_status.spec_changed(job, await self.store.now_ms()))
+            return
         verb = self.store.pause if part(obj, "spec").get("paused") is True else self.store.resume
         await verb(job_id=job.id, by=f"request:{job.request_name}", note="", generation=generation)
+
+    async def _has_other_parameters(self, obj: dict[str, Any], job: JobRecord) -> bool:
+        spec = parse(obj)
+        if isinstance(spec, NotAdmitted):
+            return True
+        try:
+            parameters = strict_json.dumps(spec.parameters, "parameters")
+        except strict_json.NotJSONError:
+            return True
+        return parameters.encode() != await self.store.parameters(job.id)
 
     async def _enqueue(self, obj: dict[str, Any]) -> bool:
         now = await self.store.now_ms()

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 import structlog
 
 from bgjobs_core.cancellation import end_if_cancelled
+from bgjobs_core.kube import listening
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_operator.interfaces.launcher import LauncherError
 from bgjobs_operator.loops.flows import DONE, Flows, Item, WorkEnd
 from bgjobs_operator.loops.loop import NotLeaderError
-from bgjobs_operator.loops.troubles import Whose, whose
+from bgjobs_operator.loops.troubles import SLOW_SECONDS, Whose, whose
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,6 +50,22 @@ class Clock(Protocol):
     def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
         """Call when it is so late."""
         ...
+
+
+class _Calls(Generic[T]):
+    """Tells a queue of the calls that are made for an item."""
+
+    def __init__(self, queue: FairQueue[T], item: Item[T]) -> None:
+        self._queue = queue
+        self._item = item
+
+    def asks(self) -> None:
+        """See `listening.Listener`."""
+        self._queue.asks(self._item)
+
+    def hears(self) -> None:
+        """See `listening.Listener`."""
+        self._queue.hears(self._item)
 
 
 class FairQueue(Generic[T]):
@@ -187,8 +204,11 @@ class FairQueue(Generic[T]):
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         self._changed.set()
-        when = self.wake_at()
-        if when is not None and when < self._timer_at:
+        if (when := self.wake_at()) is not None:
+            self._wake_by(when)
+
+    def _wake_by(self, when: float) -> None:
+        if when < self._timer_at and self._end is not None:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer, self._timer_at = self._clock.call_at(when, self._ring), when
@@ -199,6 +219,7 @@ class FairQueue(Generic[T]):
 
     async def _carry(self, item: Item[T]) -> None:
         outcome = WorkEnd(again=0.0, heard=False)
+        listening.listener.set(_Calls(self, item))  # of this task alone
         try:
             outcome = await self._work(item) or DONE
             end_if_cancelled()
@@ -213,6 +234,16 @@ class FairQueue(Generic[T]):
             self._flows.end(item, self._clock.time(), outcome)
             self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type] - inside a task there is one
             self._pump()
+
+    def asks(self, item: Item[T]) -> None:
+        """A call for an item is sent to Kubernetes; `_Calls` says so."""
+        now = self._clock.time()
+        self._flows.asks(item, now)
+        self._wake_by(now + SLOW_SECONDS)
+
+    def hears(self, item: Item[T]) -> None:
+        """It was answered."""
+        self._flows.hears(item, self._clock.time())
 
     def _outcome(self, item: Item[T], error: Exception) -> WorkEnd:
         owner, trouble = whose(error)

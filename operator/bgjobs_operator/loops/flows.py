@@ -22,6 +22,7 @@ TRY_SOON_SECONDS: Final = 2.0  # between two tries of a namespace, at least
 FORGET_SECONDS: Final = 120.0  # nothing was left to be tried in a namespace for so long: nobody knows of trouble
 OVERDUE_SECONDS: Final = 1.0  # whoever has waited for so long for an answer does not hold up other namespaces
 EXTRA_PLACES: Final = 24  # at most, in place of those whose answers are overdue
+NOT_ASKED: Final = float("inf")
 RESTING_MOST: Final = 10_000  # what has no room among them is forgotten here, and found in its work list again
 
 
@@ -51,10 +52,13 @@ class Item(Generic[T]):
 
     Attributes:
         began: when the work on it began.
+        asked: since when it waits for an answer; NOT_ASKED while it waits for none. Until it says that it asks, it is
+            taken to do so from its beginning.
+        longest: seconds that the slowest of its answers has taken so far.
         holds: whether it holds a place.
         offered: it was offered while it was under way, so that it is worked on once more.
         overdue: it holds a place for longer than most answers take.
-        late: it holds one for so long that this is trouble of its namespace.
+        late: it waits for an answer for so long that this is trouble of its namespace.
         tries: how often it has failed by itself.
         well_before: how many answers its namespace had given when this item met trouble of the namespace; -1: never.
     """
@@ -63,6 +67,8 @@ class Item(Generic[T]):
     key: str
     what: T
     began: float = 0.0
+    asked: float = 0.0
+    longest: float = 0.0
     resting: int = 0  # its number among those that rest, if it does
     under_way: bool = False
     holds: bool = False
@@ -176,12 +182,9 @@ class Flows(Generic[T]):
             if flow.line and not flow.held and flow.next_try > now and self._held_in_trouble < self._of_troubled
         ]
         times += [flow.next_try + FORGET_SECONDS for flow in self._troubled.values() if not flow.line and not flow.held]
-        for item in self._holding.values():
-            if not item.overdue:
-                times.append(item.began + OVERDUE_SECONDS)
-                break
-            if not item.late:
-                times.append(item.began + SLOW_SECONDS)
+        times += [item.asked + SLOW_SECONDS for item in self._holding.values() if not item.late and _asks(item)]
+        first = next((item for item in self._holding.values() if not item.overdue), None)
+        times += [] if first is None else [first.began + OVERDUE_SECONDS]
         return min(times, default=None)
 
     # ------------------------------------------------------------------ what happens
@@ -217,6 +220,7 @@ class Flows(Generic[T]):
         for namespace, flow in self._candidates(now):
             item = flow.line.popleft()
             item.began, item.under_way, item.holds = now, True, True
+            item.asked, item.longest = now, 0.0
             item.overdue, item.late, item.offered = False, False, False
             flow.held += 1
             self._holding[id(item)] = item
@@ -239,6 +243,16 @@ class Flows(Generic[T]):
                 self._well(item, now)
             else:
                 self._into_trouble(item.namespace, self._flows[item.namespace], trouble, now)
+
+    def asks(self, item: Item[T], now: float) -> None:
+        """One of perhaps many calls for an item is sent: what is slow is a call, and not all of the work on an item."""
+        item.asked = now
+
+    def hears(self, item: Item[T], now: float) -> None:
+        """Such a call was answered, or given up."""
+        if _asks(item):
+            item.longest = max(item.longest, now - item.asked)
+            item.asked, item.late = NOT_ASKED, False
 
     def end(self, item: Item[T], now: float, outcome: WorkEnd) -> None:
         """The work on an item has ended so."""
@@ -337,8 +351,9 @@ class Flows(Generic[T]):
     def _well(self, item: Item[T], now: float) -> None:
         flow = self._flows[item.namespace]
         flow.well += 1
-        if now - item.began > SLOW_SECONDS:
-            self._into_trouble(item.namespace, flow, _slow(now - item.began), now, tries=1)
+        took = max(item.longest, now - item.asked)
+        if took > SLOW_SECONDS:
+            self._into_trouble(item.namespace, flow, _slow(took), now, tries=1)
         elif flow.trouble is not None:
             self._out_of_trouble(item.namespace, flow)
         elif flow.window < self._of_one:
@@ -397,9 +412,13 @@ class Flows(Generic[T]):
                 item.overdue = True
                 flow.overdue += 1
                 self._overdue += flow.trouble is None
-            if not item.late and now - item.began >= SLOW_SECONDS:
+            if not item.late and now - item.asked >= SLOW_SECONDS:
                 item.late = True
-                self._into_trouble(item.namespace, flow, _slow(now - item.began), now, tries=1)
+                self._into_trouble(item.namespace, flow, _slow(now - item.asked), now, tries=1)
+
+
+def _asks(item: Item[T]) -> bool:
+    return item.asked != NOT_ASKED
 
 
 def _slow(seconds: float) -> Trouble:

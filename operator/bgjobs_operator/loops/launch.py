@@ -98,6 +98,8 @@ class Launch:
     fair: FairQueue[Intent] = field(init=False)
     # A POST of these may have been done, or be on its way still: since when. It is remembered over an interruption.
     _unsure: dict[str, float] = field(default_factory=dict[str, float])
+    # The same of those that are to be stopped by now, for as long as such a POST may still arrive.
+    _late: dict[str, float] = field(default_factory=dict[str, float])
     # These are being read, or given back; False: what is read of them may be out of date.
     _aside: dict[str, bool] = field(default_factory=dict[str, bool])
     _reading: Counter[str] = field(default_factory=Counter[str])  # how many are being read, by namespace
@@ -115,6 +117,8 @@ class Launch:
 
     async def turn(self) -> float | None:
         """Take up every intent that is not under way, as far as there is room."""
+        now = self.clock.time()
+        self._late = {job_id: since for job_id, since in self._late.items() if not is_final(now - since)}
         found: dict[str, list[str]] = {}
 
         def take(namespace: str, job_id: str) -> bool:
@@ -156,6 +160,11 @@ class Launch:
         if known is not None:
             known.what.job = None  # it is read again before its POST
         return job_id in self.posting
+
+    def may_arrive(self, job: JobRecord) -> bool:
+        """Whether a POST without an answer may still make the KubeJob of a job that is to be stopped."""
+        since = self._unsure.get(job.id, self._late.get(job.id, None if job.epoch == self.epoch else self._began))
+        return not is_final(None if since is None else self.clock.time() - since)
 
     def is_at_rest(self) -> bool:
         """Whether nothing is under way."""
@@ -208,7 +217,7 @@ class Launch:
         if job is None:
             await self.store.forget(namespace=item.namespace, job_id=intent.job_id)
         if job is None or job.state is not State.LAUNCHING:
-            self._unsure.pop(intent.job_id, None)
+            self._is_over(intent.job_id, stopped=job is not None and job.state is State.STOPPING)
             return _NOTHING_ASKED
         # An intent of an earlier leader may have been POSTed already, and may even be on its way still.
         unknown_since = self._unsure.get(job.id, None if job.epoch == self.epoch else self._began)
@@ -228,7 +237,7 @@ class Launch:
             await self._decline(job, State.SCHEDULED, 5, f"no job of its queue is launched: {queue.refused}")
             return _NOTHING_ASKED
         if await self.cancel_if_unwanted(job):
-            self._unsure.pop(job.id, None)
+            self._is_over(job.id, stopped=True)
             return DONE
         self._unsure[job.id] = self.clock.time()
         try:
@@ -243,6 +252,12 @@ class Launch:
         await self._bind(job, uid)
         self._unsure.pop(job.id, None)
         return DONE
+
+    def _is_over(self, job_id: str, *, stopped: bool) -> None:
+        """No POST of a job follows any more."""
+        since = self._unsure.pop(job_id, None)
+        if stopped and since is not None:
+            self._late[job_id] = since
 
     async def _refused(
         self, item: Item[Intent], job: JobRecord, error: LaunchRefusedError, unknown_since: float | None

@@ -1,7 +1,8 @@
 """observe: what happens to KubeJobs is taken into the records.
 
-Pods are listed only when a KubeJob's count of failures rises, when it ends, or when it stays pending. Most events of a
-KubeJob change nothing that is read here, and cost no question to Redis; what comes together is asked for together.
+Pods are listed only when a KubeJob's count of failures rises, when a pod of it was deleted, when it ends, or when it
+stays pending. Most events of a KubeJob change nothing that is read here, and cost no question to Redis; what comes
+together is asked for together. A pod that is gone before it was read is known by what Kubernetes has told of it.
 
 A KubeJob is looked at as it was last seen, and what is to be done is done by a fair queue: one that makes trouble is
 looked at again later, and keeps nobody from what is seen of the others.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher, PodView
     from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.loops.outcomes import Ending
     from bgjobs_operator.loops.troubles import Trouble
 
 _AT_ONCE: Final = 64  # events that are taken in together
 _PLACES: Final = 16
 _RETRY_SECONDS: Final = 1.0
+_NODE_LOST: Final = "its node was to end it, and does not answer"
+NODE_LOST_SECONDS: Final = 600.0  # after a pod should have ended
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -60,13 +64,24 @@ class ObserveStep(Enum):
 _ASKS: Final = frozenset({ObserveStep.DELETE_STRAY, ObserveStep.READ_PODS, ObserveStep.CHECK_ABSENT})
 
 
-def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> list[ObserveStep]:
+@dataclass(frozen=True)
+class Looked:
+    """How a KubeJob was when its pods were last looked at: its failed and its terminating ones."""
+
+    failed: int = 0
+    terminating: int = 0
+
+
+NEVER_LOOKED: Final = Looked()
+
+
+def plan_seen(view: KubeJobView, job: JobRecord | None, looked: Looked) -> list[ObserveStep]:
     """What is done about a KubeJob that is there.
 
     Args:
         view: what is seen.
         job: the record that its label names.
-        failures_known: how many of its failed pods were looked at before.
+        looked: when its pods were looked at before.
     """
     if job is None:
         # The gate at `start` lets none of its code run. A record that is missing since Redis is older than
@@ -79,7 +94,7 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
             return []
         if is_of_earlier_job(view, job):  # its end is not that of this job
             return [ObserveStep.DELETE_STRAY]
-        return [ObserveStep.BIND, *plan_launched(view, job, failures_known)]
+        return [ObserveStep.BIND, *plan_launched(view, job, looked)]
     if job.kube_uid and job.kube_uid != view.uid:
         return [] if view.deleting else [ObserveStep.DELETE_STRAY]
     if job.state is State.STOPPING:
@@ -91,18 +106,19 @@ def plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int) -> 
         return [ObserveStep.DELETE_STRAY] if wrong and not view.deleting else []
     if not job.kube_uid:
         return [] if view.deleting else [ObserveStep.DELETE_STRAY]  # paused or blocked: it waits, and nothing may run
-    return plan_launched(view, job, failures_known)
+    return plan_launched(view, job, looked)
 
 
 def _is_named_for(view: KubeJobView, job: JobRecord) -> bool:
     return (view.namespace, view.name) == (job.namespace, job.kube_job)
 
 
-def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> list[ObserveStep]:
+def plan_launched(view: KubeJobView, job: JobRecord, looked: Looked) -> list[ObserveStep]:
     """What is done about the KubeJob that a job is bound to."""
     if view.failure:
         return [ObserveStep.READ_PODS, ObserveStep.FAILED]
-    steps = [ObserveStep.READ_PODS] if view.failed > failures_known and job.state is State.LAUNCHED else []
+    has_news = view.failed > looked.failed or view.terminating != looked.terminating
+    steps = [ObserveStep.READ_PODS] if has_news and job.state is State.LAUNCHED else []
     return [*steps, ObserveStep.COMPLETE] if view.complete else steps
 
 
@@ -119,9 +135,17 @@ def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
     return [ObserveStep.FAILED] if view.failure else [ObserveStep.CHECK_ABSENT]
 
 
+def node_is_lost(pod: PodView, now: int) -> bool:
+    """Whether the node of a pod does not answer any more: it was to end the pod, and has not; `now` in Unix ms.
+
+    Kubernetes has deleted the pod by then, five minutes after the node was heard last.
+    """
+    return not pod.ended and pod.ends_by is not None and now - pod.ends_by > NODE_LOST_SECONDS * 1000
+
+
 def is_quiet(view: KubeJobView) -> bool:
     """Whether nothing has happened to a KubeJob but that it was made."""
-    return not (view.failed or view.complete or view.failure or view.deleting)
+    return not (view.failed or view.complete or view.failure or view.deleting or view.terminating)
 
 
 Event = Seen | Gone | Listed
@@ -166,7 +190,10 @@ class Observer:
     posting: Callable[[str], bool] = lambda _: False
     on_ended: Callable[[str], None] = lambda _: None
     views: dict[str, KubeJobView] = field(default_factory=dict[str, "KubeJobView"])
-    _failures: dict[str, int] = field(default_factory=dict[str, int])
+    # By the UID of a KubeJob: how it was when its pods were looked at, if that is not NEVER_LOOKED; and the UID of its
+    # pod that is being evicted.
+    _looked: dict[str, Looked] = field(default_factory=dict[str, Looked])
+    _disrupted: dict[str, str] = field(default_factory=dict[str, str])
     _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
     _unread: set[str] = field(default_factory=set[str])  # UIDs of what was seen, and left to the launch loop
     # What is to be looked at, by UID: as it was last seen, and that it is gone. Records as they were read for that.
@@ -220,7 +247,8 @@ class Observer:
         view = event.view
         if isinstance(event, Gone):
             self.views.pop(view.uid, None)
-            self._failures.pop(view.uid, None)
+            self._looked.pop(view.uid, None)
+            self._disrupted.pop(view.uid, None)
             self._bound.discard(view.uid)
             self._unread.discard(view.uid)
             self.on_ended(self.namespace)
@@ -284,7 +312,7 @@ class Observer:
             case Gone(view):
                 return plan_gone(view, job)
             case Seen(view):
-                return plan_seen(view, job, self._failures.get(view.uid, 0))
+                return plan_seen(view, job, self._looked.get(view.uid, NEVER_LOOKED))
             case Missing():
                 return [ObserveStep.CHECK_ABSENT]
 
@@ -310,14 +338,18 @@ class Observer:
 
     def _has_looked_at(self, uid: str, event: Seen | Gone | Missing) -> None:
         if isinstance(event, Seen):
-            self._failures[uid] = event.view.failed
-            if uid not in self.views:  # it is gone since
-                self._failures.pop(uid, None)
+            looked = Looked(event.view.failed, event.view.terminating)
+            if looked == NEVER_LOOKED or uid not in self.views:  # or it is gone since
+                self._looked.pop(uid, None)
+            else:
+                self._looked[uid] = looked
 
     async def compare(self, jobs: Sequence[JobRecord]) -> None:
         """Take in what no event has told of launched jobs of this namespace; for reconcile."""
         for job in jobs:
             view = self.views.get(job.kube_uid)
+            if view is not None and view.terminating:
+                self._looked.pop(job.kube_uid, None)  # a deadline has no event
             event = Missing(job) if view is None else Seen(view)
             if job.kube_uid in self._open:
                 await self.fair.has_room(self.namespace)
@@ -343,8 +375,7 @@ class Observer:
             case ObserveStep.POKE_STOP:
                 self.poke_stop(self.namespace, view.job_id)
             case ObserveStep.READ_PODS:
-                for pod in await self.launcher.pods(view.namespace, view.uid):
-                    await self._pod_ended(view, pod)
+                await self._read_pods(view)
             case ObserveStep.COMPLETE:
                 await self.store.observe_end(job_id=view.job_id, kube_uid=view.uid, what="complete", reason="")
             case ObserveStep.FAILED:
@@ -372,17 +403,36 @@ class Observer:
                 job_id=job.id, kube_uid=job.kube_uid, what="absent", reason="its KubeJob was deleted"
             )
 
-    async def _pod_ended(self, view: KubeJobView, pod: PodView) -> None:
-        if pod.ended:
-            ending = outcomes.of_pod(pod)
-            await self.store.observe_attempt(
-                job_id=view.job_id,
-                kube_uid=view.uid,
-                pod_uid=pod.uid,
-                outcome=ending.outcome,
-                exit_code=ending.exit_code,
-                failure=ending.error,
-            )
+    async def _read_pods(self, view: KubeJobView) -> None:
+        job = await self.store.job(view.job_id)  # before the look, so that the pod of a later attempt is not missed
+        pods = await self.launcher.pods(view.namespace, view.uid)
+        for pod in pods:
+            if pod.ended:
+                await self._attempt_ended(view, pod.uid, outcomes.of_pod(pod))
+            elif node_is_lost(pod, await self.store.now_ms()):
+                log.warning("a pod is given up, as its node does not answer", job=view.job_id, pod=pod.name)
+                await self.launcher.give_up_pod(view.namespace, pod.name, pod.uid, _NODE_LOST)
+            elif pod.disrupted:
+                self._disrupted[view.uid] = pod.uid
+        if job is not None and _runs(job, view) and all(pod.uid != job.fence for pod in pods):
+            disrupted = self._disrupted.get(view.uid) == job.fence
+            events = [] if disrupted else await self.launcher.events(view.namespace, job.fence)
+            await self._attempt_ended(view, job.fence, outcomes.of_gone_pod(events, disrupted=disrupted))
+
+    async def _attempt_ended(self, view: KubeJobView, pod_uid: str, ending: Ending) -> None:
+        await self.store.observe_attempt(
+            job_id=view.job_id,
+            kube_uid=view.uid,
+            pod_uid=pod_uid,
+            outcome=ending.outcome,
+            exit_code=ending.exit_code,
+            failure=ending.error,
+        )
+
+
+def _runs(job: JobRecord, view: KubeJobView) -> bool:
+    """Whether an attempt of a job runs in a pod of this KubeJob, as far as the record knows."""
+    return (job.state, job.phase, job.kube_uid) == (State.LAUNCHED, Phase.RUNNING, view.uid)
 
 
 def _job_id(event: Seen | Gone | Missing) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.vocabulary import WAITING, Outcome, State
+from bgjobs.vocabulary import TERMINAL, Outcome, State
 from bgjobs_core.jobs import ids
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part, parts
@@ -51,8 +51,17 @@ def differs(said: request_status.Status, record: request_status.Status) -> bool:
 
 
 def _essence(status: request_status.Status) -> tuple[object, ...]:
-    conditions = [(one.get("type"), one.get("status"), one.get("reason")) for one in parts(status, "conditions")]
+    conditions = [
+        (one.get("type"), one.get("status"), one.get("reason"))
+        for one in parts(status, "conditions")
+        if one.get("type") != request_status.SPEC_CHANGED  # admit says that, and no record
+    ]
     return status.get("state"), status.get("attempt"), conditions
+
+
+def _poke(request: Object) -> Poke:
+    metadata = request["metadata"]
+    return Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"])
 
 
 @dataclass
@@ -119,6 +128,8 @@ class Reconcile:
                 uids.add(obj["metadata"]["uid"])
                 if not request_status.has_ended(obj):
                     batch.append(obj)
+                elif request_status.is_behind(obj):
+                    self.pokes.add(_poke(obj))
                 elif request_status.refused_for_ms(obj, now) > REFUSED_MS and len(old) < _DROPPED_AT_ONCE:
                     old.append(obj["metadata"])
                 if len(batch) == _BATCH:
@@ -137,16 +148,16 @@ class Reconcile:
             metadata, said = obj["metadata"], part(obj, "status")
             job = jobs.get(job_id)
             if job is not None and not metadata.get("deletionTimestamp"):
-                if job.state in WAITING and metadata["generation"] > job.request_generation:
+                if job.state not in TERMINAL and metadata["generation"] > job.request_generation:
                     # It was paused or resumed, perhaps while nobody led.
-                    self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
+                    self.pokes.add(_poke(obj))
                 quiet = now - job.changed_at > _QUIET_MS  # else it is about to be written
                 if quiet and differs(said, request_status.of_job(job, metadata["generation"])):
                     self.write_again(job)
             elif job is None and said.get("jobId") and said.get("kubeJob"):
                 await self._lost(obj, job_id, now)
             else:
-                self.pokes.add(Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"]))
+                self.pokes.add(_poke(obj))
 
     async def _lost(self, obj: Object, job_id: str, now: int) -> None:
         metadata = obj["metadata"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_core.kube.objects import part, parts
@@ -89,9 +89,25 @@ def waiting(code: str, message: str, generation: int, at_ms: int) -> Status:
     }
 
 
+# The condition of a request whose spec does not say what its job is any more.
+SPEC_CHANGED: Final = "SpecChanged"
+
+
+def spec_changed(job: JobRecord, at_ms: int) -> Status:
+    """What a request says whose parameters were changed together with `spec.paused`: nothing of that is carried out."""
+    words = (
+        "the parameters were changed together with spec.paused, so nothing of that is carried out: the job keeps those "
+        "that it was made with, and is as it was; write paused once more together with the old parameters, or make a "
+        "new request"
+    )
+    said = of_job(job, job.request_generation)
+    changed = condition(SPEC_CHANGED, "ParametersChanged", words, at_ms)
+    return {**said, "reason": words, "conditions": [*said.get("conditions", ()), changed]}
+
+
 def code_of(status: Status) -> str:
-    """The reason of the condition that says why a request is no job; "" if none says it."""
-    found = (one for one in parts(status, "conditions") if one.get("type") in {"Admitted", "Failed"})
+    """The reason of the condition that says why a request is no job, or not what it says; "" if none says it."""
+    found = (one for one in parts(status, "conditions") if one.get("type") in {"Admitted", "Failed", SPEC_CHANGED})
     return next((str(one.get("reason") or "") for one in found), "")
 
 
@@ -133,6 +149,12 @@ def refused_for_ms(obj: dict[str, Any], now: int) -> int:
     except (ValueError, OverflowError):
         return 0
     return max(0, now - round(since * 1000))
+
+
+def is_behind(obj: dict[str, Any]) -> bool:
+    """Whether the status of a request is about an earlier generation of it."""
+    observed = part(obj, "status").get("observedGeneration")
+    return isinstance(observed, int) and observed < obj["metadata"]["generation"]
 
 
 def has_ended(obj: dict[str, Any]) -> bool:

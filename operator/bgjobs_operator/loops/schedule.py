@@ -253,8 +253,9 @@ class Schedule:
     async def _carry_out(self, look: _Look, wish: ScheduleRecord | None, now: int) -> float | None:
         """Make the jobs of the ticks that are due; when to look again, if that is before the next tick."""
         uid = look.obj["metadata"]["uid"]
-        if wish is not None and wish.wish_ran is not None and is_stored_id(wish.wish_ran):
-            look.known = replace(look.known.with_active([wish.wish_ran]), last_job=wish.wish_ran)
+        ran = [] if wish is None else [one for one in wish.ran if is_stored_id(one)]
+        if ran:
+            look.known = replace(look.known.with_active(ran), last_job=ran[-1])
         waiting = policy.pending(look.spec, look.known, now)
         wanted = [*look.known.active, *(schedule_job_id(uid, tick) for tick in waiting)]
         jobs = await self.store.jobs([one for one in dict.fromkeys(wanted) if is_stored_id(one)]) if wanted else []

@@ -1,6 +1,7 @@
 """settle: the status of requests follows the records, in few writes.
 
-What changes within `COALESCE_SECONDS` is written once; an end is written at once.
+What changes within `COALESCE_SECONDS` is written once; an end is written at once. An older record is never written
+over a newer one: within this process revisions are compared, and the API server refuses another state after an end.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Settle:
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     fair: FairQueue[Due] = field(init=False)
     _written: dict[str, request_status.Status] = field(default_factory=dict[str, request_status.Status])
+    # The revisions that were written while a page of records was read, by namespace and job: the page may be older.
+    _meanwhile: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
 
     def __post_init__(self) -> None:
         self.fair = FairQueue("settle", self._work, line=BATCH, tell=self.tell, clock=self.clock)
@@ -80,12 +83,13 @@ class Settle:
         while room := self.fair.room(namespace):
             page = await self.store.ids_in(keys.dirty, namespace, limit=BATCH, start=start)
             new = [job_id for job_id in page if self.fair.knows(namespace, job_id) is None]
+            newer = self._meanwhile[namespace] = dict[str, int]()
             found = {job.id: job for job in await self.store.jobs(new)} if new else {}
             for job_id in new:
                 if job_id not in found:
                     self._written.pop(job_id, None)
                     await self.store.forget(namespace=namespace, job_id=job_id)
-            due = [job for job in found.values() if ready(job, now)]
+            due = [job for job in found.values() if ready(job, now) and job.rev >= newer.get(job.id, 0)]
             left = left or len(due) < len(found)
             for job in due[:room]:
                 self.fair.offer(namespace, job.id, Due(job))
@@ -100,6 +104,7 @@ class Settle:
             return WorkEnd(heard=False)
         said = request_status.of_job(job, job.request_generation)
         if job.namespace in self.namespaces and self._written.get(job.id) != said:
+            self._meanwhile.setdefault(job.namespace, {})[job.id] = job.rev
             there = await self.api.apply_status(REQUESTS, job.namespace, job.request_name, job.request_uid, said)
             if there and job.state not in TERMINAL:
                 self._written[job.id] = said

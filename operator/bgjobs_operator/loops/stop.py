@@ -1,4 +1,8 @@
-"""stop: what is in `stopping` has its KubeJob deleted; the verdict is recorded once it and its pods are gone."""
+"""stop: what is in `stopping` has its KubeJob deleted; the verdict is recorded once it and its pods are gone.
+
+A KubeJob whose POST has no answer may appear yet. So the end of such a job is held until it is there, and can be
+deleted, or a minute has passed, after which no POST arrives any more.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 PERIOD: Final = 10.0
 LOOK_AGAIN_SECONDS: Final = 1.0
+LOOK_FOR_LATE_SECONDS: Final = 5.0  # the observer says so at once when it sees a late one
 ORPHAN_SECONDS: Final = 30.0  # pods that outlive their KubeJob end by themselves within their grace, or never
 
 log: Any = structlog.get_logger(__name__)
@@ -35,25 +40,27 @@ class StopStep(Enum):
 
     NOTHING = "it is not stopping any more"
     WAIT_FOR_POST = "its POST is under way"
+    WAIT_FOR_LATE = "a POST of it has no answer, and may arrive still"
     DELETE = "delete its KubeJob"
     WAIT = "wait for the pods"
     CHECK_PODS = "record the verdict if no pod is left"
 
 
-def plan_stop(job: JobRecord | None, view: KubeJobView | None, *, posting: bool) -> StopStep:
+def plan_stop(job: JobRecord | None, view: KubeJobView | None, *, posting: bool, may_arrive: bool = False) -> StopStep:
     """What is done next with a job that is to be stopped.
 
     Args:
         job: the record.
         view: its KubeJob, by a read that is no older than this turn.
         posting: this process is creating its KubeJob at the moment.
+        may_arrive: a POST of it has no answer, and may still make its KubeJob.
     """
     if job is None or job.state is not State.STOPPING:
         return StopStep.NOTHING
     if posting:
         return StopStep.WAIT_FOR_POST
     if view is None or (job.kube_uid and view.uid != job.kube_uid):
-        return StopStep.CHECK_PODS
+        return StopStep.WAIT_FOR_LATE if may_arrive and not job.kube_uid else StopStep.CHECK_PODS
     return StopStep.WAIT if view.deleting else StopStep.DELETE
 
 
@@ -78,6 +85,7 @@ class Stop:
         halt: takes the id and namespace of a job, and sees to it that no POST of it begins from now on; whether one is
             under way.
         tell, clock: see `FairQueue`.
+        may_arrive: whether a POST without an answer may still make a job's KubeJob.
     """
 
     store: Store
@@ -86,6 +94,7 @@ class Stop:
     halt: Callable[[str, str], bool]
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    may_arrive: Callable[[JobRecord], bool] = lambda _: False
     fair: FairQueue[Stopping] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,16 +115,18 @@ class Stop:
             self.fair.offer(namespace, job_id, Stopping(), now=True)
 
     async def _work(self, item: Item[Stopping]) -> WorkEnd:
-        return DONE if await self._step(item.key, item.what) else WorkEnd(again=LOOK_AGAIN_SECONDS)
+        again = await self._step(item.key, item.what)
+        return DONE if again is None else WorkEnd(again=again)
 
-    async def _step(self, job_id: str, stopping: Stopping) -> bool:
-        """Whether the job is done with."""
+    async def _step(self, job_id: str, stopping: Stopping) -> float | None:
+        """After how many seconds the job is to be looked at again; None: it is done with."""
         job = await self.store.job(job_id)
         if job is None or job.state is not State.STOPPING:
-            return True
+            return None
         posting = self.halt(job_id, job.namespace)
+        may_arrive = self.may_arrive(job)  # before the look, which then decides
         view = None if posting else await self.launcher.find(job.namespace, job.kube_job)
-        step = plan_stop(job, view, posting=posting)
+        step = plan_stop(job, view, posting=posting, may_arrive=may_arrive)
         if view is not None and step in {StopStep.DELETE, StopStep.WAIT}:
             # So that its pods are known, should they outlive it.
             await self.store.bind(job_id=job_id, kube_uid=view.uid)
@@ -123,13 +134,13 @@ class Stop:
                 await self.launcher.delete(view.namespace, view.name, view.uid)
         if step is not StopStep.CHECK_PODS:
             stopping.gone_since = None
-            return step is StopStep.NOTHING
+            return LOOK_FOR_LATE_SECONDS if step is StopStep.WAIT_FOR_LATE else LOOK_AGAIN_SECONDS
         if job.kube_uid and (pods := await self.launcher.pods(job.namespace, job.kube_uid)):
             await self._end_orphans(job, pods, stopping)
-            return False
+            return LOOK_AGAIN_SECONDS
         reply = await self.store.observe_end(job_id=job_id, kube_uid=job.kube_uid, what="absent", reason=job.note)
         log.info("stopped", job=job_id, state=reply.state)
-        return reply.did == "moved"
+        return None if reply.did == "moved" else LOOK_AGAIN_SECONDS
 
     async def _end_orphans(self, job: JobRecord, pods: Sequence[PodView], stopping: Stopping) -> None:
         now = self.clock.time()

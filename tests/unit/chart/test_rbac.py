@@ -36,6 +36,7 @@ TABLES = {
     "Role/bgjobs-operator": {
         "jobs.batch": "create delete get list watch",
         "pods": "delete list",
+        "pods/status": "patch",
         "events": "create list",
         REQUESTS: "delete get list watch",
         QUEUES: "get list watch",

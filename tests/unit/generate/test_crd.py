@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs_core.resources.crd import DEFINITIONS, definitions, structural
-from bgjobs_core.resources.models import QueueSpec, RequestSpec
+from bgjobs_core.resources.models import ENDED_STAYS, QueueSpec, RequestSpec
 from bgjobs_core.resources.schedules import ScheduleSpec
 
 if TYPE_CHECKING:
@@ -195,6 +195,16 @@ def defaulted(schema: dict[str, Any], value: object) -> object:
 def test_the_api_server_fills_in_what_the_model_would(model: type[BaseModel], given: dict[str, Any]) -> None:
     expected = model.model_validate(given).model_dump(mode="json", by_alias=True, exclude_none=True)
     assert defaulted(structural(model), given) == expected
+
+
+def test_the_end_that_a_request_tells_of_stays() -> None:
+    """The API server refuses an older status that arrives after the one that told the end."""
+    [rule] = OURS["BackgroundJobRequest.status"]["x-kubernetes-validations"]
+    assert rule == {
+        "rule": "!has(oldSelf.state) || !(oldSelf.state in ['cancelled', 'failed', 'succeeded']) || "
+        "(has(self.state) && self.state == oldSelf.state)",
+        "message": ENDED_STAYS,
+    }
 
 
 def test_a_short_name_is_no_category() -> None:

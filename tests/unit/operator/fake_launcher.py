@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bgjobs_operator.interfaces.launcher import (
+    EventView,
     Glance,
     Gone,
     KubeJobView,
@@ -69,9 +70,11 @@ class FakeLauncher:
         posts: the job of each POST.
         deletes: (name, UID) of each DELETE of a KubeJob.
         pod_deletes: the same of each DELETE of a pod.
+        given_up: name of each pod that was given up, and why.
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
+        told: what is known of pods, by their UIDs.
         looks: UIDs of the KubeJobs whose pods were listed.
         before_pods: called while pods are listed, to let something happen in between.
         on_glance: called when all pods of a namespace are listed at once.
@@ -82,6 +85,7 @@ class FakeLauncher:
         self.created: dict[str, str] = {}
         self.posts: list[str] = []
         self.deletes: list[tuple[str, str]] = []
+        self.given_up: list[tuple[str, str]] = []
         self.pod_deletes: list[tuple[str, str]] = []
         self.instant = True
         self.away = False
@@ -90,6 +94,7 @@ class FakeLauncher:
         self.before_pods: Callable[[], Awaitable[None]] | None = None
         self.on_glance: Callable[[], None] | None = None
         self.complaints: dict[str, str] = {}
+        self.told: dict[str, list[EventView]] = {}
         self.looks: list[str] = []
         self._faults: deque[Fault] = deque()
         self._late: list[JobRecord] = []
@@ -207,6 +212,15 @@ class FakeLauncher:
             if uid in pods and pods[uid].name == name:
                 del pods[uid]
 
+    async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        for kube_uid, pods in self._pods.items():
+            if uid in pods and pods[uid].name == name:
+                pods[uid] = replace(pods[uid], ended=True, disrupted=True)
+                self.given_up.append((name, why))
+                self.change(self.created[kube_uid], terminating=0)
+
     async def pods(self, namespace: str, kube_uid: str) -> list[PodView]:
         self.looks.append(kube_uid)
         await asyncio.sleep(0)
@@ -218,6 +232,10 @@ class FakeLauncher:
     async def complaint(self, namespace: str, kube_uid: str) -> str:
         self._answer(namespace)
         return self.complaints.get(kube_uid, "")
+
+    async def events(self, namespace: str, uid: str) -> list[EventView]:
+        self._answer(namespace)
+        return self.told.get(uid, [])
 
     async def glance(self, namespace: str) -> Glance:
         self._answer(namespace)

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES
 from bgjobs_core.resources.schedules import SUSPENDED_BY
@@ -75,6 +76,9 @@ class FakeResources(ResourcesApi):
         self._answer(namespace)
         obj = self.objects.get((plural, namespace, name))
         if obj is None or obj["metadata"]["uid"] != uid:
+            return False
+        before = obj.get("status", {}).get("state")
+        if plural == REQUESTS and before in TERMINAL and status["state"] != before:  # a rule of the CRD
             return False
         obj["status"] = copy.deepcopy(status)
         self.written.append((name, status))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
+from bgjobs_core.kube import listening
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.loops.fair_queue import FairQueue
 from bgjobs_operator.loops.loop import NotLeaderError
+from bgjobs_operator.loops.troubles import SLOW_SECONDS
 from tests.unit.operator.world import Hands, until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from bgjobs_operator.loops.flows import Item, WorkEnd
     from bgjobs_operator.loops.troubles import Trouble
 
@@ -141,6 +146,62 @@ async def test_an_answer_that_takes_long_is_trouble_before_it_comes() -> None:
     await until(work.queue.at_rest)
     run.cancel()
     await asyncio.wait({run})
+
+
+class Calls:
+    """An item of several calls, each of which is answered when the test says so."""
+
+    def __init__(self, calls: int) -> None:
+        self.clock = Hands()
+        self.told: list[bool] = []
+        self.gates = [asyncio.Event() for _ in range(calls)]
+        self.sent = 0
+        self.queue: FairQueue[None] = FairQueue("test", self._work, tell=self._tell, clock=self.clock)
+
+    def _tell(self, _loop: str, _namespace: str, trouble: Trouble | None) -> None:
+        self.told.append(trouble is not None)
+
+    async def _work(self, _: Item[None]) -> None:
+        for gate in self.gates:
+            with listening.call():
+                self.sent += 1
+                await gate.wait()
+
+    @asynccontextmanager
+    async def under_way(self) -> AsyncGenerator[None]:
+        run = asyncio.create_task(self.queue.run())
+        await asyncio.sleep(0)
+        self.queue.offer("shop", "a", None)
+        await until(lambda: self.sent == 1)
+        yield
+        run.cancel()
+        await asyncio.wait({run})
+
+    async def answer(self, number: int, seconds: float) -> None:
+        """The call with this number is answered after so long."""
+        self.clock.move_to(self.clock.now + seconds)
+        self.gates[number].set()
+        await until(lambda: self.sent > number + 1 or self.queue.at_rest())
+
+
+async def test_many_calls_for_an_item_are_not_one_that_is_slow() -> None:
+    calls = Calls(5)
+    async with calls.under_way():
+        for number in range(5):
+            await calls.answer(number, SLOW_SECONDS - 0.1)
+        assert calls.queue.at_rest()
+    assert calls.told == []
+
+
+async def test_one_of_many_calls_that_is_slow_is_told_at_once() -> None:
+    calls = Calls(3)
+    async with calls.under_way():
+        await calls.answer(0, SLOW_SECONDS - 0.1)
+        calls.clock.move_to(calls.clock.now + SLOW_SECONDS)
+        assert calls.told == [True], "while it is waited for"
+        await calls.answer(1, 0)
+        await calls.answer(2, 0.1)
+        assert calls.queue.at_rest()
 
 
 async def test_there_is_room_once_something_has_begun() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bgjobs.vocabulary import State
+import pytest
+
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE, Held
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_operator.loops.expire import PERIOD, Expire
-from tests.unit.operator.builders import QUEUE_KEY, a_queue_object, a_request
+from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY, a_queue_object, a_request
 
 if TYPE_CHECKING:
     from tests.unit.operator.world import World
@@ -72,6 +74,95 @@ async def test_what_was_said_while_nobody_led_is_carried_out(world: World) -> No
     await world.reconcile()
     await world.admit()
     assert world.resources.reads == 0, "it is not read again, as it was carried out"
+
+
+async def changed(world: World, generation: int, **spec: Any) -> dict[str, Any]:
+    """The request, whose status stays, is applied like this, and everybody does what follows from it."""
+    obj = world.resources.objects[REQUESTS, NAMESPACE, "nightly"]
+    obj["metadata"]["generation"] = generation
+    obj["spec"] |= spec
+    world.poke(REQUESTS, obj)
+    await world.admit()
+    world.forward(5)
+    await world.settle()
+    return obj["status"]
+
+
+async def started(world: World) -> None:
+    """The job of the request runs, and the request says so."""
+    await applied(world, 1, parameters=[42])
+    await world.dispatch()
+    await world.launch()
+    await world.pod_starts(JOB)
+    world.forward(5)
+    await world.settle()
+
+
+async def test_what_is_said_after_the_start_is_seen_and_changes_nothing(world: World) -> None:
+    await started(world)
+
+    said = await changed(world, 2, paused=True)
+    assert (said["state"], said["observedGeneration"]) == ("launched", 2)
+    said = await changed(world, 3, paused=False)
+    assert (said["state"], said["observedGeneration"]) == ("launched", 3)
+
+
+async def test_so_is_what_is_said_after_the_end(world: World) -> None:
+    await started(world)
+    await world.store.finish(
+        job_id=JOB, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+    )
+    await world.settle()
+    record = await world.job(JOB)
+
+    said = await changed(world, 2, paused=True)
+
+    assert (said["state"], said["observedGeneration"]) == ("succeeded", 2)
+    assert await world.job(JOB) == record, "nothing of a record changes after the end"
+
+
+async def test_so_is_what_was_said_after_the_end_while_nobody_led(world: World) -> None:
+    await started(world)
+    await world.store.finish(
+        job_id=JOB, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+    )
+    await world.settle()
+    obj = world.resources.objects[REQUESTS, NAMESPACE, "nightly"]
+    obj["metadata"]["generation"] = 2
+    for _ in range(2):
+        world.resources.reads = 0
+        await world.reconcile()
+        await world.admit()
+        assert obj["status"]["observedGeneration"] == 2
+    assert world.resources.reads == 0, "it is not read again, as it was seen"
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_other_parameters_together_with_paused_change_nothing_and_are_told(world: World, paused: bool) -> None:
+    before = await applied(world, 1, parameters=[42], paused=not paused)
+    world.forward(5)
+    await world.settle()
+
+    said = await changed(world, 2, parameters=[43], paused=paused)
+
+    assert (await world.job(JOB)).state == before
+    assert await world.store.parameters(JOB) == b"[42]"
+    [condition] = said["conditions"]
+    assert (condition["type"], condition["reason"]) == ("SpecChanged", "ParametersChanged")
+    assert (said["observedGeneration"], "parameters were changed" in said["reason"]) == (1, True)
+    assert [reason for _, reason, _ in world.resources.events] == ["ParametersChanged"]
+
+    written = len(world.resources.written)
+    for _ in range(3):
+        world.forward(60)
+        await world.reconcile()
+        await world.admit()
+        await world.settle()
+    assert len(world.resources.written) == written, "once is enough"
+
+    said = await changed(world, 3, parameters=[42], paused=paused)
+    assert (await world.job(JOB)).state == (State.PAUSED if paused else State.QUEUED)
+    assert (said["observedGeneration"], said.get("conditions", [])) == (3, [])
 
 
 async def test_a_request_expires_counted_from_its_creation(world: World) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 import pytest
 
-from bgjobs_core.kube import door
-from bgjobs_core.kube.errors import KubeRefusedError, KubeTooLargeError, KubeUnreachableError, KubeUnreadableError
+from bgjobs_core.kube import door, listening
+from bgjobs_core.kube.errors import (
+    KubeError,
+    KubeRefusedError,
+    KubeTooLargeError,
+    KubeUnreachableError,
+    KubeUnreadableError,
+)
 from bgjobs_core.kube.objects import part, parts
 from tests.unit.operator.fake_cluster import Answer, Drop, FakeCluster, Stream, Trickle, status
 
@@ -46,6 +53,28 @@ async def test_text_of_a_pod_is_cleaned(cluster: FakeCluster) -> None:
     """Half of a surrogate pair cannot be written to Redis, nor into a status."""
     cluster.script("GET /x", Answer(raw=b'{"message": "\\ud83d is half, \\ud83d\\ude00 is whole"}'))
     assert await cluster.kube().request("GET", "/x") == {"message": "? is half, \U0001f600 is whole"}
+
+
+class Told:
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def asks(self) -> None:
+        self.words.append("asks")
+
+    def hears(self) -> None:
+        self.words.append("hears")
+
+
+@pytest.mark.parametrize("answer", [Answer({"a": 1}), status(503, "no"), Drop()], ids=["answered", "refused", "broken"])
+async def test_whoever_waits_hears_of_each_call(cluster: FakeCluster, answer: Answer | Drop) -> None:
+    cluster.script("GET /x", answer, answer)
+    told = Told()
+    listening.listener.set(told)
+    for _ in range(2):
+        with contextlib.suppress(KubeError):
+            await cluster.kube().request("GET", "/x")
+    assert told.words == ["asks", "hears"] * 2
 
 
 async def test_watches_take_no_connection_from_other_calls(cluster: FakeCluster) -> None:

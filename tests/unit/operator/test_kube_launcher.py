@@ -14,6 +14,7 @@ from bgjobs.ids import key_job_id
 from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from bgjobs_operator.cluster.views import Pod, pod_view, view_of
 from bgjobs_operator.interfaces.launcher import (
+    EventView,
     Gone,
     KubeJobView,
     LauncherObjectError,
@@ -59,6 +60,7 @@ SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
     [
         ({}, {}),
         ({"status": {"active": 1, "ready": 1, "failed": 2}}, {"failed": 2}),
+        ({"status": {"active": 0, "terminating": 1}}, {"terminating": 1}),
         ({"status": {"succeeded": 1, "conditions": [condition("Complete")]}}, {"complete": True}),
         ({"status": {"conditions": [condition("Complete", "False")]}}, {}),
         (
@@ -408,3 +410,30 @@ async def test_the_newest_of_several_complaints_counts(cluster: FakeCluster, lau
     cluster.script(f"GET {events}", Answer({"items": [old, new]}), Answer({"items": [new, old]}), Answer({"items": []}))
     complaints = [await launcher.complaint("shop", "kube-1") for _ in range(3)]
     assert complaints == ["FailedCreate: exceeded quota", "FailedCreate: exceeded quota", ""]
+
+
+async def test_what_is_known_of_a_pod_that_is_gone(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    of = {"involvedObject": {"uid": "pod-1"}}
+    old = {**of, "type": "Normal", "reason": "Started", "message": "Started", "lastTimestamp": "2026-11-24T10:00:00Z"}
+    new = {**of, "type": "Warning", "reason": "Evicted", "message": "low \x1b[31m", "eventTime": "2026-11-24T10:00:09Z"}
+    cluster.script("GET /api/v1/namespaces/shop/events", Answer({"items": [old, new]}))
+    assert await launcher.events("shop", "pod-1") == [
+        EventView("Evicted", "low \ufffd[31m", warning=True), EventView("Started", "Started")
+    ]  # fmt: skip
+    assert cluster.calls[0].query["fieldSelector"] == "involvedObject.uid=pod-1"
+
+
+async def test_a_pod_that_is_given_up_is_disrupted_for_kubernetes(cluster: FakeCluster, launcher: KubeLauncher) -> None:
+    """Its Job does not count that as a failure, and makes another pod."""
+    path = f"PATCH {PODS}/bgjob-pod/status"
+    cluster.script(path, Answer({}), status(404, "NotFound"), status(409, "Conflict"), status(503, ""))
+    for _ in range(3):
+        await launcher.give_up_pod("shop", "bgjob-pod", "pod-1", "its node does not answer")
+    with pytest.raises(LauncherUnreachableError):
+        await launcher.give_up_pod("shop", "bgjob-pod", "pod-1", "its node does not answer")
+    call = cluster.calls[0]
+    assert call.content_type == "application/strategic-merge-patch+json"
+    assert call.body["metadata"] == {"uid": "pod-1"}
+    assert (call.body["status"]["phase"], call.body["status"]["message"]) == ("Failed", "its node does not answer")
+    [condition] = call.body["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("DisruptionTarget", "True")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.vocabulary import Outcome, State
+from bgjobs.vocabulary import State
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Refusal
 from bgjobs_operator.loops.after_refusal import (
@@ -24,7 +24,6 @@ from tests.unit.operator.fake_launcher import Held, Refuse, Unreachable
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
-    from bgjobs.vocabulary import Verdict
     from tests.unit.operator.world import World
 
 OF_ONE = IN_FLIGHT * 3 // 4  # as many places as one namespace may hold
@@ -322,55 +321,6 @@ class TestRefusal:
         record = await world.job(job)
         assert (record.state, world.launcher.created) == ("scheduled", {})
         assert record.reason == "there is no queue default: another one has its name by now"
-
-
-class TestCancel:
-    async def test_while_the_post_is_under_way(self, world: World) -> None:
-        job = await world.claimed()
-        post = Held()
-        world.launcher.script(post)
-        turn = asyncio.create_task(world.launch())
-        await post.arrived.wait()
-        await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="no")
-        await world.stop()
-        assert await world.state(job) == "stopping", "what the POST makes is not known yet"
-        post.gate.set()
-        await turn
-        assert (await world.pod_starts(job)).action == "go_away"
-        await world.stop()
-        await world.stop()
-        assert await world.state(job) == "cancelled"
-        assert world.launcher.view(job) is None
-
-    async def test_between_two_posts(self, world: World) -> None:
-        job = await world.claimed()
-        world.launcher.script(Unreachable())
-
-        async def cancel() -> None:
-            await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="no")
-
-        world.on_sleep = cancel
-        await world.launch()
-        assert len(world.launcher.posts) == 1
-        await world.stop()
-        assert await world.state(job) == "cancelled"
-
-    @pytest.mark.parametrize(("verdict", "ends"), [(Outcome.CANCELLED, "cancelled"), (Outcome.NEVER_STARTED, "failed")])
-    async def test_and_the_post_arrives_after_all_is_over(self, world: World, verdict: Verdict, ends: str) -> None:
-        job = await world.claimed()
-        world.launcher.script(Unreachable(late=True))
-
-        async def stop() -> None:
-            await world.store.stop(job_id=job, verdict=verdict, by="ada", note="no")
-
-        world.on_sleep = stop
-        await world.launch()
-        await world.stop()
-        assert await world.state(job) == ends
-        world.launcher.arrive()
-        assert (await world.pod_starts(job)).action == "go_away", "not a line of it runs"
-        await world.observe()
-        assert world.launcher.view(job) is None, "and nobody else would delete it"
 
 
 class TestNewLeader:

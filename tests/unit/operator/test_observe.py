@@ -13,8 +13,8 @@ from bgjobs.vocabulary import State
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Gone, LauncherUnreachableError, Seen
+from bgjobs_operator.loops.observe import Looked, plan_gone, plan_seen
 from bgjobs_operator.loops.observe import ObserveStep as Do
-from bgjobs_operator.loops.observe import plan_gone, plan_seen
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_kube_job, a_pod, a_record, a_request
 from tests.unit.operator.fake_launcher import Held
@@ -123,7 +123,21 @@ def made_before(job: JobRecord, seconds: float, **more: Any) -> KubeJobView:
     ],
 )  # fmt: skip
 def test_plan_seen(view: KubeJobView, job: JobRecord | None, failures_known: int, expected: list[Do]) -> None:
-    assert plan_seen(view, job, failures_known) == expected
+    assert plan_seen(view, job, Looked(failures_known)) == expected
+
+
+@pytest.mark.parametrize(
+    ("terminating", "known", "expected"),
+    [
+        pytest.param(0, 0, [], id="nothing is new"),
+        pytest.param(1, 0, [Do.READ_PODS], id="a pod was deleted: perhaps it says that it is evicted"),
+        pytest.param(1, 1, [], id="it is ending still"),
+        pytest.param(0, 1, [Do.READ_PODS], id="it has ended, or is gone"),
+    ],
+)
+def test_plan_of_pods_that_are_deleted(terminating: int, known: int, expected: list[Do]) -> None:
+    view = a_kube_job().but(terminating=terminating).build()
+    assert plan_seen(view, LAUNCHED, Looked(0, known)) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from bgjobs.vocabulary import Outcome
 from bgjobs_operator.cluster.kubejob import CONTAINER
 from bgjobs_operator.cluster.views import Pod, pod_view
-from bgjobs_operator.loops.outcomes import of_kube_job, of_pod
+from bgjobs_operator.interfaces.launcher import EventView
+from bgjobs_operator.loops.outcomes import of_gone_pod, of_kube_job, of_pod
 from tests.unit.operator.builders import a_kube_job, a_pod
 
 if TYPE_CHECKING:
@@ -106,6 +107,38 @@ def seen(phase: str, reason: str = "", exit_code: int | None = None, cause: str 
 def test_of_what_kubernetes_shows(pod: PodView, outcome: str, error_type: str) -> None:
     ending = of_pod(pod)
     assert (ending.outcome, json.loads(ending.error)["type"]) == (outcome, error_type)
+
+
+LOW: Final = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 92Mi."
+TOO_MUCH: Final = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome", "error_type"),
+    [
+        pytest.param([], "lost", "Lost", id="nothing is known"),
+        pytest.param([EventView("Killing", "Stopping container job")], "lost", "Lost", id="nothing that says why"),
+        pytest.param([EventView("Evicted", LOW, warning=True)], "disrupted", "Disrupted", id="its node was short"),
+        pytest.param([EventView("Evicted", TOO_MUCH, warning=True)], "error", "Evicted", id="its own limit"),
+        pytest.param([EventView("Evicted", "Evicted pod: Empty")], "disrupted", "Disrupted", id="by an autoscaler"),
+        pytest.param([EventView("Preempted", "by a pod of node-1")], "disrupted", "Disrupted", id="preempted"),
+        pytest.param(
+            [EventView("Killing", "Stopping"), EventView("TaintManagerEviction", "Marking for deletion")],
+            "disrupted", "Disrupted", id="its node got a taint",
+        ),
+        pytest.param([EventView("NodeNotReady", "Node is not ready", warning=True)], "disrupted", "Disrupted",
+                     id="its node went away"),
+    ],
+)  # fmt: skip
+def test_of_a_gone_pod(events: list[EventView], outcome: str, error_type: str) -> None:
+    ending = of_gone_pod(events, disrupted=False)
+    error = json.loads(ending.error)
+    assert (ending.outcome, ending.exit_code, error["type"]) == (outcome, None, error_type)
+    assert all(event.message in error["message"] for event in events if outcome != "lost" and event.reason != "Killing")
+
+
+def test_of_a_gone_pod_that_said_that_it_is_evicted() -> None:
+    assert of_gone_pod([], disrupted=True).outcome is Outcome.DISRUPTED
 
 
 @pytest.mark.parametrize(

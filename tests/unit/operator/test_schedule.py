@@ -445,6 +445,23 @@ async def test_a_job_that_was_run_by_hand_counts_for_forbid(ticking: Ticking) ->
     assert ticking.missed() == [(1, f"forbid: job {by_hand} still runs")]
 
 
+async def test_each_of_several_jobs_that_were_run_by_hand_counts_for_forbid(ticking: Ticking) -> None:
+    """The first one still runs when the last one has ended; the operator looks only after both."""
+    ticking.put(concurrencyPolicy="Forbid")
+    await ticking.look()
+    first, second = await ticking.world.queued(), await ticking.world.queued()
+    for by_hand in (first, second):
+        await ticking.world.store.schedule_wish(schedule=f"{NAMESPACE}/nightly", ran=by_hand)
+    await ticking.look()
+    assert (ticking.status()["active"], ticking.status()["lastJobId"]) == ([first, second], second)
+    await ticking.world.store.stop(job_id=second, verdict=Outcome.CANCELLED, by="ada", note="")
+
+    await ticking.at(HOUR + 1)
+
+    assert ticking.missed() == [(1, f"forbid: job {first} still runs")]
+    assert await ticking.world.store.wished_schedules() == []
+
+
 async def test_a_job_run_by_hand_that_is_not_there_is_no_trouble(ticking: Ticking) -> None:
     ticking.put(concurrencyPolicy="Forbid")
     await ticking.look()

@@ -13,9 +13,12 @@ from bgjobs_operator.loops.request_status import has_ended
 from bgjobs_operator.loops.settle import COALESCE_SECONDS, Settle
 from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_request
-from tests.unit.operator.world import OURS
+from tests.unit.operator.world import OURS, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bgjobs_core.jobs.record import JobRecord
     from tests.unit.operator.world import World
 
 OF_NIGHTLY = a_job().of_request("nightly")
@@ -185,6 +188,46 @@ async def test_a_status_that_is_right_is_not_written_anew(world: World) -> None:
     await world.reconcile()
     await world.settle()
     assert len(world.resources.written) == 1
+
+
+async def test_an_older_record_is_never_written_over_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page was read, and before it was offered reconcile had the newer record written."""
+    world.resources.put(a_request())
+    job = await world.launched(OF_NIGHTLY)
+    world.forward(2)
+    read = world.store.jobs
+
+    async def slow(ids: Sequence[str]) -> list[JobRecord]:
+        older = await read(ids)
+        monkeypatch.undo()
+        await world.pod_starts(job)
+        await world.store.finish(
+            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
+        )
+        world.settling.write_again(await world.job(job))
+        await until(lambda: world.resources.written and world.settling.fair.at_rest())
+        return older
+
+    monkeypatch.setattr(world.store, "jobs", slow)
+    await world.settle()
+    world.forward(2)
+    await world.settle()
+    assert [said["state"] for said in world.resources.statuses("nightly")] == ["succeeded"]
+    assert await dirty(world) == []
+
+
+async def test_a_request_that_tells_of_another_end_keeps_it(world: World) -> None:
+    """As after a Redis that was older than the world: the job has ended once more."""
+    obj = world.resources.put(a_request(status={"state": "succeeded", "jobId": "1"}))
+    job = await world.launched(OF_NIGHTLY)
+    await world.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
+    await world.stop()
+    await world.stop()
+    assert await world.state(job) == "cancelled"
+    world.forward(2)
+    assert await world.settle() is None
+    assert obj["status"]["state"] == "succeeded"
+    assert await dirty(world) == [], "it is not asked for ever"
 
 
 COMPLETE = {"type": "Complete", "status": "True", "reason": "Succeeded"}

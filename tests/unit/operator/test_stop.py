@@ -44,6 +44,18 @@ def test_plan(job: JobRecord | None, view: KubeJobView | None, posting: bool, ex
     assert plan_stop(job, view, posting=posting) is expected
 
 
+@pytest.mark.parametrize(
+    ("job", "view", "expected"),
+    [
+        pytest.param(UNBOUND, None, Step.WAIT_FOR_LATE, id="it may appear"),
+        pytest.param(UNBOUND, THERE, Step.DELETE, id="it has appeared"),
+        pytest.param(BOUND, None, Step.CHECK_PODS, id="it had appeared, and is gone"),
+    ],
+)
+def test_plan_while_a_post_may_arrive(job: JobRecord, view: KubeJobView | None, expected: Step) -> None:
+    assert plan_stop(job, view, posting=False, may_arrive=True) is expected
+
+
 async def test_a_running_job_is_cancelled_when_its_pods_are_gone(world: World) -> None:
     world.launcher.instant = False
     job = await world.launched()

@@ -83,6 +83,7 @@ def test_whose(error: Exception, owner: Whose, kind: Kind | None) -> None:
         (10**6, None, 60),
         (9, 7.0, 7),
         (1, 3600.0, 60),
+        (1, float("inf"), 60),
         (1, 0.0, 1),
     ],
 )

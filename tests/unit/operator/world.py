@@ -154,7 +154,7 @@ class World:
         self.pokes = Pokes(self._ring)
         self.admission = Admit(self.store, self.resources, self.pokes, tell=self._tell, clock=self.clock)
         self.observing = observe_queue(self._tell, self.clock)
-        self.stops = Stop(self.store, self.launcher, OURS, self._halt, self._tell, self.clock)
+        self.stops = Stop(self.store, self.launcher, OURS, self._halt, self._tell, self.clock, self._may_arrive)
         self.observer = self.observer_of(NAMESPACE)
         self.settling = Settle(self.store, self.resources, OURS, self._tell, self.clock)
         self.looking = Pending(self.store, self.launcher, OURS, self._tell, self.clock)
@@ -194,6 +194,9 @@ class World:
 
     def _halt(self, job_id: str, namespace: str) -> bool:
         return self.launches.halt(job_id, namespace)
+
+    def _may_arrive(self, job: JobRecord) -> bool:
+        return self.launches.may_arrive(job)
 
     def _tell(self, loop: str, namespace: str, trouble: Trouble | None) -> None:
         self.told.append((loop, namespace, trouble))

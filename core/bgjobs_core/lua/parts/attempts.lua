@@ -1,5 +1,8 @@
 -- The attempts of a job.
 
+-- The error of an attempt of which nobody has seen how it ended.
+local UNSEEN = '{"type":"Lost","message":"its pod is gone, and nobody has seen how it ended"}'
+
 -- Some fields of the latest attempt, in the order in which they are asked for; nil if there is none. The whole attempt
 -- may hold a long error, which no verb looks at.
 local function latest_attempt(job, ...)

@@ -37,7 +37,7 @@ The first of these that is there:
 2. `--context NAME`, or `kubectl bgjobs`: the cluster that kubectl reaches, and nothing else.
 3. The environment variable `BGJOBS_URL`, with the same tokens.
 4. A local server of `bgjobs dev`: the file `.bgjobs/server.json` in this folder or the nearest one above it, if its
-   process lives. It needs no token.
+   process lives, with the token that is in it. A file that other users may read or write is refused.
 5. The cluster of kubectl's current context.
 
 By kubectl, the Service of the API is found by its labels, reached by `kubectl port-forward` for as long as the command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -53,6 +54,10 @@ class DataFolder:
         """The file by which clients on this machine find the server; it exists while the server runs."""
         return self.path / "server.json"
 
+    @property
+    def _lock(self) -> Path:
+        return self.path / "lock"
+
     @contextmanager
     def locked(self) -> Generator[bool]:
         """Make the folder and lock it for this process while the `with` block runs.
@@ -62,15 +67,16 @@ class DataFolder:
 
         Raises:
             InUseError: if another process has locked it.
-            DataFolderError: if it cannot be written.
+            DataFolderError: if it cannot be written, or if other users of the machine can write in it.
         """
         try:
             there = self.redis.exists()
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._keep_private()
             ignore = self.path / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n", encoding="ascii")
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise DataFolderError(f"{self.path} cannot be used ({error}); give --data another folder") from error
         try:
@@ -82,16 +88,41 @@ class DataFolder:
         finally:
             os.close(descriptor)
 
-    def announce(self, url: str, namespace: str) -> None:
-        """Write the server file: the server's URL, our process number, and the namespace of the jobs."""
-        said = {"url": url, "pid": os.getpid(), "namespace": namespace}
+    def announce(self, url: str, namespace: str, token: str) -> None:
+        """Write the server file: the server's URL, our process number, the namespace of the jobs, and the token."""
+        said = {"url": url, "pid": os.getpid(), "namespace": namespace, "token": token}
         new = self.server_file.with_suffix(".new")
-        new.write_text(json.dumps(said), encoding="utf-8")
+        new.unlink(missing_ok=True)
+        # Ours from its first byte on, and never one that somebody else has put there: the token is in it.
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(said, file)
         new.rename(self.server_file)
 
     def withdraw(self) -> None:
         """Remove the server file, because the server ends."""
         self.server_file.unlink(missing_ok=True)
+
+    def _keep_private(self) -> None:
+        """Let nobody else look into the folder.
+
+        Raises:
+            DataFolderError: if somebody else could have put something in it, or still can.
+        """
+        info = self.path.stat()
+        mode = stat.S_IMODE(info.st_mode)
+        if info.st_uid != os.geteuid():
+            raise DataFolderError(
+                f"{self.path} belongs to another user (number {info.st_uid}); give --data a folder of your own"
+            )
+        if mode & 0o022:
+            raise DataFolderError(
+                f"other users of this machine can write in {self.path} (mode {mode:o}); `chmod 700 {self.path}`, or "
+                "give --data another folder"
+            )
+        # What somebody keeps there besides is theirs to open or close.
+        if mode & 0o077 and (self._lock.exists() or not any(self.path.iterdir())):
+            self.path.chmod(0o700)
 
     def _who(self) -> str:
         try:

@@ -11,11 +11,11 @@ import resource
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-
+from bgjobs.connection.local_link import GOOD_SECONDS, new_link
 from bgjobs.ids import new_job_id
 from bgjobs.job_spec import JobSpec
 from bgjobs.vocabulary import OWNED, WAITING
@@ -36,6 +36,7 @@ from bgjobs_core.store.doorbell import Doorbell
 from bgjobs_core.store.store import Store
 from bgjobs_local.data_folder import DataFolder
 from bgjobs_local.errors import DataFolderError, OtherLeaderError, PortTakenError
+from bgjobs_local.front_door import FrontDoor
 from bgjobs_local.identity import EverythingAllowed, LocalTokens, person
 from bgjobs_local.launcher import controller
 from bgjobs_local.launcher.memory_guard import MemoryGuard
@@ -61,9 +62,7 @@ if TYPE_CHECKING:
     from bgjobs_local.settings import DevSettings
     from bgjobs_local.terminal.console import Console
 
-NO_SIGN_IN: Final = (
-    "No sign-in: only this machine can reach this server, and whoever works on it may do everything here."
-)
+NOTICE: Final = "This server is on your machine, and yours alone: your link and token open it, and allow everything."
 _KEEP_KUBE_JOBS_SECONDS: Final = 600
 _LOOK_AT_PROJECT_SECONDS: Final = 1.0
 _PORTS: Final = 20
@@ -209,11 +208,12 @@ class _Machine:
         self._data = data
         self._resources = resources
         self._listening = listening
-        self._url = f"http://{HOST}:{listening.getsockname()[1]}"
+        self._port: int = listening.getsockname()[1]
+        self._url = f"http://{HOST}:{self._port}"
         self._namespaces = namespaces
         self._store = store
         self._doorbell = Doorbell(connection.connect(redis_url, max_connections=2))
-        tokens = LocalTokens()
+        self._tokens = tokens = LocalTokens(person(settings.namespace))
         self._deps = Deps(
             store=self._store,
             redis=RealRedisState(connection.connect(redis_url, max_connections=2)),
@@ -221,8 +221,7 @@ class _Machine:
             access=EverythingAllowed(),
             clock=system_clock,
             namespaces=self._namespaces,
-            anonymous=person(settings.namespace),
-            notice=NO_SIGN_IN,
+            notice=NOTICE,
             queues=resources,
             unapproved=resources.project.remedy,
         )
@@ -291,7 +290,7 @@ class _Machine:
         try:
             while not api.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
-            self._data.announce(self._url, self._settings.namespace)
+            self._data.announce(self._url, self._settings.namespace, self._tokens.token)
             await self._greet(lost, there=there)
             if self._settings.hello:
                 await self._enqueue_hello()
@@ -312,17 +311,17 @@ class _Machine:
 
     def _api(self) -> uvicorn.Server:
         app = create_app(self._deps, pages=True)
-        # Against DNS rebinding: a foreign page whose host name leads to 127.0.0.1 gets no answer.
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+        app.add_middleware(FrontDoor, tokens=self._tokens, port=self._port)
         return make_server(app, _SHUTDOWN_SECONDS)
 
     async def _greet(self, lost: int, *, there: bool) -> None:
         say, project = self._console.echo, self._resources.project
         packages = ", ".join(project.packages())
-        port = self._listening.getsockname()[1]
         say(f"bgjobs dev   {self._url}")
-        if self._settings.port is None and port != PORT:
-            self._console.warn(f"port {PORT} is taken, so the port is {port}")
+        say(f"  open       {new_link(self._url, self._tokens.token, time.time())}")
+        say(f"             (once, within {GOOD_SECONDS // 60} minutes; `{_command()} link` prints another one)")
+        if self._settings.port is None and self._port != PORT:
+            self._console.warn(f"port {PORT} is taken, so the port is {self._port}")
         mine = f"{packages} in {project.folder}" if packages else f"no package yet in {project.folder}"
         say(f"  jobs of    {mine}, and of {EXAMPLES}")
         queues = [
@@ -338,8 +337,9 @@ class _Machine:
             say(f"  schedules  {', '.join(shown)}")
         say(f"  data       {self._data.path}{', with the jobs of earlier runs' if there else ''}")
         say(f"  try        {_command()} run {EXAMPLES}.Hello greet '[\"Ada\"]'")
-        say(f"  programs   BGJOBS_URL={self._url} (not needed in this folder)")
-        say(f"  {NO_SIGN_IN}")
+        say(f"  programs   find it in this folder; elsewhere: BGJOBS_URL={self._url} BGJOBS_TOKEN=...")
+        say(f"             (`{_command()} token` prints that)")
+        say(f"  {NOTICE}")
         say("  Ctrl-C stops everything; jobs that are running then start over the next time.")
         if lost:
             self._console.warn(

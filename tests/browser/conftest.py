@@ -47,10 +47,16 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     wait_until("nothing is left", lambda: not of_project(project))
 
 
+@pytest.fixture(scope="package")
+def cookie(dev: Dev) -> tuple[str, str]:
+    """Of a browser that has opened the link."""
+    return dev.sign_in()
+
+
 @pytest.fixture
-def visits(browser: Browser, dev: Dev) -> Iterator[Visits]:
+def visits(browser: Browser, dev: Dev, cookie: tuple[str, str]) -> Iterator[Visits]:
     """Opens pages; any complaint in the console fails the test."""
-    made = Visits(browser, dev.url)
+    made = Visits(browser, dev.url, cookie)
     yield made
     assert made.close() == []
 

@@ -81,6 +81,8 @@ def play(dev: Dev) -> JobHandle:
 def take(browser: Browser, dev: Dev, path: str, ready: str, file: Path) -> None:
     """One picture, in light colours; small enough to be kept in git."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light", base_url=dev.url)
+    name, value = dev.sign_in()
+    page.context.add_cookies([{"name": name, "value": value, "url": dev.url}])
     page.goto(path)
     expect(page.get_by_text(ready).first).to_be_visible()
     file.write_bytes(with_palette(page.screenshot(animations="disabled")))

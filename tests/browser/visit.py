@@ -22,6 +22,7 @@ class Visits:
     """Opens pages, and writes down what they complain about.
 
     Attributes:
+        cookie: by which the server knows the browser: name and value; no name: it does not.
         complaints: errors in the console (violations of the Content-Security-Policy among them), in scripts, and
             dialogs, which no page of ours opens.
         expected: what may be complained about, as a regular expression.
@@ -29,13 +30,17 @@ class Visits:
 
     browser: Browser
     url: str
+    cookie: tuple[str, str] = ("", "")
     complaints: list[str] = field(default_factory=list[str])
     expected: str = r"(?!)"
 
     def open(self, path: str, **options: Any) -> Page:
         """A page in a window of its own. Options: those of a browser context."""
         settings: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "base_url": self.url, **options}
-        page = self.browser.new_context(**settings).new_page()
+        context = self.browser.new_context(**settings)
+        if name := self.cookie[0]:
+            context.add_cookies([{"name": name, "value": self.cookie[1], "url": self.url}])
+        page = context.new_page()
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.complaints.append(f"error in a script: {error}"))
         page.on("dialog", self._on_dialog)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx2
 import psutil
 
 from bgjobs import JobClient
+from bgjobs.connection.local_link import new_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,7 @@ class Dev:
     process: subprocess.Popen[bytes]
     output_file: Path
     url: str
+    token: str
     client: JobClient
 
     @classmethod
@@ -106,8 +109,8 @@ class Dev:
             return said["pid"] == process.pid
 
         wait_until("bgjobs dev is ready", ready)
-        client = JobClient(said["url"], namespace=NAMESPACE)
-        started = cls(project, process, output_file, said["url"], client)
+        client = JobClient(said["url"], said["token"], namespace=NAMESPACE)
+        started = cls(project, process, output_file, said["url"], said["token"], client)
         _started.append(started)
         return started
 
@@ -115,6 +118,18 @@ class Dev:
     def output(self) -> str:
         """All that it has printed; of earlier runs in this folder too."""
         return self.output_file.read_text()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of a program that has the token."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def sign_in(self) -> tuple[str, str]:
+        """As a browser that opens a new link: name and value of the cookie."""
+        answer = httpx2.get(new_link(self.url, self.token, time.time()), trust_env=False)
+        assert answer.status_code == 200, answer.text
+        ((name, value),) = answer.cookies.items()
+        return name, value
 
     def run(self, method: str, parameters: list[Any] | None = None, **options: Any) -> Job:
         """Run a nasty job to its end."""

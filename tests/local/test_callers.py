@@ -106,6 +106,6 @@ def test_who_is_not_approved_is_told_where_code_was_looked_for(dev: Dev) -> None
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/jobs", "/queues", "/api/v1/jobs"])
 def test_head(dev: Dev, path: str) -> None:
-    response = httpx2.head(f"{dev.url}{path}", trust_env=False)
+    response = httpx2.head(f"{dev.url}{path}", headers=dev.headers, trust_env=False)
 
     assert (response.status_code, response.content) == (200, b"")

@@ -27,7 +27,7 @@ def site(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         return [datetime.fromtimestamp(json.loads(file.read_text())["created_at"], UTC) for file in files]
 
     monkeypatch.setenv("BGJOBS_URL", dev.url)
-    monkeypatch.setenv("BGJOBS_TOKEN", "")
+    monkeypatch.setenv("BGJOBS_TOKEN", dev.token)
     yield Site(dev.client, created, print)
     close_default_client()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -71,7 +72,10 @@ def test_a_newcomer_sees_a_job_run(python: Path, folder: Path, capsys: pytest.Ca
         print(f"\nready after {ready:.2f} s, the example job has run after {ran:.2f} s; MiB in memory: {memory}")
 
     url = json.loads(server.read_text())["url"]
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
+    link = re.search(r"^ +open +(http\S+)$", output.read_text(), re.MULTILINE)
+    assert link is not None
+    assert "To the jobs" in opener.open(link[1]).read().decode()
     page = opener.open(f"{url}/jobs").read().decode()
     assert "Hello" in page
     script = page.partition('src="')[2].partition('"')[0]

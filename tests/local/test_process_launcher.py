@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs_core.resources.models import QueueSpec
-from bgjobs_local.identity import LocalTokens
+from bgjobs_local.identity import LocalTokens, person
 from bgjobs_local.launcher import controller
 from bgjobs_local.launcher.memory_guard import MemoryGuard
 from bgjobs_local.launcher.pods import Kubelet
@@ -32,7 +32,7 @@ class TestProcessLauncher(Conformance):
 
     @pytest.fixture
     async def bench(self, tmp_path: Path) -> AsyncGenerator[Bench]:
-        tokens = LocalTokens()
+        tokens = LocalTokens(person("shop"))
         async with api(tokens, "127.0.0.1") as (store, port):
             kubelet = Kubelet(
                 folder=tmp_path / "pods",

@@ -126,5 +126,5 @@ def test_a_new_package_is_approved_within_a_moment(dev: Dev) -> None:
 
 def queues(dev: Dev) -> list[list[str]]:
     """Approved classes of all queues."""
-    found = httpx2.get(f"{dev.url}/api/v1/queues", trust_env=False).json()["items"]
+    found = httpx2.get(f"{dev.url}/api/v1/queues", headers=dev.headers, trust_env=False).json()["items"]
     return [queue["approved_classes"] for queue in found]

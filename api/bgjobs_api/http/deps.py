@@ -70,7 +70,7 @@ class Deps:
         clock: tells the time.
         namespaces: the namespaces that may have jobs; a list without a namespace is made of all of them.
         notice: a sentence that every page shows at its top; "" for none.
-        anonymous: who calls where no token is sent; None: a token is needed. Local mode and a trial have one.
+        anonymous: who calls where no token is sent; None: a token is needed. A trial has one.
         sign_in: whether people sign in and out at a proxy in front of the API, which serves `/oauth2/`.
         rediscli: how an administrator calls redis-cli, for remedies.
         findings: what `/readyz` should warn of, as far as it is known already; nothing is asked for it.

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from bgjobs.wire import FieldProblem, Problem
+from bgjobs_api.http.default_headers import HEADERS
 from bgjobs_core.actions.errors import (
     ActionError,
     AlreadyEndedError,
@@ -204,7 +205,7 @@ def response(problem: ProblemError) -> Response:
         body.model_dump_json(exclude_none=True).encode(),
         problem.status,
         media_type=MEDIA_TYPE,
-        headers=problem.headers or None,
+        headers={**HEADERS, **problem.headers},  # also where it is answered before the application is asked
     )
 
 

@@ -1,8 +1,8 @@
 """Refuses requests that change something and that a browser sends for the page of another site.
 
 A browser sends the header `Sec-Fetch-Site` (all browsers since 2023) or at least `Origin` with every such request, and
-no page can change them; programs send neither. This is needed with cookies and without: in local mode, whoever can
-reach this machine is allowed everything.
+no page can change them; programs send neither. This is needed with cookies and without: during a trial, whoever
+reaches the dashboard is allowed what everybody is.
 """
 
 from __future__ import annotations

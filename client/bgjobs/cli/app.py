@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "queues": server.queues,
     "doctor": server.doctor,
     "token": server.token,
+    "link": server.link,
 }
 
 # Subcommands of a subcommand, with the help of the latter.

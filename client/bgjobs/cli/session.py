@@ -70,14 +70,12 @@ class Connection(NamedTuple):
         token: gives the token at each request, or None if the server needs none.
         namespace: the namespace of jobs and lists; None: the one that the server chooses for the token.
         transport: what sends the requests; None: the network.
-        environ: the environment for the client; empty where the token does not come from it.
     """
 
     url: str
     token: Callable[[], str | None]
     namespace: str | None
     transport: httpx2.BaseTransport | None
-    environ: Mapping[str, str]
 
 
 class Cluster(NamedTuple):
@@ -145,9 +143,14 @@ class Session:
                 context=self.context,
                 kubectl_only=self.world.kubectl_only,
                 has_kubectl=self.kubectl_program is not None,
-                local=local_server.find(self.world.folder),
+                local=self.local,
             )
         )
+
+    @cached_property
+    def local(self) -> local_server.LocalServer | None:
+        """The `bgjobs dev` whose file is in this folder or above, whether or not it is chosen; None: there is none."""
+        return local_server.find(self.world.folder)
 
     @cached_property
     def cluster(self) -> Cluster | None:
@@ -178,19 +181,19 @@ class Session:
         if isinstance(choice, discovery.ByKubectl):
             return self._by_kubectl(choice)
         if isinstance(choice, discovery.ByFile):
+            assert self.local is not None  # noqa: S101 - it was chosen
             # A token of the environment is meant for another server, so it is not shown to this one.
-            return Connection(
-                choice.url, lambda: None, self.asked_namespace or choice.namespace, self.world.transport, {}
-            )
+            token = local_server.ServerToken(self.local)
+            return Connection(choice.url, token, self.asked_namespace or choice.namespace, self.world.transport)
         address = parse_url(choice.url)
         try:
-            token = find_token(None, address, self.world.environ)
+            token = find_token(None, address, self.world.environ, folder=self.world.folder)
         except ConfigurationError as error:
             raise NoTokenError(
                 f"no token for {address.url}: set {ENV_TOKEN}, or {ENV_TOKEN_FILE} to a file with one; on a cluster "
                 "`kubectl create token ACCOUNT --audience bgjobs` makes one"
             ) from error
-        return Connection(choice.url, token, self.asked_namespace, self.world.transport, self.world.environ)
+        return Connection(choice.url, token, self.asked_namespace, self.world.transport)
 
     @property
     def namespace(self) -> str | None:
@@ -213,13 +216,14 @@ class Session:
         connection = self.connection
         client = JobClient(
             connection.url,
+            connection.token,
             namespace=connection.namespace,
             timeout_seconds=timeout_seconds,
             retry_seconds=wanted if retry_seconds is None else retry_seconds,
             call_seconds=find_call_seconds(None, self.world.environ),
             transport=connection.transport,
             sleep=self.world.sleep,
-            environ=connection.environ,
+            environ={},
         )
         self.world.ending.callback(client.close)
         return client
@@ -240,7 +244,7 @@ class Session:
         _end_in_order(self.world.ending)
         transport = ClusterTransport(found.kubectl, found.service, found.namespace)
         self.world.ending.callback(transport.end)
-        return Connection(transport.url, transport.token, found.namespace, transport, {})
+        return Connection(transport.url, transport.token, found.namespace, transport)
 
 
 def _end_in_order(ending: ExitStack) -> None:

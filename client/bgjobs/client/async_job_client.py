@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.connection.settings import Token
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import (
         Attempt,
@@ -50,7 +51,7 @@ class AsyncJobClient:
     def __init__(
         self,
         url: str | None = None,
-        token: str | None = None,
+        token: Token | None = None,
         namespace: str | None = None,
         timeout_seconds: float = 15,
         *,

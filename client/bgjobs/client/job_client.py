@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.connection.settings import Token
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import (
         Attempt,
@@ -46,8 +47,9 @@ class JobClient:
 
     Args:
         url: of the server; default: `BGJOBS_URL`.
-        token: default: `BGJOBS_TOKEN`, else the file `BGJOBS_TOKEN_FILE`, else the projected token of a pod.
-            Files are read again every minute, since such tokens are replaced.
+        token: or a function that gives one for each request; default: `BGJOBS_TOKEN`, else the file
+            `BGJOBS_TOKEN_FILE`, else the projected token of a pod, else that of a `bgjobs dev` in this folder or one
+            above it. Files are read again every minute, since such tokens are replaced.
         namespace: for jobs and lists that name none; default: that of the caller's ServiceAccount.
         timeout_seconds: of one request.
         retry_seconds: for how long a request is sent again while the API is out of reach or busy.
@@ -64,7 +66,7 @@ class JobClient:
     def __init__(
         self,
         url: str | None = None,
-        token: str | None = None,
+        token: Token | None = None,
         namespace: str | None = None,
         timeout_seconds: float = 15,
         *,

@@ -82,7 +82,7 @@ class Address(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether it is plain HTTP to this machine, where `bgjobs dev` serves without a token."""
+        """Whether it is plain HTTP to this machine, where `bgjobs dev` serves, whose token is in a file."""
         return self.scheme == "http" and (self.host in ("localhost", "::1") or self.host.startswith("127."))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from bgjobs.cli.exits import NoServerError, UsageError
 from bgjobs.cli.reaching.discovery import ByFile, ByKubectl, ByUrl, Choice, Facts, decide
 from bgjobs.connection import local_server
 from bgjobs.connection.local_server import LocalServer
+from bgjobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +72,7 @@ def write(folder: Path, content: Any) -> Path:
     path = folder / ".bgjobs" / "server.json"
     path.parent.mkdir(parents=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
+    path.chmod(0o600)
     return path
 
 
@@ -99,8 +102,66 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, content: Any) -> None:
     assert local_server.find(tmp_path, lambda _: True) == LocalServer(str(path))
 
 
-def test_whether_a_process_lives() -> None:
-    import os  # noqa: PLC0415 - for this alone
+@pytest.mark.parametrize("mode", [0o601, 0o602, 0o604, 0o610, 0o620, 0o640, 0o666])
+def test_a_file_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path, GOOD)
+    path.chmod(mode)
+    found = local_server.find(tmp_path, lambda _: True)
+    assert found is not None
+    assert (found.url, found.token) == (None, None)
+    assert f"(mode {mode:o})" in found.refused
+    with pytest.raises(NoServerError, match="remove the file and start `bgjobs dev` again"):
+        decide(Facts(has_kubectl=True, local=found))
 
+
+def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, GOOD)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    found = local_server.find(tmp_path, lambda _: True)
+    assert found is not None
+    assert "belongs to another user" in found.refused
+    with pytest.raises(NoServerError, match="name a server by BGJOBS_URL"):
+        decide(Facts(has_kubectl=True, local=found))
+
+
+def test_a_link_or_a_pipe_in_place_of_the_file_is_not_read(tmp_path: Path) -> None:
+    other = write(tmp_path / "other", GOOD)
+    (tmp_path / ".bgjobs").mkdir()
+    (tmp_path / ".bgjobs/server.json").symlink_to(other)
+    assert local_server.find(tmp_path) is None
+    (tmp_path / ".bgjobs/server.json").unlink()
+    os.mkfifo(tmp_path / ".bgjobs/server.json", 0o600)
+    found = local_server.find(tmp_path)
+    assert found is not None
+    assert found.refused
+
+
+def test_the_token_is_read_and_not_shown(tmp_path: Path) -> None:
+    write(tmp_path, GOOD | {"token": "secret"})
+    found = local_server.find(tmp_path, lambda _: True)
+    assert found is not None
+    assert found.token == "secret"
+    assert "secret" not in repr(found)
+
+
+def test_a_token_is_read_again_when_the_file_is_another_one(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD | {"token": "first"})
+    found = local_server.find(tmp_path, lambda _: True)
+    assert found is not None
+    token = local_server.ServerToken(found)
+    assert token() == "first"
+    path.write_text(json.dumps(GOOD | {"token": "another one"}))
+    assert token() == "another one"
+    path.write_text(json.dumps(GOOD | {"token": "of another server", "url": "http://127.0.0.1:8701"}))
+    assert token() == "another one"
+    path.unlink()
+    assert token() == "another one"
+    path.write_text(json.dumps(GOOD | {"token": "open to all"}))
+    path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="mode 644"):
+        token()
+
+
+def test_whether_a_process_lives() -> None:
     assert local_server.process_lives(os.getpid())
     assert not local_server.process_lives(2**22 + 1)

@@ -252,6 +252,7 @@ def test_the_current_context_is_the_last_way(terminal: Terminal, reaching: FakeK
     dead = terminal.folder / ".bgjobs/server.json"
     dead.parent.mkdir()
     dead.write_text('{"url": "http://127.0.0.1:8700", "pid": 99999999, "namespace": "x"}')
+    dead.chmod(0o600)
 
     ran = terminal.run("-n", "team", "token")
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from tests.unit.cli.fakes import JOBS, URL, problem, queue
+from bgjobs.connection.local_link import GOOD_SECONDS, read_code
+from tests.unit.cli.fakes import JOBS, NOW, URL, problem, queue
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.cli.fakes import FakeApi, Terminal
 
 
@@ -39,7 +42,8 @@ def test_no_queues(terminal: Terminal, api: FakeApi) -> None:
 
 def test_token(terminal: Terminal) -> None:
     ran = terminal.run("token")
-    assert (ran.code, ran.text, ran.err) == (0, "", "this is a local server, which needs no token\n")
+    assert (ran.code, ran.text) == (4, "")
+    assert f"no token for {URL}: this command finds that of a `bgjobs dev` in its folder" in ran.err
 
     terminal.environ["BGJOBS_TOKEN"] = "secret"
     assert terminal.run("token").text == "secret\n"
@@ -56,17 +60,53 @@ def test_a_server_elsewhere_needs_a_token(terminal: Terminal, api: FakeApi) -> N
     assert api.requests[0].headers["Authorization"] == "Bearer secret"
 
 
-def test_a_local_server_gets_no_token(terminal: Terminal, api: FakeApi) -> None:
+def server_file(terminal: Terminal) -> Path:
+    """Of a `bgjobs dev` that runs."""
     file = terminal.folder / ".bgjobs/server.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps({"url": "http://127.0.0.1:8700", "pid": os.getpid(), "namespace": "local"}))
+    file.parent.mkdir(exist_ok=True)
+    file.touch(0o600)
+    said = {"url": "http://127.0.0.1:8700", "pid": os.getpid(), "namespace": "local", "token": "of-the-file"}
+    file.write_text(json.dumps(said))
+    return file
+
+
+def test_a_local_server_gets_its_own_token(terminal: Terminal, api: FakeApi) -> None:
+    server_file(terminal)
     terminal.environ = {"PATH": "", "BGJOBS_TOKEN": "secret"}
     api.on("GET", JOBS, {"items": []})
 
     assert terminal.run("list").code == 0
     assert api.requests[0].url.port == 8700
     assert api.queries() == [{"namespace": "local", "limit": "50"}]
-    assert "Authorization" not in api.requests[0].headers
+    assert api.requests[0].headers["Authorization"] == "Bearer of-the-file"
+    assert terminal.run("token").text == "of-the-file\n"
+    assert terminal.run("token", "--url", "http://127.0.0.1:8700").text == "of-the-file\n"
+    # Another server of this machine is not shown it.
+    assert terminal.run("list", "--url", "http://127.0.0.1:8701").code == 0
+    assert api.requests[-1].headers["Authorization"] == "Bearer secret"
+
+
+def test_a_link_to_a_local_server(terminal: Terminal) -> None:
+    server_file(terminal)
+    terminal.environ = {"PATH": ""}
+    ran = terminal.run("link")
+    assert (ran.code, ran.err) == (0, "")
+    found = read_code(ran.text.removeprefix("http://127.0.0.1:8700/local/sign-in?code=").strip(), "of-the-file")
+    assert found is not None
+    assert found.until == int(NOW) + GOOD_SECONDS
+    ran = terminal.run("link", "--url", URL)
+    assert (ran.code, ran.text) == (2, "")
+    assert "links are for `bgjobs dev`" in ran.err
+
+
+def test_a_file_that_others_may_read_is_refused(terminal: Terminal, api: FakeApi) -> None:
+    server_file(terminal).chmod(0o640)
+    terminal.environ = {"PATH": ""}
+    ran = terminal.run("list")
+    assert ran.code == 6
+    assert "can be read or changed by other users of this machine (mode 640)" in ran.err
+    assert "remove the file and start `bgjobs dev` again" in ran.err
+    assert api.requests == []
 
 
 def test_no_server(terminal: Terminal) -> None:

@@ -144,9 +144,41 @@ def test_a_local_server_of_this_folder_is_found_while_it_runs(tmp_path: Path) ->
     inner.mkdir(parents=True)
     (tmp_path / ".bgjobs").mkdir()
     file = tmp_path / ".bgjobs/server.json"
+    file.touch(0o600)
     file.write_text(json.dumps({"url": "http://127.0.0.1:8701", "pid": os.getpid(), "namespace": "shop"}))
     assert find_server(None, {}, inner).url == "http://127.0.0.1:8701"
     assert find_server(None, {"BGJOBS_URL": "http://other"}, inner).host == "other"
     file.write_text(json.dumps({"url": "http://127.0.0.1:8701", "pid": 2**22 + 1, "namespace": "shop"}))
     with pytest.raises(ConfigurationError, match="bgjobs dev"):
         find_server(None, {}, inner)
+
+
+def test_the_token_of_a_local_server_is_in_its_file(tmp_path: Path) -> None:
+    (tmp_path / ".bgjobs").mkdir()
+    file = tmp_path / ".bgjobs/server.json"
+    file.touch(0o600)
+    said = {"url": "http://127.0.0.1:8701", "pid": os.getpid(), "namespace": "shop", "token": "of-the-file"}
+    file.write_text(json.dumps(said))
+    none = str(tmp_path / "none")
+
+    def token(url: str, environ: dict[str, str]) -> str | None:
+        return find_token(None, parse_url(url), environ, none, tmp_path)()
+
+    ours = said["url"]
+    elsewhere = {"BGJOBS_TOKEN": "of-a-cluster", "BGJOBS_URL": "https://jobs.example"}
+    assert token(str(ours), {}) == "of-the-file"
+    assert token(str(ours), elsewhere) == "of-the-file"
+    assert token(str(ours), {"BGJOBS_TOKEN": "of-a-cluster"}) == "of-the-file"
+    # As the job of a local server, which has a token of its own.
+    assert token(str(ours), {"BGJOBS_TOKEN": "of-the-pod", "BGJOBS_URL": str(ours)}) == "of-the-pod"
+    assert token(str(ours), {"BGJOBS_URL": str(ours)}) == "of-the-file"
+    # Behind these may be somebody else's.
+    for url in ("http://127.0.0.1:8702", "http://localhost:8701", "http://[::1]:8701"):
+        assert token(url, {}) is None
+    assert find_token("given", parse_url(str(ours)), {}, none, tmp_path)() == "given"
+    assert find_token(lambda: "made", parse_url(str(ours)), elsewhere, none, tmp_path)() == "made"
+
+    file.chmod(0o604)
+    with pytest.raises(ConfigurationError, match="remove the file"):
+        find_server(None, {}, tmp_path)
+    assert token(str(ours), {}) is None

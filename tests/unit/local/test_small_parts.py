@@ -17,7 +17,7 @@ from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES, QueueSpec
 from bgjobs_core.resources.schedules import SUSPENDED_BY, ScheduleSpec
 from bgjobs_local import dev
 from bgjobs_local.data_folder import DataFolder
-from bgjobs_local.errors import InUseError, ManifestError, PortTakenError, RedisServerError
+from bgjobs_local.errors import DataFolderError, InUseError, ManifestError, PortTakenError, RedisServerError
 from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_local.local_resources import LocalResources
 from bgjobs_local.local_schedules import LocalSchedules
@@ -79,11 +79,12 @@ class TestDataFolder:
             assert not there
             with pytest.raises(InUseError, match="starting or ending"), second.locked():
                 pass
-            first.announce("http://127.0.0.1:8700", "shop")
+            first.announce("http://127.0.0.1:8700", "shop", "secret")
             assert json.loads(first.server_file.read_text()) == {
                 "url": "http://127.0.0.1:8700",
                 "pid": os.getpid(),
                 "namespace": "shop",
+                "token": "secret",
             }
             with pytest.raises(InUseError, match=rf"8700 \(pid {os.getpid()}\).*--data"), second.locked():
                 pass
@@ -97,6 +98,48 @@ class TestDataFolder:
         with DataFolder(tmp_path / "data").locked():
             assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
             assert (tmp_path / "data/.gitignore").read_text() == "*\n"
+
+    def test_the_token_is_nobodys_at_no_moment(self, tmp_path: Path) -> None:
+        """Whatever lies in its way: a file that somebody has open already, or a link to one."""
+        folder = DataFolder(tmp_path / "data")
+        elsewhere = tmp_path / "elsewhere"
+        before = os.umask(0)
+        try:
+            with folder.locked():
+                planted = folder.path / "server.new"
+                planted.touch(0o666)
+                with planted.open() as open_already:
+                    folder.announce("http://127.0.0.1:8700", "shop", "secret")
+                    assert open_already.read() == ""
+                planted.symlink_to(elsewhere)
+                folder.announce("http://127.0.0.1:8700", "shop", "secret")
+                assert not elsewhere.exists()
+                assert folder.server_file.stat().st_mode & 0o777 == 0o600
+        finally:
+            os.umask(before)
+
+    @pytest.mark.parametrize(("mode", "words"), [(0o777, "chmod 700"), (0o720, "mode 720"), (0o702, "mode 702")])
+    def test_one_that_others_may_write_in_is_refused(self, tmp_path: Path, mode: int, words: str) -> None:
+        tmp_path.chmod(mode)
+        with pytest.raises(DataFolderError, match=words), DataFolder(tmp_path).locked():
+            pass
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_of_another_user_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+        with pytest.raises(DataFolderError, match="a folder of your own"), DataFolder(tmp_path).locked():
+            pass
+
+    def test_one_that_was_made_before_is_closed_but_not_what_holds_other_things(self, tmp_path: Path) -> None:
+        for name in ("empty", "used", "of others"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name).chmod(0o755)
+        (tmp_path / "used/lock").touch()
+        (tmp_path / "of others/notes.txt").touch()
+        modes = {"empty": 0o700, "used": 0o700, "of others": 0o755}
+        for name, mode in modes.items():
+            with DataFolder(tmp_path / name).locked():
+                assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
 
 SINGLE = """

@@ -1,4 +1,4 @@
-"""The subcommands `queues`, `doctor` and `token`, which are about the server and not about one job."""
+"""The subcommands `queues`, `doctor`, `token` and `link`, which are about the server and not about one job."""
 
 import sys
 from typing import Annotated
@@ -7,8 +7,11 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Format, Output
+from bgjobs.cli.reaching import discovery
 from bgjobs.cli.session import Session
 from bgjobs.cli.showing import text
+from bgjobs.connection import local_link
+from bgjobs.connection.settings import ENV_TOKEN
 
 
 def queues(session: Session, output: Output = Format.TABLE) -> None:
@@ -70,15 +73,36 @@ def doctor(
 def token(session: Session) -> None:
     r"""Print a token for the API, to use with curl.
 
-    On a cluster it belongs to the ServiceAccount bgjobs-cli of the namespace, and is good for an hour. Keep it secret:
-    whoever has it may do everything that this account may.
+    On a cluster it belongs to the ServiceAccount bgjobs-cli of the namespace, and is good for an hour. That of
+    `bgjobs dev` is good until it ends. Keep it secret: whoever has it may do everything that this account may, or that
+    you may on your machine.
 
     \b
-    Example:
+    Examples:
       curl -H "Authorization: Bearer $(bgjobs token)" "$BGJOBS_URL/api/v1/jobs"
+      curl -H "Authorization: Bearer $(bgjobs token)" http://127.0.0.1:8700/api/v1/jobs
     """
     found = session.connection.token()
     if found is None:
-        session.say("this is a local server, which needs no token")
-        return
+        raise exits.NoTokenError(
+            f"no token for {session.connection.url}: this command finds that of a `bgjobs dev` in its folder and below "
+            f"it; elsewhere set {ENV_TOKEN}"
+        )
     text.write(f"{found}\n")
+
+
+def link(session: Session) -> None:
+    r"""Print a link that opens the pages of `bgjobs dev` in your browser.
+
+    It signs in the browser that opens it, once and within ten minutes. `bgjobs dev` prints one when it starts; on a
+    cluster people sign in at the dashboard's own address.
+
+    \b
+    Example:
+      xdg-open "$(bgjobs link)"
+    """
+    choice = session.choice
+    found = session.connection.token() if isinstance(choice, discovery.ByFile) else None
+    if not isinstance(choice, discovery.ByFile) or found is None:
+        raise exits.UsageError("links are for `bgjobs dev`: use this command in its folder, or in one below it")
+    text.write(f"{local_link.new_link(choice.url, found, session.world.now())}\n")

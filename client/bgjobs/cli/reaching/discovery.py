@@ -52,7 +52,7 @@ class ByUrl:
 
 @dataclass(frozen=True)
 class ByFile:
-    """The server is a `bgjobs dev` on this machine, which needs no token.
+    """The server is a `bgjobs dev` on this machine, whose token is in its file.
 
     Attributes:
         url: the URL of the server.
@@ -94,7 +94,7 @@ def decide(facts: Facts) -> Choice:
 
     Raises:
         UsageError: if both `--url` and `--context` were given.
-        NoServerError: if none of them is there.
+        NoServerError: if none of them is there, or if the file of the local server is not to be believed.
     """
     if facts.context is not None and facts.url is not None:
         raise UsageError("--url and --context name two different servers; give only one of them")
@@ -108,6 +108,9 @@ def decide(facts: Facts) -> Choice:
         return ByUrl(facts.environ_url, "BGJOBS_URL")
     note = None
     if facts.local is not None:
+        if facts.local.refused:
+            # Not the cluster instead: whoever stands in this folder does not mean that one.
+            raise NoServerError(facts.local.refused)
         if facts.local.url is not None and facts.local.alive:
             return ByFile(facts.local.url, facts.local.namespace, facts.local.path)
         note = _why_not(facts.local)

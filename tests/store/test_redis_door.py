@@ -87,7 +87,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "note_gone": ["n/q", "gone"], "disown": ["n/q", "u", "gone", 20],
         "pause": ["id", "ada", "", None], "resume": ["id", "ada", "", None], "run_now": ["id", "ada", ""],
         "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20], "unblock": [20],
-        "hold": ["e", "older"], "release": [],
+        "hold": ["e", "older"], "release": [], "close_batch": ["id"],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)

@@ -1,19 +1,23 @@
 """Routes of the pages. What is shown is made by presenters; what is allowed is asked as in the JSON API."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from bgjobs_api.http.callers import Caller, DepsDep, identify
+from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import invalid
-from bgjobs_api.http.reading import around_of, queues_of
+from bgjobs_api.http.reading import around_of, load_batch_for, queues_of
 from bgjobs_api.identity import access
+from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
 from bgjobs_api.pages.jobs.filters import JobsQuery, NamespacesQuery
 from bgjobs_api.pages.shared import assets, errors, reading, rendering, sign_in, words
 from bgjobs_core.actions import listing
+from bgjobs_core.actions.batches import page_of_batch
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.store.cells import Row
@@ -47,11 +51,14 @@ async def signed_out_page(request: Request, deps: DepsDep) -> Response:
 
 @router.get("/jobs")
 async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Annotated[JobsQuery, Query()]) -> Response:
-    """The list of jobs, the latest changed first, with the filters beside it."""
+    """The list of jobs, the latest changed first, or those of a batch, with the filters beside it."""
     chosen = filters.choice(query)
     if chosen.cls is not None and is_stored_id(chosen.cls):
-        return rendering.redirect(f"/jobs/{chosen.cls}")
+        is_batch = await deps.store.batch(chosen.cls) is not None
+        return rendering.redirect(f"/jobs?batch={chosen.cls}" if is_batch else f"/jobs/{chosen.cls}")
     cursor = _cursor(query.cursor)
+    if chosen.batch is not None:
+        return await _batch_page(request, deps, caller, chosen, chosen.batch, cursor)
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST, query.ns)
     queue_keys = await reading.queue_keys(deps, caller, namespaces)
     names = {key.partition("/")[2] for key in queue_keys}
@@ -62,6 +69,34 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         facets.read(deps.store, namespaces, sorted(names), chosen),
         deps.store.now_ms(),
     )
+    where = {"chosen": chosen, "namespaces": namespaces, "pickable": pickable, "is_first": cursor is None}
+    return await _list(request, deps, caller, page, found, now, where)
+
+
+async def _batch_page(
+    request: Request, deps: Deps, caller: Identity, chosen: filters.Choice, batch_id: str, cursor: Row | None
+) -> Response:
+    batch = await load_batch_for(deps, caller, access.LIST, batch_id)
+    _, pickable = await reading.namespaces(deps, caller, access.LIST, ())
+    looked_for = chosen.looked_for((batch.namespace,))
+    page = await page_of_batch(deps.store, batch.id, looked_for, PAGE_ROWS, cursor[1] if cursor else "")
+    where = {
+        "chosen": chosen, "namespaces": (batch.namespace,), "pickable": pickable, "is_first": cursor is None,
+    }  # fmt: skip
+    now = await deps.store.now_ms()
+    return await _list(request, deps, caller, page, facets.of_batch(batch, chosen), now, where)
+
+
+async def _list(
+    request: Request,
+    deps: Deps,
+    caller: Identity,
+    page: listing.Page,
+    found: facets.Facets,
+    now: int,
+    where: Mapping[str, Any],
+) -> Response:
+    chosen: filters.Choice = where["chosen"]
     queues = await queues_of(deps, caller, page.records)
     around = await around_of(deps, page.records)
     return rendering.page(
@@ -69,13 +104,10 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         "jobs",
         deps,
         caller.user,
-        chosen=chosen,
-        namespaces=namespaces,
-        pickable=pickable,
+        **where,
         facets=found,
         rows=rows.rows(page.records, now, queues, around),
         older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
-        is_first=cursor is None,
         matching=words.count(found.matching),
         server=str(request.base_url).rstrip("/"),
     )

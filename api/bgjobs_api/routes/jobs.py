@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs import strict_json
+from bgjobs.batches import BatchRequest, EnqueuedList
 from bgjobs.ids import key_job_id
 from bgjobs.job_spec import LabelName
 from bgjobs.protocol import MAX_BATCH_BYTES
@@ -21,9 +22,7 @@ from bgjobs.refusals import NO_RESULT
 from bgjobs.vocabulary import State
 from bgjobs.wire import (
     AttemptList,
-    BatchRequest,
     CancelRequest,
-    EnqueuedList,
     EnqueueRequest,
     Job,
     JobList,
@@ -47,10 +46,11 @@ from bgjobs_api.http.callers import (
 )
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, of_job, responses
-from bgjobs_api.http.reading import load_for, load_in_full_for, whys
+from bgjobs_api.http.reading import load_batch_for, load_for, load_in_full_for, whys
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
+from bgjobs_core.actions.batches import page_of_batch
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.enqueue_many import enqueue_many
@@ -100,6 +100,9 @@ class ListQuery(BaseModel):
     state: State | None = None
     queue: LabelName | None = None
     cls: Annotated[str, StringConstraints(max_length=253)] | None = Field(default=None, alias="class")
+    batch: Annotated[str, StringConstraints(max_length=36)] | None = Field(
+        default=None, description="id of a batch, whose jobs come in the order of their ids"
+    )
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="`next_cursor` of the page before"
@@ -168,7 +171,7 @@ async def enqueue_job(request: Request) -> Response:
     },
 )
 async def enqueue_jobs(request: Request) -> Response:
-    """Store up to 1,000 jobs safely, all of them or none.
+    """Store up to 1,000 jobs safely, all of them or none; they may be a batch, or a part of one.
 
     If one is refused, none is stored, and the problem says which one in `index`; the first one is 0, and the fields of
     `errors` begin with `jobs.0`. After 503 and 507, and after no answer at all, some may be stored: send the same
@@ -179,7 +182,7 @@ async def enqueue_jobs(request: Request) -> Response:
     body = await read(request, MAX_BATCH_BYTES)
     # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
     async with deps.batches:
-        asked = await asyncio.to_thread(_asked_many, body, caller)
+        asked, closed = await asyncio.to_thread(_asked_many, body, caller)
     first: dict[str, int] = {}
     for index, one in enumerate(asked):
         first.setdefault(one.namespace, index)
@@ -189,12 +192,21 @@ async def enqueue_jobs(request: Request) -> Response:
         except ProblemError as problem:
             is_of_it = problem.refusal or problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
             raise (of_job(problem, index) if is_of_it else problem) from problem
-    return answers.enqueued(await enqueue_many(deps.store, asked, gate=deps.gate))
+    stored = await enqueue_many(deps.store, asked, gate=deps.gate)
+    # Of those that are there: if all jobs had been asked for before, they may all be of another batch.
+    for batch in (await deps.store.batches(closed)).values():
+        if batch.namespace in first:
+            await deps.store.close_batch(batch_id=batch.id)
+    return answers.enqueued(stored)
 
 
-def _asked_many(body: bytes, caller: Identity) -> list[AskedJob]:
+def _asked_many(body: bytes, caller: Identity) -> tuple[list[AskedJob], list[str]]:
+    """The jobs that a body asks for, and the batches that have all of their jobs with these."""
     asked: list[AskedJob] = []
-    for index, job in enumerate(parse_batch(body)):
+    said = parse_batch(body)
+    if not {one.batch for one in said.jobs} >= set(said.close):
+        raise invalid("close", "must name batches of these jobs")
+    for index, job in enumerate(said.jobs):
         try:
             asked.append(_asked(job, caller))
         except ProblemError as problem:
@@ -203,7 +215,7 @@ def _asked_many(body: bytes, caller: Identity) -> list[AskedJob]:
     for index, one in enumerate(asked):
         if (other := first.setdefault(one.id, index)) != index:
             raise of_job(invalid("key", f"is that of job {other}, too"), index)
-    return asked
+    return asked, list(dict.fromkeys(said.close))
 
 
 def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
@@ -224,12 +236,13 @@ def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
         created_by=caller.user,
         needs=tuple(body.needs),
         on_parent_failure=body.on_parent_failure,
+        batch=body.batch or "",
     )
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")
 async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Query()]) -> Response:
-    """List the jobs of one or several namespaces, the latest changed first.
+    """List the jobs of one or several namespaces, the latest changed first, or those of a batch.
 
     A page may have less than `limit` jobs, even none, and still a `next_cursor`: there is a limit to how many rows
     it looks at, and to how many bytes it has.
@@ -240,10 +253,16 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
             cursor = listing.read_cursor(query.cursor)
         except ValueError as error:
             raise invalid("cursor", "is not one that a page gave") from error
-    namespaces = await readable(deps, caller, access.LIST, query.namespace)
-    page = await listing.page(
-        deps.store, listing.Filter(namespaces, query.state, query.queue, query.cls), query.limit, cursor
-    )
+    if query.batch is not None:
+        batch = await load_batch_for(deps, caller, access.LIST, query.batch)
+        if query.namespace and batch.namespace not in query.namespace:
+            return answers.job_list([], [], None)
+        looked_for = listing.Filter((batch.namespace,), query.state, query.queue, query.cls)
+        page = await page_of_batch(deps.store, batch.id, looked_for, query.limit, cursor[1] if cursor else "")
+    else:
+        namespaces = await readable(deps, caller, access.LIST, query.namespace)
+        looked_for = listing.Filter(namespaces, query.state, query.queue, query.cls)
+        page = await listing.page(deps.store, looked_for, query.limit, cursor)
     return answers.job_list(page.records, await whys(deps, caller, page.records), page.next_cursor)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 from urllib.parse import quote
 
+from bgjobs.batches import Batch, BatchCancelled, CancelBatchRequest, EnqueuedJob, EnqueuedList
 from bgjobs.client.request import build_rerun, dotted_class
 from bgjobs.connection.exchange import Call, reader
 from bgjobs.errors import ConfigurationError, InvalidJobError
@@ -13,8 +14,6 @@ from bgjobs.wire import (
     Attempt,
     AttemptList,
     CancelRequest,
-    EnqueuedJob,
-    EnqueuedList,
     EnqueueRequest,
     History,
     HistoryEntry,
@@ -87,6 +86,7 @@ def list_jobs(
     state: str | None,
     queue: str | None,
     class_: type | str | None,
+    batch: str | None,
     limit: int | None,
     cursor: str | None,
 ) -> Call[JobList]:
@@ -96,12 +96,33 @@ def list_jobs(
         "state": state,
         "queue": queue,
         "class": None if class_ is None else dotted_class(class_),
+        "batch": batch,
         "limit": None if limit is None else str(limit),
         "cursor": cursor,
     }
     return Call(
         "GET", _JOBS, reader(JobList), query={name: value for name, value in asked.items() if value is not None}
     )
+
+
+def get_batch(batch_id: str) -> Call[Batch]:
+    """`GET /api/v1/batches/{id}`."""
+    return Call("GET", _batch(batch_id), reader(Batch))
+
+
+def cancel_batch(batch_id: str, note: str | None, after: str | None) -> Call[BatchCancelled]:
+    """`POST /api/v1/batches/{id}/cancel`, for one part of it."""
+    body = CancelBatchRequest(note=note, after=after).model_dump_json(exclude_none=True).encode()
+    return Call("POST", f"{_batch(batch_id)}/cancel", reader(BatchCancelled), body=body)
+
+
+def close_batch(batch_id: str) -> Call[Batch]:
+    """`POST /api/v1/batches/{id}/close`."""
+    return Call("POST", f"{_batch(batch_id)}/close", reader(Batch))
+
+
+def _batch(batch_id: str) -> str:
+    return f"/api/v1/batches/{quote(batch_id, safe='')}"
 
 
 def queues(namespace: str | None) -> Call[Sequence[QueueView]]:

@@ -10,9 +10,10 @@ from bgjobs.vocabulary import State
 from bgjobs_api.pages.shared import states, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bgjobs_api.pages.jobs.filters import Choice
+    from bgjobs_core.jobs.batch import BatchRecord
     from bgjobs_core.store.cells import Cell
     from bgjobs_core.store.store import Store
 
@@ -106,7 +107,7 @@ async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], c
             counts.add(cell, size)
     return Facets(
         total=Facet("All jobs", replace(chosen, state=None).url, words.count(counts.total), chosen.state is None),
-        groups=_groups(chosen, counts),
+        groups=_groups(chosen, lambda name: words.count(counts.of_state(name))),
         queues=tuple(
             Facet(
                 name,
@@ -120,10 +121,20 @@ async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], c
     )
 
 
-def _groups(chosen: Choice, counts: Counts) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
+def of_batch(batch: BatchRecord, chosen: Choice) -> Facets:
+    """The numbers beside the jobs of a batch: those of the whole batch, also of jobs that are not kept any more."""
+
+    def count(name: str) -> str:
+        return words.count(batch.counts[State(name)]) if name in {*State} else ""
+
+    total = Facet("All jobs", replace(chosen, state=None).url, words.count(batch.jobs), chosen.state is None)
+    return Facets(total, _groups(chosen, count), (), 0)
+
+
+def _groups(chosen: Choice, of_state: Callable[[str], str]) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
     def facet(name: str, *, part: bool = False) -> Facet:
-        shown, count = states.named(name), words.count(counts.of_state(name))
-        return Facet(shown.word, replace(chosen, state=name).url, count, chosen.state == name, shown, part)
+        shown = states.named(name)
+        return Facet(shown.word, replace(chosen, state=name).url, of_state(name), chosen.state == name, shown, part)
 
     groups: list[tuple[str, tuple[Facet, ...]]] = []
     for heading, members in states.GROUPS:

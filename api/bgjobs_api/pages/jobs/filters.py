@@ -13,12 +13,19 @@ from bgjobs.vocabulary import Phase, State, state_and_phase
 from bgjobs_api.http.callers import MOST_NAMESPACES
 from bgjobs_api.pages.shared import states
 from bgjobs_core.actions import listing
+from bgjobs_core.jobs.ids import is_stored_id
 
 
 def _state(name: str) -> str:
     if name not in states.NAMES:
         raise ValueError(f"must be one of {', '.join(sorted(states.NAMES))}")
     return name
+
+
+def _stored_id(text: str) -> str:
+    if not is_stored_id(text):
+        raise ValueError("must be the id of a batch")
+    return text
 
 
 def _spaces_off(text: str | None) -> str | None:
@@ -41,6 +48,7 @@ class JobsQuery(NamespacesQuery):
     cls: Annotated[Annotated[str, StringConstraints(max_length=253)] | None, AfterValidator(_spaces_off)] = Field(
         default=None, alias="class"
     )
+    batch: Annotated[str, AfterValidator(_stored_id)] | None = None
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
@@ -52,6 +60,7 @@ class Choice:
     state: str | None = None
     queue: str | None = None
     cls: str | None = None
+    batch: str | None = None
 
     @property
     def url(self) -> str:
@@ -72,7 +81,7 @@ class Choice:
         return "/jobs" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def _named(self) -> tuple[tuple[str, str | None], ...]:
-        return (("state", self.state), ("queue", self.queue), ("class", self.cls))
+        return (("state", self.state), ("queue", self.queue), ("class", self.cls), ("batch", self.batch))
 
     @property
     def active(self) -> tuple[tuple[str, str, str], ...]:
@@ -81,6 +90,7 @@ class Choice:
             "state": replace(self, state=None),
             "queue": replace(self, queue=None),
             "class": replace(self, cls=None),
+            "batch": replace(self, batch=None),
         }
         return tuple((name, value, without[name].url) for name, value in self._named() if value is not None)
 
@@ -101,4 +111,4 @@ class Choice:
 
 def choice(query: JobsQuery) -> Choice:
     """The filters that a query string asks for."""
-    return Choice(tuple(dict.fromkeys(query.ns)), query.state, query.queue, query.cls)
+    return Choice(tuple(dict.fromkeys(query.ns)), query.state, query.queue, query.cls, query.batch)

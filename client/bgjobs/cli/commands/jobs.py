@@ -37,6 +37,9 @@ def list_jobs(
     class_name: Annotated[
         str | None, typer.Option("--class", metavar="CLASS", help="Only jobs of the class with this dotted name.")
     ] = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", metavar="ID", help="Only jobs of this batch, in the order of their ids.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most this many jobs.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="All jobs, however many there are.")] = False,
     output: Output = Format.TABLE,
@@ -66,7 +69,7 @@ def list_jobs(
     while everything or len(found) < limit:
         # A page may be short, or empty, and not the last one.
         size = _PAGE if everything or phase else min(_PAGE, limit - len(found))
-        page = client.list(state=asked, queue=queue, class_=class_name, limit=size, cursor=cursor)
+        page = client.list(state=asked, queue=queue, class_=class_name, batch=batch, limit=size, cursor=cursor)
         found.extend(job for job in page.items if phase in {None, shown_state(job.state, job.phase)})
         cursor = page.next_cursor
         if cursor is None:
@@ -75,10 +78,11 @@ def list_jobs(
         more = cursor is not None or len(found) > limit
         del found[limit:]
         if more:
-            session.say(f"the latest {len(found)} are shown; --limit or --all shows more")
+            which = "latest" if batch is None else "first"
+            session.say(f"the {which} {len(found)} are shown; --limit or --all shows more")
     if not found:
         where = f" in namespace {session.namespace}" if session.namespace else ""
-        session.say(f"no jobs{where}" + (" that match" if state or queue or class_name else ""))
+        session.say(f"no jobs{where}" + (" that match" if state or queue or class_name or batch else ""))
     world = session.world
     printing.print_models(
         found,

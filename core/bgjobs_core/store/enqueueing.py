@@ -88,7 +88,7 @@ class Enqueueing(Verbs):
 
     async def _batches_among(self, jobs: Sequence[NewJob]) -> set[str]:
         """Ids of these jobs that are those of batches; usually none is, which one question tells."""
-        if not await self._ask("EXISTS", *(keys.batch(one.id) for one in jobs)):
+        if not jobs or not await self._ask("EXISTS", *(keys.batch(one.id) for one in jobs)):
             return set()
         found = await self._ask_all([("EXISTS", keys.batch(one.id)) for one in jobs])
         return {job.id for job, there in zip(jobs, found, strict=True) if there}

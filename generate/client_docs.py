@@ -13,6 +13,7 @@ from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.helper import run_background_job, run_background_jobs
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
+from bgjobs.client.list_filters import JobFilters
 from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
 from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
@@ -131,6 +132,9 @@ counted, waited for, cancelled and needed as a whole: see [batches](batches.md).
 {call}
 {batch}
 {client}
+### Filters of a list
+
+{filters}
 {handle}
 ## Errors
 
@@ -159,7 +163,9 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
         shown.append(f"{stars}{one.name}: {one.annotation}{default}")
     returns = signature.return_annotation
     arrow = "" if returns in {inspect.Signature.empty, "None"} else f" -> {returns}"
-    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions").replace("_P", "P")
+    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions").replace("_P", "P").replace(
+        "Unpack[JobFilters]", "JobFilters"
+    )
 
 
 def _text(docstring: str) -> str:
@@ -224,6 +230,7 @@ def files() -> Iterator[tuple[str, str]]:
             + "\n"
             + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
             client=_class(JobClient, is_made_by_users=True),
+            filters=_text(JobFilters.__doc__ or ""),
             handle=_class(JobHandle, is_made_by_users=False),
             errors=table(["Error", "When"], _errors()),
         ),

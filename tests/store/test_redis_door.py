@@ -74,7 +74,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "enqueue": ["s", "", None, {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
                     [{"id": "id", "digest": "d", "payload": "[]", "delay_ms": 0, "not_before_ms": 0, "priority": 0,
                       "request_name": "r"}]],
-        "tally": ["n", 0, 10], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
+        "tally": ["n", 0, 10, 1, 2], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
         "promote": [10], "claim": ["e", "n/q", 1, 0], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
         "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
         "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],

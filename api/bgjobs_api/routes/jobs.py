@@ -7,8 +7,9 @@ missing. An id that no job has is a 404 for everybody. An id that was derived fr
 """
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -19,7 +20,7 @@ from bgjobs.ids import key_job_id
 from bgjobs.job_spec import LabelName
 from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs.refusals import NO_RESULT
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs.wire import (
     AttemptList,
     CancelRequest,
@@ -30,7 +31,7 @@ from bgjobs.wire import (
     JobWhy,
     RerunRequest,
 )
-from bgjobs_api.http import answers
+from bgjobs_api.http import answers, filter_words
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, parse_batch, read, read_model
 from bgjobs_api.http.callers import (
     MOST_NAMESPACES,
@@ -61,6 +62,7 @@ from bgjobs_core.jobs.views import attempt_view, job_why
 
 LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
+_Value = TypeVar("_Value")
 
 router = APIRouter(
     prefix="/api/v1",
@@ -87,6 +89,10 @@ _TEXT = {
 }
 
 
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+_When = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+
+
 class ListQuery(BaseModel):
     """Which jobs to list; a name that is not here is an error, not ignored."""
 
@@ -103,6 +109,22 @@ class ListQuery(BaseModel):
     batch: Annotated[str, StringConstraints(max_length=36)] | None = Field(
         default=None, description="id of a batch, whose jobs come in the order of their ids"
     )
+    outcome: Outcome | None = Field(default=None, description="why it ended")
+    error_type: _Name | None = Field(default=None, description="of the error of the job, such as `ValueError`")
+    who: _Name | None = Field(
+        default=None,
+        description="has asked for it: the whole name in Kubernetes, or what follows its last colon, as `web` of "
+        "`system:serviceaccount:shop:web`",
+    )
+    schedule: _Name | None = Field(default=None, description="name of the BackgroundJobSchedule that has made it")
+    request: _Name | None = Field(default=None, description="name of its BackgroundJobRequest")
+    label: Annotated[str, StringConstraints(min_length=1, max_length=filter_words.MAX_LABELS_LENGTH)] | None = Field(
+        default=None, description="labels that it has: `team=billing`, or `team=billing,region` of any region"
+    )
+    since: _When | None = Field(
+        default=None, description="it has changed then, or later: `2026-11-24T10:00:00Z`, or `90m`, `24h`, `7d` ago"
+    )
+    until: _When | None = Field(default=None, description="it has changed before; as `since`")
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="`next_cursor` of the page before"
@@ -257,13 +279,41 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
         batch = await load_batch_for(deps, caller, access.LIST, query.batch)
         if query.namespace and batch.namespace not in query.namespace:
             return answers.job_list([], [], None)
-        looked_for = listing.Filter((batch.namespace,), query.state, query.queue, query.cls)
+        looked_for = await _looked_for(deps, query, (batch.namespace,))
         page = await page_of_batch(deps.store, batch.id, looked_for, query.limit, cursor[1] if cursor else "")
     else:
         namespaces = await readable(deps, caller, access.LIST, query.namespace)
-        looked_for = listing.Filter(namespaces, query.state, query.queue, query.cls)
+        looked_for = await _looked_for(deps, query, namespaces)
         page = await listing.page(deps.store, looked_for, query.limit, cursor)
     return answers.job_list(page.records, await whys(deps, caller, page.records), page.next_cursor)
+
+
+async def _looked_for(deps: Deps, query: ListQuery, namespaces: tuple[str, ...]) -> listing.Filter:
+    """What a query asks for; the store's clock is asked only if a time is."""
+    now = await deps.store.now_ms() if query.since or query.until else 0
+    return listing.Filter(
+        namespaces,
+        query.state,
+        query.queue,
+        query.cls,
+        outcome=query.outcome,
+        since=_read("since", query.since, lambda text: filter_words.moment(text, now)),
+        until=_read("until", query.until, lambda text: filter_words.moment(text, now)),
+        who=query.who,
+        schedule=query.schedule,
+        request=query.request,
+        labels=_read("label", query.label, filter_words.labels) or (),
+        error_type=query.error_type,
+    )
+
+
+def _read(field: str, text: str | None, read: Callable[[str], _Value]) -> _Value | None:
+    if text is None:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise invalid(field, str(error)) from error
 
 
 @router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 from urllib.parse import quote
 
 from bgjobs.batches import Batch, BatchCancelled, CancelBatchRequest, EnqueuedJob, EnqueuedList
-from bgjobs.client.request import build_rerun, dotted_class
+from bgjobs.client.list_filters import query_of
+from bgjobs.client.request import build_rerun
 from bgjobs.connection.exchange import Call, reader
 from bgjobs.errors import ConfigurationError, InvalidJobError
 from bgjobs.ids import new_job_id
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from bgjobs.changes import RerunChanges
+    from bgjobs.client.list_filters import JobFilters
 
 LOG_COMPLETE_HEADER: Final = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER: Final = "Bgjobs-Log-Next-Offset"
@@ -80,29 +82,11 @@ def why(job_id: str) -> Call[JobWhy]:
     return Call("GET", f"{_path(job_id)}/why", reader(JobWhy))
 
 
-def list_jobs(
-    *,
-    namespace: str | None,
-    state: str | None,
-    queue: str | None,
-    class_: type | str | None,
-    batch: str | None,
-    limit: int | None,
-    cursor: str | None,
-) -> Call[JobList]:
+def list_jobs(limit: int | None, cursor: str | None, **filters: Unpack[JobFilters]) -> Call[JobList]:
     """`GET /api/v1/jobs`, without what is None."""
-    asked = {
-        "namespace": namespace,
-        "state": state,
-        "queue": queue,
-        "class": None if class_ is None else dotted_class(class_),
-        "batch": batch,
-        "limit": None if limit is None else str(limit),
-        "cursor": cursor,
-    }
-    return Call(
-        "GET", _JOBS, reader(JobList), query={name: value for name, value in asked.items() if value is not None}
-    )
+    page = {"limit": None if limit is None else str(limit), "cursor": cursor}
+    asked = {name: value for name, value in page.items() if value is not None}
+    return Call("GET", _JOBS, reader(JobList), query={**query_of(**filters), **asked})
 
 
 def get_batch(batch_id: str) -> Call[Batch]:

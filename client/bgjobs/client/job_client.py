@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.client.list_filters import JobFilters
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import (
         Attempt,
@@ -278,31 +279,22 @@ class JobClient:
         return self._transport.send(endpoints.why(job_id))
 
     def list(
-        self,
-        *,
-        namespace: str | None = None,
-        state: str | None = None,
-        queue: str | None = None,
-        class_: type | str | None = None,
-        batch: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
+        self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]
     ) -> JobList:
         """One page of jobs, the latest changed first; give its `next_cursor` for the next one.
 
-        Those of a `batch`, which is given by its id, come in the order of their ids.
+        A page may be short, or empty, and have a `next_cursor`: it looks at so many jobs at most.
+
+        Args:
+            limit: how many jobs, up to 200; default: 50.
+            cursor: `next_cursor` of the page before.
+            filters: which jobs, such as `state="failed"` or `labels={"team": "billing"}`: see `JobFilters`.
+
+        Raises:
+            InvalidJobError: if a filter is not what it should be.
         """
-        return self._transport.send(
-            endpoints.list_jobs(
-                namespace=namespace or self._namespace,
-                state=state,
-                queue=queue,
-                class_=class_,
-                batch=batch,
-                limit=limit,
-                cursor=cursor,
-            )
-        )
+        filters["namespace"] = filters.get("namespace") or self._namespace
+        return self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
         """Queues with their load, those of the client's namespace, or of all that the caller may list."""

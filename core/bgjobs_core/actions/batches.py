@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.actions.errors import BatchNotFoundError
-from bgjobs_core.actions.listing import MAX_PAGE_BYTES, Page, write_cursor
+from bgjobs_core.actions.listing import MAX_PAGE_BYTES, Page, has_error, write_cursor
 
 if TYPE_CHECKING:
     from bgjobs_core.actions.listing import Filter
@@ -113,6 +113,8 @@ async def page_of_batch(store: Store, batch_id: str, looked_for: Filter, limit: 
         fit = [one.id for one in await store.jobs(ids) if looked_for.fits(one)]
         for start in range(0, len(fit), _SHOWN_AT_ONCE):
             for job in await store.full_jobs(fit[start : start + _SHOWN_AT_ONCE]):
+                if not has_error(job, looked_for.error_type):
+                    continue
                 size_bytes += len(job.parameters) + len(job.error)
                 if found and (len(found) == limit or size_bytes > MAX_PAGE_BYTES):
                     return Page(tuple(found), write_cursor((0, found[-1].id)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypedDict, Unpack, cast
+from typing import Final, TypedDict, Unpack, cast
 
 from bgjobs.client.request import dotted_class
 from bgjobs.errors import InvalidJobError
@@ -44,6 +44,9 @@ class JobFilters(TypedDict, total=False):
     until: datetime | None
 
 
+_NAMES: Final = tuple(JobFilters.__annotations__)
+
+
 def query_of(**filters: Unpack[JobFilters]) -> dict[str, str]:
     """The same as parameters of a query.
 
@@ -54,8 +57,8 @@ def query_of(**filters: Unpack[JobFilters]) -> dict[str, str]:
     for name, value in filters.items():
         if value is None:
             continue
-        if name not in JobFilters.__annotations__:
-            raise InvalidJobError(f"there is no filter {name!r}; there are {', '.join(JobFilters.__annotations__)}", name)
+        if name not in _NAMES:
+            raise InvalidJobError(f"there is no filter {name!r}; there are {', '.join(_NAMES)}", name)
         if name == "class_":
             query["class"] = dotted_class(value)
         elif name == "labels":

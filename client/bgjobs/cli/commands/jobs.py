@@ -71,10 +71,10 @@ def list_jobs(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="Only jobs that have changed since: 24h, or a time with its zone."),
+        typer.Option("--since", metavar="TIME", help="Only jobs that changed since: 24h, or a time with its zone."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only jobs that have changed before; as --since.")
+        str | None, typer.Option("--until", metavar="TIME", help="Only jobs that changed before; as --since.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most this many jobs.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="All jobs, however many there are.")] = False,

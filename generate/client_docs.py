@@ -163,8 +163,10 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
         shown.append(f"{stars}{one.name}: {one.annotation}{default}")
     returns = signature.return_annotation
     arrow = "" if returns in {inspect.Signature.empty, "None"} else f" -> {returns}"
-    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions").replace("_P", "P").replace(
-        "Unpack[JobFilters]", "JobFilters"
+    return (
+        f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions")
+        .replace("_P", "P")
+        .replace("Unpack[JobFilters]", "JobFilters")
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from bgjobs.protocol import MAX_BATCH_JOBS
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, BatchState, State
 from bgjobs.wire import EnqueueRequest, Note
 
 
@@ -53,7 +53,7 @@ class Batch(BaseModel):
 
     id: str
     namespace: str
-    state: Literal["open", "running", "succeeded", "failed"] | str = Field(
+    state: BatchState | str = Field(
         description="`open`: more jobs may come; `running`: all have come, and some have not ended; `succeeded`: all "
         "have; `failed`: all have ended, and some did not succeed",
         union_mode="left_to_right",

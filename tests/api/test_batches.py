@@ -136,7 +136,7 @@ async def test_one_that_nobody_closes_is_told_to_its_child(world: World) -> None
 
 
 def record(batch_id: str, *, jobs: int, queued: int, closed_at: int | None) -> BatchRecord:
-    counts = {state: 0 for state in State} | {State.QUEUED: queued, State.SUCCEEDED: jobs - queued}
+    counts = dict.fromkeys(State, 0) | {State.QUEUED: queued, State.SUCCEEDED: jobs - queued}
     return BatchRecord(batch_id, "shop", "ada", 0, 0, closed_at, None, jobs, counts)
 
 
@@ -171,7 +171,7 @@ async def test_what_is_asked_of_a_batch_that_is_not_there(world: World) -> None:
 async def test_what_cannot_be_asked_for_is_refused_with_its_field(
     world: World, changes: dict[str, Any], more: dict[str, Any], field: str
 ) -> None:
-    answer = await world.call("POST", "/api/v1/jobs:batch", json={"jobs": [job(None, **changes)], **more})
+    answer = await world.call("POST", "/api/v1/jobs:batch", json={"jobs": [job(None) | changes], **more})
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["field"].endswith(field)
 

@@ -1,4 +1,4 @@
-"""Batches on a cluster: 1,000 jobs on fake nodes with a callback, and a small one whose callback reads in a real pod."""
+"""Batches on a cluster: 1,000 jobs on fake nodes with a callback, and a small one whose callback is a real pod."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bgjobs import JobClient
-    from bgjobs.job_spec import EnqueueOptions
 
 JOBS = 1000
 RENDER = ("shop.jobs.Invoices", "render")
@@ -35,9 +34,12 @@ def fleet_client(client: JobClient) -> Iterator[JobClient]:
 
 @pytest.mark.slow
 def test_a_thousand_jobs_and_a_callback(fleet_client: JobClient) -> None:
-    where: EnqueueOptions = {"namespace": fleet.FLEET, "queue": fleet.QUEUE}
-    batch = fleet_client.enqueue_many([Call(*RENDER, [2026, 1 + number % 12]) for number in range(JOBS)], **where)
-    callback = fleet_client.enqueue("shop.jobs.Invoices", "total", needs=[batch], **where)
+    batch = fleet_client.enqueue_many(
+        [Call(*RENDER, [2026, 1 + number % 12]) for number in range(JOBS)], namespace=fleet.FLEET, queue=fleet.QUEUE
+    )
+    callback = fleet_client.enqueue(
+        "shop.jobs.Invoices", "total", needs=[batch], namespace=fleet.FLEET, queue=fleet.QUEUE
+    )
 
     said = fleet_client.why(callback.id)
     assert said.why is not None
@@ -56,9 +58,12 @@ def test_a_thousand_jobs_and_a_callback(fleet_client: JobClient) -> None:
 
 @pytest.mark.slow
 def test_a_large_batch_is_cancelled(fleet_client: JobClient) -> None:
-    where: EnqueueOptions = {"namespace": fleet.FLEET, "queue": fleet.QUEUE}
-    batch = fleet_client.enqueue_many([Call(*RENDER, [2026, 1])] * JOBS, delay=3600, **where)
-    callback = fleet_client.enqueue("shop.jobs.Invoices", "total", needs=[batch], **where)
+    batch = fleet_client.enqueue_many(
+        [Call(*RENDER, [2026, 1])] * JOBS, delay=3600, namespace=fleet.FLEET, queue=fleet.QUEUE
+    )
+    callback = fleet_client.enqueue(
+        "shop.jobs.Invoices", "total", needs=[batch], namespace=fleet.FLEET, queue=fleet.QUEUE
+    )
     parts: list[int] = []
 
     found = batch.cancel("not needed", lambda part: parts.append(part.cancelled))

@@ -29,6 +29,16 @@ def batch_of(contents: Contents, batch_id: str) -> BatchRecord | None:
     return BatchRecord.read(batch_id, fields) if fields else None
 
 
+def state_of(contents: Contents, parent_id: str) -> State | None:
+    """The state of a job or a batch that is there; None for a batch that has not ended."""
+    job = contents.jobs().get(parent_id)
+    if job is not None:
+        return job.state
+    batch = batch_of(contents, parent_id)
+    assert batch is not None, f"{parent_id} is needed, and not there"
+    return batch.state
+
+
 def _batches_are_counted(contents: Contents, jobs: dict[str, JobRecord]) -> Iterator[str]:
     """A batch counts the jobs that it has had by their states, and lists those that are kept."""
     kept: dict[str, list[JobRecord]] = defaultdict(list)

@@ -111,7 +111,8 @@ async def test_it_is_open_until_it_is_closed(store: CheckedStore, life: Life, cl
     clock.forward(5)
     assert (await store.enqueue(second)).did == "created"
     found = await _there(store, batch_id)
-    assert (found.jobs, found.latest_at - found.created_at) == (2, 5000)
+    assert found.jobs == 2
+    assert found.latest_at - found.created_at >= 5000
     await _stop(store, second)
 
     assert await store.close_batch(batch_id=batch_id) == "closed"

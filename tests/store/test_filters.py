@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.batches import page_of_batch
 from bgjobs_core.actions.listing import Filter
-from bgjobs.ids import new_job_id
 from tests.store.builders import QUEUE_KEY, a_job, many
 from tests.store.life import EPOCH, KUBE, Life
 

@@ -56,7 +56,8 @@ def job_list(records: Sequence[FullJob], whys: Sequence[NotRunning | None], next
 def enqueued(jobs: Sequence[Stored]) -> Response:
     """An answer that is the jobs of a batch, as `bgjobs.batches.EnqueuedList`: 201 if one is new at least, else 200."""
     status = HTTPStatus.CREATED if any(one.is_new for one in jobs) else HTTPStatus.OK
-    return _json(_ENCODER.encode({"items": [one._asdict() for one in jobs]}), status)
+    items = [{name: value for name, value in one._asdict().items() if value is not None} for one in jobs]
+    return _json(_ENCODER.encode({"items": items}), status)
 
 
 def result(stored: bytes) -> Response:

@@ -44,4 +44,3 @@ def moment(text: str, now_ms: int) -> int:
     if found is None or found.tzinfo is None:
         raise ValueError("must be a time with its zone, such as 2026-11-24T10:00:00Z, or a time ago, such as 90m or 7d")
     return max(0, round((found.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
-

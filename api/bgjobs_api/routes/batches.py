@@ -53,9 +53,7 @@ async def cancel_batch(request: Request, deps: DepsDep, caller: Caller, batch_id
     body = await read_model(request, CancelBatchRequest, empty=CancelBatchRequest)
     if body.after is not None and not is_stored_id(body.after):
         raise invalid("after", "is not one that an answer gave")
-    part = await cancel_part(
-        deps.store, batch_id, by=caller.user, note=body.note or "", after=body.after or ""
-    )
+    part = await cancel_part(deps.store, batch_id, by=caller.user, note=body.note or "", after=body.after or "")
     return BatchCancelled(
         batch=batch_view(part.batch), cancelled=part.cancelled, stopping=part.stopping, next_after=part.next_after
     )

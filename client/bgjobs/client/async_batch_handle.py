@@ -41,9 +41,7 @@ class AsyncBatchHandle:
         parent_ids: what a job needs that needs all of it.
     """
 
-    def __init__(
-        self, client: _AsyncBatches, where: str | Known, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: _AsyncBatches, where: str | Known, clock: Callable[[], float] = time.monotonic) -> None:
         self._known = Known(where, (where,)) if isinstance(where, str) else where
         self.id = self._known.id
         self.parent_ids = self._known.parent_ids

@@ -178,7 +178,7 @@ class AsyncJobClient:
         self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]
     ) -> JobList:
         """One page of jobs, the latest changed first; see `JobClient.list`."""
-        filters["namespace"] = filters.get("namespace") or self._namespace
+        filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
         return await self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     async def queues(self, namespace: str | None = None) -> Sequence[QueueView]:

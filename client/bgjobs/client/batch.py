@@ -136,9 +136,7 @@ def pieces(requests: Sequence[EnqueueRequest]) -> Iterator[Piece]:
         yield _piece(requests, start, parts, last)
 
 
-def _piece(
-    requests: Sequence[EnqueueRequest], start: int, parts: Sequence[bytes], last: Mapping[str, int]
-) -> Piece:
+def _piece(requests: Sequence[EnqueueRequest], start: int, parts: Sequence[bytes], last: Mapping[str, int]) -> Piece:
     end = start + len(parts)
     closed = [batch for batch, index in last.items() if start <= index < end]
     close = b',"close":' + json.dumps(closed).encode() if closed else b""

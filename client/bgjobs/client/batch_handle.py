@@ -39,9 +39,7 @@ class BatchHandle:
         parent_ids: what a job needs that needs all of it.
     """
 
-    def __init__(
-        self, client: _Batches, where: str | Known, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: _Batches, where: str | Known, clock: Callable[[], float] = time.monotonic) -> None:
         self._known = Known(where, (where,)) if isinstance(where, str) else where
         self.id = self._known.id
         self.parent_ids = self._known.parent_ids
@@ -116,8 +114,9 @@ class BatchHandle:
 class EnqueuedBatch(BatchHandle, Sequence["JobHandle"]):
     """The jobs of one call of `enqueue_many` or `run_background_jobs`: handles, in the order of the calls.
 
-    It is a sequence, and a `BatchHandle` too. Jobs that had been asked for before, by an id or a key of yours, stay in the batch that
-    they are of, which is counted and waited for with it; those of no batch are waited for, and not counted.
+    It is a sequence, and a `BatchHandle` too. Jobs that had been asked for before, by an id or a key of yours, stay in
+    the batch that they are of, which is counted and waited for with it; those of no batch are waited for, and not
+    counted.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.batches import Batch
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import BatchState, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bgjobs.wire import EnqueueRequest
 
 # Of several batches the whole is what the first of these is that one of them is.
-_ORDER: Final = ("open", "running", str(State.FAILED), str(State.SUCCEEDED))
+_ORDER: Final = (BatchState.OPEN, BatchState.RUNNING, BatchState.FAILED, BatchState.SUCCEEDED)
 
 
 class Known(NamedTuple):
@@ -66,7 +66,7 @@ def merged(batch_id: str, found: Sequence[Batch]) -> Batch:
     return Batch(
         id=batch_id,
         namespace=next((one.namespace for one in found), ""),
-        state=min((one.state for one in found), key=_place, default=str(State.SUCCEEDED)),
+        state=min((one.state for one in found), key=_place, default=BatchState.SUCCEEDED),
         jobs=sum(one.jobs for one in found),
         counts={state: sum(one.counts.get(state, 0) for one in found) for state in State},
         created_at=min((one.created_at for one in found), default=now),
@@ -78,7 +78,7 @@ def merged(batch_id: str, found: Sequence[Batch]) -> Batch:
 
 
 def _place(state: str) -> int:
-    return _ORDER.index(state) if state in _ORDER else 0
+    return _ORDER.index(BatchState(state)) if state in _ORDER else 0
 
 
 def has_ended(batch: Batch) -> bool:
@@ -98,4 +98,3 @@ def pause_within(pause: float, batch: Batch, timeout: float | None, elapsed: flo
     if left <= 0:
         raise TimeoutError(f"of batch {batch.id} {batch.ended:,} of {batch.jobs:,} jobs have ended after {timeout:g} s")
     return min(pause, left)
-

@@ -278,9 +278,7 @@ class JobClient:
         """
         return self._transport.send(endpoints.why(job_id))
 
-    def list(
-        self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]
-    ) -> JobList:
+    def list(self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]) -> JobList:
         """One page of jobs, the latest changed first; give its `next_cursor` for the next one.
 
         A page may be short, or empty, and have a `next_cursor`: it looks at so many jobs at most.
@@ -293,7 +291,7 @@ class JobClient:
         Raises:
             InvalidJobError: if a filter is not what it should be.
         """
-        filters["namespace"] = filters.get("namespace") or self._namespace
+        filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
         return self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     def queues(self, namespace: str | None = None) -> Sequence[QueueView]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
 from bgjobs.client.request import dotted_class
 from bgjobs.errors import InvalidJobError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class JobFilters(TypedDict, total=False):

@@ -79,10 +79,8 @@ class _Answers:
     ) -> Batch:
         memory = self._there
         memory.close_batch(batch_id)
-        ended: list[State] = []
-        for job in memory.find_batch(batch_id).jobs:
-            if job.state not in TERMINAL:
-                ended.append(memory.cancel(job.id, note).state)
+        going = [job.id for job in memory.find_batch(batch_id).jobs if job.state not in TERMINAL]
+        ended = [memory.cancel(job_id, note).state for job_id in going]
         batch = self.get_batch(batch_id)
         if told is not None:
             cancelled = ended.count(State.CANCELLED)

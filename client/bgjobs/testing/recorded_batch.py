@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bgjobs.batches import Batch
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, BatchState, State
 
 if TYPE_CHECKING:
     from bgjobs.testing.recorded import RecordedJob
@@ -58,16 +58,20 @@ class RecordedBatch:
 
     def shown(self) -> Batch:
         """The batch as the API of a server would show it."""
-        state = self.state
         return Batch(
             id=self.id,
             namespace=self.namespace,
-            state=str(state) if state else "open" if self.closed_at is None else "running",
+            state=self._shown_state(),
             jobs=len(self.jobs),
             counts=self.counts,
             created_at=self.jobs[0].created_at,
             created_by="bgjobs.testing",
             latest_at=self.jobs[-1].created_at,
             closed_at=self.closed_at,
-            ended_at=max(one.changed_at for one in self.jobs) if state else None,
+            ended_at=max(one.changed_at for one in self.jobs) if self.state else None,
         )
+
+    def _shown_state(self) -> BatchState:
+        if self.state is not None:
+            return BatchState(self.state)
+        return BatchState.OPEN if self.closed_at is None else BatchState.RUNNING

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.actions.errors import BatchNotFoundError
 from bgjobs_core.actions.listing import MAX_PAGE_BYTES, Page, has_error, write_cursor
 
@@ -89,7 +89,7 @@ async def cancel_part(store: Store, batch_id: str, *, by: str, note: str = "", a
         if error is not None:
             raise error
     more = ids[CANCELLED_AT_ONCE - 1] if len(ids) > CANCELLED_AT_ONCE else None
-    return CancelledPart(await batch_there(store, batch_id), did["cancelled"], did["stopping"], more)
+    return CancelledPart(await batch_there(store, batch_id), did[State.CANCELLED], did[State.STOPPING], more)
 
 
 async def page_of_batch(store: Store, batch_id: str, looked_for: Filter, limit: int, after: str) -> Page:

@@ -177,8 +177,6 @@ async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
         if reply.did in {"batch_closed", "batch_needed", "batch_taken"}:
             raise OneOfManyError(index, BatchRefusedError(new[index].asked.batch, reply.did))
     return {
-        index: Stored(
-            new[index].id, State(reply.state), is_new=reply.did == "created", batch=reply.batch or None
-        )
+        index: Stored(new[index].id, State(reply.state), is_new=reply.did == "created", batch=reply.batch or None)
         for index, reply in made.items()
     }

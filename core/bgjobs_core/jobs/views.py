@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.batches import Batch
-from bgjobs.vocabulary import TERMINAL, Outcome, Phase
+from bgjobs.vocabulary import TERMINAL, BatchState, Outcome, Phase
 from bgjobs.wire import Attempt, Failure, History, HistoryEntry, Job, JobWhy, Progress, QueueView, Why
 from bgjobs.wire import Parent as ParentView
 from bgjobs_core.jobs.history import complete
@@ -127,12 +127,18 @@ def parent_view(parent: Parent) -> ParentView:
     )
 
 
+def _batch_state(record: BatchRecord) -> BatchState:
+    if record.state is not None:
+        return BatchState(record.state)
+    return BatchState.OPEN if record.closed_at is None else BatchState.RUNNING
+
+
 def batch_view(record: BatchRecord) -> Batch:
     """A batch, for the API."""
     return Batch(
         id=record.id,
         namespace=record.namespace,
-        state=record.state or ("open" if record.closed_at is None else "running"),
+        state=_batch_state(record),
         jobs=record.jobs,
         counts=dict(record.counts),
         created_at=_certain(record.created_at),

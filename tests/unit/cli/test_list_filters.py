@@ -47,9 +47,7 @@ def test_pages_that_are_short_are_not_the_end(terminal: Terminal, api: FakeApi) 
         (("--label", "a=b,c=d"), "--label must be KEY"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(
-    terminal: Terminal, api: FakeApi, words: tuple[str, str], says: str
-) -> None:
+def test_what_is_wrong_is_told_in_one_line(terminal: Terminal, api: FakeApi, words: tuple[str, str], says: str) -> None:
     ran = terminal.run("list", *words)
     assert (ran.code, len(ran.err.splitlines())) == (2, 1)
     assert says in ran.err

@@ -46,7 +46,8 @@ def test_fan_out_and_call_back() -> None:
         total = with_options(needs=[batch]).enqueue(Sum.collect)
         assert total.result() == 6
         assert (batch.counts()[State.SUCCEEDED], batch.wait().state) == (3, "succeeded")
-        (parent,) = total.job.parents or ()
+        assert total.job.parents is not None
+        (parent,) = total.job.parents
         assert (parent.id, parent.state, (parent.jobs or {})[State.SUCCEEDED]) == (batch.id, "succeeded", 3)
         assert [one.id for one in batch.jobs()] == [one.id for one in batch]
         assert batch[0].job.batch == batch.id
@@ -122,7 +123,7 @@ def test_none_at_all_can_be_needed() -> None:
 def test_it_can_be_pickled() -> None:
     with eager():
         batch = parts(1, 2)
-        again = pickle.loads(pickle.dumps(batch))  # noqa: S301
+        again = pickle.loads(pickle.dumps(batch))
         assert (again.id, again.counts()) == (batch.id, batch.counts())
         assert [one.result() for one in again] == [1, 2]
 

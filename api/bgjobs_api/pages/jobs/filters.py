@@ -69,9 +69,9 @@ class JobsQuery(NamespacesQuery):
     who: _Name | None = None
     schedule: _Name | None = None
     request: _Name | None = None
-    label: Annotated[
-        str, StringConstraints(max_length=filter_words.MAX_LABELS_LENGTH), AfterValidator(_labels)
-    ] | None = None
+    label: (
+        Annotated[str, StringConstraints(max_length=filter_words.MAX_LABELS_LENGTH), AfterValidator(_labels)] | None
+    ) = None
     since: _When | None = None
     until: _When | None = None
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = None

@@ -89,16 +89,16 @@ def cancel(
     Examples:
       bgjobs batch cancel 0192f0c1-2a3b-7c4d-8e5f-001122334455 --note 'wrong price list'
     """
-    done = {"cancelled": 0, "stopping": 0}
-
-    def told(part: "BatchCancelled") -> None:
-        done["cancelled"] += part.cancelled
-        done["stopping"] += part.stopping
-        if part.next_after is not None:
-            session.say(f"{words()}; more follow")
+    parts: list[BatchCancelled] = []
 
     def words() -> str:
-        return f"{done['cancelled']:,} jobs are cancelled, {done['stopping']:,} are being stopped"
+        cancelled, stopping = sum(one.cancelled for one in parts), sum(one.stopping for one in parts)
+        return f"{cancelled:,} jobs are cancelled, {stopping:,} are being stopped"
+
+    def told(part: "BatchCancelled") -> None:
+        parts.append(part)
+        if part.next_after is not None:
+            session.say(f"{words()}; more follow")
 
     batch = session.client(patient=True).cancel_batch(_checked(batch_id), note, told)
     session.say(f"batch {batch.id}: {words()}")

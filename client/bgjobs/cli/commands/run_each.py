@@ -20,8 +20,8 @@ from bgjobs.ids import new_job_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from bgjobs.cli.session import Session
     from bgjobs.batches import EnqueuedJob
+    from bgjobs.cli.session import Session
     from bgjobs.wire import EnqueueRequest
 
 _MOST_TOLD: Final = 5

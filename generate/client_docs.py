@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ForwardRef
 import bgjobs
 from bgjobs import errors
 from bgjobs.client.batch import Call
+from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.helper import run_background_job, run_background_jobs
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
+from bgjobs.client.list_filters import JobFilters
 from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
 from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
@@ -115,7 +117,7 @@ from bgjobs import Call, EnqueueManyError, run_background_jobs
 
 calls = [Call("shop.jobs.Invoices", "render", [2026, month]) for month in range(1, 13)]
 try:
-    run_background_jobs(calls, queue="nightly")
+    batch = run_background_jobs(calls, queue="nightly")
 except EnqueueManyError as error:
     print(error)  # how many are stored, and why the others are not
 ```
@@ -123,11 +125,16 @@ except EnqueueManyError as error:
 A server takes up to 1,000 jobs in one call, and stores all of them or none: so they are sent in pieces. If Redis fails
 in the middle of a piece, some of its jobs are stored. The client sends the same piece again, as it does when an answer
 is lost; its ids are the same, so that a job which is there is not stored twice. Where that does not help either, these
-jobs are in `error.unknown`, and `JobClient().send_many(error.rest)` goes on later.
+jobs are in `error.unknown`, and `JobClient().send_many(error.rest)` goes on later. The jobs are a batch, which can be
+counted, waited for, cancelled and needed as a whole: see [batches](batches.md).
 
 {many}
 {call}
+{batch}
 {client}
+### Filters of a list
+
+{filters}
 {handle}
 ## Errors
 
@@ -156,7 +163,11 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
         shown.append(f"{stars}{one.name}: {one.annotation}{default}")
     returns = signature.return_annotation
     arrow = "" if returns in {inspect.Signature.empty, "None"} else f" -> {returns}"
-    return f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions").replace("_P", "P")
+    return (
+        f"{name}({', '.join(shown)}){arrow}".replace("Unpack[EnqueueOptions]", "EnqueueOptions")
+        .replace("_P", "P")
+        .replace("Unpack[JobFilters]", "JobFilters")
+    )
 
 
 def _text(docstring: str) -> str:
@@ -217,7 +228,11 @@ def files() -> Iterator[tuple[str, str]]:
             options=table(["Option", "Type"], _options()),
             many=_function("###", "run_background_jobs", run_background_jobs),
             call=_class(Call, is_made_by_users=True).replace("## ", "### ", 1),
+            batch=_class(EnqueuedBatch, is_made_by_users=False).replace("## ", "### ", 1)
+            + "\n"
+            + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
             client=_class(JobClient, is_made_by_users=True),
+            filters=_text(JobFilters.__doc__ or ""),
             handle=_class(JobHandle, is_made_by_users=False),
             errors=table(["Error", "When"], _errors()),
         ),

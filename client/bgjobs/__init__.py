@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bgjobs.client.async_batch_handle import AsyncBatchHandle, AsyncEnqueuedBatch
     from bgjobs.client.async_helper import run_background_job_async, run_background_jobs_async
     from bgjobs.client.async_job_client import AsyncJobClient
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.batch import Call
+    from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
     from bgjobs.client.helper import run_background_job, run_background_jobs
     from bgjobs.client.job_client import JobClient
     from bgjobs.client.job_handle import JobHandle
@@ -34,13 +36,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abort",
+    "AsyncBatchHandle",
+    "AsyncEnqueuedBatch",
     "AsyncJobClient",
     "AsyncJobHandle",
+    "BatchHandle",
     "BgjobsError",
     "Call",
     "ConfigurationError",
     "ConflictError",
     "EnqueueManyError",
+    "EnqueuedBatch",
     "ForbiddenError",
     "InvalidJobError",
     "JobClient",
@@ -64,9 +70,13 @@ __all__ = [
 
 _MODULES = {
     "Abort": "context",
+    "AsyncBatchHandle": "client.async_batch_handle",
+    "AsyncEnqueuedBatch": "client.async_batch_handle",
     "AsyncJobClient": "client.async_job_client",
     "AsyncJobHandle": "client.async_job_handle",
+    "BatchHandle": "client.batch_handle",
     "Call": "client.batch",
+    "EnqueuedBatch": "client.batch_handle",
     "JobClient": "client.job_client",
     "JobHandle": "client.job_handle",
     "NotInJobError": "context",

@@ -104,8 +104,66 @@ class ParentJob:
         raise JobFailedError(f"job {self.id} has no result: it is {self.state}{why}", self.state, self.outcome, None)
 
 
+class ParentBatch(ParentJob):
+    """A batch that this job needs, and all of whose jobs have ended.
+
+    Attributes:
+        id: the batch's UUID.
+        request: None.
+        state: `succeeded`, or `failed` if one of its jobs did not succeed.
+        outcome: None.
+        counts: how many of its jobs are in each state, as `{"succeeded": 990, "failed": 10}`.
+    """
+
+    def __init__(
+        self,
+        batch_id: str,
+        state: str | None,
+        counts: Mapping[str, int],
+        read: Callable[[str], dict[str, Any]],
+        read_page: Callable[[str, str | None], dict[str, Any]],
+    ) -> None:
+        super().__init__(batch_id, None, state, None, read)
+        self.counts = dict(counts)
+        self._read_page = read_page
+
+    def __repr__(self) -> str:
+        return f"<ParentBatch {self.id} {self.state}>"
+
+    def jobs(self) -> Iterator[ParentJob]:
+        """Its jobs, one after the other, with what they returned: `[one.result() for one in batch.jobs()]`.
+
+        They come in pages of up to 200 jobs and 1 MiB, each of which is asked for when it is needed. Their order is
+        that of their ids, which is that in which they were asked for unless they had keys.
+
+        Raises:
+            UnreachableError: if the API does not answer.
+        """
+        after: str | None = None
+        while True:
+            page = self._read_page(self.id, after)
+            for one in page["items"]:
+                # The result has come with it, and is not asked for again.
+                yield ParentJob(one["id"], None, one["state"], one.get("outcome"), {one["id"]: one}.__getitem__)
+            after = page.get("next_after")
+            if after is None:
+                return
+
+    def result(self) -> list[Any]:
+        """What the methods of all its jobs returned, in the order of `jobs`. Of many jobs, this takes much memory.
+
+        Raises:
+            JobFailedError: if one of them did not succeed; `jobs()` gives the others.
+            UnreachableError: if the API does not answer.
+        """
+        return [one.result() for one in self.jobs()]
+
+
 class Parents(Mapping[str, ParentJob]):
-    """The jobs that a job needs, by id or by the name of their request; iterating gives the ids, as they were named."""
+    """The jobs and batches that a job needs, by id or by the name of a job's request.
+
+    Iterating gives the ids, as they were named.
+    """
 
     def __init__(self, parents: Iterable[ParentJob] = ()) -> None:
         self._by_id = {one.id: one for one in parents}
@@ -116,6 +174,11 @@ class Parents(Mapping[str, ParentJob]):
             there = ", ".join(one.request or one.id for one in self._by_id.values()) or "none"
             raise KeyError(f"this job does not need {name!r}; its parents are: {there}")
         return found
+
+    @property
+    def batches(self) -> list[ParentBatch]:
+        """Those that are batches: `(batch,) = current_job().parents.batches`."""
+        return [one for one in self._by_id.values() if isinstance(one, ParentBatch)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_id)
@@ -138,7 +201,7 @@ class CurrentJob:
         cls: the dotted name of the class that was asked for.
         method: the name of its method.
         parameters: a list or a dict, as the method got them.
-        parents: the jobs that it needs, which have ended: `current_job().parents[job_id].result()`.
+        parents: the jobs and batches that it needs, which have ended: `current_job().parents[job_id].result()`.
         traceparent: the trace that it belongs to, in the form of W3C Trace Context; None if it is in none.
     """
 

@@ -159,6 +159,7 @@ class EnqueueManyError(BgjobsError):
         rest: what was asked for with `unknown` and `not_stored`. `send_many(error.rest)` asks for it again; a job that
             was stored after all is the same job then.
         index: which job was refused, from 0 on; None if it was not about one of them.
+        batch: id of the batch that they were to be, which is open; None if they were to be none.
     """
 
     def __init__(
@@ -170,6 +171,7 @@ class EnqueueManyError(BgjobsError):
         not_stored: Sequence[str],
         rest: Sequence[Any],
         index: int | None = None,
+        batch: str | None = None,
     ) -> None:
         super().__init__(message)
         self.stored = stored
@@ -177,6 +179,7 @@ class EnqueueManyError(BgjobsError):
         self.not_stored = not_stored
         self.rest = rest
         self.index = index
+        self.batch = batch
 
 
 class JobFailedError(BgjobsError):

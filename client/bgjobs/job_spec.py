@@ -78,11 +78,11 @@ TraceParent = Annotated[str, StringConstraints(pattern=trace.PATTERN, max_length
 
 
 class HasId(Protocol):
-    """A job by its id, such as a handle."""
+    """A job or a batch by its id, such as a handle."""
 
     @property
     def id(self) -> str:
-        """The job's UUID."""
+        """Its UUID."""
         ...
 
 
@@ -104,7 +104,8 @@ class EnqueueOptions(TypedDict, total=False):
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
         key: a name of your own in place of an id, such as `invoice-2026-11`: in a namespace, the same key means the
             same job, for as long as that job is kept.
-        needs: handles or ids of up to 100 jobs of its namespace that must end first; they are there already.
+        needs: handles or ids of up to 100 jobs and batches of its namespace that must end first; they are there
+            already.
         on_parent_failure: what happens if one of these fails or is cancelled: `"cancel"` (the default), or `"run"`,
             when all of them have ended.
     """

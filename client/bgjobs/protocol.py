@@ -28,8 +28,9 @@ DONE: Final = "done"
 WAIT: Final = "wait"
 GO_AWAY: Final = "go_away"
 
-# The action that the API may answer to `parent`, besides GO_AWAY.
+# The actions that the API may answer to `parent` and `parent-batch`, besides GO_AWAY.
 RESULT: Final = "result"
+JOBS: Final = "jobs"
 
 # The actions that the API may answer to `beat` and `finish`, besides GO_AWAY.
 CONTINUE: Final = "continue"
@@ -56,7 +57,7 @@ MAX_JSON_BYTES: Final = 256 * 1024  # parameters, result
 MAX_JSON_DEPTH: Final = 64
 MAX_BATCH_JOBS: Final = 1000  # jobs that one request may ask for
 MAX_BATCH_BYTES: Final = 8 * 1024 * 1024  # its body
-MAX_NEEDS: Final = 100  # jobs that one job may need
+MAX_NEEDS: Final = 100  # jobs and batches that one job may need
 MAX_ERROR_BYTES: Final = 64 * 1024
 MAX_CHUNK_BYTES: Final = 256 * 1024  # one piece of log in one beat, before compression
 LOG_HEAD_BYTES: Final = 1024 * 1024  # of an attempt's log, the first and the last MiB are kept

@@ -61,6 +61,15 @@ def state_and_phase(word: str) -> tuple[State, Phase | None]:
     return (State.LAUNCHED, Phase(word)) if word in set(Phase) else (State(word), None)
 
 
+class BatchState(StrEnum):
+    """Where a batch of jobs is."""
+
+    OPEN = "open"  # more jobs may come
+    RUNNING = "running"  # all have come, and some have not ended
+    SUCCEEDED = "succeeded"  # all have
+    FAILED = "failed"  # all have ended, and some did not succeed
+
+
 class Outcome(StrEnum):
     """Why an attempt or a job ended."""
 

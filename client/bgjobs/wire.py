@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
-from bgjobs.protocol import MAX_BATCH_JOBS, MAX_NEEDS
+from bgjobs.protocol import MAX_NEEDS
 from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, Reported, State, WhyNot
 
 
@@ -48,6 +48,8 @@ def _each_once(ids: list[str], info: ValidationInfo) -> list[str]:
         raise ValueError("must name each job once")
     if info.data.get("id") in ids:
         raise ValueError("must not name the job itself")
+    if info.data.get("batch") in ids:
+        raise ValueError("must not name the job's own batch, which ends after it")
     return ids
 
 
@@ -78,10 +80,15 @@ class EnqueueRequest(JobCall, frozen=True):
     namespace: LabelName | None = Field(
         default=None, description="the job's namespace; if absent, that of the caller's ServiceAccount"
     )
+    batch: JobId | None = Field(
+        default=None,
+        description="the batch that the job is to be of: a UUID of version 7, made by the client, which begins with "
+        "its first job. A job that was asked for before stays in the batch that it is of, if any",
+    )
     needs: Needs = Field(
         default_factory=list[str],
-        description="ids of up to 100 jobs of the same namespace that must end first; each is there already, or stands "
-        "before this one in the same request",
+        description="ids of up to 100 jobs and batches of the same namespace that must end first; each is there "
+        "already, or is a job that stands before this one in the same request",
     )
     on_parent_failure: OnParentFailure = Field(
         default=OnParentFailure.CANCEL,
@@ -136,14 +143,6 @@ class ScheduleList(BaseModel):
     """The schedules of the namespaces whose schedules the caller may list."""
 
     items: list[Schedule]
-
-
-class BatchRequest(_Body):
-    """The body of `POST /api/v1/jobs:batch`: up to 1,000 jobs, of which all are stored or none; at most 8 MiB."""
-
-    jobs: Annotated[list[EnqueueRequest], Field(min_length=1, max_length=MAX_BATCH_JOBS), FailFast()] = Field(
-        description="each as in `POST /api/v1/jobs`, with an id of its own"
-    )
 
 
 class CancelRequest(_Body):
@@ -264,15 +263,20 @@ class JobWhy(BaseModel):
 
 
 class Parent(BaseModel):
-    """A job that must end before another one runs."""
+    """A job or a batch that must end before another job runs."""
 
     model_config = ConfigDict(frozen=True)  # a newer server may send more fields
 
     id: str
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
-    state: State | None = Field(default=None, description="absent if it is not known any more")
-    outcome: Outcome | None = Field(default=None, description="why it ended")
+    state: State | None = Field(
+        default=None, description="absent if it is not known any more, and of a batch that has not ended"
+    )
+    outcome: Outcome | None = Field(default=None, description="why it ended; absent of a batch")
     has_result: bool = Field(default=False, description="its child can read what it returned")
+    jobs: dict[State, int] | None = Field(
+        default=None, description="of a batch: how many of its jobs are in each state; absent of a job"
+    )
 
 
 class Job(CompleteSpec, frozen=True):
@@ -313,11 +317,12 @@ class Job(CompleteSpec, frozen=True):
     note: str | None = Field(default=None, description="why it was paused, cancelled or stopped")
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
     rerun_of: str | None = Field(default=None, description="the job that was run again as this one")
-    needs: int = Field(default=0, description="how many jobs must end before this one runs")
+    batch: str | None = Field(default=None, description="the batch that it is of")
+    needs: int = Field(default=0, description="how many jobs and batches must end before this one runs")
     on_parent_failure: OnParentFailure | None = Field(
         default=None, description="what happens if one of them fails or is cancelled; absent if it needs none"
     )
-    parents: list[Parent] | None = Field(default=None, description="these jobs; only where one job is asked for")
+    parents: list[Parent] | None = Field(default=None, description="these; only where one job is asked for")
     children: int | None = Field(default=None, description="how many open jobs need it; only where one is asked for")
     kube_job: str | None = None
     kube_uid: str | None = None
@@ -329,20 +334,6 @@ class JobList(BaseModel):
 
     items: list[Job]
     next_cursor: str | None = None
-
-
-class EnqueuedJob(BaseModel):
-    """One job of a batch."""
-
-    id: str
-    state: State
-    is_new: bool = Field(description="false: the same job had been asked for before")
-
-
-class EnqueuedList(BaseModel):
-    """The jobs of a batch, in the order in which they were asked for."""
-
-    items: list[EnqueuedJob]
 
 
 class AttemptList(BaseModel):

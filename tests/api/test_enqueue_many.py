@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs.batches import EnqueuedList
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import State
-from bgjobs.wire import EnqueuedList, Problem
+from bgjobs.wire import Problem
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:

@@ -32,7 +32,12 @@ LIMITS: Final = {
     "/rerun": MAX_BODY_BYTES,
 }
 # No body is read at all.
-WITHOUT_BODY: Final = {"/api/v1/schedules/{namespace}/{name}:pause", "/api/v1/schedules/{namespace}/{name}:resume"}
+WITHOUT_BODY: Final = {
+    "/api/v1/schedules/{namespace}/{name}:pause",
+    "/api/v1/schedules/{namespace}/{name}:resume",
+    "/api/v1/batches/{batch_id}/close",
+}
+BATCH: Final = "0192f0c1-2a3b-7c4d-8e5f-001122334455"
 MIB: Final = 1024 * 1024
 
 
@@ -72,14 +77,14 @@ class Sent:
 
 
 async def send(app: FastAPI, path: str, job_id: str, token: str, body: bytes) -> Sent:
-    sent = Sent(path.format(job_id=job_id, namespace="shop", name="default"), token, body)
+    sent = Sent(path.format(job_id=job_id, batch_id=BATCH, namespace="shop", name="default"), token, body)
     await app(sent.scope, cast("Any", sent.receive), cast("Any", sent.send))
     return sent
 
 
 async def test_a_caller_without_rights_costs_no_body(site: Site, pages_app: FastAPI) -> None:
     body = json.dumps({"parameters": ["x" * MIB]}).encode()
-    job_id = await site.world.enqueued()
+    job_id = await site.world.enqueued(batch=BATCH)
     for verb, resource in (
         *(("create", f"{REQUESTS}{sub}") for sub in ("", "/cancel", "/pause")),
         *(("get", f"{REQUESTS}{sub}") for sub in ("", "/log", "/result")),
@@ -104,7 +109,7 @@ async def test_nobody_costs_no_body(pages_app: FastAPI) -> None:
 
 async def test_each_route_has_a_limit(site: Site, pages_app: FastAPI) -> None:
     """Of a caller who may do everything, no more is read than the route can use."""
-    job_id = await site.world.launched()
+    job_id = await site.world.launched(batch=BATCH)
     for path in changing(pages_app):
         limit = next((most for end, most in LIMITS.items() if path.endswith(end)), MAX_NOTE_BYTES)
         token = site.world.pod(job_id).token if path.startswith("/runner") else site.world.token()

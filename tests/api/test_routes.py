@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXPECTED = {
     "GET /api/openapi.json",
+    "GET /api/v1/batches/{batch_id}",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
     "GET /api/v1/jobs/{job_id}/attempts",
@@ -35,6 +36,8 @@ EXPECTED = {
     "GET /api/v1/schedules",
     "GET /healthz",
     "GET /readyz",
+    "POST /api/v1/batches/{batch_id}/cancel",
+    "POST /api/v1/batches/{batch_id}/close",
     "POST /api/v1/jobs",
     "POST /api/v1/jobs:batch",
     "POST /api/v1/jobs/{job_id}/cancel",
@@ -51,6 +54,7 @@ EXPECTED = {
     "POST /runner/v1/jobs/{job_id}/beat",
     "POST /runner/v1/jobs/{job_id}/finish",
     "POST /runner/v1/jobs/{job_id}/parent",
+    "POST /runner/v1/jobs/{job_id}/parent-batch",
     "POST /runner/v1/jobs/{job_id}/start",
 }
 
@@ -107,7 +111,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     method, path = route.split(" ")
     response = await world.http.request(
         method,
-        path.format(job_id="x", number=1, namespace="shop", name="nightly"),
+        path.format(job_id="x", batch_id="x", number=1, namespace="shop", name="nightly"),
         headers={PROTOCOL_HEADER: "1"},
         content=b"{}" * (method == "POST"),
     )
@@ -116,7 +120,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
 
 @pytest.mark.parametrize("route", sorted(one for one in EXPECTED if one.startswith("GET ")))
 async def test_head_is_get_without_the_body(world: World, route: str) -> None:
-    path = route.removeprefix("GET ").format(job_id="x", number=1)
+    path = route.removeprefix("GET ").format(job_id="x", batch_id="x", number=1)
 
     got, headed = await world.http.get(path), await world.http.head(path)
 
@@ -158,7 +162,9 @@ def test_the_openapi_document_is_stable_and_complete() -> None:
 def test_the_openapi_document_says_what_bodies_are_read() -> None:
     paths = json.loads(openapi_text())["paths"]
     bodies = {
-        f"{path.rpartition('/')[2]}": operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        path.removeprefix("/api/v1/") if "batches" in path else path.rpartition("/")[2]: operation["requestBody"][
+            "content"
+        ]["application/json"]["schema"]["$ref"]
         for path, methods in paths.items()
         for operation in methods.values()
         if "requestBody" in operation
@@ -166,6 +172,7 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
     assert bodies == {
         "jobs": "#/components/schemas/EnqueueRequest",
         "jobs:batch": "#/components/schemas/BatchRequest",
+        "batches/{batch_id}/cancel": "#/components/schemas/CancelBatchRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
         "pause": "#/components/schemas/HoldRequest",
@@ -177,4 +184,5 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "beat": "#/components/schemas/BeatRequest",
         "finish": "#/components/schemas/FinishRequest",
         "parent": "#/components/schemas/ParentRequest",
+        "parent-batch": "#/components/schemas/ParentBatchRequest",
     }

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, rule
 
 from bgjobs.vocabulary import TERMINAL, OnParentFailure, State
+from bgjobs_core.store import keys
+from tests.store import families
 from tests.store.builders import a_job
 from tests.store.holding_rules import TWICE, HoldingRules
 from tests.store.safety import did
@@ -16,9 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bgjobs_core.jobs.record import NewJob
+    from tests.store.contents import Contents
 
 QUEUES: Final = ("default", "mail")
 queues = st.sampled_from(QUEUES)
+BATCHES: Final = tuple(f"0192f0c1-2a3b-7c4d-8e5f-00000000000{number}" for number in range(3))
+# Most jobs are of none.
+batches = st.sampled_from([None, None, None, *BATCHES])
 
 
 class EnqueueRules(HoldingRules):
@@ -43,6 +49,8 @@ class EnqueueRules(HoldingRules):
         first=jobs_or_none,
         second=jobs_or_none,
         or_run=st.booleans(),
+        batch=batches,
+        needed=batches,
         twice=TWICE,
     )
     def enqueue(
@@ -57,6 +65,8 @@ class EnqueueRules(HoldingRules):
         first: NewJob | None,
         second: NewJob | None,
         or_run: bool,
+        batch: str | None,
+        needed: str | None,
         twice: bool,
     ) -> NewJob:
         builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
@@ -69,23 +79,27 @@ class EnqueueRules(HoldingRules):
         if how == "paused":
             builder = builder.but(paused_by="ada", request_generation=2)
         needs = tuple(dict.fromkeys(one.id for one in (first, second) if one is not None))
-        builder = builder.but(needs=needs)
+        needs += (needed,) if needed is not None and needed != batch else ()
+        builder = builder.but(needs=needs, batch=batch or "")
         if or_run:
             builder = builder.but(on_parent_failure=OnParentFailure.RUN)
         job = builder.build()
+        before = self._now
         self._send_enqueue(job, twice=twice)
-        self._is_where_its_parents_let_it(job)
+        self._is_where_its_parents_let_it(job, before)
         return job
 
-    def _is_where_its_parents_let_it(self, job: NewJob) -> None:
-        """What becomes of a new job, worked out from what is there."""
-        now = self._now.jobs()
-        parents = [now.get(one) for one in job.asked.needs]
-        record = now.get(job.id)
-        if self._full or None in parents:
-            assert record is None, "it needs a job that is not there, or there is no room"
+    def _is_where_its_parents_let_it(self, job: NewJob, before: Contents) -> None:
+        """What becomes of a new job, worked out from what was there."""
+        parents = [before.jobs().get(one) or families.batch_of(before, one) for one in job.asked.needs]
+        record = self._now.jobs().get(job.id)
+        batch = families.batch_of(before, job.asked.batch)
+        is_refused = batch is not None and (batch.closed_at is not None or self._is_needed(job, before))
+        if self._full or None in parents or is_refused:
+            assert record is None, "it needs a job that is not there, or its batch takes none, or there is no room"
             return
         assert record is not None
+        assert record.batch == job.asked.batch
         ended = [one.state for one in parents if one is not None and one.state in TERMINAL]
         fails = any(one is not State.SUCCEEDED for one in ended) and job.asked.on_parent_failure != OnParentFailure.RUN
         if fails:
@@ -94,6 +108,18 @@ class EnqueueRules(HoldingRules):
             assert record.state is State.PAUSED
         else:
             assert (record.state is State.BLOCKED) == (len(ended) < len(parents))
+
+    @staticmethod
+    def _is_needed(job: NewJob, before: Contents) -> bool:
+        """Whether the job needs others, and its batch is needed by some: it could come to wait for itself."""
+        return bool(job.asked.needs and before.scores(keys.children(job.asked.batch)))
+
+    @rule(batch=st.sampled_from(BATCHES), twice=TWICE)
+    def close_batch(self, batch: str, twice: bool) -> None:
+        before = families.batch_of(self._now, batch)
+        said = self._do("close_batch", "", lambda: self._store.close_batch(batch_id=batch), str, twice=twice)
+        expected = "missing" if before is None else "closed" if before.closed_at is None else "same"
+        assert said == expected
 
     @rule(job=jobs, twice=TWICE)
     def enqueue_again(self, job: NewJob, twice: bool) -> None:

@@ -1,11 +1,12 @@
-"""What holds in Redis of jobs that need other jobs, after every verb (S8, S9 of docs/safety.md)."""
+"""What holds in Redis of jobs that need others, and of batches, after every verb (S8, S9 of docs/safety.md)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from bgjobs.vocabulary import TERMINAL, State
+from bgjobs_core.jobs.batch import BatchRecord
 from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
@@ -18,8 +19,51 @@ if TYPE_CHECKING:
 def broken(contents: Contents) -> list[str]:
     """Every rule that does not hold, in words."""
     jobs = contents.jobs()
-    rules = (_needs_are_counted, _children_are_listed, _all_are_told)
+    rules = (_needs_are_counted, _children_are_listed, _all_are_told, _batches_are_counted)
     return [words for rule in rules for words in rule(contents, jobs)]
+
+
+def batch_of(contents: Contents, batch_id: str) -> BatchRecord | None:
+    """A batch; None if it is not there."""
+    fields = contents.fields(keys.batch(batch_id))
+    return BatchRecord.read(batch_id, fields) if fields else None
+
+
+def state_of(contents: Contents, parent_id: str) -> State | None:
+    """The state of a job or a batch that is there; None for a batch that has not ended."""
+    job = contents.jobs().get(parent_id)
+    if job is not None:
+        return job.state
+    batch = batch_of(contents, parent_id)
+    assert batch is not None, f"{parent_id} is needed, and not there"
+    return batch.state
+
+
+def _batches_are_counted(contents: Contents, jobs: dict[str, JobRecord]) -> Iterator[str]:
+    """A batch counts the jobs that it has had by their states, and lists those that are kept."""
+    kept: dict[str, list[JobRecord]] = defaultdict(list)
+    for job in jobs.values():
+        if job.batch:
+            kept[job.batch].append(job)
+    listed = _named(contents, "batch_jobs:")
+    known = {name.removeprefix(keys.batch("")) for name in contents.entries if name.startswith(keys.batch(""))}
+    if not set(listed) == set(kept) == known:
+        yield f"S9: there are the batches {known}, lists of {set(listed)}, and jobs of {set(kept)}"
+        return
+    for batch_id, members in kept.items():
+        batch = batch_of(contents, batch_id)
+        assert batch is not None
+        if listed[batch_id] != {one.id: 0 for one in members}:
+            yield f"S8: batch {batch_id} lists {listed[batch_id]}, of it are {[one.id for one in members]}"
+        if sum(batch.counts.values()) != batch.jobs:
+            yield f"S8: batch {batch_id} counts {batch.counts}, and has had {batch.jobs} jobs"
+        there = Counter(one.state for one in members)
+        for state, number in batch.counts.items():
+            if number < there[state] or (state not in TERMINAL and number != there[state]):
+                yield f"S8: batch {batch_id} counts {number} jobs as {state}, of those that are kept are {there[state]}"
+        has_ended = batch.closed_at is not None and batch.ended == batch.jobs
+        if has_ended != (batch.ended_at is not None):
+            yield f"S8: batch {batch_id} has ended: {has_ended}, and says {batch.ended_at}"
 
 
 def ends(contents: Contents, job: JobRecord) -> dict[str, str]:
@@ -52,11 +96,13 @@ def _children_are_listed(contents: Contents, jobs: dict[str, JobRecord]) -> Iter
             if job.state in TERMINAL:
                 continue
             expected[keys.children(parent)][job.id] = 1 if end else 0
-            there = jobs.get(parent)
-            if there is None:
-                yield f"job {parent} is gone, and the open job {job.id} needs it"
-            elif end and end != f"{there.state}/{there.outcome}":
+            there, batch = jobs.get(parent), batch_of(contents, parent)
+            if there is None and batch is None:
+                yield f"{parent} is gone, and the open job {job.id} needs it"
+            elif there is not None and end and end != f"{there.state}/{there.outcome}":
                 yield f"job {parent} is {there.state}, and its child {job.id} says {end}"
+            elif batch is not None and end and end != f"{batch.state}/":
+                yield f"batch {parent} is {batch.state}, and its child {job.id} says {end}"
     found = {f"{keys.PREFIX}children:{one}": scores for one, scores in _named(contents, "children:").items()}
     if found != expected:
         yield f"S8: the children are {found}, the records say {dict(expected)}"
@@ -67,12 +113,14 @@ def _all_are_told(contents: Contents, jobs: dict[str, JobRecord]) -> Iterator[st
     telling = _named(contents, "unblocking:")
     for namespace, parents in telling.items():
         for parent in parents:
-            if parent not in jobs or jobs[parent].state not in TERMINAL or jobs[parent].namespace != namespace:
+            there = jobs.get(parent) or batch_of(contents, parent)
+            if there is None or there.state not in TERMINAL or there.namespace != namespace:
                 yield f"S8: {parent} is in {keys.unblocking(namespace)}, and has not ended"
     listed = {parent for parents in telling.values() for parent in parents}
     for parent, children in _named(contents, "children:").items():
-        if 0 in children.values() and jobs[parent].state in TERMINAL and parent not in listed:
-            yield f"S8: job {parent} has ended, and nobody will tell its children"
+        there = jobs.get(parent) or batch_of(contents, parent)
+        if 0 in children.values() and there is not None and there.state in TERMINAL and parent not in listed:
+            yield f"S8: {parent} has ended, and nobody will tell its children"
     if set(telling) != set(contents.scores(keys.unblockings())):
         yield f"S8: {keys.unblockings()} is not the set of namespaces that have some: {set(telling)}"
 

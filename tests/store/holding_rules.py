@@ -97,12 +97,11 @@ class HoldingRules(RuleBasedStateMachine):
     def unblock(self, limit: int) -> None:
         before = self._now
         reply = self._do("unblock", "", lambda: self._store.unblock(limit=limit), lambda _: "", twice=False)
-        jobs = before.jobs()
         children = {name.rpartition(":")[2]: before.scores(name) for name in before.entries if ":children:" in name}
         untold = [
             child
             for parent, scores in children.items()
-            if jobs[parent].state in TERMINAL
+            if families.state_of(before, parent) in TERMINAL
             for child, told in scores.items()
             if told == 0
         ]
@@ -113,5 +112,5 @@ class HoldingRules(RuleBasedStateMachine):
             after = self._now.jobs()
             for one in after.values():
                 if one.state is State.BLOCKED:
-                    parents = [after[parent].state for parent in families.ends(self._now, one)]
+                    parents = [families.state_of(self._now, parent) for parent in families.ends(self._now, one)]
                     assert set(parents) - TERMINAL, "it waits, and all that it needs have ended"

@@ -74,7 +74,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "enqueue": ["s", "", None, {"queue": "n/q", "class": "c", "records_ms": 1, "max_retries": 0},
                     [{"id": "id", "digest": "d", "payload": "[]", "delay_ms": 0, "not_before_ms": 0, "priority": 0,
                       "request_name": "r"}]],
-        "tally": ["n", 0, 10], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
+        "tally": ["n", 0, 10, 1, 2], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
         "promote": [10], "claim": ["e", "n/q", 1, 0], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
         "start": ["id", "k", "p", "name"], "beat": ["id", "p", 1, None, 0, b"", "", 9],
         "finish": ["id", "p", 1, "error", "", "", None], "observe_end": ["id", "k", "absent", None, ""],
@@ -87,7 +87,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "note_gone": ["n/q", "gone"], "disown": ["n/q", "u", "gone", 20],
         "pause": ["id", "ada", "", None], "resume": ["id", "ada", "", None], "run_now": ["id", "ada", ""],
         "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20], "unblock": [20],
-        "hold": ["e", "older"], "release": [],
+        "hold": ["e", "older"], "release": [], "close_batch": ["id"],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from bgjobs import AsyncJobHandle, Call, JobHandle, aenqueue, enqueue, new_job_id, run_background_job, with_options
+from bgjobs import (
+    AsyncJobHandle,
+    Call,
+    EnqueuedBatch,
+    JobHandle,
+    aenqueue,
+    enqueue,
+    new_job_id,
+    run_background_job,
+    run_background_jobs,
+    with_options,
+)
+from bgjobs.vocabulary import State
 
 
 class Invoices:
@@ -54,6 +66,15 @@ def options() -> None:
     print(handle.id, handle.rerun().state)
     handle.rerun(set={1: 12}, priority=1, queue="mail", delay=60, timeout_seconds=5, max_retries=0)
     handle.rerun(set={"country": "at"}, labels={"team": "billing"}).rerun(parameters=(2026, 12))
+
+
+def batches() -> None:
+    batch: EnqueuedBatch = run_background_jobs([Call(Invoices, "nothing")])
+    with_options(needs=[batch], on_parent_failure="run").enqueue(Invoices.nothing)
+    with_options(needs=[batch, batch[0], batch.id]).enqueue(Invoices.nothing)
+    failed: int = batch.counts()[State.FAILED]
+    first: JobHandle = batch[0]
+    print(failed, first.state, batch.wait(timeout=5).ended, batch.cancel("why").jobs, [one.id for one in batch.jobs()])
 
 
 async def in_an_asyncio_program() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi import Response
 
-from bgjobs.protocol import GO_AWAY, RESULT
+from bgjobs.protocol import GO_AWAY, JOBS, RESULT
 from bgjobs_core.jobs.views import job_fields
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.family import Family
     from bgjobs_core.jobs.record import FullJob, JobRecord
     from bgjobs_core.jobs.why_not import NotRunning
+    from bgjobs_core.store.batches import ResultPage
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -53,9 +54,10 @@ def job_list(records: Sequence[FullJob], whys: Sequence[NotRunning | None], next
 
 
 def enqueued(jobs: Sequence[Stored]) -> Response:
-    """An answer that is the jobs of a batch, as `bgjobs.wire.EnqueuedList`: 201 if one is new at least, else 200."""
+    """An answer that is the jobs of a batch, as `bgjobs.batches.EnqueuedList`: 201 if one is new at least, else 200."""
     status = HTTPStatus.CREATED if any(one.is_new for one in jobs) else HTTPStatus.OK
-    return _json(_ENCODER.encode({"items": [one._asdict() for one in jobs]}), status)
+    items = [{name: value for name, value in one._asdict().items() if value is not None} for one in jobs]
+    return _json(_ENCODER.encode({"items": items}), status)
 
 
 def result(stored: bytes) -> Response:
@@ -76,6 +78,24 @@ def parent(record: JobRecord | None, stored: bytes | None) -> Response:
     if record is not None:
         said |= {"state": record.state, "outcome": record.outcome or None}
     return _json(_ENCODER.encode(said), 200)
+
+
+def parent_batch(page: ResultPage | None) -> Response:
+    """An answer that is a page of a batch, as `bgjobs.parent_result.ParentBatchReply`.
+
+    Args:
+        page: None if the one who asks is not to run.
+    """
+    if page is None:
+        return _json(_ENCODER.encode({"action": GO_AWAY}), 200)
+    items = [
+        {
+            "id": one.id, "state": one.state, "outcome": one.outcome or None, "has_result": bool(stored),
+            "value": msgspec.Raw(stored or b"null"),
+        }
+        for one, stored in page.jobs
+    ]  # fmt: skip
+    return _json(_ENCODER.encode({"action": JOBS, "items": items, "next_after": page.next_after}), 200)
 
 
 def with_parameters(model: BaseModel, parameters: bytes) -> Response:

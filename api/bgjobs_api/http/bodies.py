@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from bgjobs import strict_json
+from bgjobs.batches import BatchRequest
 from bgjobs.protocol import MAX_JSON_DEPTH
-from bgjobs.wire import BatchRequest, EnqueueRequest
 from bgjobs_api.http.callers import caller_of, deps_of
 from bgjobs_api.http.problems import ProblemError, invalid, many_invalid, of_job
 
@@ -165,8 +165,8 @@ def _skip(text: str, at: int, expected: str) -> int:
     return at
 
 
-def parse_batch(body: bytes) -> list[EnqueueRequest]:
-    """Make of the body of `POST /api/v1/jobs:batch` the jobs that it asks for.
+def parse_batch(body: bytes) -> BatchRequest:
+    """Make of the body of `POST /api/v1/jobs:batch` what it asks for.
 
     Raises:
         ProblemError: as `parse` does; what is wrong with one job is said of the first one that is wrong.
@@ -176,14 +176,14 @@ def parse_batch(body: bytes) -> list[EnqueueRequest]:
     else:
         _bounded_batch(found)
     try:
-        jobs = BatchRequest.model_validate_json(body, strict=True, by_alias=True, by_name=False).jobs
+        asked = BatchRequest.model_validate_json(body, strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
         raise _first_job(error.errors(include_url=False, include_context=False, include_input=False)) from error
     first: dict[str, int] = {}
-    for index, job in enumerate(jobs):
+    for index, job in enumerate(asked.jobs):
         if (other := first.setdefault(job.id, index)) != index:
             raise of_job(invalid("id", f"is that of job {other}, too"), index)
-    return jobs
+    return asked
 
 
 def _bounded_batch(fields: dict[str, Any]) -> None:

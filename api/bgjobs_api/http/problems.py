@@ -15,6 +15,8 @@ from bgjobs_api.http.default_headers import HEADERS
 from bgjobs_core.actions.errors import (
     ActionError,
     AlreadyEndedError,
+    BatchNotFoundError,
+    BatchRefusedError,
     ChangeUnfitError,
     IdTakenError,
     JobNotFoundError,
@@ -46,6 +48,7 @@ RETRY_AFTER_SECONDS: Final = 2
 # What an action's error is in HTTP. The detail is the error's own text, but for the two that `_of_action` words itself.
 _OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
     JobNotFoundError: (HTTPStatus.NOT_FOUND, "job_not_found"),
+    BatchNotFoundError: (HTTPStatus.NOT_FOUND, "batch_not_found"),
     IdTakenError: (HTTPStatus.CONFLICT, "id_taken"),
     NotEndedYetError: (HTTPStatus.CONFLICT, "job_not_ended"),
     AlreadyEndedError: (HTTPStatus.CONFLICT, "job_ended"),
@@ -243,6 +246,8 @@ def _of_action(error: ActionError) -> ProblemError:
             return of_job(_of_action(one), index)
         case NoRoomError():
             return store_full()
+        case BatchRefusedError(code=code):
+            return ProblemError(HTTPStatus.CONFLICT, code, str(error))
         case _:
             status, code = _OF_ACTIONS[type(error)]
             return ProblemError(status, code, str(error))

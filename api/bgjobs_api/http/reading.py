@@ -11,10 +11,11 @@ from bgjobs.vocabulary import TERMINAL, State, WhyNot
 from bgjobs_api.http.callers import answers_in, is_allowed, require
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.identity import access
-from bgjobs_core.actions.errors import JobNotFoundError
+from bgjobs_core.actions.errors import BatchNotFoundError, JobNotFoundError
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.health.findings import FindingCode
 from bgjobs_core.jobs.ids import is_stored_id
+from bgjobs_core.jobs.remedies import said
 from bgjobs_core.jobs.why_not import ALL_WELL, Around, why_not
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.health.findings import Finding
+    from bgjobs_core.jobs.batch import BatchRecord
     from bgjobs_core.jobs.family import Parent
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob, JobRecord
@@ -57,6 +59,20 @@ async def load_in_full_for(deps: Deps, caller: Identity, action: Action, job_id:
         raise JobNotFoundError(job_id)
     await _require_of(deps, caller, action, job)
     return job
+
+
+async def load_batch_for(deps: Deps, caller: Identity, action: Action, batch_id: str) -> BatchRecord:
+    """A batch with which the caller may do this.
+
+    Raises:
+        BatchNotFoundError: there is no such batch; nothing was asked of Kubernetes then.
+        ProblemError: 403 if the caller may not do this in the batch's namespace.
+    """
+    batch = await deps.store.batch(batch_id) if is_stored_id(batch_id) else None
+    if batch is None:
+        raise BatchNotFoundError(batch_id)
+    await require(deps, caller, action, batch.namespace)
+    return batch
 
 
 async def _require_of(deps: Deps, caller: Identity, action: Action, record: JobRecord) -> None:
@@ -114,17 +130,43 @@ async def _with_parents(deps: Deps, record: FullJob, found: NotRunning | None) -
     """Why a job does not run, with the names of the jobs for which it waits."""
     if found is None or found.code != WhyNot.BLOCKED:
         return found
-    return replace(found, message=waits_for((await deps.store.family(record)).parents) or found.message)
+    parents = (await deps.store.family(record)).parents
+    line = closing(parents)
+    return replace(found, message=waits_for(parents) or found.message, remedy=line or found.remedy)
 
 
 def waits_for(parents: Sequence[Parent]) -> str:
-    """Which of the jobs that it needs a job waits for, as a sentence; "" if for none that is known."""
-    waited = [one for one in parents if one.state is not None and one.state not in TERMINAL]
+    """Which of the jobs and batches that it needs a job waits for, as a sentence; "" if for none that is known."""
+    waited = [one for one in parents if _is_open(one)]
     if not waited:
         return ""
-    named = ", ".join(f"{one.request_name or one.id} ({one.state})" for one in waited[:_MOST_NAMED])
+    named = ", ".join(_named(one) for one in waited[:_MOST_NAMED])
     more = f" and {len(waited) - _MOST_NAMED} more" if len(waited) > _MOST_NAMED else ""
-    return f"It waits for {len(waited)} of {len(parents)} jobs that it needs: {named}{more}."
+    what = "jobs and batches" if any(one.batch for one in parents) else "jobs"
+    return f"It waits for {len(waited)} of {len(parents)} {what} that it needs: {named}{more}."
+
+
+def closing(parents: Sequence[Parent]) -> str:
+    """What helps if a job waits for a batch that nobody closes; "" if it waits for none that is open."""
+    open_ones = [one for one in parents if one.batch is not None and one.batch.closed_at is None]
+    return f"bgjobs batch close {open_ones[0].id}" if open_ones else ""
+
+
+def _is_open(parent: Parent) -> bool:
+    if parent.batch is not None:
+        return parent.state is None
+    return parent.state is not None and parent.state not in TERMINAL
+
+
+def _named(parent: Parent) -> str:
+    batch = parent.batch
+    if batch is None:
+        return f"{parent.request_name or parent.id} ({parent.state})"
+    ended = f"{batch.ended:,} of {batch.jobs:,} jobs have ended"
+    if batch.closed_at is not None:
+        return f"the batch {batch.id} ({ended})"
+    latest = said(batch.latest_at)
+    return f"the batch {batch.id} ({ended}, the latest came at {latest}, and nobody has said yet that these are all)"
 
 
 async def whys(deps: Deps, caller: Identity, records: Sequence[FullJob]) -> list[NotRunning | None]:

@@ -1,19 +1,24 @@
 """Routes of the pages. What is shown is made by presenters; what is allowed is asked as in the JSON API."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from pydantic import ValidationError
 
 from bgjobs_api.http.callers import Caller, DepsDep, identify
-from bgjobs_api.http.problems import invalid
-from bgjobs_api.http.reading import around_of, queues_of
+from bgjobs_api.http.deps import Deps
+from bgjobs_api.http.problems import invalid, many_invalid
+from bgjobs_api.http.reading import around_of, load_batch_for, queues_of
 from bgjobs_api.identity import access
+from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
 from bgjobs_api.pages.jobs.filters import JobsQuery, NamespacesQuery
 from bgjobs_api.pages.shared import assets, errors, reading, rendering, sign_in, words
 from bgjobs_core.actions import listing
+from bgjobs_core.actions.batches import page_of_batch
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.store.cells import Row
@@ -47,21 +52,55 @@ async def signed_out_page(request: Request, deps: DepsDep) -> Response:
 
 @router.get("/jobs")
 async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Annotated[JobsQuery, Query()]) -> Response:
-    """The list of jobs, the latest changed first, with the filters beside it."""
+    """The list of jobs, the latest changed first, or those of a batch, with the filters beside it."""
     chosen = filters.choice(query)
     if chosen.cls is not None and is_stored_id(chosen.cls):
-        return rendering.redirect(f"/jobs/{chosen.cls}")
+        is_batch = await deps.store.batch(chosen.cls) is not None
+        return rendering.redirect(f"/jobs?batch={chosen.cls}" if is_batch else f"/jobs/{chosen.cls}")
+    if chosen.cls is not None and (said := _said(chosen)) is not None:
+        return rendering.redirect(said.url)
     cursor = _cursor(query.cursor)
+    if chosen.batch is not None:
+        return await _batch_page(request, deps, caller, chosen, chosen.batch, cursor)
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST, query.ns)
     queue_keys = await reading.queue_keys(deps, caller, namespaces)
     names = {key.partition("/")[2] for key in queue_keys}
     if chosen.queue is not None:
         names.add(chosen.queue)
-    page, found, now = await asyncio.gather(
-        listing.page(deps.store, chosen.looked_for(namespaces), PAGE_ROWS, cursor),
-        facets.read(deps.store, namespaces, sorted(names), chosen),
-        deps.store.now_ms(),
+    now = await deps.store.now_ms()
+    looked_for = chosen.looked_for(namespaces, now)
+    page, found = await asyncio.gather(
+        listing.page(deps.store, looked_for, PAGE_ROWS, cursor),
+        facets.read(deps.store, looked_for, sorted(names), chosen),
     )
+    where = {"chosen": chosen, "namespaces": namespaces, "pickable": pickable, "is_first": cursor is None}
+    return await _list(request, deps, caller, page, found, now, where)
+
+
+async def _batch_page(
+    request: Request, deps: Deps, caller: Identity, chosen: filters.Choice, batch_id: str, cursor: Row | None
+) -> Response:
+    batch = await load_batch_for(deps, caller, access.LIST, batch_id)
+    _, pickable = await reading.namespaces(deps, caller, access.LIST, ())
+    now = await deps.store.now_ms()
+    looked_for = chosen.looked_for((batch.namespace,), now)
+    page = await page_of_batch(deps.store, batch.id, looked_for, PAGE_ROWS, cursor[1] if cursor else "")
+    where = {
+        "chosen": chosen, "namespaces": (batch.namespace,), "pickable": pickable, "is_first": cursor is None,
+    }  # fmt: skip
+    return await _list(request, deps, caller, page, facets.of_batch(batch, chosen), now, where)
+
+
+async def _list(
+    request: Request,
+    deps: Deps,
+    caller: Identity,
+    page: listing.Page,
+    found: facets.Facets,
+    now: int,
+    where: Mapping[str, Any],
+) -> Response:
+    chosen: filters.Choice = where["chosen"]
     queues = await queues_of(deps, caller, page.records)
     around = await around_of(deps, page.records)
     return rendering.page(
@@ -69,16 +108,21 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         "jobs",
         deps,
         caller.user,
-        chosen=chosen,
-        namespaces=namespaces,
-        pickable=pickable,
+        **where,
         facets=found,
         rows=rows.rows(page.records, now, queues, around),
         older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
-        is_first=cursor is None,
-        matching=words.count(found.matching),
+        matching="" if found.matching is None else words.count(found.matching),
         server=str(request.base_url).rstrip("/"),
     )
+
+
+def _said(chosen: filters.Choice) -> filters.Choice | None:
+    """The filters that were typed into the search field, where the class is."""
+    try:
+        return chosen.said(chosen.cls or "")
+    except ValidationError as error:
+        raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
 
 
 def _cursor(text: str | None) -> Row | None:

@@ -7,23 +7,23 @@ missing. An id that no job has is a 404 for everybody. An id that was derived fr
 """
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bgjobs import strict_json
+from bgjobs.batches import BatchRequest, EnqueuedList
 from bgjobs.ids import key_job_id
 from bgjobs.job_spec import LabelName
 from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs.refusals import NO_RESULT
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import Outcome, State
 from bgjobs.wire import (
     AttemptList,
-    BatchRequest,
     CancelRequest,
-    EnqueuedList,
     EnqueueRequest,
     Job,
     JobList,
@@ -31,7 +31,7 @@ from bgjobs.wire import (
     JobWhy,
     RerunRequest,
 )
-from bgjobs_api.http import answers
+from bgjobs_api.http import answers, filter_words
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, parse_batch, read, read_model
 from bgjobs_api.http.callers import (
     MOST_NAMESPACES,
@@ -47,11 +47,12 @@ from bgjobs_api.http.callers import (
 )
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, of_job, responses
-from bgjobs_api.http.reading import load_for, load_in_full_for, whys
+from bgjobs_api.http.reading import load_batch_for, load_for, load_in_full_for, whys
 from bgjobs_api.http.tracing import traceparent
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
+from bgjobs_core.actions.batches import page_of_batch
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.enqueue_many import enqueue_many
@@ -62,6 +63,7 @@ from bgjobs_core.jobs.views import attempt_view, job_why
 
 LOG_COMPLETE_HEADER = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER = "Bgjobs-Log-Next-Offset"
+_Value = TypeVar("_Value")
 
 router = APIRouter(
     prefix="/api/v1",
@@ -88,6 +90,10 @@ _TEXT = {
 }
 
 
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+_When = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+
+
 class ListQuery(BaseModel):
     """Which jobs to list; a name that is not here is an error, not ignored."""
 
@@ -101,6 +107,25 @@ class ListQuery(BaseModel):
     state: State | None = None
     queue: LabelName | None = None
     cls: Annotated[str, StringConstraints(max_length=253)] | None = Field(default=None, alias="class")
+    batch: Annotated[str, StringConstraints(max_length=36)] | None = Field(
+        default=None, description="id of a batch, whose jobs come in the order of their ids"
+    )
+    outcome: Outcome | None = Field(default=None, description="why it ended")
+    error_type: _Name | None = Field(default=None, description="of the error of the job, such as `ValueError`")
+    who: _Name | None = Field(
+        default=None,
+        description="has asked for it: the whole name in Kubernetes, or what follows its last colon, as `web` of "
+        "`system:serviceaccount:shop:web`",
+    )
+    schedule: _Name | None = Field(default=None, description="name of the BackgroundJobSchedule that has made it")
+    request: _Name | None = Field(default=None, description="name of its BackgroundJobRequest")
+    label: Annotated[str, StringConstraints(min_length=1, max_length=filter_words.MAX_LABELS_LENGTH)] | None = Field(
+        default=None, description="labels that it has: `team=billing`, or `team=billing,region` of any region"
+    )
+    since: _When | None = Field(
+        default=None, description="it has changed then, or later: `2026-11-24T10:00:00Z`, or `90m`, `24h`, `7d` ago"
+    )
+    until: _When | None = Field(default=None, description="it has changed before; as `since`")
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="`next_cursor` of the page before"
@@ -170,7 +195,7 @@ async def enqueue_job(request: Request) -> Response:
     },
 )
 async def enqueue_jobs(request: Request) -> Response:
-    """Store up to 1,000 jobs safely, all of them or none.
+    """Store up to 1,000 jobs safely, all of them or none; they may be a batch, or a part of one.
 
     If one is refused, none is stored, and the problem says which one in `index`; the first one is 0, and the fields of
     `errors` begin with `jobs.0`. After 503 and 507, and after no answer at all, some may be stored: send the same
@@ -181,7 +206,7 @@ async def enqueue_jobs(request: Request) -> Response:
     body = await read(request, MAX_BATCH_BYTES)
     # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
     async with deps.batches:
-        asked = await asyncio.to_thread(_asked_many, body, caller, traceparent(request))
+        asked, closed = await asyncio.to_thread(_asked_many, body, caller, traceparent(request))
     first: dict[str, int] = {}
     for index, one in enumerate(asked):
         first.setdefault(one.namespace, index)
@@ -191,12 +216,21 @@ async def enqueue_jobs(request: Request) -> Response:
         except ProblemError as problem:
             is_of_it = problem.refusal or problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
             raise (of_job(problem, index) if is_of_it else problem) from problem
-    return answers.enqueued(await enqueue_many(deps.store, asked, gate=deps.gate))
+    stored = await enqueue_many(deps.store, asked, gate=deps.gate)
+    # Of those that are there: if all jobs had been asked for before, they may all be of another batch.
+    for batch in (await deps.store.batches(closed)).values():
+        if batch.namespace in first:
+            await deps.store.close_batch(batch_id=batch.id)
+    return answers.enqueued(stored)
 
 
-def _asked_many(body: bytes, caller: Identity, trace: str | None) -> list[AskedJob]:
+def _asked_many(body: bytes, caller: Identity, trace: str | None) -> tuple[list[AskedJob], list[str]]:
+    """The jobs that a body asks for, and the batches that have all of their jobs with these."""
     asked: list[AskedJob] = []
-    for index, job in enumerate(parse_batch(body)):
+    said = parse_batch(body)
+    if not {one.batch for one in said.jobs} >= set(said.close):
+        raise invalid("close", "must name batches of these jobs")
+    for index, job in enumerate(said.jobs):
         try:
             asked.append(_asked(job, caller, trace))
         except ProblemError as problem:
@@ -205,7 +239,7 @@ def _asked_many(body: bytes, caller: Identity, trace: str | None) -> list[AskedJ
     for index, one in enumerate(asked):
         if (other := first.setdefault(one.id, index)) != index:
             raise of_job(invalid("key", f"is that of job {other}, too"), index)
-    return asked
+    return asked, list(dict.fromkeys(said.close))
 
 
 def _asked(body: EnqueueRequest, caller: Identity, trace: str | None) -> AskedJob:
@@ -228,12 +262,13 @@ def _asked(body: EnqueueRequest, caller: Identity, trace: str | None) -> AskedJo
         created_by=caller.user,
         needs=tuple(body.needs),
         on_parent_failure=body.on_parent_failure,
+        batch=body.batch or "",
     )
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")
 async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Query()]) -> Response:
-    """List the jobs of one or several namespaces, the latest changed first.
+    """List the jobs of one or several namespaces, the latest changed first, or those of a batch.
 
     A page may have less than `limit` jobs, even none, and still a `next_cursor`: there is a limit to how many rows
     it looks at, and to how many bytes it has.
@@ -244,11 +279,45 @@ async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Q
             cursor = listing.read_cursor(query.cursor)
         except ValueError as error:
             raise invalid("cursor", "is not one that a page gave") from error
-    namespaces = await readable(deps, caller, access.LIST, query.namespace)
-    page = await listing.page(
-        deps.store, listing.Filter(namespaces, query.state, query.queue, query.cls), query.limit, cursor
-    )
+    if query.batch is not None:
+        batch = await load_batch_for(deps, caller, access.LIST, query.batch)
+        if query.namespace and batch.namespace not in query.namespace:
+            return answers.job_list([], [], None)
+        looked_for = await _looked_for(deps, query, (batch.namespace,))
+        page = await page_of_batch(deps.store, batch.id, looked_for, query.limit, cursor[1] if cursor else "")
+    else:
+        namespaces = await readable(deps, caller, access.LIST, query.namespace)
+        looked_for = await _looked_for(deps, query, namespaces)
+        page = await listing.page(deps.store, looked_for, query.limit, cursor)
     return answers.job_list(page.records, await whys(deps, caller, page.records), page.next_cursor)
+
+
+async def _looked_for(deps: Deps, query: ListQuery, namespaces: tuple[str, ...]) -> listing.Filter:
+    """What a query asks for; the store's clock is asked only if a time is."""
+    now = await deps.store.now_ms() if query.since or query.until else 0
+    return listing.Filter(
+        namespaces,
+        query.state,
+        query.queue,
+        query.cls,
+        outcome=query.outcome,
+        since=_read("since", query.since, lambda text: filter_words.moment(text, now)),
+        until=_read("until", query.until, lambda text: filter_words.moment(text, now)),
+        who=query.who,
+        schedule=query.schedule,
+        request=query.request,
+        labels=_read("label", query.label, filter_words.labels) or (),
+        error_type=query.error_type,
+    )
+
+
+def _read(field: str, text: str | None, read: Callable[[str], _Value]) -> _Value | None:
+    if text is None:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise invalid(field, str(error)) from error
 
 
 @router.get("/jobs/{job_id}", response_model=Job, summary="Get a job", responses=responses(HTTPStatus.NOT_FOUND))

@@ -5,7 +5,7 @@ from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from bgjobs.parent_result import ParentReply, ParentRequest
+from bgjobs.parent_result import ParentBatchReply, ParentBatchRequest, ParentReply, ParentRequest
 from bgjobs.protocol import FOREIGN_POD, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
@@ -13,7 +13,7 @@ from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read_model
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import ProblemError, not_found, responses
+from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.routes import runner_statements
 from bgjobs_core.jobs.ids import is_stored_id
@@ -26,6 +26,7 @@ BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody follows the job's log
 ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
 # A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
 MAX_REPORT_BYTES: Final = 1024 * 1024
+JOBS_OF_BATCH: Final = 200  # that one answer has
 
 _Said = TypeVar("_Said", bound=RunnerIdentity)
 
@@ -133,12 +134,41 @@ async def parent(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
     """What a job returned that this one needs: it may know by right of being its child, whatever else it may do."""
     record = await _record_for(deps, caller, job_id)
     body = _of(await read_model(request, ParentRequest), caller)
-    if record is None or record.state in TERMINAL or (record.fence, record.attempt) != (body.pod_uid, body.attempt):
+    if not _runs(record, body):
         return answers.parent(None, None)
     found = await deps.store.parent_result(job_id, body.parent) if is_stored_id(body.parent) else None
     if found is None:
         raise not_found(f"this job does not need {body.parent!r}", "parent_not_found")
     return answers.parent(await deps.store.job(body.parent), found)
+
+
+def _runs(record: JobRecord | None, body: ParentRequest | ParentBatchRequest) -> bool:
+    """Whether the attempt that asks is the job's current one."""
+    return (
+        record is not None
+        and record.state not in TERMINAL
+        and (record.fence, record.attempt) == (body.pod_uid, body.attempt)
+    )
+
+
+@router.post(
+    "/parent-batch",
+    response_model=ParentBatchReply,
+    summary="What did the jobs of a batch return?",
+    openapi_extra=documented(ParentBatchRequest),
+)
+async def parent_batch(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """A page of the jobs of a batch that this job needs, with what they returned; by the same right as of a parent."""
+    record = await _record_for(deps, caller, job_id)
+    body = _of(await read_model(request, ParentBatchRequest), caller)
+    if not _runs(record, body):
+        return answers.parent_batch(None)
+    if not is_stored_id(body.batch) or not await deps.store.needs_of(job_id, body.batch):
+        raise not_found(f"this job does not need {body.batch!r}", "parent_not_found")
+    after = body.after or ""
+    if after and not is_stored_id(after):
+        raise invalid("after", "is not one that an answer gave")
+    return answers.parent_batch(await deps.store.batch_results(body.batch, after, JOBS_OF_BATCH))
 
 
 @router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))

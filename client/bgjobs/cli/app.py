@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import following, holding, jobs, run, schedules, server, why
+from bgjobs.cli.commands import batches, following, holding, jobs, run, schedules, server, why
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -42,6 +42,16 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
 
 # Subcommands of a subcommand, with the help of the latter.
 GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]] = {
+    "batch": (
+        """Show a batch, which is many jobs under one id, wait for it, cancel it.
+
+\b
+  bgjobs batch show 0192f0c1-2a3b-7c4d-8e5f-001122334455
+  bgjobs batch wait 0192f0c1-2a3b-7c4d-8e5f-001122334455
+  bgjobs batch cancel 0192f0c1-2a3b-7c4d-8e5f-001122334455
+""",
+        {"show": batches.show, "wait": batches.wait, "cancel": batches.cancel, "close": batches.close},
+    ),
     "schedule": (
         """List schedules, run the job of one now, pause and resume them.
 

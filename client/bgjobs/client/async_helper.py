@@ -14,6 +14,7 @@ from bgjobs.connection.settings import find_call_seconds
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
+    from bgjobs.client.async_batch_handle import AsyncEnqueuedBatch
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.batch import Call
     from bgjobs.job_spec import EnqueueOptions
@@ -51,7 +52,7 @@ async def send_async(request: EnqueueRequest, timeout: float | None = None) -> A
 
 async def run_background_jobs_async(
     calls: Iterable[Call], priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
-) -> Sequence[AsyncJobHandle]:
+) -> AsyncEnqueuedBatch:
     """Run many methods in the background, from an asyncio program.
 
     Arguments and errors are those of `run_background_jobs`. The handles belong to the running event loop.

@@ -6,7 +6,8 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.client import batch, endpoints
+from bgjobs.client import batch, batch_view, endpoints
+from bgjobs.client.async_batch_handle import AsyncBatchHandle, AsyncEnqueuedBatch
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
@@ -14,20 +15,22 @@ from bgjobs.connection.async_transport import AsyncTransport
 from bgjobs.connection.server import parse_url
 from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token, find_token_later
 from bgjobs.errors import BgjobsError
+from bgjobs.ids import new_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     import httpx2
 
+    from bgjobs.batches import Batch, BatchCancelled, EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.client.list_filters import JobFilters
     from bgjobs.connection.settings import Token
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import (
         Attempt,
-        EnqueuedJob,
         EnqueueRequest,
         HistoryEntry,
         Job,
@@ -112,11 +115,13 @@ class AsyncJobClient:
 
     async def enqueue_many(
         self, calls: Iterable[Call], *, priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
-    ) -> Sequence[AsyncJobHandle]:
+    ) -> AsyncEnqueuedBatch:
         """Ask for many jobs at once; see `JobClient.enqueue_many`."""
         options.setdefault("namespace", self._namespace)
         requests = batch.build_requests(calls, priority=priority, delay=delay, **options)
-        return [AsyncJobHandle(self, one.id) for one in await self.send_many(requests)]
+        answered = await self.send_many(requests)
+        known = batch_view.known(new_job_id(), requests, answered)
+        return AsyncEnqueuedBatch(self, known, [AsyncJobHandle(self, one.id) for one in answered])
 
     async def send_many(
         self, requests: Sequence[EnqueueRequest], told: Callable[[Sequence[EnqueuedJob]], None] | None = None
@@ -137,6 +142,31 @@ class AsyncJobClient:
         """A handle on a job that exists; nothing is sent yet."""
         return AsyncJobHandle(self, job_id)
 
+    def batch(self, batch_id: str) -> AsyncBatchHandle:
+        """A handle on a batch that exists; nothing is sent yet."""
+        return AsyncBatchHandle(self, batch_id)
+
+    async def get_batch(self, batch_id: str) -> Batch:
+        """The batch as it is now; see `JobClient.get_batch`."""
+        return await self._transport.send(endpoints.get_batch(batch_id))
+
+    async def cancel_batch(
+        self, batch_id: str, note: str | None = None, told: Callable[[BatchCancelled], None] | None = None
+    ) -> Batch:
+        """Cancel all jobs of a batch that have not ended; see `JobClient.cancel_batch`."""
+        after: str | None = None
+        while True:
+            part = await self._transport.send(endpoints.cancel_batch(batch_id, note, after))
+            if told is not None:
+                told(part)
+            if part.next_after is None:
+                return part.batch
+            after = part.next_after
+
+    async def close_batch(self, batch_id: str) -> Batch:
+        """Say that all jobs of a batch are there; see `JobClient.close_batch`."""
+        return await self._transport.send(endpoints.close_batch(batch_id))
+
     async def get(self, job_id: str) -> Job:
         """The job as it is now; see `JobClient.get`."""
         return await self._transport.send(endpoints.get(job_id))
@@ -146,26 +176,11 @@ class AsyncJobClient:
         return await self._transport.send(endpoints.why(job_id))
 
     async def list(
-        self,
-        *,
-        namespace: str | None = None,
-        state: str | None = None,
-        queue: str | None = None,
-        class_: type | str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
+        self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]
     ) -> JobList:
-        """One page of jobs, the latest changed first; give its `next_cursor` for the next one."""
-        return await self._transport.send(
-            endpoints.list_jobs(
-                namespace=namespace or self._namespace,
-                state=state,
-                queue=queue,
-                class_=class_,
-                limit=limit,
-                cursor=cursor,
-            )
-        )
+        """One page of jobs, the latest changed first; see `JobClient.list`."""
+        filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
+        return await self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     async def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
         """Queues with their load, those of the client's namespace, or of all that the caller may list."""

@@ -1,19 +1,22 @@
-"""Many jobs at once: they are sent in pieces, of each of which a server stores all jobs or none."""
+"""Many jobs at once: they are sent in pieces, of each of which a server stores all jobs or none. They are a batch."""
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 
 from bgjobs.client.request import build_request
 from bgjobs.errors import BgjobsError, EnqueueManyError, InvalidJobError, RefusedError
+from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_BATCH_BYTES, MAX_BATCH_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from bgjobs.batches import EnqueuedJob
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import EnqueuedJob, EnqueueRequest
+    from bgjobs.wire import EnqueueRequest
 
 MOST_JOBS: Final = 10_000
 _PIECE_BYTES: Final = MAX_BATCH_BYTES // 2
@@ -56,7 +59,7 @@ class Call:
 def build_requests(
     calls: Iterable[Call], *, priority: int, delay: float, **options: Unpack[EnqueueOptions]
 ) -> list[EnqueueRequest]:
-    """Check all calls, and make the requests.
+    """Check all calls, and make the requests, which are of one batch; those of another namespace are of one of theirs.
 
     Raises:
         InvalidJobError: of the first one that is wrong, which the message and the field name by its number, from 0 on.
@@ -88,7 +91,16 @@ def build_requests(
             raise InvalidJobError(
                 f"job {index}: its {what} is that of job {other}, too", f"jobs.{index}.{what}", index=index
             )
-    return requests
+    return in_batches(requests)
+
+
+def in_batches(requests: Iterable[EnqueueRequest]) -> list[EnqueueRequest]:
+    """The same requests, all of a new batch; a batch is of one namespace, so there is one for each."""
+    ids: dict[str | None, str] = {}
+    return [
+        one.model_copy(update={"batch": ids.get(one.namespace) or ids.setdefault(one.namespace, new_job_id())})
+        for one in requests
+    ]
 
 
 class Piece(NamedTuple):
@@ -106,22 +118,29 @@ class Piece(NamedTuple):
 
 
 def pieces(requests: Sequence[EnqueueRequest]) -> Iterator[Piece]:
-    """Cut requests into pieces that are neither too many jobs nor too many bytes for one call."""
+    """Cut requests into pieces that are neither too many jobs nor too many bytes for one call.
+
+    A piece with the last job of a batch closes the batch.
+    """
+    last = {one.batch: index for index, one in enumerate(requests) if one.batch is not None}
     start, size = 0, 0
     parts: list[bytes] = []
     for index, request in enumerate(requests):
         part = request.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True).encode()
         if parts and (len(parts) == MAX_BATCH_JOBS or size + len(part) > _PIECE_BYTES):
-            yield _piece(requests, start, parts)
+            yield _piece(requests, start, parts, last)
             start, size, parts = index, 0, []
         parts.append(part)
         size += len(part) + 1
     if parts:
-        yield _piece(requests, start, parts)
+        yield _piece(requests, start, parts, last)
 
 
-def _piece(requests: Sequence[EnqueueRequest], start: int, parts: Sequence[bytes]) -> Piece:
-    return Piece(start, requests[start : start + len(parts)], b'{"jobs":[' + b",".join(parts) + b"]}")
+def _piece(requests: Sequence[EnqueueRequest], start: int, parts: Sequence[bytes], last: Mapping[str, int]) -> Piece:
+    end = start + len(parts)
+    closed = [batch for batch, index in last.items() if start <= index < end]
+    close = b',"close":' + json.dumps(closed).encode() if closed else b""
+    return Piece(start, requests[start:end], b'{"jobs":[' + b",".join(parts) + b"]" + close + b"}")
 
 
 def failure(requests: Sequence[EnqueueRequest], piece: Piece, error: BgjobsError) -> EnqueueManyError:
@@ -158,6 +177,7 @@ def failure(requests: Sequence[EnqueueRequest], piece: Piece, error: BgjobsError
         not_stored=ids[piece.start :] if refused else ids[end:],
         rest=requests[piece.start :],
         index=None if index is None else piece.start + index,
+        batch=next((one.batch for one in requests), None),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 from urllib.parse import quote
 
-from bgjobs.client.request import build_rerun, dotted_class
+from bgjobs.batches import Batch, BatchCancelled, CancelBatchRequest, EnqueuedJob, EnqueuedList
+from bgjobs.client.list_filters import query_of
+from bgjobs.client.request import build_rerun
 from bgjobs.connection.exchange import Call, reader
 from bgjobs.errors import ConfigurationError, InvalidJobError
 from bgjobs.ids import new_job_id
@@ -13,8 +15,6 @@ from bgjobs.wire import (
     Attempt,
     AttemptList,
     CancelRequest,
-    EnqueuedJob,
-    EnqueuedList,
     EnqueueRequest,
     History,
     HistoryEntry,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from bgjobs.changes import RerunChanges
+    from bgjobs.client.list_filters import JobFilters
 
 LOG_COMPLETE_HEADER: Final = "Bgjobs-Log-Complete"
 LOG_NEXT_HEADER: Final = "Bgjobs-Log-Next-Offset"
@@ -81,27 +82,31 @@ def why(job_id: str) -> Call[JobWhy]:
     return Call("GET", f"{_path(job_id)}/why", reader(JobWhy))
 
 
-def list_jobs(
-    *,
-    namespace: str | None,
-    state: str | None,
-    queue: str | None,
-    class_: type | str | None,
-    limit: int | None,
-    cursor: str | None,
-) -> Call[JobList]:
+def list_jobs(limit: int | None, cursor: str | None, **filters: Unpack[JobFilters]) -> Call[JobList]:
     """`GET /api/v1/jobs`, without what is None."""
-    asked = {
-        "namespace": namespace,
-        "state": state,
-        "queue": queue,
-        "class": None if class_ is None else dotted_class(class_),
-        "limit": None if limit is None else str(limit),
-        "cursor": cursor,
-    }
-    return Call(
-        "GET", _JOBS, reader(JobList), query={name: value for name, value in asked.items() if value is not None}
-    )
+    page = {"limit": None if limit is None else str(limit), "cursor": cursor}
+    asked = {name: value for name, value in page.items() if value is not None}
+    return Call("GET", _JOBS, reader(JobList), query={**query_of(**filters), **asked})
+
+
+def get_batch(batch_id: str) -> Call[Batch]:
+    """`GET /api/v1/batches/{id}`."""
+    return Call("GET", _batch(batch_id), reader(Batch))
+
+
+def cancel_batch(batch_id: str, note: str | None, after: str | None) -> Call[BatchCancelled]:
+    """`POST /api/v1/batches/{id}/cancel`, for one part of it."""
+    body = CancelBatchRequest(note=note, after=after).model_dump_json(exclude_none=True).encode()
+    return Call("POST", f"{_batch(batch_id)}/cancel", reader(BatchCancelled), body=body)
+
+
+def close_batch(batch_id: str) -> Call[Batch]:
+    """`POST /api/v1/batches/{id}/close`."""
+    return Call("POST", f"{_batch(batch_id)}/close", reader(Batch))
+
+
+def _batch(batch_id: str) -> str:
+    return f"/api/v1/batches/{quote(batch_id, safe='')}"
 
 
 def queues(namespace: str | None) -> Call[Sequence[QueueView]]:

@@ -15,8 +15,10 @@ from bgjobs.connection.settings import find_call_seconds
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
+    from bgjobs.client.async_batch_handle import AsyncEnqueuedBatch
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.batch import Call
+    from bgjobs.client.batch_handle import EnqueuedBatch
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import EnqueueRequest
@@ -30,8 +32,8 @@ class _Enqueuer(Protocol):
 
     def send(self, request: EnqueueRequest) -> JobHandle: ...
     def send_async(self, request: EnqueueRequest) -> AsyncJobHandle: ...
-    def send_many(self, requests: Sequence[EnqueueRequest]) -> Sequence[JobHandle]: ...
-    def send_many_async(self, requests: Sequence[EnqueueRequest]) -> Sequence[AsyncJobHandle]: ...
+    def send_many(self, requests: Sequence[EnqueueRequest]) -> EnqueuedBatch: ...
+    def send_many_async(self, requests: Sequence[EnqueueRequest]) -> AsyncEnqueuedBatch: ...
 
 
 # For the whole process: a program under test may enqueue from any of its threads.
@@ -83,8 +85,8 @@ def send(request: EnqueueRequest, timeout: float | None = None) -> JobHandle:
 
 def run_background_jobs(
     calls: Iterable[Call], priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
-) -> Sequence[JobHandle]:
-    """Run many methods in the background, up to 10,000, which are sent in pieces of up to 1,000.
+) -> EnqueuedBatch:
+    """Run many methods in the background, as a batch: up to 10,000, which are sent in pieces of up to 1,000.
 
     The server is that of `run_background_job`, and in a test `bgjobs.testing` runs the jobs in place.
 
@@ -96,6 +98,10 @@ def run_background_jobs(
         priority: of those that say none; 0 low, 1 high.
         delay: of those that say none; seconds to wait before the job becomes due.
         options: see `JobClient.enqueue_many`.
+
+    Returns:
+        The batch: handles on the jobs, in the same order, with `counts()`, `wait()`, `cancel()` and `id`. A job may
+        need all of them: `with_options(needs=[batch]).enqueue(Report.collect)`.
 
     Raises:
         InvalidJobError: before anything is sent, if one of the jobs cannot be asked for like this.

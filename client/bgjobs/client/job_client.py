@@ -7,7 +7,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.client import batch, endpoints
+from bgjobs.client import batch, batch_view, endpoints
+from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
@@ -15,20 +16,22 @@ from bgjobs.connection.server import parse_url
 from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token, find_token_later
 from bgjobs.connection.transport import Transport
 from bgjobs.errors import BgjobsError
+from bgjobs.ids import new_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpx2
 
+    from bgjobs.batches import Batch, BatchCancelled, EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
+    from bgjobs.client.list_filters import JobFilters
     from bgjobs.connection.settings import Token
     from bgjobs.job_spec import EnqueueOptions
     from bgjobs.wire import (
         Attempt,
-        EnqueuedJob,
         EnqueueRequest,
         HistoryEntry,
         Job,
@@ -156,8 +159,8 @@ class JobClient:
 
     def enqueue_many(
         self, calls: Iterable[Call], *, priority: int = 0, delay: float = 0, **options: Unpack[EnqueueOptions]
-    ) -> Sequence[JobHandle]:
-        """Ask for many jobs at once: up to 10,000, which are sent in pieces of up to 1,000.
+    ) -> EnqueuedBatch:
+        """Ask for many jobs at once, as a batch: up to 10,000, which are sent in pieces of up to 1,000.
 
         Of each piece, all jobs are stored or none. It is checked before anything is sent whether each can be asked for.
 
@@ -171,7 +174,7 @@ class JobClient:
             options: as in `enqueue`, for those that do not say otherwise. An `id` belongs to a `Call`.
 
         Returns:
-            Handles on the jobs, in the same order.
+            The batch: handles on the jobs, in the same order, with `counts()`, `wait()`, `cancel()` and `id`.
 
         Raises:
             InvalidJobError: before anything is sent.
@@ -179,7 +182,9 @@ class JobClient:
         """
         options.setdefault("namespace", self._namespace)
         requests = batch.build_requests(calls, priority=priority, delay=delay, **options)
-        return [JobHandle(self, one.id) for one in self.send_many(requests)]
+        answered = self.send_many(requests)
+        known = batch_view.known(new_job_id(), requests, answered)
+        return EnqueuedBatch(self, known, [JobHandle(self, one.id) for one in answered])
 
     def send_many(
         self, requests: Sequence[EnqueueRequest], told: Callable[[Sequence[EnqueuedJob]], None] | None = None
@@ -211,6 +216,53 @@ class JobClient:
         """A handle on a job that exists; nothing is sent yet."""
         return JobHandle(self, job_id)
 
+    def batch(self, batch_id: str) -> BatchHandle:
+        """A handle on a batch that exists; nothing is sent yet."""
+        return BatchHandle(self, batch_id)
+
+    def get_batch(self, batch_id: str) -> Batch:
+        """The batch as it is now: its state, its times, and how many of its jobs are in each state.
+
+        Raises:
+            NotFoundError: if there is none, or all of its jobs were dropped after their retention.
+        """
+        return self._transport.send(endpoints.get_batch(batch_id))
+
+    def cancel_batch(
+        self, batch_id: str, note: str | None = None, told: Callable[[BatchCancelled], None] | None = None
+    ) -> Batch:
+        """Cancel all jobs of a batch that have not ended, each as `cancel` does, 200 in a request; it is closed.
+
+        Broken off and called again, it goes on.
+
+        Args:
+            batch_id: of the batch.
+            note: why, for people who look at the jobs.
+            told: is called with what was done, after each request.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
+        after: str | None = None
+        while True:
+            part = self._transport.send(endpoints.cancel_batch(batch_id, note, after))
+            if told is not None:
+                told(part)
+            if part.next_after is None:
+                return part.batch
+            after = part.next_after
+
+    def close_batch(self, batch_id: str) -> Batch:
+        """Say that all jobs of a batch are there, so that it ends with them; more are refused from now on.
+
+        `enqueue_many` does it. It is needed where a program was ended in the middle of that, and some job needs the
+        batch, or waits for it.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
+        return self._transport.send(endpoints.close_batch(batch_id))
+
     def get(self, job_id: str) -> Job:
         """The job as it is now.
 
@@ -229,27 +281,21 @@ class JobClient:
         """
         return self._transport.send(endpoints.why(job_id))
 
-    def list(
-        self,
-        *,
-        namespace: str | None = None,
-        state: str | None = None,
-        queue: str | None = None,
-        class_: type | str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> JobList:
-        """One page of jobs, the latest changed first; give its `next_cursor` for the next one."""
-        return self._transport.send(
-            endpoints.list_jobs(
-                namespace=namespace or self._namespace,
-                state=state,
-                queue=queue,
-                class_=class_,
-                limit=limit,
-                cursor=cursor,
-            )
-        )
+    def list(self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]) -> JobList:
+        """One page of jobs, the latest changed first; give its `next_cursor` for the next one.
+
+        A page may be short, or empty, and have a `next_cursor`: it looks at so many jobs at most.
+
+        Args:
+            limit: how many jobs, up to 200; default: 50.
+            cursor: `next_cursor` of the page before.
+            filters: which jobs, such as `state="failed"` or `labels={"team": "billing"}`: see `JobFilters`.
+
+        Raises:
+            InvalidJobError: if a filter is not what it should be.
+        """
+        filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
+        return self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
         """Queues with their load, those of the client's namespace, or of all that the caller may list."""

@@ -104,17 +104,26 @@ def build_rerun(new_id: str | None, **changes: Unpack[RerunChanges]) -> RerunReq
 
 
 def _ids(needs: object) -> list[str]:
-    """The ids of the jobs that are needed, which are given by ids and handles."""
+    """The ids of the jobs and batches that are needed, which are given by ids and handles."""
+    if hasattr(needs, "parent_ids"):  # a batch is a sequence of handles, too
+        needs = [needs]
     if isinstance(needs, str) or not isinstance(needs, (Sequence, Set)):
         raise InvalidJobError(f"needs is a list of handles or ids of jobs, not {needs!r}", "needs")
     found: list[str] = []
     for one in cast("Sequence[object]", needs):
-        job_id = one if isinstance(one, str) else getattr(one, "id", None)
-        if not isinstance(job_id, str) or not is_job_id(job_id, STORED_VERSIONS):
-            raise InvalidJobError(f"needs has {one!r}, which is neither the id of a job nor a handle", "needs")
-        if job_id not in found:
-            found.append(job_id)
+        for job_id in _ids_of(one):
+            if not isinstance(job_id, str) or not is_job_id(job_id, STORED_VERSIONS):
+                raise InvalidJobError(f"needs has {one!r}, which is neither the id of a job nor a handle", "needs")
+            if job_id not in found:
+                found.append(job_id)
     return found
+
+
+def _ids_of(one: object) -> Sequence[object]:
+    """What a handle stands for: a job, or all that a batch is; nothing if that has no jobs."""
+    if isinstance(one, str):
+        return [one]
+    return getattr(one, "parent_ids", None) or ([] if hasattr(one, "parent_ids") else [getattr(one, "id", None)])
 
 
 def _places(given: object) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import json
 from typing import Any, Final, cast
 
 from bgjobs.errors import RefusedError, UnreachableError
-from bgjobs.protocol import CONTINUE, DONE, FOREIGN_POD, GO_AWAY, RECORDED, RESULT, RUN, STOP, WAIT
+from bgjobs.protocol import CONTINUE, DONE, FOREIGN_POD, GO_AWAY, JOBS, RECORDED, RESULT, RUN, STOP, WAIT
 
 ACTIONS: Final = {
     "start": frozenset({RUN, DONE, WAIT, GO_AWAY}),
     "beat": frozenset({CONTINUE, STOP, GO_AWAY}),
     "finish": frozenset({RECORDED, GO_AWAY}),
     "parent": frozenset({RESULT, GO_AWAY}),
+    "parent-batch": frozenset({JOBS, GO_AWAY}),
 }
 _SUCCESS: Final = range(200, 300)
 _CLIENT_ERROR: Final = range(400, 500)
@@ -31,7 +32,7 @@ def read_reply(verb: str, status: int, answer: bytes) -> dict[str, Any]:
     """The reply that an answer brings.
 
     Args:
-        verb: what was asked: `start`, `beat`, `finish` or `parent`.
+        verb: what was asked: `start`, `beat`, `finish`, `parent` or `parent-batch`.
         status: the HTTP status.
         answer: the body.
 

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from bgjobs.client import batch
 from bgjobs.errors import ConflictError, InvalidJobError
+from bgjobs.testing.batches import async_batch_on, batch_on
 from bgjobs.testing.handles import async_handle_on, handle_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bgjobs.client.async_batch_handle import AsyncEnqueuedBatch
     from bgjobs.client.async_job_handle import AsyncJobHandle
+    from bgjobs.client.batch_handle import EnqueuedBatch
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.testing.memory import Memory
     from bgjobs.testing.recorded import RecordedJob
@@ -33,19 +36,19 @@ class InMemoryEnqueuer:
         __tracebackhide__ = True
         return handle_on(self._memory, self._memory.take(request))
 
-    def send_many(self, requests: Sequence[EnqueueRequest]) -> Sequence[JobHandle]:
+    def send_many(self, requests: Sequence[EnqueueRequest]) -> EnqueuedBatch:
         """Record requests, piece by piece as a server would get them, and run their jobs if that is wanted.
 
         Raises:
             EnqueueManyError: if an id belongs to another job, or one needs a job that is not there.
         """
         __tracebackhide__ = True
-        return [handle_on(self._memory, job) for job in self._take_many(requests)]
+        return batch_on(self._memory, requests, self._take_many(requests))
 
-    def send_many_async(self, requests: Sequence[EnqueueRequest]) -> Sequence[AsyncJobHandle]:
+    def send_many_async(self, requests: Sequence[EnqueueRequest]) -> AsyncEnqueuedBatch:
         """As `send_many`, for asyncio programs."""
         __tracebackhide__ = True
-        return [async_handle_on(self._memory, job) for job in self._take_many(requests)]
+        return async_batch_on(self._memory, requests, self._take_many(requests))
 
     def _take_many(self, requests: Sequence[EnqueueRequest]) -> list[RecordedJob]:
         __tracebackhide__ = True
@@ -55,6 +58,8 @@ class InMemoryEnqueuer:
                 taken += self._memory.take_many(piece.requests)
             except (ConflictError, InvalidJobError) as error:
                 raise batch.failure(requests, piece, error) from error
+        for batch_id in dict.fromkeys(one.batch for one in requests if one.batch is not None):
+            self._memory.close_batch(batch_id)
         return taken
 
     def send_async(self, request: EnqueueRequest) -> AsyncJobHandle:

@@ -41,6 +41,11 @@ def async_handle_on(memory: Memory, job: RecordedJob) -> AsyncJobHandle:
     return AsyncJobHandle(answers, job.id, job.shown(), clock=answers.clock)
 
 
+def memory_named(name: str) -> Memory | None:
+    """A memory of this process; None if there is none with this name."""
+    return _memories.get(name)
+
+
 class _Answers:
     """Answers a handle on one job.
 

@@ -17,6 +17,7 @@ from bgjobs.ids import key_job_id, new_job_id
 from bgjobs.testing.family import children_of, failed_parent, is_open, missing_parents, parents_of
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
+from bgjobs.testing.recorded_batch import RecordedBatch
 from bgjobs.vocabulary import TERMINAL, WAITING, State
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def _with_id(request: EnqueueRequest) -> EnqueueRequest:
     return request.model_copy(update={"id": key_job_id(request.namespace or "default", request.key)})
 
 
-def _because_of(parent: RecordedJob) -> str:
+def _because_of(parent: RecordedJob | RecordedBatch) -> str:
+    if isinstance(parent, RecordedBatch):
+        return parent.because()
     ended = "was cancelled" if parent.state == State.CANCELLED else f"has failed ({parent.outcome})"
     return f"It needs the job {parent.id}, which {ended}."
 
@@ -63,6 +66,7 @@ class Memory:
         self.name = new_job_id()
         self.jobs: list[RecordedJob] = []
         self._by_id: dict[str, RecordedJob] = {}
+        self._batches: dict[str, RecordedBatch] = {}
         self._runs = run
         self._raise_errors = raise_errors
         self._lock = threading.Lock()
@@ -83,7 +87,7 @@ class Memory:
         request = _with_id(request)
         with self._lock:
             before = self._same(request, rerun_of)
-            job = before or self._record(request, parents_of(request, self._by_id), rerun_of)
+            job = before or self._record(request, self._parents_of(request), rerun_of)
         if before is None:
             self._run_unless_blocked(job)
         return job
@@ -100,7 +104,7 @@ class Memory:
             before = [self._same(request, index=index) for index, request in enumerate(requests)]
             self._look_at_parents(requests)
             taken = [
-                known or self._record(request, parents_of(request, self._by_id))
+                known or self._record(request, self._parents_of(request))
                 for known, request in zip(before, requests, strict=True)
             ]
         for known, job in zip(before, taken, strict=True):
@@ -108,8 +112,11 @@ class Memory:
                 self._run_unless_blocked(job)
         return taken
 
+    def _parents_of(self, request: EnqueueRequest) -> list[RecordedJob | RecordedBatch]:
+        return parents_of(request, {**self._batches, **self._by_id}) if request.needs else []
+
     def _look_at_parents(self, requests: Sequence[EnqueueRequest]) -> None:
-        there = {job_id: job.request.namespace or "default" for job_id, job in self._by_id.items()}
+        there = {one.id: one.namespace for one in (*self._batches.values(), *self._by_id.values())}
         for index, request in enumerate(requests):
             namespace = request.namespace or "default"
             if request.id not in there and (missing := [one for one in request.needs if there.get(one) != namespace]):
@@ -130,23 +137,51 @@ class Memory:
     ) -> RecordedJob | None:
         """The job that the same request has made before."""
         before = self._by_id.get(request.id)
-        if before is not None and (before.request, before.rerun_of) != (request, rerun_of):
+        asked = request.model_copy(update={"batch": before.request.batch}) if before is not None else request
+        if before is not None and (before.request, before.rerun_of) != (asked, rerun_of):
             raise ConflictError(refusals.id_taken(request.id), HTTPStatus.CONFLICT, index=index)
         return before
 
     def _record(
-        self, request: EnqueueRequest, parents: Sequence[RecordedJob], rerun_of: str | None = None
+        self, request: EnqueueRequest, parents: Sequence[RecordedJob | RecordedBatch], rerun_of: str | None = None
     ) -> RecordedJob:
         job = self._by_id[request.id] = RecordedJob(request, rerun_of, parents)
         self.jobs.append(job)
+        if request.batch is not None:
+            self._batches.setdefault(request.batch, RecordedBatch(request.batch, job.namespace)).jobs.append(job)
         if (failed := failed_parent(job)) is not None:
             job.cancelled(None, _because_of(failed))
         elif self._runs and job.state != State.BLOCKED:
             job.state = State.LAUNCHING  # nobody else runs it
         return job
 
+    def close_batch(self, batch_id: str) -> None:
+        """No more jobs come into a batch; if all of them have ended, the jobs go on that need it."""
+        __tracebackhide__ = True
+        if (batch := self._batches.get(batch_id)) is not None:
+            batch.close()
+            if batch.state is not None:
+                self._tell_children_of(batch)
+
+    def find_batch(self, batch_id: str) -> RecordedBatch:
+        """The batch with this id.
+
+        Raises:
+            NotFoundError: as a server says it.
+        """
+        if (found := self._batches.get(batch_id)) is None:
+            raise NotFoundError(f"no batch {batch_id} was enqueued in this test", HTTPStatus.NOT_FOUND)
+        return found
+
     def _tell_children(self, ended: RecordedJob) -> None:
-        """The jobs that need one that has ended go on, or are cancelled; they run if that is wanted."""
+        """The jobs that need one that has ended, or its batch, go on, or are cancelled; they run if that is wanted."""
+        __tracebackhide__ = True
+        self._tell_children_of(ended)
+        batch = self._batches.get(ended.request.batch or "")
+        if batch is not None and batch.state is not None:
+            self._tell_children_of(batch)
+
+    def _tell_children_of(self, ended: RecordedJob | RecordedBatch) -> None:
         __tracebackhide__ = True
         with self._lock:
             cancelled: list[RecordedJob] = []
@@ -284,7 +319,7 @@ class Memory:
             parameters: object = strict_json.loads(asked.new_parameters(strict_json.dumps(job.parameters)))
         except UnfitChangeError as error:
             raise InvalidJobError(str(error), error.field, code="invalid") from error
-        new = {"id": asked.id, "key": None, "parameters": parameters}
+        new = {"id": asked.id, "key": None, "batch": None, "parameters": parameters}
         return self.take(spec.model_copy(update=new), rerun_of=job.id)
 
     def _run(self, job: RecordedJob) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bgjobs.runner.call_outcome import CallOutcome
+    from bgjobs.testing.recorded_batch import RecordedBatch
 
 # What a queue says of them unless somebody else does.
 DEFAULT_MAX_RETRIES: Final = 3
@@ -33,13 +34,16 @@ class RecordedJob:
         attempts: the first one first.
         rerun_of: id of the job that was run again as this one.
         priority: 0 is low, 1 is high: as it was asked for, unless it was changed since.
-        parents: the jobs that it needs.
+        parents: the jobs and batches that it needs.
         children: how many jobs that have not ended need it.
         due_at: when a server would begin to look for a place for it.
     """
 
     def __init__(
-        self, request: EnqueueRequest, rerun_of: str | None = None, parents: Sequence[RecordedJob] = ()
+        self,
+        request: EnqueueRequest,
+        rerun_of: str | None = None,
+        parents: Sequence[RecordedJob | RecordedBatch] = (),
     ) -> None:
         self.request = request
         self.parents = parents
@@ -75,6 +79,11 @@ class RecordedJob:
     def id(self) -> str:
         """The job's UUID."""
         return self.request.id
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that was asked for, else `default`."""
+        return self.request.namespace or "default"
 
     @property
     def cls(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from bgjobs.vocabulary import State
 from bgjobs_core.actions.errors import (
     ActionError,
+    BatchRefusedError,
     IdTakenError,
     NoRoomError,
     NotAdmittedError,
@@ -53,6 +54,7 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
     Raises:
         NotAdmittedError: the rules of the job's queue refuse it.
         IdTakenError: the id belongs to another job.
+        BatchRefusedError: the batch that it names cannot take it.
         NoRoomError: Redis is too full.
     """
     # Settings that were read before save a trip to Redis; the verb tells whether they hold still.
@@ -90,6 +92,8 @@ async def _store(store: Store, job: NewJob, gate: MemoryGate | None, *, rules: s
             return Enqueued(job.as_created(State(reply.state), reply.now), is_new=True)
         case "too_many_classes":
             raise TooManyClassesError(asked.namespace)
+        case "batch_closed" | "batch_needed" | "batch_taken":
+            raise BatchRefusedError(asked.batch, reply.did)
         case _:
             return await _asked_before(store, asked, IdTakenError(asked.id))
 

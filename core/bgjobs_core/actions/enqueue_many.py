@@ -8,6 +8,7 @@ from bgjobs.vocabulary import State
 from bgjobs_core.actions.enqueue import same_job
 from bgjobs_core.actions.errors import (
     ActionError,
+    BatchRefusedError,
     IdTakenError,
     NoRoomError,
     NotAdmittedError,
@@ -36,11 +37,13 @@ class Stored(NamedTuple):
         id: the job's UUID.
         state: the job's state.
         is_new: whether this call stored it; False if the same request had been made before.
+        batch: the batch that it is of, if it was to be of one; None if it is of none.
     """
 
     id: str
     state: State
     is_new: bool
+    batch: str | None = None
 
 
 async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryGate | None) -> list[Stored]:
@@ -71,6 +74,7 @@ async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryG
     before = await _asked_before(store, asked, refused)
     new = {index: one for index, one in enumerate(decisions) if isinstance(one, NewJob) and index not in before}
     await _look_at_parents(store, new)
+    await _look_at_batches(store, new)
     stored = await _store(store, new)
     return [stored[index] if index in stored else before[index] for index in range(len(asked))]
 
@@ -96,7 +100,8 @@ async def _asked_before(
             raise
         except ActionError as why:
             raise OneOfManyError(index, why) from why
-        before[index] = Stored(record.id, record.state, is_new=False)
+        batch = record.batch or None if asked[index].batch else None
+        before[index] = Stored(record.id, record.state, is_new=False, batch=batch)
     return before
 
 
@@ -122,11 +127,35 @@ async def _look_at_parents(store: Store, new: Mapping[int, NewJob]) -> None:
     there: dict[str, str] = {}
     for start in range(0, len(ids), _READ_AT_ONCE):
         there |= {one.id: one.namespace for one in await store.jobs(ids[start : start + _READ_AT_ONCE])}
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        others = [one for one in ids[start : start + _READ_AT_ONCE] if one not in there]
+        there |= {one.id: one.namespace for one in (await store.batches(others)).values()}
     for index, needs in wanted.items():
         asked = new[index].asked
         missing = [one for one in needs if not is_before(one, index) and there.get(one) != asked.namespace]
         if missing and asked.id not in there:
             raise OneOfManyError(index, NotAdmittedError(parents_missing(asked, missing)))
+
+
+async def _look_at_batches(store: Store, new: Mapping[int, NewJob]) -> None:
+    """Whether the batches can take the jobs, as far as it can be known before one is stored.
+
+    Raises:
+        OneOfManyError: one cannot.
+    """
+    wanted = sorted({one.asked.batch for one in new.values() if one.asked.batch})
+    there = await store.batches(wanted) if wanted else {}
+    if not there:
+        return
+    known = await store.recorded([one.id for one in new.values()])
+    for index, one in new.items():
+        batch = there.get(one.asked.batch)
+        if batch is None or one.id in known:
+            continue
+        if batch.namespace != one.asked.namespace:
+            raise OneOfManyError(index, BatchRefusedError(batch.id, "batch_taken"))
+        if batch.closed_at is not None:
+            raise OneOfManyError(index, BatchRefusedError(batch.id, "batch_closed"))
 
 
 async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
@@ -145,6 +174,9 @@ async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
         if reply.did == "no_parent":
             # It was there a moment ago. What was stored before it stays, and the same call may be sent again.
             raise OneOfManyError(index, NotAdmittedError(parents_missing(new[index].asked, reply.missing)))
+        if reply.did in {"batch_closed", "batch_needed", "batch_taken"}:
+            raise OneOfManyError(index, BatchRefusedError(new[index].asked.batch, reply.did))
     return {
-        index: Stored(new[index].id, State(reply.state), is_new=reply.did == "created") for index, reply in made.items()
+        index: Stored(new[index].id, State(reply.state), is_new=reply.did == "created", batch=reply.batch or None)
+        for index, reply in made.items()
     }

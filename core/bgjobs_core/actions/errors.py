@@ -9,6 +9,8 @@ what to do about it:
     ├── NoRoomError             Redis is too full for another job
     │   └── TooManyClassesError the namespace has jobs of too many different classes
     ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
+    ├── BatchRefusedError       the batch cannot take the job
+    ├── BatchNotFoundError      there is no such batch, or no longer
     ├── JobNotFoundError        there is no such job, or no longer
     ├── NotEndedYetError        only a job that has ended can be run again
     ├── ChangeUnfitError        it cannot be run again with this change
@@ -24,7 +26,7 @@ What Redis itself raises (`bgjobs_core.redis.errors.StoreError`) passes through 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bgjobs import refusals
 
@@ -86,6 +88,33 @@ class OneOfManyError(ActionError):
         super().__init__(f"job {index}: {error}")
         self.index = index
         self.error = error
+
+
+class BatchRefusedError(ActionError):
+    """The batch cannot take the job.
+
+    Attributes:
+        code: `batch_closed`, `batch_needed` or `batch_taken`.
+    """
+
+    def __init__(self, batch_id: str, code: str) -> None:
+        super().__init__(f"batch {batch_id} {_WHY_NOT_INTO_BATCH[code]}")
+        self.code = code
+
+
+_WHY_NOT_INTO_BATCH: Final = {
+    "batch_closed": "is closed, and takes no more jobs; ask for a new batch",
+    "batch_needed": "is needed by a job already, so that one which needs others cannot come into it: it could wait for "
+    "itself",
+    "batch_taken": "is that of another namespace, or its id is that of a job; make a new id",
+}
+
+
+class BatchNotFoundError(ActionError):
+    """There is no batch with this id, or all of its jobs were dropped after their retention."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"there is no batch {batch_id}, or all of its jobs were dropped after their retention")
 
 
 class JobNotFoundError(ActionError):

@@ -1,4 +1,4 @@
-"""Which jobs a job needs, and how many need it."""
+"""Which jobs and batches a job needs, and how many need it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bgjobs.vocabulary import State
+    from bgjobs_core.jobs.batch import BatchRecord
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A job that another one needs.
+    """A job or a batch that a job needs.
 
     Attributes:
         id: of the parent.
         request_name: of the BackgroundJobRequest it came from; "" if it came from none, or was dropped.
-        state: None if it is not known any more.
-        outcome: why it ended; "" if it has not.
+        state: None if it is not known any more, and of a batch that has not ended.
+        outcome: why it ended; "" if it has not, and of a batch.
         has_result: whether it returned something that can still be read.
+        batch: the batch, if it is one that is there.
     """
 
     id: str
@@ -26,6 +28,7 @@ class Parent:
     state: State | None = None
     outcome: str = ""
     has_result: bool = False
+    batch: BatchRecord | None = None
 
 
 @dataclass(frozen=True)

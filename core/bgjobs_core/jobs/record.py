@@ -39,6 +39,8 @@ class AskedJob:
         expires_in: in how many seconds from now it expires, where that is not what the spec says.
         needs: ids of jobs of its namespace that must end first.
         on_parent_failure: what happens if one of them fails or is cancelled.
+        batch: id of the batch that it is of, else "". It does not count when it is asked whether two are the same: a
+            job that is there already stays where it is.
     """
 
     id: str
@@ -56,6 +58,7 @@ class AskedJob:
     expires_in: float | None = None
     needs: tuple[str, ...] = ()
     on_parent_failure: OnParentFailure = OnParentFailure.CANCEL
+    batch: str = ""
 
     @property
     def expires_seconds(self) -> float | None:
@@ -126,6 +129,7 @@ class NewJob:
             request_generation=asked.request_generation,
             needs=len(asked.needs),
             on_parent_failure=asked.on_parent_failure if asked.needs else "",
+            batch=asked.batch,
             parameters=asked.parameters.encode(),
         )
 
@@ -150,6 +154,7 @@ class SharedRecord:
     logs_seconds: int
     records_ms: int
     queue_uid: str
+    batch: str = ""
 
     @classmethod
     def read(cls, hash_fields: Mapping[bytes, bytes]) -> SharedRecord:
@@ -162,6 +167,7 @@ class SharedRecord:
             int(hash_fields[b"logs_seconds"]),
             int(hash_fields[b"records_ms"]),
             hash_fields.get(b"queue_uid", b"").decode(),
+            hash_fields.get(b"batch", b"").decode(),
         )
 
 
@@ -180,6 +186,7 @@ class JobRecord:
         on_parent_failure: what happens if one of them fails or is cancelled; "" if it needs none.
         error_attempt: the attempt whose error is the job's; None if the job has no error.
         has_result: whether the job returned something.
+        batch: id of the batch that it is of; "" if it is of none.
     """
 
     id: str
@@ -223,6 +230,7 @@ class JobRecord:
     error_attempt: int | None = None
     has_result: int = 0
     queue_uid: str = ""
+    batch: str = ""
 
     @property
     def queue_key(self) -> str:
@@ -249,6 +257,7 @@ class JobRecord:
             created_by=hash_fields.get(b"created_by", b"").decode() or shared.created_by,
             logs_seconds=shared.logs_seconds,
             queue_uid=shared.queue_uid,
+            batch=shared.batch,
             **known,
         )
 
@@ -316,7 +325,7 @@ _KINDS: Final[dict[str, Callable[[bytes], Any]]] = {
 
 
 # Where a job's fields come from besides the hash of its record.
-_NOT_IN_HASH: Final = frozenset({"id", "namespace", "spec", "created_by", "logs_seconds", "queue_uid"})
+_NOT_IN_HASH: Final = frozenset({"id", "namespace", "spec", "created_by", "logs_seconds", "queue_uid", "batch"})
 
 
 def _reader(record: type[JobRecord | AttemptRecord]) -> Callable[[Mapping[bytes, bytes]], dict[str, Any]]:

@@ -6,7 +6,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.vocabulary import TERMINAL, Outcome, Phase
+from bgjobs.batches import Batch
+from bgjobs.vocabulary import TERMINAL, BatchState, Outcome, Phase
 from bgjobs.wire import Attempt, Failure, History, HistoryEntry, Job, JobWhy, Progress, QueueView, Why
 from bgjobs.wire import Parent as ParentView
 from bgjobs_core.jobs.history import complete
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from bgjobs_core.jobs.batch import BatchRecord
     from bgjobs_core.jobs.family import Family, Parent
     from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.queue import QueueLoad, QueueRecord
@@ -114,13 +116,36 @@ def job_fields(
 
 
 def parent_view(parent: Parent) -> ParentView:
-    """A job that another one needs, for the API."""
+    """A job or a batch that a job needs, for the API."""
     return ParentView(
         id=parent.id,
         request=parent.request_name or None,
         state=parent.state,
         outcome=Outcome(parent.outcome) if parent.outcome else None,
         has_result=parent.has_result,
+        jobs=None if parent.batch is None else dict(parent.batch.counts),
+    )
+
+
+def _batch_state(record: BatchRecord) -> BatchState:
+    if record.state is not None:
+        return BatchState(record.state)
+    return BatchState.OPEN if record.closed_at is None else BatchState.RUNNING
+
+
+def batch_view(record: BatchRecord) -> Batch:
+    """A batch, for the API."""
+    return Batch(
+        id=record.id,
+        namespace=record.namespace,
+        state=_batch_state(record),
+        jobs=record.jobs,
+        counts=dict(record.counts),
+        created_at=_certain(record.created_at),
+        created_by=record.created_by,
+        latest_at=_certain(record.latest_at),
+        closed_at=moment(record.closed_at),
+        ended_at=moment(record.ended_at),
     )
 
 

@@ -5,30 +5,55 @@
 --@ spec    text    digest of what the jobs have in common
 --@ rules   text    the version of the queue's settings by which the jobs were admitted; "" to admit them whatever it is
 --@ at      whole?  since when the jobs are there, in Unix ms; nil: since now
---@ shared  fields  that itself: queue, class and so on
+--@ shared  fields  that itself: queue, class and so on, and `batch` if they are of one
 --@ jobs    tables  each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a Unix time
 --    before which it is not due; the later of the two holds), perhaps `expires_ms` (after which it is cancelled if it has
---    not started), `paused_by` (then it is paused from the start) or `needs` (ids of jobs that must end first, with blanks
---    between them), and with all other fields of its record
+--    not started), `paused_by` (then it is paused from the start) or `needs` (ids of jobs and batches that must end first,
+--    with blanks between them), and with all other fields of its record
 --> did     text*   for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another job),
 --    `too_many_classes` (the namespace has too many different queues, states and classes), `other_rules` (the queue has
---    other settings by now, or is gone) or `no_parent` (a job that it needs is not there)
+--    other settings by now, or is gone), `no_parent` (a job or batch that it needs is not there), `batch_closed` (its batch
+--    takes no more jobs), `batch_needed` (a job needs the batch already, so one that needs others itself could wait for
+--    itself) or `batch_taken` (the id of the batch is that of a job, or of a batch of another namespace)
 --> states  text*   for each job its state after the verb; "" if there is none
 --> missing  text*  for each job the ids of those that it needs and that are not there, with blanks between them
+--> batches  text*  for each job the batch that it is of, if they are to be of one: one that was there already may be of
+--    another one; "" if it is of none
 --> now     whole   Redis TIME in ms
 local now = now_ms()
-local did, states, missing = {}, {}, {}
-local namespace, records_ms = namespace_of(shared.queue), tonumber(shared.records_ms)
+local did, states, missing, batches = {}, {}, {}, {}
+local namespace, records_ms, batch = namespace_of(shared.queue), tonumber(shared.records_ms), shared.batch
 local has_other_rules = rules ~= '' and redis.call('HGET', key.queue(shared.queue), 'version') ~= rules
 local is_crowded = redis.call('ZCARD', key.cells(namespace)) >= LIMIT.cells
 
--- The jobs that a new one needs, each with its state and outcome, and the ids of those that are not there.
+-- Why no new job can come into the batch; nil if it can.
+local function why_not_into_batch(has_needs)
+  if not batch then return nil end
+  local found = redis.pcall('HMGET', key.batch(batch), 'namespace', 'closed_at')
+  if found.err or (found[1] and found[1] ~= namespace) or redis.call('EXISTS', key.job(batch)) == 1 then
+    return 'batch_taken'
+  end
+  if found[2] then return 'batch_closed' end
+  if has_needs and redis.call('EXISTS', key.children(batch)) == 1 then return 'batch_needed' end
+  return nil
+end
+
+-- The jobs and batches that a new job needs, each with how it has ended ('' if it has not) and what then becomes of a
+-- child that is to be cancelled, and the ids of those that are not there.
 local function look_at_parents(needs)
   local found, missed = {}, {}
   for parent in string.gmatch(needs, '%S+') do
     local there = redis.pcall('HMGET', key.job(parent), 'state', 'outcome', 'spec')
     if there[1] and there[3] and shared_of(there[3]).namespace == namespace then
-      found[#found + 1] = {id = parent, state = there[1], outcome = there[2] or ''}
+      local state, outcome = there[1], there[2] or ''
+      local has_failed = TERMINAL[state] and state ~= STATE.succeeded
+      found[#found + 1] = {
+        id = parent, ended = TERMINAL[state] and state .. '/' .. outcome or '',
+        failure = has_failed and failed_with(parent, state, outcome) or nil,
+      }
+    elseif namespace_of_batch(parent) == namespace then
+      local state, failure = end_of_batch(parent)
+      found[#found + 1] = {id = parent, ended = state and state .. '/' or '', failure = failure}
     else
       missed[#missed + 1] = parent
     end
@@ -40,25 +65,30 @@ end
 local function join(id, parents, open, is_too_late)
   local fields = {'open', open}
   for _, parent in ipairs(parents) do
-    local has_ended = TERMINAL[parent.state]
     fields[#fields + 1] = parent.id
-    fields[#fields + 1] = has_ended and parent.state .. '/' .. parent.outcome or ''
-    if not is_too_late then redis.call('ZADD', key.children(parent.id), has_ended and 1 or 0, id) end
+    fields[#fields + 1] = parent.ended
+    if not is_too_late then redis.call('ZADD', key.children(parent.id), parent.ended == '' and 0 or 1, id) end
   end
   redis.call('HSET', key.needs(id), unpack(fields))
 end
 
 local function place(new)
   local id = new.id
-  local there = redis.call('HMGET', key.job(id), 'digest', 'state')
-  if there[1] then return there[1] == new.digest and 'exists' or 'conflict', there[2] end
+  local there = redis.call('HMGET', key.job(id), 'digest', 'state', 'spec')
+  if there[1] then
+    if there[1] ~= new.digest then return 'conflict', there[2] end
+    return 'exists', there[2], '', batch and shared_of(there[3] or '').batch
+  end
+  if redis.call('EXISTS', key.batch(id)) == 1 then return 'conflict', '' end
   if has_other_rules then return 'other_rules', '' end
+  local refused = why_not_into_batch(new.needs)
+  if refused then return refused, '' end
   local parents, missed = look_at_parents(new.needs or '')
   if #missed > 0 then return 'no_parent', '', table.concat(missed, ' ') end
   local since = at or now
   local not_before = math.max(since + tonumber(new.delay_ms), tonumber(new.not_before_ms))
   local job = {id = id, queue = shared.queue, class = shared.class, records_ms = records_ms, rev = '0', state = NEW}
-  job.namespace, job.queue_uid = namespace, shared.queue_uid or ''
+  job.namespace, job.queue_uid, job.batch = namespace, shared.queue_uid or '', batch
   local to, changes = STATE.queued, {spec = spec, digest = new.digest, created_at = since}
   if not_before > now then
     to, changes.not_before = STATE.scheduled, not_before
@@ -69,10 +99,10 @@ local function place(new)
   if new.paused_by then to, changes.paused_at, changes.queued_at = STATE.paused, since, nil end
   local open, failure = 0, nil
   for _, parent in ipairs(parents) do
-    if not TERMINAL[parent.state] then
+    if parent.ended == '' then
       open = open + 1
-    elseif parent.state ~= STATE.succeeded and new.on_parent_failure ~= 'run' then
-      failure = failure or failed_with(parent.id, parent.state, parent.outcome)
+    elseif new.on_parent_failure ~= 'run' then
+      failure = failure or parent.failure
     end
   end
   if failure then
@@ -93,13 +123,14 @@ local function place(new)
   redis.call('SET', key.payload(id), payload)
   if redis.call('HINCRBY', key.spec(spec), 'jobs', 1) == 1 then write_hash(key.spec(spec), shared) end
   if #parents > 0 then join(id, parents, open, failure) end
+  if batch then join_batch(batch, id, namespace, shared.created_by or new.created_by or '', since) end
   move(job, to, changes, now)
-  return 'created', to
+  return 'created', to, '', batch
 end
 
 for i, new in ipairs(jobs) do
-  local missed
-  did[i], states[i], missed = place(new)
-  missing[i] = missed or ''
+  local missed, its_batch
+  did[i], states[i], missed, its_batch = place(new)
+  missing[i], batches[i] = missed or '', its_batch or ''
 end
-return {did, states, missing, now}
+return {did, states, missing, batches, now}

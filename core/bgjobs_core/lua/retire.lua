@@ -4,7 +4,8 @@
 --@ job_id  text  the job
 --@ stage   kube_job|record  what is dropped
 --> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, its request
---    does not say yet how it ended, or open jobs need it; missing: there is no such job
+--    does not say yet how it ended, or open jobs need it or
+--    its batch; missing: there is no such job
 local job = load_job(job_id)
 if not job then return {'missing'} end
 if not TERMINAL[job.state] then return {'kept'} end
@@ -17,6 +18,7 @@ local due = redis.call('ZSCORE', expiring, job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
 if redis.call('ZSCORE', ended, job_id) or redis.call('ZSCORE', key.dirty(job.namespace), job_id) then return {'kept'} end
 if redis.call('EXISTS', key.children(job_id)) == 1 then return {'kept'} end
+if job.batch and redis.call('EXISTS', key.children(job.batch)) == 1 then return {'kept'} end
 redis.call('ZREM', expiring, job_id)
 drop_from_unblocking(job.namespace, job_id)
 unshelve(job, cell_of(job))
@@ -25,6 +27,7 @@ for number = 1, tonumber(job.attempt or '0') do
 end
 redis.call('UNLINK', key.job(job_id), key.payload(job_id), key.result(job_id), key.progress(job_id), key.history(job_id))
 if job.needs then redis.call('UNLINK', key.needs(job_id)) end
+if job.batch then leave_batch(job.batch, job_id, job.namespace) end
 if redis.call('HINCRBY', key.spec(job.spec), 'jobs', -1) == 0 then redis.call('DEL', key.spec(job.spec)) end
 redis.call('INCR', key.seq())
 return {'retired'}

@@ -1,7 +1,7 @@
--- unblock: Tells the children of ended jobs how those ended; who waits for nothing else goes on, or is cancelled.
--- Namespaces take turns, and in a namespace the ended jobs do, so that one with very many children does not hold up
--- others. A child that is paused hears of it too, and stays paused. An id that is no open child, or whose record cannot be
--- read, is dropped. A job that cannot be read counts as one that is lost.
+-- unblock: Tells the children of what has ended how it did; who waits for nothing else goes on, or is cancelled.
+-- Namespaces take turns, and in a namespace the ended jobs and batches do, so that one with very many children does not
+-- hold up others. A child that is paused hears of it too, and stays paused. An id that is no open child, or whose record
+-- cannot be read, is dropped. A job that cannot be read counts as one that is lost.
 --@ limit  whole=20  how many children at most; one that needs many jobs counts as several
 --> told     whole   how many children have heard of an end
 --> more     yes|no  yes: others are to hear of one
@@ -34,13 +34,22 @@ local function tell(child_id, parent, ended, failure)
   end
 end
 
-local function tell_of(namespace, parent_id)
+-- How a job or a batch has ended, and what becomes of a child that is to be cancelled because of that.
+local function how_it_ended(parent_id)
   local parent = load_job(parent_id)
-  if not parent or TERMINAL[parent.state] then
-    local state, outcome = STATE.failed, OUTCOME.lost
-    if parent then state, outcome = parent.state, parent.outcome end
-    local failure = state ~= STATE.succeeded and failed_with(parent_id, state, outcome) or nil
-    local ended = state .. '/' .. (outcome or '')
+  if not parent and namespace_of_batch(parent_id) then
+    local state, failure = end_of_batch(parent_id)
+    return state and state .. '/', failure
+  end
+  if parent and not TERMINAL[parent.state] then return nil end
+  local state, outcome = STATE.failed, OUTCOME.lost
+  if parent then state, outcome = parent.state, parent.outcome end
+  return state .. '/' .. (outcome or ''), state ~= STATE.succeeded and failed_with(parent_id, state, outcome) or nil
+end
+
+local function tell_of(namespace, parent_id)
+  local ended, failure = how_it_ended(parent_id)
+  if ended then
     for _, child_id in ipairs(redis.call('ZRANGE', key.children(parent_id), 0, 0, 'BYSCORE', 'LIMIT', 0, left)) do
       tell(child_id, parent_id, ended, failure)
       if left <= 0 then break end

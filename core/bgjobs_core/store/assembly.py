@@ -43,7 +43,7 @@ _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
     "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "limits", "work_list", "lists",
-    "needs", "moves", "attempts", "waiting", "history",
+    "needs", "batches", "moves", "attempts", "waiting", "history",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import structlog
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.store import keys
 from bgjobs_core.store.verbs import Verbs
 
@@ -40,6 +40,13 @@ class Cell(NamedTuple):
     detail: str
     cls: str
     changed_at: int
+
+    @property
+    def outcome(self) -> str:
+        """Why its jobs ended; "" if they have not."""
+        if self.state is State.FAILED:
+            return self.detail
+        return self.state.value if self.state in TERMINAL else ""  # as the outcome is called, too
 
     @classmethod
     def read(cls, name: str, changed_at: int) -> Cell:
@@ -84,11 +91,19 @@ class Cells(Verbs):
             if len(page) < _PAGE:
                 return
 
-    async def sizes(self, namespace: str) -> AsyncIterator[tuple[Cell, int]]:
-        """All cells of a namespace that hold jobs, as `cells`, and how many jobs are in each."""
+    async def sizes(
+        self, namespace: str, since: int | None = None, till: int | None = None
+    ) -> AsyncIterator[tuple[Cell, int]]:
+        """All cells of a namespace that hold jobs, as `cells`, and how many jobs are in each.
+
+        Args:
+            namespace: of the jobs.
+            since: only those count that changed at this Unix time in ms or later.
+            till: only those count that changed before this Unix time in ms.
+        """
         first = 0
         while True:
-            page = await self._tally(namespace=namespace, first=first, limit=_PAGE)
+            page = await self._tally(namespace=namespace, first=first, limit=_PAGE, since=since, till=till)
             for name, changed, size in zip(page.names, page.changed, page.sizes, strict=True):
                 if (cell := _read(name, int(changed))) is not None:
                     yield cell, int(size)

@@ -14,6 +14,19 @@ from bgjobs_core.store.connected import Connected
 class Deeds(Connected):
     """Every verb of waiting jobs. Each one is one atomic script, and may be sent again after a lost reply."""
 
+    async def close_batch(self, *, batch_id: str) -> Literal["closed", "same", "missing"]:
+        """Says that a batch has all of its jobs, so that it ends when these have ended.
+
+        No job can come into it any more.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            `closed`, `same`, `missing`. same: it was closed before; missing: there is no such batch.
+        """
+        return (await self._scripts.run("close_batch", batch_id))[0]
+
     async def expire(self, *, limit: int = 20) -> replies.ExpireReply:
         """Cancels jobs that wait and should have started by now.
 
@@ -95,11 +108,11 @@ class Deeds(Connected):
         return replies.SetPriorityReply._make(await self._scripts.run("set_priority", job_id, priority, by, note))
 
     async def unblock(self, *, limit: int = 20) -> replies.UnblockReply:
-        """Tells the children of ended jobs how those ended; who waits for nothing else goes on, or is cancelled.
+        """Tells the children of what has ended how it did; who waits for nothing else goes on, or is cancelled.
 
-        Namespaces take turns, and in a namespace the ended jobs do, so that one with very many children does not hold
-        up others. A child that is paused hears of it too, and stays paused. An id that is no open child, or whose
-        record cannot be read, is dropped. A job that cannot be read counts as one that is lost.
+        Namespaces take turns, and in a namespace the ended jobs and batches do, so that one with very many children
+        does not hold up others. A child that is paused hears of it too, and stays paused. An id that is no open child,
+        or whose record cannot be read, is dropped. A job that cannot be read counts as one that is lost.
 
         Args:
             limit: how many children at most; one that needs many jobs counts as several.

@@ -21,7 +21,10 @@ _JOB_WEIGHT: Final = 10  # what a job costs, in jobs that one needs
 # Scripts that are under way at once: Redis writes to the disk once for all of them, and serves others between them.
 _AT_ONCE: Final = 4
 
-Did = Literal["created", "exists", "conflict", "too_many_classes", "other_rules", "no_parent"]
+Did = Literal[
+    "created", "exists", "conflict", "too_many_classes", "other_rules", "no_parent",
+    "batch_closed", "batch_needed", "batch_taken",
+]  # fmt: skip
 
 
 class Placed(NamedTuple):
@@ -30,16 +33,19 @@ class Placed(NamedTuple):
     Attributes:
         did: `created`, `exists` (the same id and digest were there), `conflict` (the id is that of another job), or
             `too_many_classes` (the namespace has too many different queues, states and classes), or `other_rules` (the
-            queue has other settings by now), or `no_parent` (a job that it needs is not there).
+            queue has other settings by now), or `no_parent` (a job that it needs is not there), or `batch_closed`,
+            `batch_needed` or `batch_taken` (its batch cannot take it: `BatchRefusedError` has the words).
         state: the job's state; "" if it was not taken.
         now: Redis TIME in ms.
-        missing: ids of the jobs that it needs and that are not there.
+        missing: ids of the jobs and batches that it needs and that are not there.
+        batch: the batch that it is of, if it was to be of one; "" if it is of none.
     """
 
     did: Did
     state: str
     now: int
     missing: tuple[str, ...] = ()
+    batch: str = ""
 
 
 class Enqueueing(Verbs):
@@ -71,12 +77,21 @@ class Enqueueing(Verbs):
     async def _known(self, jobs: Sequence[NewJob]) -> list[Placed]:
         """What would become of each, as far as it can be known before."""
         found = await self._ask_all([("HMGET", keys.job(one.id), "digest", "state") for one in jobs])
+        batches = await self._batches_among(jobs)
         placed: list[Placed] = []
         for job, (digest, state) in zip(jobs, cast("list[tuple[bytes | None, bytes | None]]", found), strict=True):
             is_same = digest is not None and digest.decode() == job.asked.digest
-            did: Did = "created" if digest is None else "exists" if is_same else "conflict"
+            is_free = digest is None and job.id not in batches
+            did: Did = "created" if is_free else "exists" if is_same else "conflict"
             placed.append(Placed(did, (state or b"").decode(), 0))
         return placed
+
+    async def _batches_among(self, jobs: Sequence[NewJob]) -> set[str]:
+        """Ids of these jobs that are those of batches; usually none is, which one question tells."""
+        if not jobs or not await self._ask("EXISTS", *(keys.batch(one.id) for one in jobs)):
+            return set()
+        found = await self._ask_all([("EXISTS", keys.batch(one.id)) for one in jobs])
+        return {job.id for job, there in zip(jobs, found, strict=True) if there}
 
     async def _place(self, jobs: Sequence[NewJob], rules: str = "") -> list[Placed]:
         """Add jobs, those first that others of them need."""
@@ -98,8 +113,9 @@ class Enqueueing(Verbs):
 
         async def add(batch: _Batch, at: int | None) -> int:
             reply = await self._enqueue(spec=batch.spec, shared=batch.shared, rules=rules, at=at, jobs=batch.jobs)
-            for place, did, state, missing in zip(batch.places, reply.did, reply.states, reply.missing, strict=True):
-                found[place] = Placed(cast("Did", did), state, reply.now, tuple(missing.split()))
+            parts = (reply.did, reply.states, reply.missing, reply.batches)
+            for place, did, state, missing, its_batch in zip(batch.places, *parts, strict=True):
+                found[place] = Placed(cast("Did", did), state, reply.now, tuple(missing.split()), its_batch)
             return reply.now
 
         async def add_further(at: int) -> None:
@@ -181,6 +197,8 @@ def _fields(job: NewJob) -> tuple[Fields, Fields]:
     }  # fmt: skip
     if asked.expires_seconds is not None:
         own["expires_ms"] = round(asked.expires_seconds * 1000)
+    if asked.batch:
+        shared["batch"] = asked.batch
     if asked.paused_by:
         own["paused_by"] = asked.paused_by
     if asked.needs:

@@ -62,13 +62,21 @@ history = Key(
 )
 log_head = Key("log_head", "log:{id}:{n}:head", "list", "first chunks of a log", "1 MiB, expires")
 log_tail = Key("log_tail", "log:{id}:{n}:tail", "list", "last chunks of a log", "1 MiB, expires")
-needs = Key("needs", "needs:{id}", "hash", "how each job ended that a job needs, and how many are open", "100, retire")
-children = Key(
-    "children", "children:{id}", "zset", "open jobs that need a job: 0, or 1 once they know its end", "open children"
+needs = Key(
+    "needs", "needs:{id}", "hash", "how each job or batch ended that a job needs, and how many are open", "100, retire"
 )
+children = Key(
+    "children", "children:{id}", "zset", "open jobs that need a job or batch: 0, or 1 once they know its end",
+    "open children",
+)  # fmt: skip
+batch = Key(
+    "batch", "batch:{id}", "hash", "a batch: how many jobs it has had, how many are in each state, and its times",
+    "retire, with its last job",
+)  # fmt: skip
+batch_jobs = Key("batch_jobs", "batch_jobs:{id}", "zset", "jobs of a batch that are kept, all with 0", "retire")
 unblocking = Key(
-    "unblocking", "unblocking:{namespace}", "zset", "ended jobs whose children do not all know that, by turn",
-    "ended jobs with open children",
+    "unblocking", "unblocking:{namespace}", "zset", "ended jobs and batches whose children do not all know that",
+    "those with open children",
 )  # fmt: skip
 unblockings = Key("unblockings", "unblockings", "zset", "namespaces that have such jobs, by turn", "namespaces")
 lane = Key(
@@ -156,7 +164,7 @@ operator = Key(
 )
 
 KEYS: Final = (
-    history, start_by, needs, children, unblocking, unblockings,
+    history, start_by, needs, children, batch, batch_jobs, unblocking, unblockings,
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
     launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings, queues,

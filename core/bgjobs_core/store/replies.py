@@ -81,17 +81,22 @@ class EnqueueReply(NamedTuple):
     Attributes:
         did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
             job), `too_many_classes` (the namespace has too many different queues, states and classes),
-            `other_rules` (the queue has other settings by now, or is gone) or `no_parent` (a job that it
-            needs is not there).
+            `other_rules` (the queue has other settings by now, or is gone), `no_parent` (a job or batch
+            that it needs is not there), `batch_closed` (its batch takes no more jobs), `batch_needed` (a
+            job needs the batch already, so one that needs others itself could wait for itself) or
+            `batch_taken` (the id of the batch is that of a job, or of a batch of another namespace).
         states: for each job its state after the verb; "" if there is none.
         missing: for each job the ids of those that it needs and that are not there, with blanks between
             them.
+        batches: for each job the batch that it is of, if they are to be of one: one that was there already
+            may be of another one; "" if it is of none.
         now: Redis TIME in ms.
     """
 
     did: tuple[str, ...]
     states: tuple[str, ...]
     missing: tuple[str, ...]
+    batches: tuple[str, ...]
     now: int
 
 
@@ -287,7 +292,7 @@ class TallyReply(NamedTuple):
     Attributes:
         names: of the cells.
         changed: for each cell, when a job was last put into it or changed in it, in Unix ms.
-        sizes: for each cell, how many jobs are in it.
+        sizes: for each cell, how many of these jobs are in it.
     """
 
     names: tuple[str, ...]

@@ -161,12 +161,12 @@ class Verbs(Connected):
             rules: the version of the queue's settings by which the jobs were admitted; "" to admit them
                 whatever it is.
             at: since when the jobs are there, in Unix ms; nil: since now.
-            shared: that itself: queue, class and so on.
+            shared: that itself: queue, class and so on, and `batch` if they are of one.
             jobs: each with `id`, `digest` (of what was asked for), `payload`, `delay_ms`, `not_before_ms` (a
                 Unix time before which it is not due; the later of the two holds), perhaps `expires_ms` (after
                 which it is cancelled if it has not started), `paused_by` (then it is paused from the start) or
-                `needs` (ids of jobs that must end first, with blanks between them), and with all other fields
-                of its record.
+                `needs` (ids of jobs and batches that must end first, with blanks between them), and with all
+                other fields of its record.
         """
         return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, rules, at, shared, jobs))
 
@@ -419,8 +419,8 @@ class Verbs(Connected):
 
         Returns:
             `retired`, `kept`, `missing`. kept: the job has not ended, its KubeJob is not retired, its time has
-            not come, its request does not say yet how it ended, or open jobs need it; missing: there is no such
-            job.
+            not come, its request does not say yet how it ended, or open jobs need it or its batch; missing:
+            there is no such job.
         """
         return (await self._scripts.run("retire", job_id, stage))[0]
 
@@ -487,15 +487,19 @@ class Verbs(Connected):
         """
         return replies.StopReply._make(await self._scripts.run("stop", job_id, verdict, by, note))
 
-    async def _tally(self, *, namespace: str, first: int, limit: int) -> replies.TallyReply:
+    async def _tally(
+        self, *, namespace: str, first: int, limit: int, since: int | None = None, till: int | None = None
+    ) -> replies.TallyReply:
         """How many jobs are in each cell of a namespace, in pages, the cells that changed last first. Changes nothing.
 
         Args:
             namespace: the namespace.
             first: how many cells to pass over.
             limit: how many cells at most.
+            since: only jobs that changed at this Unix time in ms or later.
+            till: only jobs that changed before this Unix time in ms.
         """
-        return replies.TallyReply._make(await self._scripts.run("tally", namespace, first, limit))
+        return replies.TallyReply._make(await self._scripts.run("tally", namespace, first, limit, since, till))
 
     async def withdraw_report(self, *, role: str, pod: str) -> Literal["withdrawn", "kept"]:
         """Forgets what an operator has said of itself, because it ends.

@@ -30,6 +30,12 @@ class Invoices:
             current_job().progress(number, count, f"invoice {number} of {count}")
         return {"invoices": count, "folder": f"invoices/{country}/{year}/{month:02}"}
 
+    def total(self) -> int:
+        """Add up how many invoices the jobs have rendered that this one needs: `with_options(needs=[batch])`."""
+        rendered = [job.result() for batch in current_job().parents.batches for job in batch.jobs()]
+        print(f"{len(rendered)} months are rendered")
+        return sum(one["invoices"] for one in rendered)
+
 
 class Orders:
     def hold(self, seconds: float) -> str:

@@ -103,7 +103,7 @@ class Retire:
                 await self.launcher.delete(job.namespace, job.kube_job, job.kube_uid)
         elif (job.finished_at or 0) > self._until(await self.store.now_ms()):
             return WorkEnd(heard=False)  # its KubeJob is kept still, and may not outlive its record
-        elif await self.store.has_children(job_id):
+        elif await self.store.has_children(job_id, job.batch):
             return WorkEnd(again=_KEPT_SECONDS, heard=False)  # which may read what it returned; its request stays, too
         elif job.request_uid and ours:  # the request goes with its record
             await self.drop_request(job)

@@ -36,7 +36,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "image": None, "created_at": "2026-11-24T09:57:00Z", "not_before": None, "queued_at": None,
         "launched_at": None, "started_at": None, "finished_at": None, "changed_at": "2026-11-24T09:57:00Z",
         "created_by": "system:serviceaccount:shop:web", "stopped_by": None, "note": None, "request": None,
-        "rerun_of": None, "needs": 0, "on_parent_failure": None, "parents": None, "children": None,
+        "rerun_of": None, "batch": None, "needs": 0, "on_parent_failure": None, "parents": None, "children": None,
         "kube_job": None, "kube_uid": None, "rev": 1,
     }  # fmt: skip
     return shown | changes

@@ -141,7 +141,10 @@ def test_thousands_go_by_pieces_and_progress_is_told(terminal: Terminal, api: Fa
     assert [len(body["jobs"]) for body in api.bodies()] == [1000] * 10 + [1]
     assert len(ran.text.split()) == 10_001
     assert "3,000 of 10,001 jobs are stored" in ran.err
-    assert ran.err.rstrip().endswith("10,001 jobs are stored")
+    *_, done, batch = ran.err.splitlines()
+    assert done == "10,001 jobs are stored"
+    assert {one["batch"] for one in asked(api)} == {batch.split()[3].rstrip(";")}
+    assert [len(body.get("close", [])) for body in api.bodies()] == [0] * 10 + [1]
 
 
 @pytest.mark.parametrize(("status", "code"), [pytest.param(422, 2, id="refused"), pytest.param(403, 4, id="forbidden")])

@@ -157,7 +157,7 @@ async def test_errors_are_the_same(server: FakeServer, client: AsyncJobClient) -
     [
         ("rerun", {"job_id": JOB_ID}, f"/api/v1/jobs/{JOB_ID}/rerun", job()),
         ("attempts", {"job_id": JOB_ID}, f"/api/v1/jobs/{JOB_ID}/attempts", {"items": []}),
-        ("list", {"state": "failed"}, "/api/v1/jobs?namespace=team-b&state=failed", {"items": []}),
+        ("list", {"state": "failed"}, "/api/v1/jobs?state=failed&namespace=team-b", {"items": []}),
     ],
 )
 async def test_routes(server: FakeServer, method: str, arguments: dict[str, Any], target: str, answer: Any) -> None:

@@ -92,7 +92,10 @@ def test_a_call_says_more_than_what_is_said_for_all() -> None:
 
 def test_none_at_all() -> None:
     api = Api()
-    assert client(api).enqueue_many([]) == []
+    batch = client(api).enqueue_many([])
+    assert (len(batch), batch.parent_ids, batch.wait().state) == (0, (), "succeeded")
+    assert sum(batch.counts().values()) == 0
+    assert batch.cancel().jobs == 0
     assert api.calls == []
 
 

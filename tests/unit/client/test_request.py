@@ -121,6 +121,7 @@ def test_a_name_is_taken_as_it_is() -> None:
         "parameters": {"to": "a"}, "priority": 1, "delay_seconds": 2.5, "max_retries": 0, "timeout_seconds": 9.0,
         "image": "shop:1", "labels": {"team": "billing"}, "concurrency_key": "acme", "traceparent": None, "key": None,
         "expires_after_seconds": 60.0, "needs": [], "on_parent_failure": "cancel",
+        "batch": None,
     }  # fmt: skip
 
 

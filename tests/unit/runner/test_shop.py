@@ -33,6 +33,7 @@ def call(shop: Pod, name: str, parameters: list[Any], **more: Any) -> None:
     ("name", "parameters", "code", "outcome", "says"),
     [
         ("Invoices.render", [2026, 11], 0, "succeeded", "invoice DE-2026-11-0005 rendered"),
+        ("Invoices.total", [], 0, "succeeded", "0 months are rendered"),
         ("Invoices.render", [2026, 13], 64, "aborted", "there is no month 13"),
         ("Orders.hold", [0], 0, "succeeded", "holding the order for 0 s"),
         ("Orders.stubborn", [0], 0, "succeeded", ""),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bgjobs.wire import Failure
     from bgjobs_api.pages.job.log_view import LogTail
+    from bgjobs_core.jobs.family import Parent
     from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, FullJob
@@ -121,11 +122,19 @@ class JobView:
 
 @dataclass(frozen=True)
 class ParentRow:
-    """A job that the job needs; the state is None if it is not known any more."""
+    """A job or batch that the job needs.
 
-    id: str
+    Attributes:
+        url: of its page.
+        name: of it.
+        state: None if it is not known, as that of a job that was dropped, or a batch that has not ended.
+        without: what is said in place of the state then.
+    """
+
+    url: str
     name: str
     state: states.Shown | None
+    without: str
 
 
 @dataclass(frozen=True)
@@ -157,11 +166,16 @@ class Rights:
 
 
 def parent_rows(family: Family) -> tuple[ParentRow, ...]:
-    """The jobs that a job needs, in the order in which they were named."""
-    return tuple(
-        ParentRow(one.id, one.request_name or one.id, None if one.state is None else states.named(one.state))
-        for one in family.parents
-    )
+    """The jobs and batches that a job needs, in the order in which they were named."""
+    return tuple(_parent_row(one) for one in family.parents)
+
+
+def _parent_row(one: Parent) -> ParentRow:
+    state = None if one.state is None else states.named(one.state)
+    if one.batch is None:
+        return ParentRow(f"/jobs/{one.id}", one.request_name or one.id, state, "not known any more")
+    ended = f"{words.count(one.batch.ended)} of {words.count(one.batch.jobs)} jobs have ended"
+    return ParentRow(f"/jobs?batch={one.id}", f"batch {one.id}", state, ended)
 
 
 def needs(verb: str, target: str, namespace: str) -> str:

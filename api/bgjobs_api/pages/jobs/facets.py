@@ -1,4 +1,7 @@
-"""The numbers beside the list: how many jobs each other filter would show. Each follows the rest of the choice."""
+"""The numbers beside the list: how many jobs each other filter would show. Each follows the rest of the choice.
+
+There are none where a filter is chosen for which jobs must be read: no number is better than a wrong one.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from bgjobs.vocabulary import State
 from bgjobs_api.pages.shared import states, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bgjobs_api.pages.jobs.filters import Choice
+    from bgjobs_core.actions.listing import Filter
+    from bgjobs_core.jobs.batch import BatchRecord
     from bgjobs_core.store.cells import Cell
     from bgjobs_core.store.store import Store
 
@@ -43,13 +48,13 @@ class Facets:
         total: all jobs of the namespaces, with the chosen queue and class.
         groups: states, under their headings.
         queues: by name.
-        matching: how many jobs the choice has.
+        matching: how many jobs the choice has; None if that is not known.
     """
 
     total: Facet
     groups: tuple[tuple[str, tuple[Facet, ...]], ...]
     queues: tuple[Facet, ...]
-    matching: int
+    matching: int | None
 
 
 class Counts:
@@ -70,6 +75,8 @@ class Counts:
         if self._chosen.cls not in {None, cell.cls}:
             return
         phase = cell.detail if cell.state is State.LAUNCHED else ""
+        if self._chosen.outcome is not None and cell.outcome != self._chosen.outcome:
+            return
         is_queue = self._chosen.queue in {None, cell.queue}
         is_state = self._chosen.record_state in {None, cell.state} and self._chosen.phase in {None, phase}
         if is_queue:
@@ -91,39 +98,53 @@ class Counts:
         return self._queues[name]
 
 
-async def read(store: Store, namespaces: Sequence[str], queues: Sequence[str], chosen: Choice) -> Facets:
+async def read(store: Store, looked_for: Filter, queues: Sequence[str], chosen: Choice) -> Facets:
     """Count the jobs behind every filter beside the list.
 
     Args:
         store: where the jobs are.
-        namespaces: those that are listed.
+        looked_for: which jobs are listed.
         queues: names of queues to show.
         chosen: the filters in force.
     """
-    counts = Counts(chosen)
-    for namespace in namespaces:
-        async for cell, size in store.sizes(namespace):
+    counts, is_known = Counts(chosen), not looked_for.reads_jobs
+    for namespace in looked_for.namespaces if is_known else ():
+        async for cell, size in store.sizes(namespace, looked_for.since, looked_for.until):
             counts.add(cell, size)
+
+    def count(number: int) -> str:
+        return words.count(number) if is_known else ""
+
     return Facets(
-        total=Facet("All jobs", replace(chosen, state=None).url, words.count(counts.total), chosen.state is None),
-        groups=_groups(chosen, counts),
+        total=Facet("All jobs", replace(chosen, state=None).url, count(counts.total), chosen.state is None),
+        groups=_groups(chosen, lambda name: count(counts.of_state(name))),
         queues=tuple(
             Facet(
                 name,
                 replace(chosen, queue=None if name == chosen.queue else name).url,
-                words.count(counts.of_queue(name)),
+                count(counts.of_queue(name)),
                 name == chosen.queue,
             )
             for name in queues
         ),
-        matching=counts.matching,
+        matching=counts.matching if is_known else None,
     )
 
 
-def _groups(chosen: Choice, counts: Counts) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
+def of_batch(batch: BatchRecord, chosen: Choice) -> Facets:
+    """The numbers beside the jobs of a batch: those of the whole batch, also of jobs that are not kept any more."""
+
+    def count(name: str) -> str:
+        return words.count(batch.counts[State(name)]) if name in {*State} else ""
+
+    total = Facet("All jobs", replace(chosen, state=None).url, words.count(batch.jobs), chosen.state is None)
+    return Facets(total, _groups(chosen, count), (), None)
+
+
+def _groups(chosen: Choice, of_state: Callable[[str], str]) -> tuple[tuple[str, tuple[Facet, ...]], ...]:
     def facet(name: str, *, part: bool = False) -> Facet:
-        shown, count = states.named(name), words.count(counts.of_state(name))
-        return Facet(shown.word, replace(chosen, state=name).url, count, chosen.state == name, shown, part)
+        shown = states.named(name)
+        return Facet(shown.word, replace(chosen, state=name).url, of_state(name), chosen.state == name, shown, part)
 
     groups: list[tuple[str, tuple[Facet, ...]]] = []
     for heading, members in states.GROUPS:

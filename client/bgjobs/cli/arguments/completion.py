@@ -28,6 +28,13 @@ def states(incomplete: str) -> list[str]:
     return [one.value for one in (*REACHABLE, *Phase) if one.value.startswith(incomplete)]
 
 
+def outcomes(incomplete: str) -> list[str]:
+    """The outcomes of jobs that begin like this."""
+    from bgjobs.vocabulary import Outcome  # noqa: PLC0415 - models are slow to load
+
+    return [one.value for one in Outcome if one.value.startswith(incomplete)]
+
+
 def job_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The ids of the latest jobs that begin like this, each with what the job calls; and `last`."""
     found = [(LAST, "the newest job")]

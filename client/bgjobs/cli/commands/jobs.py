@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bgjobs.cli.arguments import completion
+from bgjobs.cli.arguments import completion, moments
 from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bgjobs.client.job_client import JobClient
+    from bgjobs.client.list_filters import JobFilters
     from bgjobs.wire import HistoryEntry, Job
 
 _PAGE: Final = 200
@@ -37,11 +38,49 @@ def list_jobs(
     class_name: Annotated[
         str | None, typer.Option("--class", metavar="CLASS", help="Only jobs of the class with this dotted name.")
     ] = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", metavar="ID", help="Only jobs of this batch, in the order of their ids.")
+    ] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(
+            "--outcome",
+            metavar="OUTCOME",
+            help="Only jobs that have ended so, like error, timed_out or cancelled.",
+            autocompletion=completion.outcomes,
+        ),
+    ] = None,
+    error_type: Annotated[
+        str | None, typer.Option("--error-type", metavar="NAME", help="Only jobs with such an error, like ValueError.")
+    ] = None,
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="Only jobs that they have asked for, like web or ada.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule", metavar="NAME", help="Only jobs of this schedule.", autocompletion=completion.schedules
+        ),
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option("--request", metavar="NAME", help="Only the job of this BackgroundJobRequest.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="KEY[=VALUE]", help="Only jobs with this label; may be repeated."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Only jobs that changed since: 24h, or a time with its zone."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Only jobs that changed before; as --since.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most this many jobs.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="All jobs, however many there are.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    r"""List jobs, the latest changed first.
+    r"""List jobs, the latest changed first; of several filters a job must fit all.
 
     For a launched job STATE is its phase: pending, running, retrying and so on. ATTEMPT is the number of its latest
     attempt, and after the slash how many it may have.
@@ -50,6 +89,7 @@ def list_jobs(
     Examples:
       bgjobs list
       bgjobs list --state failed --class shop.jobs.Invoices
+      bgjobs list --outcome timed_out --since 24h --label team=billing
       bgjobs list -n shop --all -o json | jq '.[] | select(.attempt > 1) | .id'
     """
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
@@ -60,13 +100,20 @@ def list_jobs(
     except ValueError as error:
         there = ", ".join([*REACHABLE, *Phase])
         raise UsageError(f"there is no state {state!r}; there are {there}") from error
+    world = session.world
+    filters: JobFilters = {
+        "state": asked, "queue": queue, "class_": class_name, "batch": batch, "outcome": _outcome(outcome),
+        "error_type": error_type, "who": who, "schedule": schedule, "request": request, "labels": _labels(label or ()),
+        "since": moments.moment(since, "--since", world.now()),
+        "until": moments.moment(until, "--until", world.now()),
+    }  # fmt: skip
     client = session.client()
     found: list[Job] = []
     cursor = None
     while everything or len(found) < limit:
         # A page may be short, or empty, and not the last one.
         size = _PAGE if everything or phase else min(_PAGE, limit - len(found))
-        page = client.list(state=asked, queue=queue, class_=class_name, limit=size, cursor=cursor)
+        page = client.list(limit=size, cursor=cursor, **filters)
         found.extend(job for job in page.items if phase in {None, shown_state(job.state, job.phase)})
         cursor = page.next_cursor
         if cursor is None:
@@ -75,11 +122,11 @@ def list_jobs(
         more = cursor is not None or len(found) > limit
         del found[limit:]
         if more:
-            session.say(f"the latest {len(found)} are shown; --limit or --all shows more")
+            which = "latest" if batch is None else "first"
+            session.say(f"the {which} {len(found)} are shown; --limit or --all shows more")
     if not found:
         where = f" in namespace {session.namespace}" if session.namespace else ""
-        session.say(f"no jobs{where}" + (" that match" if state or queue or class_name else ""))
-    world = session.world
+        session.say(f"no jobs{where}" + (" that match" if any(filters.values()) else ""))
     printing.print_models(
         found,
         output,
@@ -87,6 +134,24 @@ def list_jobs(
         lambda job: job.id,
         many=True,
     )
+
+
+def _outcome(word: str | None) -> str | None:
+    from bgjobs.vocabulary import Outcome  # noqa: PLC0415 - as above
+
+    if word is not None and word not in set(Outcome):
+        raise UsageError(f"there is no outcome {word!r}; there are {', '.join(Outcome)}")
+    return word
+
+
+def _labels(given: "Sequence[str]") -> dict[str, str | None] | None:
+    found: dict[str, str | None] = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not key or "," in one:
+            raise UsageError(f"--label must be KEY or KEY=VALUE, as team=billing, and not {one!r}")
+        found[key] = value if equals else None
+    return found or None
 
 
 def show(

@@ -142,7 +142,7 @@ def run(
         typer.Option(
             "--needs",
             metavar="ID",
-            help="A job that must end first, by its id as in `show`; may be repeated.",
+            help="A job or batch that must end first, by its id as in `show`; may be repeated.",
             autocompletion=completion.job_ids,
         ),
     ] = None,
@@ -163,7 +163,7 @@ def run(
     people on standard error, so that `id=$(bgjobs run ...)` works. With --logs the log follows the id.
 
     With --each nothing is sent if a line is wrong. Jobs are stored by the thousand, all of these or none, and then
-    their ids are printed.
+    their ids are printed. They are a batch, whose id is printed on standard error; `bgjobs batch` works with it.
 
     \b
     Examples:

@@ -11,21 +11,25 @@ from bgjobs import strict_json
 from bgjobs.cli.arguments.shared_options import Format
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.showing import printing, text
+from bgjobs.client.batch import in_batches
+from bgjobs.client.batch_view import known
 from bgjobs.client.request import build_request
 from bgjobs.errors import InvalidJobError
+from bgjobs.ids import new_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from bgjobs.batches import EnqueuedJob
     from bgjobs.cli.session import Session
-    from bgjobs.wire import EnqueuedJob, EnqueueRequest
+    from bgjobs.wire import EnqueueRequest
 
 _MOST_TOLD: Final = 5
 _TITLES: Final = ("ID", "STATE", "NEW")
 
 
 def run_each(session: Session, file: str, stdin: Callable[[], bytes], words: Mapping[str, Any], output: Format) -> None:
-    """Ask for one job for each line, and print their ids; nothing is sent if a line is wrong.
+    """Ask for one job for each line, and print their ids and that of their batch; nothing is sent if a line is wrong.
 
     Args:
         session: the command's session.
@@ -38,7 +42,7 @@ def run_each(session: Session, file: str, stdin: Callable[[], bytes], words: Map
         UsageError: naming the lines that are wrong.
         EnqueueManyError: if not all jobs are stored; the ids of those that are were printed.
     """
-    requests = read(file, stdin, words)
+    requests = in_batches(read(file, stdin, words))
     done: list[EnqueuedJob] = []
 
     def told(stored: Sequence[EnqueuedJob]) -> None:
@@ -52,8 +56,10 @@ def run_each(session: Session, file: str, stdin: Callable[[], bytes], words: Map
     session.client(patient=True, timeout_seconds=60).send_many(requests, told)
     if output != Format.NAME:
         _show(done, output)
-    known = sum(not one.is_new for one in done)
-    session.say(f"{len(done):,} jobs are stored{f', {known:,} of them were there before' if known else ''}")
+    old = sum(not one.is_new for one in done)
+    session.say(f"{len(done):,} jobs are stored{f', {old:,} of them were there before' if old else ''}")
+    for batch_id in known(new_job_id(), requests, done).batches:
+        session.say(f"they are batch {batch_id}; wait for it by `bgjobs batch wait {batch_id}`")
 
 
 def read(file: str, stdin: Callable[[], bytes], words: Mapping[str, Any]) -> list[EnqueueRequest]:

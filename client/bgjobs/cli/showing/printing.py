@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli.arguments.shared_options import Format
 from bgjobs.cli.showing import durations, text
-from bgjobs.vocabulary import OnParentFailure, Phase, State, shown_state
+from bgjobs.vocabulary import TERMINAL, OnParentFailure, Phase, State, shown_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -227,6 +227,7 @@ def job_page(
         ("note", text.clean(job.note or "")),
         ("request", job.request or ""),
         ("rerun of", job.rerun_of or ""),
+        ("batch", job.batch or ""),
         *_family(job),
         ("KubeJob", job.kube_job or ""),
         ("result", "" if result is None else text.clean(result)),
@@ -260,6 +261,10 @@ def _family(job: Job) -> list[tuple[str, str]]:
 
 
 def _parent(one: Parent) -> str:
+    if one.jobs is not None:
+        ended = sum(number for state, number in one.jobs.items() if state in TERMINAL)
+        words = str(one.state) if one.state else f"{ended:,} of {sum(one.jobs.values()):,} jobs have ended"
+        return f"batch {one.id} {words}"
     state = "not known any more" if one.state is None else str(one.state)
     outcome = f" ({one.outcome})" if one.outcome and str(one.outcome) != str(one.state) else ""
     name = f", request {text.clean(one.request)}" if one.request else ""

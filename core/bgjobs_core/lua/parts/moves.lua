@@ -70,4 +70,5 @@ local function move(job, to, changes, now)
     leave_parents(job)
     tell_children(job)
   end
+  if job.batch then count_in_batch(job, from, to, now) end
 end

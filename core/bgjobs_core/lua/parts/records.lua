@@ -6,8 +6,8 @@ local function namespace_of(queue) return string.match(queue, '^[^/]+') end
 local function shared_of(digest)
   local found = shared[digest]
   if not found then
-    local values = redis.pcall('HMGET', key.spec(digest), 'queue', 'class', 'records_ms', 'queue_uid')
-    found = {queue = values[1], class = values[2], records_ms = tonumber(values[3])}
+    local values = redis.pcall('HMGET', key.spec(digest), 'queue', 'class', 'records_ms', 'queue_uid', 'batch')
+    found = {queue = values[1], class = values[2], records_ms = tonumber(values[3]), batch = values[5] or nil}
     found.queue_uid = values[4] or ''
     found.namespace = found.queue and namespace_of(found.queue)
     shared[digest] = found
@@ -23,6 +23,6 @@ local function load_job(id)
   local found = shared_of(job.spec)
   if not found.namespace or not found.class or not found.records_ms then return nil end
   job.id, job.queue, job.class, job.records_ms = id, found.queue, found.class, found.records_ms
-  job.namespace, job.queue_uid = found.namespace, found.queue_uid
+  job.namespace, job.queue_uid, job.batch = found.namespace, found.queue_uid, found.batch
   return job
 end

@@ -25,3 +25,9 @@ class Diamond:
             except JobFailedError as error:
                 found[job_id] = f"{error.state}/{error.outcome}"
         return found
+
+    def collect(self) -> dict[str, object]:
+        """What the jobs of the batch returned that it needs, and how many did not."""
+        (batch,) = current_job().parents.batches
+        results = [one.result() for one in batch.jobs() if one.state == "succeeded"]
+        return {"state": batch.state, "failed": batch.counts["failed"], "results": results}

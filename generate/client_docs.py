@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, ForwardRef
+from typing import TYPE_CHECKING, Any, ForwardRef, get_overloads
 
 import bgjobs
 from bgjobs import errors
@@ -41,8 +41,9 @@ with_options(priority=1, delay=60).enqueue(Invoices.render, 2026, 12)
 ```
 
 A type checker and an editor know what `Invoices.render` takes, and a wrong call is refused before anything is sent.
-(mypy wants `self, /` in a method that takes any keyword, `**others`.) Where your program cannot import the class,
-because it belongs to another service, name it:
+(They know a method by its first parameter, which must be `self`, without a `/` behind it.) A function of a module in a
+package is asked for in the same way, `enqueue(render, 2026, 11)`; see [jobs.md](jobs.md#a-function). Where your program
+cannot import the class, because it belongs to another service, name it:
 
 ```python
 from bgjobs import run_background_job
@@ -152,6 +153,8 @@ _FOR_TESTS = frozenset({"transport", "sleep", "clock", "environ"})
 
 def _signature(name: str, function: Callable[..., Any]) -> str:
     signature = inspect.signature(function)
+    if "args" in signature.parameters:  # a typed call, of which the last overload says that it takes what `P` takes
+        signature = inspect.signature(get_overloads(function)[-1])
     shown: list[str] = []
     for one in signature.parameters.values():
         if one.name == "self" or one.name in _FOR_TESTS:

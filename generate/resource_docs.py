@@ -40,8 +40,10 @@ Images in `images` are patterns, part by part: `registry.example/shop:*` is ever
 for no slash, colon or at sign. What `pod` may have is [restricted](operations.md#what-the-pods-of-a-queue-may-have).
 
 A class is approved by its name or by its package, and so must be the class that defines the method: what a class
-inherits from elsewhere cannot be called as a job, unless that class is approved as well. A method of a type that is
-written in C, and what is in a `__main__`, cannot be.
+inherits from elsewhere cannot be called as a job, unless that class is approved as well. A function is approved by the
+name of its module, or by its package: `shop.jobs` or `shop.*`; `shop.jobs.*` are the classes of that module alone. So
+must be the module that defines it: what a module has imported from elsewhere is not its own. What is written in C, and
+what is in a `__main__`, cannot be called as a job.
 
 ## Limits
 

@@ -67,6 +67,7 @@ PARTS: Final = (
     by_pytest("isolation: every trouble, beside a healthy namespace", *_SPREAD, "tests/isolation"),
     by_pytest("API", *_SPREAD, "tests/api"),
     by_pytest("hostile input", "tests/hostile"),
+    by_pytest("nasty job code: processes, and bgjobs.testing", *_SPREAD, "tests/nasty"),
     by_pytest("local mode: the command, real processes", *_SPREAD, "tests/local"),
     by_pytest("benchmarks, each at a tiny size", "tests/bench"),
     Part("a browser", (sys.executable, "-m", "tests.machine", "browser")),

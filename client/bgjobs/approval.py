@@ -2,7 +2,9 @@
 
 The API asks before a job is stored, and the runner before it is run: in a pod, in local mode and in tests. Approved are
 a class, and the class that defines the method. A class of the application inherits from others, and a method that one
-of these has, such as `parse_raw` of a model that reads pickles, is not what the queue's owner has looked at.
+of these has, such as `parse_raw` of a model that reads pickles, is not what the queue's owner has looked at. For a
+function, which is called by the name of its module, that module is approved, and the module that defines the function:
+what a module has imported from elsewhere is not its own.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _WRITTEN_IN_C: Final = (
 
 
 def is_approved(name: str, approved: Sequence[str]) -> bool:
-    """Whether a queue approves a class: by its exact name, or by a pattern such as `package.*`.
+    """Whether a queue approves a class or a module: by its exact name, or by a pattern such as `package.*`.
 
     The pattern `*` alone approves nothing, and no pattern approves what is in a `__main__`.
     """
@@ -39,15 +41,15 @@ def is_approved(name: str, approved: Sequence[str]) -> bool:
 
 
 def check_name(name: str, approved: Sequence[str]) -> None:
-    """Check the name of a class before anything is imported.
+    """Check the name of a class, or of the module of a function, before anything is imported.
 
     Raises:
         UnfitCallError: if the queue does not approve it.
     """
     if _PROGRAM in name.split("."):
         raise UnfitCallError(
-            f"{name} belongs to a program, which runs when it is imported, so no queue can approve it; move the class "
-            "into another module",
+            f"{name} belongs to a program, which runs when it is imported, so no queue can approve it; move the job's "
+            "code into another module",
             "class",
         )
     if not is_approved(name, approved):
@@ -98,6 +100,26 @@ def check_method(cls: type, method: str, approved: Sequence[str]) -> None:
         raise UnfitCallError(
             f"{name} is defined by {home}, which is not among the approved classes of the queue; add {home} to its "
             "approvedClasses, or call it in a method of your own class",
+            "method",
+        )
+
+
+def check_function(name: str, function: types.FunctionType, approved: Sequence[str]) -> None:
+    """Check that the module which defines a function is approved: one that it has only imported is not enough.
+
+    Args:
+        name: by which the function was found.
+        function: in an approved module.
+        approved: the queue's approved classes, exact names or patterns.
+
+    Raises:
+        UnfitCallError: if it is not.
+    """
+    home = str(function.__module__)
+    if not is_approved(home, approved):
+        raise UnfitCallError(
+            f"{name} is defined by the module {home}, which is not among the approved classes of the queue; add "
+            f"{home} to its approvedClasses, or call it in a function of your own",
             "method",
         )
 

@@ -1,4 +1,6 @@
-"""Checks whether a class, a method and parameters fit together.
+"""Checks whether a class, a method and parameters fit together, or a function and its parameters.
+
+A function is called by the name of its module in the place of a class, and its own name in the place of a method.
 
 The client checks before a job is sent, and the runner before it is run, by the same rules. No job code runs here.
 """
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bgjobs.errors import Portable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -71,35 +73,108 @@ def check_call(cls: type, method: str, parameters: Parameters) -> None:
         UnfitCallError: if it does not fit; the message says what is missing or too much.
     """
     name = f"{cls.__module__}.{cls.__qualname__}"
-    if method.startswith("_"):
-        raise UnfitCallError(
-            f"{name}.{method} is private; a job calls a public method, whose name does not begin with _", "method"
-        )
+    _check_public(name, method)
     member = _member(cls, method)
     if not isinstance(member, (staticmethod, classmethod, functools.partialmethod)) and (
         not callable(member) or isinstance(member, type)
     ):
-        raise UnfitCallError(f"{name}.{method} is not a method", "method")
+        raise UnfitCallError(f"{name}.{method} is not a method, but {_what(member)}", "method")
     if inspect.isabstract(cls):
         raise UnfitCallError(f"{name} is abstract, so no object of it can be made; name a class that can", "class")
     if problem := _misfit(cls, (), {}):
         raise UnfitCallError(f"{name}() must work without arguments: {problem}", "class")
     function, first = _function(cls, cast("object", member))
-    if function is None:
-        return
+    if function is not None:
+        _check_parameters(f"{name}.{method}", function, first, parameters)
+
+
+def module_function(module: types.ModuleType, name: str) -> types.FunctionType:
+    """The function of a module that a call names. Whether it may be called is another question (see `approval`).
+
+    Raises:
+        UnfitCallError: if there is none by this name that is public and written in Python.
+    """
+    _check_public(module.__name__, name)
+    there = f"{module.__name__}.{name}"
+    try:
+        found: object = getattr(module, name)
+    except AttributeError:
+        functions = [one for one, value in vars(module).items() if isinstance(value, types.FunctionType)]
+        raise UnfitCallError(
+            f"the module {module.__name__} has no function {name!r}{near(name, functions)}", "method"
+        ) from None
+    if isinstance(found, types.FunctionType):
+        return found
+    if isinstance(found, type):
+        words = f"is a class; call one of its methods: the class is then {there}"
+    elif isinstance(found, types.BuiltinFunctionType):
+        words = "is written in C, so nobody can approve it; call it in a function of your own"
+    else:
+        words = f"is not a function, but {_what(found)}"
+    raise UnfitCallError(f"{there} {words}", "method")
+
+
+def check_function(name: str, function: types.FunctionType, parameters: Parameters) -> None:
+    """Check that `function(*parameters)`, or with a dict `function(**parameters)`, fits its signature.
+
+    Args:
+        name: how messages call it.
+        function: of a module.
+        parameters: a list or a dict.
+
+    Raises:
+        UnfitCallError: if it does not fit; the message says what is missing or too much.
+    """
+    _check_parameters(name, function, (), parameters)
+
+
+def near(name: str, others: Iterable[str]) -> str:
+    """The rest of a sentence that asks whether one of these was meant; "" if none is like it."""
+    import difflib  # noqa: PLC0415 - only somebody who has made a mistake pays for it
+
+    lower = {one.lower(): one for one in others if not one.startswith("_")}
+    found = difflib.get_close_matches(name.lower(), lower, 1)
+    return f"; did you mean {lower[found[0]]}?" if found else ""
+
+
+def _check_public(owner: str, method: str) -> None:
+    if method.startswith("_"):
+        raise UnfitCallError(
+            f"{owner}.{method} is private; a job calls a public method or function, whose name does not begin with _",
+            "method",
+        )
+
+
+def _what(member: object) -> str:
+    """What somebody has named that is no method."""
+    if isinstance(member, type):
+        return "a class"
+    if isinstance(member, (property, functools.cached_property)):
+        return "a property"
+    if isinstance(member, types.ModuleType):
+        return "a module"
+    return f"of type {type(member).__name__}"
+
+
+def _check_parameters(name: str, function: Any, first: tuple[object, ...], parameters: Parameters) -> None:
     if isinstance(parameters, dict):
         problem = _misfit(function, first, cast("dict[str, object]", parameters))
     else:
         problem = _misfit(function, (*first, *cast("Sequence[object]", parameters)), {})
     if problem:
-        raise UnfitCallError(f"{name}.{method}{inspect.signature(function)}: {problem}", "parameters")
+        raise UnfitCallError(f"{name}{inspect.signature(function)}: {problem}", "parameters")
 
 
 def _member(cls: type, method: str) -> object:
     for base in cls.__mro__:
         if base is not object and method in vars(base):
             return vars(base)[method]
-    raise UnfitCallError(f"{cls.__module__}.{cls.__qualname__} has no method {method!r}", "method")
+    methods = [
+        name for base in cls.__mro__ if base is not object for name, value in vars(base).items() if callable(value)
+    ]
+    raise UnfitCallError(
+        f"{cls.__module__}.{cls.__qualname__} has no method {method!r}{near(method, methods)}", "method"
+    )
 
 
 def _function(cls: type, member: object) -> tuple[Any, tuple[object, ...]]:

@@ -198,7 +198,7 @@ class CurrentJob:
         attempt: the number of this attempt, from 1.
         max_retries: how many more attempts may follow the first one if it fails.
         namespace: the Kubernetes namespace of the job.
-        cls: the dotted name of the class that was asked for.
+        cls: the dotted name of the class that was asked for, or of the module of a function.
         method: the name of its method.
         parameters: a list or a dict, as the method got them.
         parents: the jobs and batches that it needs, which have ended: `current_job().parents[job_id].result()`.

@@ -17,7 +17,8 @@ from bgjobs import trace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DOTTED: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
+CLASS_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
+METHOD_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DAY: Final = 86400
 _MAX_LABELS: Final = 16
@@ -30,8 +31,8 @@ LABEL_KEY: Final = (
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 )
 
-ClassName = Annotated[str, StringConstraints(pattern=_DOTTED, max_length=253)]
-MethodName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+ClassName = Annotated[str, StringConstraints(pattern=CLASS_PATTERN, max_length=253)]
+MethodName = Annotated[str, StringConstraints(pattern=METHOD_PATTERN, max_length=100)]
 LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 ConcurrencyKey = Annotated[
@@ -137,9 +138,12 @@ class JobSpec(BaseModel, frozen=True):
     cls: ClassName = Field(
         validation_alias="class",
         serialization_alias="class",
-        description="Dotted name of a class that the queue approves.",
+        description="Dotted name of a class that the queue approves, or of a module, for a function of it.",
     )
-    method: MethodName = Field(description="A public method of the class, called as method(*list) or method(**object).")
+    method: MethodName = Field(
+        description="A public method of the class, or a function of the module, called as method(*list) or "
+        "method(**object)."
+    )
     priority: Priority = Field(default=0, description="0 is low, 1 is high: high ones of a queue are launched first.")
     delay_seconds: DelaySeconds = Field(
         default=0, description="How many seconds after it was asked for the job becomes due."

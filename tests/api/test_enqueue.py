@@ -146,6 +146,27 @@ async def test_what_is_wrong_is_named(world: World, changes: dict[str, Any], fie
     assert problem.errors[0].message in problem.detail
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"class": "shop.jobs.Größe"}, "class: must be the dotted name of a class, as app.jobs.Invoices, whose parts"),
+        ({"class": "Report"}, "class: must be the dotted name of a class, as app.jobs.Invoices"),
+        ({"method": "größe"}, "method: must be the name of a public method, of the letters A to Z, digits and _"),
+        ({"method": "_build"}, "method: must be the name of a public method"),
+    ],
+)
+async def test_a_name_that_is_none_is_told_so_in_words(world: World, changes: dict[str, Any], words: str) -> None:
+    assert (await world.enqueue(**changes)).json()["detail"].startswith(words)
+
+
+async def test_the_module_of_a_function_is_approved_as_a_class_is(world: World) -> None:
+    await world.put_queue(approved_classes=["shop.jobs", "shop.mail.*"])
+    assert (await world.enqueue(**{"class": "shop.jobs", "method": "render"})).status_code == 201
+    refused = await world.enqueue(**{"class": "shop.mail", "method": "send"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "class_not_approved")
+    assert "for a function, name its module there: shop.mail" in refused.json()["detail"]
+
+
 async def test_on_the_wire_it_is_class(world: World) -> None:
     response = await world.enqueue(**{"class": None, "cls": "shop.jobs.Report"})
     assert {error["field"]: error["message"] for error in response.json()["errors"]} == {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bgjobs.vocabulary import Gate, State, WhyNot
+from bgjobs.vocabulary import Gate, Phase, State, WhyNot
 from bgjobs.wire import Job, JobWhy, Why
 from bgjobs_api.identity.access import AccessUnavailableError
 from bgjobs_core.health.findings import Finding, FindingCode
@@ -61,6 +61,20 @@ async def test_what_runs_or_has_ended_has_none(world: World) -> None:
     assert (await got(world, pod.job_id)).why is None
     await pod.call("finish", attempt=1, outcome="succeeded", exit_code=0)
     assert (await got(world, pod.job_id)).why is None
+
+
+async def test_after_the_last_attempt_it_does_not_run_and_is_not_tried_again(world: World) -> None:
+    pod = await world.running(max_retries=0)
+    error = {"type": "ValueError", "message": "no such month"}
+    await pod.call("finish", attempt=1, outcome="error", exit_code=1, error=error)
+
+    said = JobWhy.model_validate_json((await world.get(f"/api/v1/jobs/{pod.job_id}/why")).content)
+
+    assert (said.state, said.phase, said.why) == (State.LAUNCHED, Phase.ENDING, None)
+    assert said.message == (
+        "Its last attempt has ended: error: ValueError: no such month. No other follows, and the job ends within "
+        "moments."
+    )
 
 
 async def test_the_queue_is_looked_at_only_for_who_may_list_queues(world: World) -> None:

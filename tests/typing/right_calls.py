@@ -23,19 +23,41 @@ class Invoices:
     def render(self, year: int, month: int, *, country: str = "de") -> dict[str, object]:
         return {"folder": f"{country}/{year}/{month}"}
 
-    # mypy wants the slash: `self` could be one of the headers.
-    def send(self, /, to: str | None = None, *copies: str, **headers: str) -> None: ...
+    def send(self, to: str | None = None, *copies: str, **headers: str) -> None: ...
 
     async def later(self, seconds: float) -> str:
         return f"{seconds}"
 
     def nothing(self) -> None: ...
 
-    def sign(self, key: str, /, line: str) -> None: ...
+    @staticmethod
+    def static(number: int) -> int:
+        return number
+
+    @classmethod
+    def of_the_class(cls, number: int) -> int:
+        return number
 
 
 class Reminders(Invoices):
     pass
+
+
+def render(year: int, month: int, *, country: str = "de") -> str:
+    return f"{country}/{year}/{month}"
+
+
+async def later(seconds: float) -> str:
+    return f"{seconds}"
+
+
+def nothing() -> None: ...
+
+
+def sign(key: str, /, line: str) -> None: ...
+
+
+def send(to: str | None = None, *copies: str, **headers: str) -> None: ...
 
 
 def calls() -> None:
@@ -48,10 +70,25 @@ def calls() -> None:
     enqueue(Invoices.later, 1)
     enqueue(Invoices.later, 1.5)
     enqueue(Invoices.nothing)
-    enqueue(Invoices.sign, "key", line="a")
     handle: JobHandle = enqueue(Reminders.render, 2026, 11)
     value: Any = handle.result(timeout=5)
     print(value)
+
+
+def of_functions() -> None:
+    enqueue(render, 2026, 11)
+    enqueue(render, 2026, 11, country="at")
+    enqueue(render, year=2026, month=11)
+    enqueue(later, 1.5)
+    enqueue(nothing)
+    enqueue(sign, "key", line="a")
+    enqueue(send)
+    enqueue(send, "ann@example.com", "bob@example.com", subject="November")
+    enqueue(Invoices.static, 1)
+    enqueue(Invoices.of_the_class, number=1)
+    handle: JobHandle = with_options(queue="mail").enqueue(render, 2026, 11)
+    with_options(priority=1).request(later, seconds=1)
+    print(handle.id)
 
 
 def options() -> None:
@@ -80,7 +117,9 @@ def batches() -> None:
 async def in_an_asyncio_program() -> None:
     handle: AsyncJobHandle = await aenqueue(Invoices.render, 2026, 11, country="at")
     other: AsyncJobHandle = await with_options(queue="mail").aenqueue(Invoices.later, 1.5)
-    print(await handle.result(), await other.logs())
+    third: AsyncJobHandle = await aenqueue(later, 1.5)
+    fourth: AsyncJobHandle = await with_options(queue="mail").aenqueue(render, 2026, 11)
+    print(await handle.result(), await other.logs(), third.id, fourth.id)
 
 
 def by_name() -> None:

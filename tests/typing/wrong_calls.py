@@ -16,6 +16,24 @@ class Invoices:
 
     def sign(self, key: str, /, line: str) -> None: ...
 
+    @staticmethod
+    def static(number: int) -> int:
+        return number
+
+
+def render(year: int, month: int, *, country: str = "de") -> str:
+    return f"{country}/{year}/{month}"
+
+
+async def later(seconds: float) -> str:
+    return f"{seconds}"
+
+
+def nothing() -> None: ...
+
+
+def sign(key: str, /, line: str) -> None: ...
+
 
 def calls() -> None:
     enqueue(Invoices.render)  # wrong
@@ -32,10 +50,26 @@ def calls() -> None:
     enqueue(Invoices.sign, key="key", line="a")  # wrong
     enqueue(Invoices.paint, 1)  # wrong
     enqueue("shop.jobs.Invoices.render", 2026, 11)  # wrong
-    enqueue(Invoices().render, 2026, 11)  # wrong
-    enqueue(Invoices().nothing)  # wrong
     enqueue(Invoices.render, 2026, 11, priority=1)  # wrong
     enqueue(Invoices.render(Invoices(), 2026, 11))  # wrong
+
+
+def of_functions() -> None:
+    enqueue(render)  # wrong
+    enqueue(render, 2026)  # wrong
+    enqueue(render, month=11)  # wrong
+    enqueue(render, 2026, 11, "at")  # wrong
+    enqueue(render, "2026", 11)  # wrong
+    enqueue(render, 2026, 11, land="at")  # wrong
+    enqueue(later)  # wrong
+    enqueue(later, "soon")  # wrong
+    enqueue(nothing, 1)  # wrong
+    enqueue(sign, key="key", line="a")  # wrong
+    enqueue(sign, "a")  # wrong
+    enqueue(Invoices.static)  # wrong
+    enqueue(Invoices.static, "one")  # wrong
+    with_options(queue="mail").enqueue(render, 2026)  # wrong
+    with_options(queue="mail").request(later)  # wrong
 
 
 def options() -> None:
@@ -53,6 +87,8 @@ def options() -> None:
 
 async def in_an_asyncio_program() -> None:
     await aenqueue(Invoices.render, 2026)  # wrong
+    await aenqueue(later)  # wrong
+    await aenqueue(render, 2026)  # wrong
     await with_options(queue="mail").aenqueue(Invoices.later)  # wrong
     handle: JobHandle = await aenqueue(Invoices.nothing)  # wrong
     print(handle)

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from bgjobs.job_spec import CLASS_PATTERN, METHOD_PATTERN
 from bgjobs.wire import FieldProblem, Problem
 from bgjobs_api.http.default_headers import HEADERS
 from bgjobs_core.actions.errors import (
@@ -171,6 +172,18 @@ def _field(loc: Sequence[str | int]) -> str:
     return path
 
 
+_LETTERS: Final = "of the letters A to Z, digits and _"
+# In place of what pydantic says, which is the pattern.
+_NAMES: Final = {
+    f"String should match pattern '{CLASS_PATTERN}'": (
+        f"must be the dotted name of a class, as app.jobs.Invoices, whose parts are {_LETTERS}"
+    ),
+    f"String should match pattern '{METHOD_PATTERN}'": (
+        f"must be the name of a public method, {_LETTERS}, which begins with a letter"
+    ),
+}
+
+
 def _message(error: Mapping[str, Any]) -> str:
     kind: str = error["type"]
     if kind == "extra_forbidden":
@@ -178,7 +191,7 @@ def _message(error: Mapping[str, Any]) -> str:
     if kind == "missing":
         return "is missing"
     message: str = error["msg"]
-    return message.removeprefix("Value error, ").removeprefix("Input ")
+    return _NAMES.get(message) or message.removeprefix("Value error, ").removeprefix("Input ")
 
 
 def many_invalid(errors: Sequence[Any]) -> ProblemError:

@@ -26,7 +26,7 @@ class Call:
     """One of the calls that `enqueue_many` asks for.
 
     Args:
-        cls: an approved class: the class itself, or its dotted name.
+        cls: an approved class: the class itself, or its dotted name; or the name of a module, for a function of it.
         method: a public method of it.
         parameters: a list or tuple for `method(*parameters)`, a dict for `method(**parameters)`.
         priority: 0 low, 1 high; default: what `enqueue_many` says for all.

@@ -59,7 +59,7 @@ def run_background_job(
         `run_background_job("shop.jobs.Invoices", "render", [2026, 11], priority=1, delay=60)`
 
     Args:
-        cls: an approved class: the class itself, or its dotted name.
+        cls: an approved class: the class itself, or its dotted name; or the name of a module, for a function of it.
         method: a public method of it.
         parameters: a list or tuple for `method(*parameters)`, a dict for `method(**parameters)`.
         priority: 0 low, 1 high.

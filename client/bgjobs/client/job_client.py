@@ -124,7 +124,8 @@ class JobClient:
         Sent again, even from another process, the same id is the same job.
 
         Args:
-            cls: an approved class of the job's image: the class itself, or its dotted name.
+            cls: an approved class of the job's image: the class itself, or its dotted name; or the name of a module,
+                for a function of it.
             method: a public method of it, sync or async.
             parameters: a list, tuple or dict that JSON can carry, of at most 256 KiB.
             priority: 0 low, 1 high.

@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 import re
+import types
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
@@ -142,7 +143,7 @@ def _places(given: object) -> dict[str, Any]:
 
 
 def dotted_class(cls: object) -> str:
-    """The name of a class for the API, from the class or its name.
+    """The name of a class for the API, from the class or its name; or that of the module of a function.
 
     Raises:
         InvalidJobError: if a job cannot import it, or it is neither.
@@ -155,7 +156,7 @@ def dotted_class(cls: object) -> str:
     elif isinstance(cls, str):
         name = cls
     else:
-        raise InvalidJobError(f"the class must be a class or its dotted name, not {cls!r}", "class")
+        raise InvalidJobError(f"the class must be a class or its dotted name, not {cls!r}{_which_name(cls)}", "class")
     if not _DOTTED.fullmatch(name):
         odd = next((part for part in name.split(".") if not _NAME.fullmatch(part)), None)
         why = ": no module is named in it" if odd is None else _why_no_name(odd)
@@ -163,6 +164,15 @@ def dotted_class(cls: object) -> str:
     if name.startswith("__main__."):
         raise InvalidJobError(f"{name} belongs to a script, which a job cannot import; move it into a module", "class")
     return name
+
+
+def _which_name(given: object) -> str:
+    """How to ask for what is no class, as the rest of a sentence; "" if there is no way."""
+    if isinstance(given, types.ModuleType):
+        return f"; a module is named: {given.__name__!r}"
+    if isinstance(given, types.FunctionType):
+        return f"; ask for a function or method by enqueue({given.__qualname__}, ...)"
+    return ""
 
 
 def _why_no_name(part: object) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
+import sys
 import traceback
+import types
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from bgjobs import approval, context, strict_json
+from bgjobs import context, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
-from bgjobs.runner.job_code import call, load_class, run_coroutine
+from bgjobs.runner.job_code import call, load, run_coroutine
 from bgjobs.runner.outcome import failure
 from bgjobs.vocabulary import Outcome
 
@@ -29,6 +30,9 @@ _IMPORT_MACHINERY: Final = (
     os.path.join(os.path.dirname(os.__file__), "importlib") + os.sep,  # noqa: PTH118, PTH120
 )
 _MAX_MESSAGE_BYTES: Final = 8 * 1024
+_GENERATORS: Final = (types.GeneratorType, types.AsyncGeneratorType)
+# Python's own limit: to check a result of many levels, and to format a traceback, takes some hundred frames.
+_LEAST_RECURSION: Final = 1000
 
 
 class CallOutcome(NamedTuple):
@@ -68,58 +72,76 @@ def run_call(
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
 ) -> CallOutcome:
-    """Make the call. Nothing that job code raises leaves this function.
+    """Make the call. Nothing that job code raises leaves this function, nor what its objects raise when looked at.
 
     Args:
-        name: the dotted name of the class.
+        name: the dotted name of the class, or of the module of a function.
         approved: the queue's approved classes, exact names or patterns.
-        method: the name of the method.
+        method: the name of the method, or of the function.
         parameters: a list or a dict.
         run: how to run the coroutine of an async method.
     """
     try:
-        cls = load_class(name, approved)
-        approval.check_method(cls, method, approved)
+        return _run_call(name, approved, method, parameters, run)
+    except BaseException as error:  # noqa: BLE001 - what is shown of an error is job code's
+        first = error.__context__ or error
+        message = "job code has raised an error that cannot be shown: to look at it raises another one"
+        return CallOutcome(Outcome.ERROR, failure(type(first).__name__[:200], message), raised=first)
+
+
+def _run_call(
+    name: str,
+    approved: Sequence[str],
+    method: str,
+    parameters: Parameters,
+    run: Callable[[Coroutine[Any, Any, object]], object],
+) -> CallOutcome:
+    try:
+        code = load(name, method, approved)
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except ImportError as error:
         return CallOutcome(Outcome.REJECTED, _missing(name, error))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
-        return _raised(error)
+        return _after(error)
     try:
-        value = call(cls, method, parameters, run)
+        value = call(code, method, parameters, run)
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
-        return _aborted(error) if _is_abort(error) else _raised(error)
-    if inspect.isgenerator(value) or inspect.isasyncgen(value):
-        text = (
-            f"{method} is a generator, so none of its code has run; make it a method that does its work and returns, "
-            "without yield"
-        )
+        return _after(error)
+    _make_room()
+    if type(value) in _GENERATORS:
+        text = f"{method} is a generator, so none of its code has run; let it do its work and return, without yield"
         return CallOutcome(Outcome.ABORTED, failure("GeneratorError", text))
     try:
-        strict_json.dumps(value, "result")
-    except (strict_json.NotJSONError, RecursionError) as error:
-        text = (
-            f"the method has returned, but its result cannot be kept: {error}; return text, numbers, lists and dicts "
-            "(`.isoformat()` of a date, `str()` of other things, `list()` of a set), or a reference to where the "
-            "result is stored. The job is not tried again, because its work is done"
-        )
-        return CallOutcome(Outcome.ABORTED, failure("ResultNotJSONError", text))
-    return CallOutcome(Outcome.SUCCEEDED, result=value)
+        # Decoded again: what job code still does to it, in a thread, is not the result.
+        return CallOutcome(Outcome.SUCCEEDED, result=json.loads(strict_json.dumps(value, "result")))
+    except strict_json.NotJSONError as error:
+        why = str(error)
+    except BaseException as error:  # noqa: BLE001 - the items of a dict, and the repr of a key, may be job code's
+        why = f"it cannot be read ({type(error).__name__}: {_message(error)})"
+    text = (
+        f"the method has returned, but its result cannot be kept: {why}; return text, numbers, lists and dicts "
+        "(`.isoformat()` of a date, `str()` of other things, `list()` of a set), or a reference to where the "
+        "result is stored. The job is not tried again, because its work is done"
+    )
+    return CallOutcome(Outcome.ABORTED, failure("ResultNotJSONError", _clean(text, _MAX_MESSAGE_BYTES)))
+
+
+def _make_room() -> None:
+    """Have a recursion limit that job code has set leave room for what follows."""
+    if sys.getrecursionlimit() < _LEAST_RECURSION:
+        sys.setrecursionlimit(_LEAST_RECURSION)
 
 
 def _missing(name: str, error: ImportError) -> dict[str, Any]:
-    module = name.rpartition(".")[0]
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    if missing and (module == missing or module.startswith(f"{missing}.")):
-        return failure(
-            type(error).__name__,
-            f"{name} cannot be found, because there is no module {missing}; is your package in the job's image, or "
-            "in the folder of bgjobs dev?",
-        )
-    return _failure(error, f"{module} cannot be imported: {error}")
+    if missing and name.startswith(f"{missing}."):
+        from bgjobs.runner.missing import module_in_words  # noqa: PLC0415 - only for a name that is wrong
+
+        return failure(type(error).__name__, module_in_words(name, missing))
+    return _failure(error, f"{name} cannot be imported: {_message(error)}")
 
 
 def _is_abort(error: BaseException) -> bool:
@@ -129,6 +151,12 @@ def _is_abort(error: BaseException) -> bool:
     return isinstance(error, context.Abort)
 
 
+def _after(error: BaseException) -> CallOutcome:
+    """How a call has ended whose code has raised this."""
+    _make_room()
+    return _aborted(error) if _is_abort(error) else _raised(error)
+
+
 def _aborted(error: BaseException) -> CallOutcome:
     while isinstance(error, BaseExceptionGroup):  # the first one speaks for all of them
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
@@ -136,17 +164,22 @@ def _aborted(error: BaseException) -> CallOutcome:
 
 
 def _raised(error: BaseException) -> CallOutcome:
-    message = f"job code called sys.exit({error.code!r})" if isinstance(error, SystemExit) else _message(error)
+    message = f"job code called sys.exit({_shown(error.code)})" if isinstance(error, SystemExit) else _message(error)
     message = no_terminal.explained(error) or message
     return CallOutcome(Outcome.ERROR, _failure(error, message), raised=error)
 
 
 def _failure(error: BaseException, message: str) -> dict[str, Any]:
-    error.__traceback__ = _without_own_frames(error.__traceback__)
-    text = "".join(traceback.format_exception(error))
+    # By its base's own method, for an error may refuse changes, as a frozen dataclass does.
+    BaseException.with_traceback(error, _without_own_frames(error.__traceback__))
+    kind = type(error).__name__[:200]
+    try:
+        text = "".join(traceback.format_exception(error))
+    except BaseException as broken:  # noqa: BLE001 - an exception's attributes are job code's
+        text = f"{kind}: {message}\n(its traceback cannot be shown: {type(broken).__name__})\n"
     limit = MAX_ERROR_BYTES
     while True:
-        cut = failure(type(error).__name__[:200], _clean(message, _MAX_MESSAGE_BYTES), _clean(text, limit))
+        cut = failure(kind, _clean(message, _MAX_MESSAGE_BYTES), _clean(text, limit))
         # Measured as JSON, because it is stored as JSON, in which escaped characters take more room.
         if len(json.dumps(cut, ensure_ascii=False).encode()) <= MAX_ERROR_BYTES:
             return cut
@@ -156,8 +189,15 @@ def _failure(error: BaseException, message: str) -> dict[str, Any]:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # noqa: BLE001 - an exception's __str__ is job code
+    except BaseException as broken:  # noqa: BLE001 - an exception's __str__ is job code
         return f"(its message cannot be shown: {type(broken).__name__})"
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except BaseException as broken:  # noqa: BLE001 - as above
+        return f"a value that cannot be shown: {type(broken).__name__}"
 
 
 def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:

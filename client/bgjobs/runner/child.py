@@ -17,8 +17,7 @@ import sys
 _PATH = [*sys.path]
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # noqa: PTH109 - no pathlib here
 
-import contextlib  # noqa: E402 - see above
-import faulthandler  # noqa: E402
+import faulthandler  # noqa: E402 - see above
 import json  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -73,16 +72,16 @@ def main(arguments: list[str]) -> int:
     if os.getpid() != pid:
         # A process that the job forked has returned from the job's method: only the child itself reports.
         os._exit(0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1)
-    job.flush_progress()
     try:
+        job.flush_progress()
         frames.send_call_outcome(call_outcome)
     except OSError:
-        print_line(
+        own_streams.say(
             "bgjobs: the job's code has closed all descriptors of its process, also the one by which its end is "
             "reported (os.closerange?); close only those that it has opened"
         )
         return EXIT_NO_PIPE
-    leaving.watch(call["grace_seconds"], print_line)
+    leaving.watch(call["grace_seconds"], own_streams.say)
     return 0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1
 
 
@@ -108,14 +107,8 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
     """
     call_outcome = run_call(call["class"], call["approved_classes"], call["method"], call["parameters"])
     if call_outcome.text:
-        print_line(call_outcome.text)
+        own_streams.say(call_outcome.text)
     return call_outcome.body()
-
-
-def print_line(text: str) -> None:
-    """Print to stderr, unless the job has closed it."""
-    with contextlib.suppress(OSError, ValueError):
-        print(text.rstrip("\n"), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,65 +7,111 @@ import inspect
 from typing import TYPE_CHECKING, Any, cast
 
 from bgjobs import approval
-from bgjobs.calls import UnfitCallError, check_call
+from bgjobs.calls import UnfitCallError, check_call, check_function, module_function
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Coroutine, Sequence
 
     from bgjobs.calls import Parameters
 
 
-def load_class(name: str, approved: Sequence[str]) -> type:
-    """Import an approved class; the code of its module runs here if it was not imported before.
+def load(name: str, method: str, approved: Sequence[str]) -> type | types.FunctionType:
+    """Import what a call names; the code of its module runs here if it was not imported before.
 
     Args:
-        name: the class's dotted name.
+        name: the dotted name of a class, or of the module of a function.
+        method: the name of a method of the class, or of the function.
         approved: the queue's approved classes, exact names or patterns.
 
+    Returns:
+        The class, of which the method is approved, or the function.
+
     Raises:
-        UnfitCallError: if the class is not approved, or its module does not have it.
+        UnfitCallError: if it is not approved, or there is no such thing in the module.
         Exception: whatever the module raises when it is imported.
     """
     approval.check_name(name, approved)
-    module_name, _, class_part = name.rpartition(".")
+    found = _class_or_module(name)
+    if isinstance(found, type):
+        approval.check_home(name, found, approved)
+        approval.check_method(found, method, approved)
+        return found
+    function = module_function(found, method)
+    approval.check_function(f"{name}.{method}", function, approved)
+    return function
+
+
+def _class_or_module(name: str) -> type | types.ModuleType:
+    module_name, _, last = name.rpartition(".")
+    if not module_name:
+        raise UnfitCallError(f"{name} is not the dotted name of a class or a module", "class")
     module = importlib.import_module(module_name)
-    cls: object = getattr(module, class_part, None)
-    if not isinstance(cls, type):
-        what = "has no class" if cls is None else f"has a {type(cls).__name__}, not a class, under the name"
-        raise UnfitCallError(f"{module_name} {what} {class_part}", "class")
-    approval.check_home(name, cls, approved)
-    return cls
+    found: object = getattr(module, last, None)
+    if isinstance(found, type):
+        return found
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        from bgjobs.runner.missing import class_in_words  # noqa: PLC0415 - only for a name that is wrong
+
+        raise UnfitCallError(class_in_words(module, last), "class") from None
 
 
 def run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:
-    """Run a coroutine to its end in a new event loop and return its value."""
-    import asyncio  # noqa: PLC0415 - 60 ms that only async jobs pay
+    """Run a coroutine to its end in a new event loop and return its value.
 
-    return asyncio.run(waiting)
+    As `asyncio.run` does it, but for threads of `asyncio.to_thread` that go on: they are not waited for here, where
+    nobody would be told, but when the process ends (see `leaving`).
+    """
+    import asyncio  # noqa: PLC0415 - 60 ms that only async jobs pay
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - likewise
+
+    class Workers(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - see above
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_default_executor(Workers(thread_name_prefix="asyncio"))
+        return runner.run(waiting)
+
+
+def _is_awaitable(value: object) -> bool:
+    try:
+        return inspect.isawaitable(value)
+    except BaseException:  # noqa: BLE001 - a proxy asks its object, job code, what it is; that it is none is said later
+        return False
 
 
 def call(
-    cls: type,
+    code: type | types.FunctionType,
     method: str,
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
 ) -> object:
-    """Call `cls().method(...)` and return its value; an async method is run to its end.
+    """Call `cls().method(...)`, or a function, and return its value; what is async is run to its end.
 
     Args:
-        cls: the class to make an object of.
-        method: the name of the method.
+        code: the class to make an object of, or the function.
+        method: the name of the method, or of the function.
         parameters: a list for `method(*list)`, or a dict for `method(**dict)`.
-        run: how to run the coroutine of an async method.
+        run: how to run the coroutine of an async method or function.
 
     Raises:
-        UnfitCallError: if the call does not fit the class; then none of its code has run.
+        UnfitCallError: if the call does not fit the code; then none of it has run.
         Exception: whatever the code raises.
     """
-    check_call(cls, method, parameters)
-    function: Any = getattr(cls(), method)
+    function: Any
+    if isinstance(code, type):
+        check_call(code, method, parameters)
+        function = getattr(code(), method)
+    else:
+        check_function(f"{code.__module__}.{method}", code, parameters)
+        function = code
     value = function(**parameters) if isinstance(parameters, dict) else function(*cast("Sequence[Any]", parameters))
-    if not inspect.isawaitable(value):
+    if not _is_awaitable(value):
         return value
 
     async def wait() -> object:

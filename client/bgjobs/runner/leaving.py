@@ -1,7 +1,8 @@
-"""After the method has returned: Python waits for threads before it ends, and somebody should know for which."""
+"""After the method has returned: Python waits for threads and exit handlers, and somebody should know for which."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -16,25 +17,36 @@ _QUIET_SECONDS: Final = 1.0
 
 
 def watch(grace_seconds: float, say: Callable[[str], None]) -> None:
-    """Say which threads and processes hold this process, if it still lives in a second.
+    """Say which threads, processes or exit handler hold this process, if it still lives in a second.
 
     Args:
         grace_seconds: when it is ended by force.
         say: prints a line.
     """
-    if not _threads() and "multiprocessing.process" not in sys.modules:
-        return
-    threading.Thread(target=_look, args=(grace_seconds, say), name="bgjobs-leaving", daemon=True).start()
+    # Job code may have used up all threads that it may have.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(target=_look, args=(grace_seconds, say), name="bgjobs-leaving", daemon=True).start()
 
 
 def _look(grace_seconds: float, say: Callable[[str], None]) -> None:
     threading.Event().wait(_QUIET_SECONDS)
-    holders = [*map(_thread_in_words, _threads()), *_processes()]
+    holders = [*map(_thread_in_words, _threads()), *_processes()] or _exit_handlers()
     if holders:
         say(
             f"bgjobs: the method has returned, and its result counts, but its process goes on: {', '.join(holders)}. "
             f"It is ended {grace_seconds:g} s after the return (graceSeconds of the queue)"
         )
+
+
+def _exit_handlers() -> list[str]:
+    """The one that the main thread is in; none while our own code has not even ended, as on a busy machine."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # pyright: ignore[reportPrivateUsage]
+    outermost = frame
+    while outermost is not None and outermost.f_back is not None:
+        outermost = outermost.f_back
+    if frame is None or outermost is None or outermost.f_code.co_name == "_run_module_as_main":
+        return []
+    return [f"an exit handler (atexit) in {_place(frame)}"]
 
 
 def _threads() -> list[threading.Thread]:

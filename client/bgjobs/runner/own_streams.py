@@ -37,22 +37,44 @@ def mark_prefix(token: str) -> bytes:
 
 
 def install(token: str) -> None:
-    """Put streams in place of `sys.stdout` and `sys.stderr`."""
+    """Put streams in place of `sys.stdout` and `sys.stderr`; `say` prints to the latter, whatever becomes of it."""
     turns = _Turns(mark_prefix(token))
     # Another process would count by itself, and its numbers would mean nothing.
     os.register_at_fork(after_in_child=turns.stop)
-    sys.stdout = sys.__stdout__ = _text(_OwnStream(1, "<stdout>", turns))  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(_OwnStream(2, "<stderr>", turns))  # type: ignore[misc]
+    out, err = _OwnStream(1, "<stdout>", turns), _OwnStream(2, "<stderr>", turns)
+    sys.stdout = sys.__stdout__ = _text(out)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(err)  # type: ignore[misc]
+    _installed[:] = [err]
+
+
+def say(text: str) -> None:
+    """Print lines to stderr, also where job code has closed `sys.stderr`, or put something else in its place.
+
+    Nothing is printed where its descriptor is not what it was: it may be a file of the job.
+    """
+    data = f"{text.rstrip()}\n".encode("utf-8", "backslashreplace")
+    stream = _installed[0] if _installed else None
+    with contextlib.suppress(OSError):
+        if stream is None:
+            os.write(2, data)
+        elif stream.is_the_pipe() and not stream.closed:
+            stream.write(data)
+        elif stream.is_the_pipe():
+            os.write(stream.descriptor, data)
 
 
 def _text(stream: _OwnStream) -> io.TextIOWrapper:
     return io.TextIOWrapper(stream, "utf-8", "backslashreplace", "\n", line_buffering=True, write_through=True)
 
 
+_installed: Final[list[_OwnStream]] = []
+
+
 class _OwnStream(io.FileIO):
     def __init__(self, fd: int, name: str, turns: _Turns) -> None:
         super().__init__(fd, "wb", closefd=False)
         self.name = name
+        self.descriptor = fd  # also known when job code has closed the stream, which leaves the descriptor open
         self._turns = turns
         self._pipe = _identity(fd)
 
@@ -68,7 +90,7 @@ class _OwnStream(io.FileIO):
 
     def is_the_pipe(self) -> bool:
         """Whether its descriptor is still what it was: no mark gets into a file that the job has put there."""
-        return self._pipe is not None and _identity(self.fileno()) == self._pipe
+        return self._pipe is not None and _identity(self.descriptor) == self._pipe
 
 
 class _Turns:
@@ -88,8 +110,8 @@ class _Turns:
         self._number += 1
         mark = b"%s%08x\0" % (self._prefix, self._number)
         with contextlib.suppress(OSError):  # what is printed next fails in the same way
-            os.write(last.fileno(), mark)
-            os.write(stream.fileno(), mark)
+            os.write(last.descriptor, mark)
+            os.write(stream.descriptor, mark)
 
     def stop(self) -> None:
         self.lock = threading.RLock()  # whoever held it is not in this process

@@ -17,8 +17,19 @@ class _Tee:
     def __init__(self, stream: TextIO, also: Callable[[str], None]) -> None:
         self._stream = stream
         self._also = also
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        return self._closed or self._stream.closed
+
+    def close(self) -> None:
+        """As on a server, where a job closes a stream of its own: that of the test stays open."""
+        self._closed = True
 
     def write(self, text: str) -> int:
+        if self._closed:
+            raise ValueError("I/O operation on closed file.")
         self._also(text)
         return self._stream.write(text)
 
@@ -61,8 +72,8 @@ class Listening:
         finally:
             with self._lock:
                 self._running -= 1
-                # Unless somebody else has put another stream there meanwhile.
-                if self._running == 0 and sys.stdout is self._tees[0]:
+                # Unless somebody else has put another stream there meanwhile; a job may have taken it away.
+                if self._running == 0 and (sys.stdout is self._tees[0] or sys.stdout is None):
                     sys.stdout = self._before[0]
-                if self._running == 0 and sys.stderr is self._tees[1]:
+                if self._running == 0 and (sys.stderr is self._tees[1] or sys.stderr is None):
                     sys.stderr = self._before[1]

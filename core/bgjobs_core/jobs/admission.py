@@ -37,6 +37,12 @@ def approved(cls: str, patterns: Iterable[str]) -> bool:
     return is_approved(cls, tuple(patterns))
 
 
+def _if_a_module(name: str, queue: QueueSpec) -> str:
+    """What to add where the classes of a module are approved, and the module, for its functions, is not."""
+    below = f"{name}.*" in queue.approved_classes
+    return f" ({name}.* are its classes; for a function, name its module there: {name})" if below else ""
+
+
 def image_allowed(image: str, spec: QueueSpec) -> bool:
     """Whether a job may name this image: the queue's own, or one that its patterns fit."""
     return image == spec.image or any(images.fits(image, pattern) for pattern in spec.images)
@@ -80,7 +86,8 @@ def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "", refuse
         return NotAdmitted(
             "class",
             NOT_APPROVED,
-            f"{spec.cls} is not in approvedClasses of queue {spec.queue!r} in namespace {asked.namespace!r}; {ADD_IT}",
+            f"{spec.cls} is not in approvedClasses of queue {spec.queue!r} in namespace {asked.namespace!r}; {ADD_IT}"
+            f"{_if_a_module(spec.cls, queue)}",
         )
     image = spec.image or queue.image or asked.last_image
     if not image:

@@ -13,6 +13,7 @@ from bgjobs.wire import Parent as ParentView
 from bgjobs_core.jobs.history import complete
 from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import FullJob
+from bgjobs_core.jobs.why_not import how_it_ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +70,9 @@ def job_why(record: FullJob, found: NotRunning | None) -> JobWhy:
     elif record.state in TERMINAL:
         ended = f": {record.outcome}" if record.outcome and record.outcome != record.state else ""
         message = f"It has ended, and is {record.state}{ended}."
+    elif record.phase == Phase.ENDING:
+        ended = f": {how}" if (how := how_it_ended(record)) else ""
+        message = f"Its last attempt has ended{ended}. No other follows, and the job ends within moments."
     else:
         message = f"It runs: attempt {record.attempt} of at most {record.spec.max_retries + 1}."
     phase = Phase(record.phase) if record.phase else None

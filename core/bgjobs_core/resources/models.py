@@ -185,7 +185,8 @@ class QueueSpec(Resource):
     )
     paused: bool = Field(default=False, description="No job is launched; running ones go on.")
     approved_classes: Annotated[list[ClassPattern], Field(max_length=500)] = Field(
-        default_factory=list[ClassPattern], description="Exact names, or shop.jobs.* for every class below a package."
+        default_factory=list[ClassPattern],
+        description="Exact names of classes, and of modules with functions; or shop.* for all of them below a package.",
     )
     image: Image | None = Field(
         default=None, description="The image of the pods, which is built FROM the runner image."

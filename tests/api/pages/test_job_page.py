@@ -10,6 +10,7 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs_api.pages.job.timeline import segments
 from bgjobs_api.pages.shared.rendering import CSP
 from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreFullError
@@ -113,6 +114,20 @@ async def test_attempts_have_their_own_error_and_log(site: Site) -> None:
     assert response.status_code == 404
     assert "no attempt 3" in response.text
     assert (await site.get(f"/jobs/{pod.job_id}?attempt=0")).status_code == 422
+
+
+@pytest.mark.parametrize(("max_retries", "label", "word"), [(0, "ending", "Ending"), (1, "back-off", "Retrying")])
+async def test_no_retry_is_said_to_follow_the_last_attempt(site: Site, max_retries: int, label: str, word: str) -> None:
+    pod = await site.world.running(max_retries=max_retries)
+    await pod.call("finish", attempt=1, outcome="error", error={"type": "ValueError", "message": "no"}, exit_code=1)
+    (attempt,) = await site.world.store.attempts(await site.world.there(pod.job_id))
+    assert attempt.ended_at is not None
+    shown = segments(await site.world.there(pod.job_id), [attempt], attempt.ended_at + 5000)
+
+    page = await site.page(f"/jobs/{pod.job_id}")
+
+    assert shown[-1].label == label
+    assert [one for one in ("Ending", "Retrying") if one in page.text] == [word]
 
 
 async def test_a_job_that_failed_without_a_word_says_its_outcome(site: Site) -> None:

@@ -52,6 +52,8 @@ def test_a_span_in_one_unit(seconds: float, shown: str) -> None:
         (("shop.jobs.Mail", "send", "[1]"), Call("shop.jobs.Mail", "send", "[1]")),
         (("shop.jobs.Mail.send", None, None), Call("shop.jobs.Mail", "send", None)),
         (("shop.jobs.Mail.send", "[1]", None), Call("shop.jobs.Mail", "send", "[1]")),
+        (("shop.mail.send", "[1]", None), Call("shop.mail", "send", "[1]")),
+        (("shop.mail", "send", "[1]"), Call("shop.mail", "send", "[1]")),
     ],
 )
 def test_a_call(words: tuple[str | None, ...], meant: Call) -> None:
@@ -62,6 +64,12 @@ def test_a_call(words: tuple[str | None, ...], meant: Call) -> None:
 def test_no_call(words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="no method of"):
         call(words)
+
+
+@pytest.mark.parametrize("word", ["Mail.send", "jobs.render"])
+def test_a_name_without_a_package(word: str) -> None:
+    with pytest.raises(UsageError, match=f"{word} is neither a method of a class.*nor a function of a module in a"):
+        call((word, "[1]"))
 
 
 def given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
@@ -67,10 +68,22 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> None:
         def size(self) -> int:
             return len(self)
 
+    def render(number: int = 1) -> str:
+        return f"rendered {number}"
+
+    def of_a_library() -> str:
+        return "of a library"
+
+    render.__module__ = "shop.jobs"
+    of_a_library.__module__ = "other.base"
+    module(monkeypatch, "shop")
     module(monkeypatch, "other.base", Far=far)
     module(monkeypatch, "shop.base", Near=Near)
     module(monkeypatch, "shop.jobs", Own=Own, Model=Model, Table=Table)
     monkeypatch.setattr(sys.modules["shop.jobs"], "Far", far, raising=False)
+    for function in (render, of_a_library, os.getcwd):
+        monkeypatch.setattr(sys.modules["shop.jobs"], function.__name__, function, raising=False)
+        monkeypatch.setattr(sys.modules["shop.base"], function.__name__, function, raising=False)
 
 
 def run(name: str, method: str, approved: list[str], parameters: Any = ()) -> tuple[str, str]:
@@ -114,6 +127,43 @@ def test_what_may_be_called(method: str, approved: list[str], value: str) -> Non
     ],
 )
 def test_what_may_not(name: str, method: str, approved: list[str], words: str) -> None:
+    outcome, said = run(name, method, approved)
+    assert outcome == "rejected"
+    assert words in said
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("name", "method", "approved"),
+    [
+        ("shop.jobs", "render", ALL),
+        ("shop.jobs", "render", ["shop.jobs"]),
+        # Another module of the application has imported it.
+        ("shop.base", "render", ALL),
+        ("shop.base", "render", ["shop.base", "shop.jobs"]),
+    ],
+)
+def test_which_function_may_be_called(name: str, method: str, approved: list[str]) -> None:
+    assert run(name, method, approved, [2]) == ("succeeded", "rendered 2")
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("name", "method", "approved", "words"),
+    [
+        # The classes of a module are approved, and the module itself is not.
+        ("shop.jobs", "render", ["shop.jobs.*"], "shop.jobs is not among the approved classes"),
+        ("shop.jobs", "render", ["shop.jobs.render"], "shop.jobs is not among the approved classes"),
+        ("shop.jobs", "render", ["*"], "shop.jobs is not among the approved classes"),
+        ("shop.base", "render", ["shop.base"], "is defined by the module shop.jobs, which is not among the approved"),
+        ("shop.jobs", "of_a_library", ALL, "is defined by the module other.base, which is not among the approved"),
+        ("shop.jobs", "of_a_library", ["shop.jobs"], "add other.base to its approvedClasses, or call it in a function"),
+        ("shop.jobs", "getcwd", [*ALL, "posix"], "shop.jobs.getcwd is written in C, so nobody can approve it"),
+        ("shop.jobs", "Own", ALL, "shop.jobs.Own is a class; call one of its methods"),
+        ("shop.__main__", "main", ALL, "shop.__main__ belongs to a program"),
+    ],
+)
+def test_which_function_may_not(name: str, method: str, approved: list[str], words: str) -> None:
     outcome, said = run(name, method, approved)
     assert outcome == "rejected"
     assert words in said

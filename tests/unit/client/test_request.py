@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -143,15 +144,19 @@ def test_a_name_is_taken_as_it_is() -> None:
         (f"a.{'b' * 300}", "run", [], "class", "at most 253"),
         (7, "run", [], "class", "must be a class or its dotted name"),
         (Work(), "run", [1], "class", "must be a class or its dotted name"),
+        (json, "dumps", [1], "class", "; a module is named: 'json'"),
+        (local_class, "run", [], "class", "; ask for a function or method by enqueue(local_class, ...)"),
+        (Work.run, "run", [], "class", "; ask for a function or method by enqueue(Work.run, ...)"),
         (NAME, "_private", [], "method", "public method"),
         (NAME, "a b", [], "method", "public method"),
         (NAME, "", [], "method", "public method"),
         (NAME, None, [], "method", "public method"),
         (NAME, "m" * 101, [], "method", "at most 100"),
         (Work, "not_there", [], "method", "has no method 'not_there'"),
-        (Work, "attribute", [], "method", "is not a method"),
-        (Work, "Nested", [], "method", "is not a method"),
-        (Work, "prop", [], "method", "is not a method"),
+        (Work, "rum", [], "method", "has no method 'rum'; did you mean run?"),
+        (Work, "attribute", [], "method", "is not a method, but of type int"),
+        (Work, "Nested", [], "method", "is not a method, but a class"),
+        (Work, "prop", [], "method", "is not a method, but a property"),
         (Work, "run", [], "parameters", "missing a required argument: 'left'"),
         (Work, "run", [1, 2, 3], "parameters", "too many positional arguments"),
         (Work, "run", {"left": 1, "up": 1}, "parameters", "unexpected keyword argument 'up'"),

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import functools
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs import InvalidJobError, aenqueue, enqueue, with_options
+from bgjobs import (
+    Call,
+    InvalidJobError,
+    aenqueue,
+    enqueue,
+    run_background_job,
+    run_background_jobs,
+    with_options,
+)
 from bgjobs.testing import RecordedJobs, eager
 
 if TYPE_CHECKING:
@@ -54,6 +63,13 @@ class Invoices:
     def of_the_class(cls, number: int) -> int:
         return number
 
+    def all_of_them(*things: Any) -> list[Any]:
+        return list(things[1:])
+
+    def named_only(*things: Any, **named: int) -> dict[str, int]:
+        assert len(things) == 1
+        return named
+
     def _private(self) -> None: ...
 
     class Inner:
@@ -64,8 +80,33 @@ class Reminders(Invoices):
     """Inherits all."""
 
 
-def plain(number: int) -> int:
+def plain(number: int, factor: int = 1) -> list[int]:
+    return [number, factor]
+
+
+async def plain_later(name: str, *, country: str = "de") -> str:
+    return f"{name} in {country}"
+
+
+@logged
+def plain_wrapped(number: int) -> int:
     return number
+
+
+def variadic(*numbers: int, **named: int) -> str:
+    return f"{numbers} {named}"
+
+
+def takes(items: list[int], *, more: int = 0) -> int:
+    return len(items) + more
+
+
+half = functools.partial(plain, factor=2)
+
+
+# What a type checker refuses is to be tried too.
+anything: Any = enqueue
+any_options: Any = with_options
 
 
 @pytest.fixture
@@ -85,18 +126,69 @@ def jobs() -> Iterator[RecordedJobs]:
         ),
         (lambda: enqueue(Invoices.render, 2026, month=1), {"year": 2026, "month": 1}, "2026-01 in de by Invoices"),
         (lambda: enqueue(Invoices.later), [], "later, Ada"),
-        (lambda: enqueue(Invoices.sign, "k", "a", "b"), ["k", "a", "b"], ["k", "a", "b"]),
+        # A type checker does not know it for a method, because of the slash.
+        (lambda: anything(Invoices.sign, "k", "a", "b"), ["k", "a", "b"], ["k", "a", "b"]),
         # `key` cannot be named, so `line` goes by position.
-        (lambda: enqueue(Invoices.seal, "k", line="a"), ["k", "a"], ["k", "a"]),
+        (lambda: anything(Invoices.seal, "k", line="a"), ["k", "a"], ["k", "a"]),
         (lambda: enqueue(Invoices.collect, 1, second=2), {"first": 1, "second": 2}, {"first": 1, "second": 2}),
         (lambda: enqueue(Invoices.wrapped, number=4), {"number": 4}, 4),
+        (lambda: enqueue(Invoices.static, 5), [5], 5),
+        (lambda: enqueue(Invoices.static, number=5), {"number": 5}, 5),
+        (lambda: enqueue(Invoices.of_the_class, 6), [6], 6),
+        (lambda: enqueue(Reminders.of_the_class, number=6), {"number": 6}, 6),
+        (lambda: enqueue(Invoices.all_of_them, 1, 2), [1, 2], [1, 2]),
+        (lambda: enqueue(Invoices.named_only, a=1), {"a": 1}, {"a": 1}),
     ],
 )
 def test_what_a_call_asks_for(jobs: RecordedJobs, ask: Callable[[], Any], parameters: object, result: object) -> None:
     handle = ask()
 
-    assert (jobs.last.cls, jobs.last.parameters) == (f"{HERE}.Invoices", parameters)
+    assert jobs.last.cls in {f"{HERE}.Invoices", f"{HERE}.Reminders"}
+    assert jobs.last.parameters == parameters
     assert handle.result() == result
+
+
+@pytest.mark.parametrize(
+    ("ask", "method", "parameters", "result"),
+    [
+        (lambda: enqueue(plain, 2), "plain", [2], [2, 1]),
+        (lambda: enqueue(plain, 2, factor=3), "plain", {"number": 2, "factor": 3}, [2, 3]),
+        (lambda: enqueue(plain_later, "Ada"), "plain_later", ["Ada"], "Ada in de"),
+        (
+            lambda: enqueue(plain_later, "Ada", country="at"),
+            "plain_later",
+            {"name": "Ada", "country": "at"},
+            "Ada in at",
+        ),
+        (lambda: enqueue(plain_wrapped, 4), "plain_wrapped", [4], 4),
+        (lambda: enqueue(variadic, 1, 2), "variadic", [1, 2], "(1, 2) {}"),
+        (lambda: enqueue(variadic, a=1), "variadic", {"a": 1}, "() {'a': 1}"),
+        (lambda: enqueue(takes, items=[], more=1), "takes", {"items": list[int](), "more": 1}, 1),
+    ],
+)
+def test_what_a_call_of_a_function_asks_for(
+    jobs: RecordedJobs, ask: Callable[[], Any], method: str, parameters: object, result: object
+) -> None:
+    handle = ask()
+
+    assert (jobs.last.cls, jobs.last.method, jobs.last.parameters) == (HERE, method, parameters)
+    assert handle.result() == result
+    assert jobs.of(HERE, method) == [jobs.last]
+    assert jobs.assert_enqueued(HERE, method, handle.job.parameters) is jobs.last
+
+
+async def test_a_function_in_an_asyncio_program(jobs: RecordedJobs) -> None:
+    first = await aenqueue(plain_later, "Ada")
+    second = await with_options(queue="mail", priority=1).aenqueue(plain, 7)
+
+    assert (await first.result(), await second.result()) == ("Ada in de", [7, 1])
+    assert [(job.queue, job.priority) for job in jobs] == [("default", 0), ("mail", 1)]
+
+
+def test_a_function_by_the_name_of_its_module(jobs: RecordedJobs) -> None:
+    assert run_background_job(HERE, "plain", [2]).result() == [2, 1]
+    assert run_background_jobs([Call(HERE, "plain", {"number": 3})])[0].result() == [3, 1]
+    assert [str(job) for job in jobs] == [f"{HERE}.plain(2)", f"{HERE}.plain(number=3)"]
 
 
 def test_options(jobs: RecordedJobs) -> None:
@@ -147,9 +239,11 @@ def another_method() -> Any:
     return render
 
 
-# What a type checker refuses is to be tried too.
-anything: Any = enqueue
-any_options: Any = with_options
+def at_home_in(module: str, name: str = "plain") -> Any:
+    """A function that says that it is from there."""
+    function = types.FunctionType(plain.__code__, {})
+    function.__module__, function.__qualname__ = module, name
+    return function
 
 
 @pytest.mark.parametrize(
@@ -161,16 +255,38 @@ any_options: Any = with_options
         (lambda: anything(Invoices.render, {1, 2}, 11), r"parameters\[0\] is a set, which JSON cannot", "parameters"),
         (lambda: anything(Invoices.pack, "k", size=1), "all by position or all by name", "parameters"),
         (lambda: anything(Invoices().render, 2026, 11), r"give that of the class: Invoices\.render", "method"),
-        (lambda: anything(Invoices.static, 1), r'is a static method.*run_background_job\(Invoices, "static"', "method"),
-        (lambda: anything(Invoices.of_the_class, 1), r"of_the_class is a class method.*run_background_job", "method"),
+        (lambda: anything(Invoices.static), r"Invoices\.static\(.*missing a required argument: 'number'", "parameters"),
+        (
+            lambda: anything(Invoices.of_the_class),
+            r"of_the_class\(.*missing.*'number'",
+            "parameters",
+        ),
+        (lambda: anything(Invoices.named_only, 1, a=2), "named_only.* all by position or all by name", "parameters"),
+        (lambda: anything(plain), r"test_typed\.plain\(.*missing a required argument: 'number'", "parameters"),
+        (lambda: anything(plain, 1, 2, 3), "plain.* too many positional arguments", "parameters"),
+        (lambda: anything(plain, 1, country="de"), "unexpected keyword argument 'country'", "parameters"),
+        (lambda: anything(plain, {1}), r"parameters\[0\] is a set", "parameters"),
+        (lambda: anything(variadic, 1, a=2), "variadic.* all by position or all by name", "parameters"),
+        (lambda: anything(half, 1), r"partial\(.* is not a method or function that is written in Python", "method"),
+        (
+            lambda: anything(at_home_in(HERE, "not_there"), 1),
+            "not_there is another function than the given one",
+            "method",
+        ),
+        (lambda: with_options(cls=Invoices).enqueue(plain, 1), "is a function.*leave out cls=Invoices", "class"),
+        (lambda: anything(at_home_in("__main__"), 1), "plain belongs to the script that is running", "class"),
+        (
+            lambda: anything(at_home_in("jobs"), 1),
+            r"jobs\.plain is a function of a module that is in no package",
+            "class",
+        ),
         (lambda: anything(Invoices._private), "_private", "method"),  # pyright: ignore[reportPrivateUsage]
         (lambda: anything(Invoices.Inner.run), "Inner is nested in another class", "class"),
-        (lambda: anything(plain, 1), r"plain is a function; a job calls a method", "class"),
         (lambda: anything(lambda: 1), r"<lambda> is defined inside a function", "class"),
         (lambda: anything(a_local_class()), r"Local\.run is defined inside a function", "class"),
         (lambda: anything(another_method()), r"Invoices\.render is another method than the given one", "method"),
-        (lambda: anything(len, [1]), "len> is not a method that is written in Python", "method"),
-        (lambda: anything(Invoices, 1), "Invoices'> is not a method that is written in Python", "method"),
+        (lambda: anything(len, [1]), "len> is not a method or function that is written in Python", "method"),
+        (lambda: anything(Invoices, 1), "Invoices'> is not a method or function that is written in Python", "method"),
         (lambda: with_options(cls=int).enqueue(Invoices.later), r"int\.later is another method", "method"),
         (lambda: any_options(ququ="a").enqueue(Invoices.later), "did you mean queue", "ququ"),
     ],

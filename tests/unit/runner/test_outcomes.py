@@ -161,8 +161,9 @@ def test_abort_ends_the_job_for_good(pod: Pod) -> None:
         ({"approved_classes": ["sample_jobs.Sample2"]}, "not among the approved classes"),
         ({"class": "sample_jobs.OrderedDict", "method": "copy"}, "another name of collections.OrderedDict"),
         ({"class": "sample_jobs.NotThere"}, "has no class NotThere"),
-        ({"class": "sample_jobs.NOT_A_CLASS"}, "has a int, not a class"),
-        ({"class": "sample_jobs.deeper.Sample"}, "sample_jobs.deeper"),
+        ({"class": "sample_jobs.sample"}, "sample_jobs has no class sample; did you mean Sample?"),
+        ({"class": "sample_jobs.NOT_A_CLASS"}, "sample_jobs.NOT_A_CLASS is of type int, and not a class"),
+        ({"class": "sample_jobs.deeper.Sample"}, "because there is no module sample_jobs.deeper"),
         (
             {"class": "away.Sample", "approved_classes": ["away.*"]},
             "away.Sample cannot be found, because there is no module away; is your package in the job's image",
@@ -173,8 +174,9 @@ def test_abort_ends_the_job_for_good(pod: Pod) -> None:
         ({"method": "not_there"}, "has no method 'not_there'"),
         ({"method": "_private"}, "is private"),
         ({"method": "__init__"}, "is private"),
-        ({"method": "attribute"}, "is not a method"),
-        ({"method": "Inner"}, "is not a method"),
+        ({"method": "ad"}, "has no method 'ad'; did you mean add?"),
+        ({"method": "attribute"}, "sample_jobs.Sample.attribute is not a method, but of type int"),
+        ({"method": "Inner"}, "is not a method, but a class"),
         ({"method": "add", "parameters": []}, "missing a required argument: 'left'"),
         ({"method": "add", "parameters": [1, 2, 3]}, "too many positional arguments"),
         ({"method": "add", "parameters": {"left": 1, "up": 2}}, "unexpected keyword argument 'up'"),
@@ -194,6 +196,107 @@ def test_a_call_that_cannot_be_made_is_rejected(
 
     assert call_outcome["outcome"] == "rejected"
     assert message in call_outcome["error"]["message"]
+
+
+PROBE = {"approved_classes": ["probe.*"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "words"),
+    [
+        # A part of the name is wrong.
+        ("probe.shaps.Many", "draw", "because there is no module probe.shaps; did you mean shapes?"),
+        ("probe.elsewhere.Many", "draw", "probe.elsewhere.Many cannot be found, because there is no module"),
+        ("probe.shapes.Mani", "draw", "probe.shapes has no class Mani; did you mean Many?"),
+        ("probe.nothing", "draw", "probe has no class nothing, and no module of that name"),
+        ("probe.LIMIT.Many", "draw", "because probe.LIMIT is of type int, and no module or class"),
+        ("probe.tools", "dumps", "probe.tools is another name of the module json; ask for that one"),
+        # It is something else than the name of a class says.
+        (
+            "probe.shapes.Many.Inner",
+            "draw",
+            "probe.shapes.Many.Inner cannot be a job, because Inner is nested in the class probe.shapes.Many; move it",
+        ),
+        (
+            "probe.shapes.Many.draw",
+            "draw",
+            "probe.shapes.Many.draw is a method and not a class; the class is probe.shapes.Many, and the method draw",
+        ),
+        ("probe.shapes.Many.count", "draw", "probe.shapes.Many is a class and not a module, and has no class count"),
+        (
+            "probe.shapes.area",
+            "run",
+            "probe.shapes.area is a function and not a class; to run it, name its module: the class is probe.shapes, "
+            "the method area",
+        ),
+        ("probe.shapes.area.inner", "run", "probe.shapes.area is a function and not a class"),
+        ("probe.shapes.Many", "size", "probe.shapes.Many.size is not a method, but a property"),
+        # Of a module, something else than a function of its own.
+        ("probe.shapes", "aera", "the module probe.shapes has no function 'aera'; did you mean area?"),
+        ("probe.shapes", "_hidden", "probe.shapes._hidden is private; a job calls a public method or function"),
+        ("probe.shapes", "Many", "is a class; call one of its methods: the class is then probe.shapes.Many"),
+        ("probe.shapes", "half", "probe.shapes.half is not a function, but of type partial"),
+        ("probe.shapes", "remembered", "is not a function, but of type _lru_cache_wrapper"),
+        ("probe.shapes", "getcwd", "probe.shapes.getcwd is written in C, so nobody can approve it"),
+        ("probe.shapes", "functools", "probe.shapes.functools is not a function, but a module"),
+        (
+            "probe.shapes",
+            "escape",
+            "probe.shapes.escape is defined by the module glob, which is not among the approved",
+        ),
+    ],
+)
+def test_the_part_of_a_name_that_is_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, method: str, words: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(APP), *sys.path])
+
+    call_outcome = child.run({"class": name, "method": method, "parameters": [], **PROBE})
+
+    assert call_outcome["outcome"] == "rejected"
+    assert words in call_outcome["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "parameters", "result"),
+    [
+        ("probe.shapes", "area", [2, 3], 6),
+        ("probe.shapes", "area", {"width": 2}, 2),
+        ("probe.shapes", "later", ["soon"], "soon, later"),
+        ("probe.shapes", "who", ["Ada"], ["Ada", "probe.shapes", "who", ["Ada"]]),
+        ("probe.shapes", "who", {"name": "Ada"}, ["Ada", "probe.shapes", "who", {"name": "Ada"}]),
+        # Its own function by another name: that of the module which has it is approved, too.
+        ("probe.again", "surface", [2], 2),
+    ],
+)
+def test_a_function_is_a_job(pod: Pod, name: str, method: str, parameters: Any, result: object) -> None:
+    pod.call(method, parameters=parameters, **{"class": name, **PROBE})
+
+    code, _, err = pod.runs()
+
+    assert code == 0, err
+    assert pod.finished()["result"] == result
+
+
+def test_a_function_fails_as_a_method_does(pod: Pod) -> None:
+    pod.call("area", -1, **{"class": "probe.shapes", **PROBE})
+
+    code, _, _ = pod.runs()
+
+    assert code == 64
+    error = pod.finished()["error"]
+    assert (pod.finished()["outcome"], error["message"]) == ("aborted", "no shape is narrower than nothing")
+    assert 'probe/shapes.py", line' in error["traceback"].splitlines()[1]
+
+
+def test_a_call_that_does_not_fit_a_function_is_rejected(pod: Pod) -> None:
+    pod.call("area", **{"class": "probe.shapes", **PROBE})
+
+    code, _, _ = pod.runs()
+
+    assert (code, pod.finished()["outcome"]) == (64, "rejected")
+    assert pod.finished()["error"]["message"].endswith("missing a required argument: 'width'")
+    assert pod.finished()["error"]["message"].startswith("probe.shapes.area(")
 
 
 def test_a_rejection_is_final_and_told(pod: Pod) -> None:

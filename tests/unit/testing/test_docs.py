@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs import Abort, run_background_job
+from bgjobs import Abort, enqueue, run_background_job
 from bgjobs.testing import eager, within_job
 
 from .test_plugin import run_pytest
@@ -65,10 +65,12 @@ def test_the_page_about_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The page about jobs, as a module."""
-    (tmp_path / "page_about_jobs.py").write_text(examples("jobs.md"), encoding="utf-8")
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page/about_jobs.py").write_text(examples("jobs.md"), encoding="utf-8")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    yield importlib.import_module("page_about_jobs")
-    del sys.modules["page_about_jobs"]
+    yield importlib.import_module("page.about_jobs")
+    for name in ("page.about_jobs", "page"):
+        del sys.modules[name]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,12 @@ def test_the_jobs_of_the_page_about_jobs(page: Any, name: str, parameters: Any, 
     cls, method = name.split(".")
     with eager(raise_errors=False):
         assert run_background_job(getattr(page, cls), method, parameters).result() == result
+
+
+def test_the_function_of_the_page_about_jobs(page: Any) -> None:
+    with eager():
+        assert enqueue(page.send, "ann@example.com").result() == "Your invoice to ann@example.com"
+        assert run_background_job("page.about_jobs", "send", ["ann", "Hello"]).result() == "Hello to ann"
 
 
 def test_what_else_the_page_about_jobs_shows(page: Any) -> None:

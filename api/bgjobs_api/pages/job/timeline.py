@@ -105,9 +105,10 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
             until,
         )
         is_last = index + 1 == len(attempts)
+        is_ending = is_last and (ended or record.phase == Phase.ENDING)
         # Kubernetes needs a moment to say that nothing follows; that is no phase.
-        if one.ended_at is not None and following - one.ended_at > (words.SECOND if is_last and ended else 0):
-            yield Phase.ENDING if is_last and ended else "back-off", Phase.RETRYING, "idle", one.ended_at, following
+        if one.ended_at is not None and following - one.ended_at > (words.SECOND if is_ending else 0):
+            yield Phase.ENDING if is_ending else "back-off", Phase.RETRYING, "idle", one.ended_at, following
 
 
 _DEEDS: Final = {

@@ -41,6 +41,11 @@ def call(words: Sequence[str | None]) -> Call:
     if len(given) > 1 and _NAME.fullmatch(given[1]):
         return Call(given[0], given[1], given[2] if len(given) > 2 else None)  # noqa: PLR2004 - CLASS, METHOD
     class_name, _, method = given[0].rpartition(".")
+    if class_name and "." not in class_name and method and not method[0].isupper():
+        raise UsageError(
+            f"{given[0]} is neither a method of a class, as shop.jobs.Invoices.render, nor a function of a module in a "
+            "package, as shop.jobs.render"
+        )
     # `shop.jobs.Invoices` alone looks like a class, by the usual spelling; then the method was forgotten.
     if "." not in class_name or not method or method[0].isupper() or len(given) > 2:  # noqa: PLR2004 - as above
         raise UsageError(

@@ -40,9 +40,15 @@ WaitTimeout = Annotated[
 def run(
     session: Session,
     target: Annotated[
-        str, typer.Argument(metavar="CLASS", help="Dotted name of an approved class, with or without `.METHOD`.")
+        str,
+        typer.Argument(
+            metavar="CLASS",
+            help="Dotted name of an approved class (of a function: its module), with or without `.METHOD`.",
+        ),
     ],
-    method: Annotated[str | None, typer.Argument(metavar="METHOD", help="A public method of the class.")] = None,
+    method: Annotated[
+        str | None, typer.Argument(metavar="METHOD", help="A public method of the class, or a function.")
+    ] = None,
     json_parameters: Annotated[
         str | None,
         typer.Argument(metavar="PARAMETERS", help="JSON: a list for method(*list), an object for method(**object)."),
@@ -157,7 +163,7 @@ def run(
     wait_timeout: WaitTimeout = None,
     output: Output = Format.NAME,
 ) -> int | None:
-    r"""Run a method of a class as a job, and print the job's id.
+    r"""Run a method of a class, or a function, as a job, and print the job's id.
 
     The queue must approve the class, and its image must contain it. The id is printed on standard output, and words for
     people on standard error, so that `id=$(bgjobs run ...)` works. With --logs the log follows the id.
@@ -169,6 +175,7 @@ def run(
     Examples:
       bgjobs run shop.jobs.Invoices render '[2026, 11]'
       bgjobs run shop.jobs.Invoices.render -p year=2026 -p month=11 --wait
+      bgjobs run shop.mail.send '["ann@example.com"]'
       bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
       bgjobs run shop.jobs.Invoices.render '[2026, 11]' --key invoices-2026-11
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -

@@ -139,6 +139,7 @@ class CurrentJob:
         method: the name of its method.
         parameters: a list or a dict, as the method got them.
         parents: the jobs that it needs, which have ended: `current_job().parents[job_id].result()`.
+        traceparent: the trace that it belongs to, in the form of W3C Trace Context; None if it is in none.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class CurrentJob:
         method: str,
         parameters: list[Any] | dict[str, Any],
         parents: Iterable[ParentJob] = (),
+        traceparent: str | None = None,
     ) -> None:
         self.id = job_id
         self.attempt = attempt
@@ -162,6 +164,7 @@ class CurrentJob:
         self.method = method
         self.parameters = parameters
         self.parents = Parents(parents)
+        self.traceparent = traceparent
         self._send = send_progress
         self._lock = threading.RLock()  # a signal's handler may come back in the middle of what it guards
         self._is_sending = False
@@ -253,13 +256,18 @@ def current_job() -> CurrentJob:
     Raises:
         NotInJobError: if it runs none, for example in a web server, in a test or at a prompt.
     """
-    job = _here.get() or (_running[-1] if _running else None)
+    job = job_here()
     if job is None:
         raise NotInJobError(
             f"no job runs in this process (pid {os.getpid()}): current_job() works only in code that bgjobs runs as a "
             "job; in a test, use bgjobs.testing.within_job()"
         )
     return job
+
+
+def job_here() -> CurrentJob | None:
+    """The job that this process runs; None if it runs none."""
+    return _here.get() or (_running[-1] if _running else None)
 
 
 def enter(job: CurrentJob) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
+from bgjobs import trace
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -66,6 +68,15 @@ def _after_it_is_due(seconds: float | None, info: ValidationInfo) -> float | Non
     return seconds
 
 
+def _is_traceparent(text: str) -> str:
+    if wrong := trace.objection(text):
+        raise ValueError(f"a traceparent {wrong}")
+    return text
+
+
+TraceParent = Annotated[str, StringConstraints(pattern=trace.PATTERN), AfterValidator(_is_traceparent)]
+
+
 class HasId(Protocol):
     """A job by its id, such as a handle."""
 
@@ -88,6 +99,8 @@ class EnqueueOptions(TypedDict, total=False):
         image: an image that the queue's `images` allow; default: the queue's own image.
         concurrency_key: whose work it is, such as a customer's name; jobs of different keys take turns in their queue.
         labels: at most 16 of them, in the syntax of labels of Kubernetes, such as `{"team": "billing"}`.
+        traceparent: the trace that the job belongs to, in the form of W3C Trace Context; default: the one that the caller
+            is in, if the program uses OpenTelemetry or is itself a job.
         id: a UUID of version 7 for the job; default: a new one. The same id sent again means the same job.
         key: a name of your own in place of an id, such as `invoice-2026-11`: in a namespace, the same key means the
             same job, for as long as that job is kept.
@@ -104,6 +117,7 @@ class EnqueueOptions(TypedDict, total=False):
     image: str | None
     concurrency_key: str | None
     labels: dict[str, str] | None
+    traceparent: str | None
     id: str | None
     key: str | None
     needs: Sequence[str | HasId] | None
@@ -156,10 +170,15 @@ class JobSpec(BaseModel, frozen=True):
         description="At most 16, in the syntax of labels of Kubernetes. The KubeJob and its pods get them too, with "
         "`label.bgjobs.dev` in their keys.",
     )
+    traceparent: TraceParent | None = Field(
+        default=None,
+        description="The trace that the job belongs to, in the form of W3C Trace Context. Job code finds it as "
+        "`current_job().traceparent` and in the environment as TRACEPARENT.",
+    )
 
     def again(self) -> Self:
-        """The spec of a job that runs this one again: due at once, and in whatever image its queue has by then."""
-        return self.model_copy(update={"delay_seconds": 0.0, "image": None})
+        """The spec of a job that runs this one again: due at once, in whatever image its queue has by then, in no trace."""
+        return self.model_copy(update={"delay_seconds": 0.0, "image": None, "traceparent": None})
 
 
 class CompleteSpec(JobSpec, frozen=True):

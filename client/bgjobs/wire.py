@@ -444,6 +444,7 @@ class StartReply(BaseModel):
     parameters: list[Any] | dict[str, Any] | None = None
     approved_classes: list[str] | None = None
     timeout_seconds: float | None = None
+    traceparent: str | None = None
     beat_seconds: float | None = None
     parents: list[Parent] | None = Field(default=None, description="the jobs that it needs; absent if there are none")
 

@@ -48,6 +48,7 @@ from bgjobs_api.http.callers import (
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, of_job, responses
 from bgjobs_api.http.reading import load_for, load_in_full_for, whys
+from bgjobs_api.http.tracing import traceparent
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
@@ -139,12 +140,13 @@ class LogQuery(BaseModel):
 async def enqueue_job(request: Request) -> Response:
     """Store a job safely; it runs when it is due and its queue has room.
 
-    The caller makes the id, so that sending the request again is asking once.
+    The caller makes the id, so that sending the request again is asking once. A job that names no trace gets that of the
+    header `traceparent`, if there is one.
     """
     # Everything by hand: FastAPI takes longer to hand over four arguments than all of this takes.
     deps, caller = deps_of(request), caller_of(request)
     await require_somewhere(deps, caller, access.ENQUEUE)  # which namespace it is, the body says
-    asked = _asked(await read_model(request, EnqueueRequest, MAX_BODY_BYTES), caller)
+    asked = _asked(await read_model(request, EnqueueRequest, MAX_BODY_BYTES), caller, traceparent(request))
     await require_in(deps, caller, access.ENQUEUE, asked.namespace)
     found = await enqueue(deps.store, asked, gate=deps.gate)
     status = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK
@@ -179,7 +181,7 @@ async def enqueue_jobs(request: Request) -> Response:
     body = await read(request, MAX_BATCH_BYTES)
     # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
     async with deps.batches:
-        asked = await asyncio.to_thread(_asked_many, body, caller)
+        asked = await asyncio.to_thread(_asked_many, body, caller, traceparent(request))
     first: dict[str, int] = {}
     for index, one in enumerate(asked):
         first.setdefault(one.namespace, index)
@@ -192,11 +194,11 @@ async def enqueue_jobs(request: Request) -> Response:
     return answers.enqueued(await enqueue_many(deps.store, asked, gate=deps.gate))
 
 
-def _asked_many(body: bytes, caller: Identity) -> list[AskedJob]:
+def _asked_many(body: bytes, caller: Identity, trace: str | None) -> list[AskedJob]:
     asked: list[AskedJob] = []
     for index, job in enumerate(parse_batch(body)):
         try:
-            asked.append(_asked(job, caller))
+            asked.append(_asked(job, caller, trace))
         except ProblemError as problem:
             raise of_job(problem, index) from problem
     first: dict[str, int] = {}
@@ -206,8 +208,10 @@ def _asked_many(body: bytes, caller: Identity) -> list[AskedJob]:
     return asked
 
 
-def _asked(body: EnqueueRequest, caller: Identity) -> AskedJob:
-    """The job that a body asks for, in the namespace that it names, else in the caller's own."""
+def _asked(body: EnqueueRequest, caller: Identity, trace: str | None) -> AskedJob:
+    """The job that a body asks for: in the namespace and trace that it names, else in those of the caller."""
+    if trace is not None and body.traceparent is None:
+        body = body.model_copy(update={"traceparent": trace})
     namespace = body.namespace or caller.namespace
     if not namespace:
         raise invalid("namespace", "is needed: you belong to none")

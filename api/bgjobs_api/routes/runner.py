@@ -118,6 +118,7 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
             "method": record.spec.method,
             "approved_classes": list(queue.spec.approved_classes),
             "timeout_seconds": record.spec.timeout_seconds,
+            "traceparent": record.spec.traceparent,
             "parents": [parent_view(one) for one in family.parents] if family else None,
             "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }

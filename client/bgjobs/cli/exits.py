@@ -49,6 +49,7 @@ _OPTIONS: Final = {
     "image": "--image",
     "concurrency_key": "--concurrency-key",
     "labels": "--label",
+    "traceparent": "--traceparent",
     "needs": "--needs",
 }
 _BAD_REQUESTS: Final = frozenset({400, 413, 415})

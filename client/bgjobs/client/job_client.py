@@ -127,7 +127,8 @@ class JobClient:
             options: `queue` (`"default"`), `namespace`, `max_retries` (default: the queue's), `timeout_seconds` of
                 one attempt (default: the queue's), `image` (one that the queue lists; default: its own), `id` (a
                 UUIDv7 of `new_job_id`; default: a new one), or in its place `key` (a name of your own; the same key
-                in a namespace is the same job), `concurrency_key`, `labels`.
+                in a namespace is the same job), `concurrency_key`, `labels`,
+                `traceparent` (default: that of the caller).
 
         Returns:
             A handle on the job, which is safely stored.

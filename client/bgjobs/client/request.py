@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from pydantic import ValidationError
 
-from bgjobs import strict_json
+from bgjobs import strict_json, trace
 from bgjobs.calls import UnfitCallError, check_call, class_name
 from bgjobs.changes import RerunChanges
 from bgjobs.errors import InvalidJobError
@@ -61,6 +61,8 @@ def build_request(
     said: dict[str, object] = {name: value for name, value in options.items() if value is not None}
     if "needs" in said:
         said["needs"] = _ids(said["needs"])
+    if "traceparent" not in said and (here := trace.current()):
+        said["traceparent"] = here
     try:
         return EnqueueRequest.model_validate(
             {

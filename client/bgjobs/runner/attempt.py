@@ -103,6 +103,7 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
             "attempt": int(reply["attempt"]),
             "max_retries": int(reply.get("max_retries") or 0),
             "namespace": settings.namespace,
+            "traceparent": reply.get("traceparent"),
         },
         "parents": reply.get("parents") or [],
     }

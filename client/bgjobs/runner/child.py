@@ -22,7 +22,7 @@ import faulthandler  # noqa: E402
 import json  # noqa: E402
 from typing import Any  # noqa: E402
 
-from bgjobs import context  # noqa: E402
+from bgjobs import context, trace  # noqa: E402
 from bgjobs.protocol import EXIT_NO_PIPE  # noqa: E402
 from bgjobs.runner import leaving, no_terminal, own_streams  # noqa: E402
 from bgjobs.runner.call_outcome import run_call  # noqa: E402
@@ -66,6 +66,7 @@ def main(arguments: list[str]) -> int:
         parents=_parents(call),
     )
     context.enter(job)
+    trace.enter(job.traceparent)
     sys.argv[:] = [f"{job.cls}.{job.method}"]  # job code that reads arguments gets none of ours
     pid = os.getpid()
     call_outcome = run(call)

@@ -37,6 +37,7 @@ class InPlaceJob(context.CurrentJob):
             # Of its own: what the code does to them must not show in the record, nor in the next attempt.
             parameters=strict_json.loads(strict_json.dumps(job.parameters)),
             parents=readable_parents(job),
+            traceparent=job.request.traceparent,
         )
         self.recorded = job
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 # What differs from job to job, and is kept in each record. Everything else is what many jobs have in common.
-_OWN: Final = frozenset({"priority", "delay_seconds", "concurrency_key", "labels"})
+_OWN: Final = frozenset({"priority", "delay_seconds", "concurrency_key", "labels", "traceparent"})
+# Who asks again asks from another place of a program, and still for the same job.
+_NOT_ASKED: Final = frozenset({"traceparent"})
 # What the verbs read; anything else is left out where it is what it is by default.
 _READ_BY_VERBS: Final = frozenset({"queue", "priority", "max_retries"})
 
@@ -51,6 +53,7 @@ _FIELDS: Final = tuple(
     _Field(name, field.serialization_alias or name, *_codec(field.annotation))
     for name, field in JobSpec.model_fields.items()
 )
+_ASKED: Final = set(JobSpec.model_fields) - _NOT_ASKED
 _OWN_FIELDS: Final = tuple(one for one in _FIELDS if one.name in _OWN)
 _SHARED_FIELDS: Final = tuple(one for one in _FIELDS if one.name not in _OWN)
 
@@ -118,6 +121,7 @@ def digest(
     """What makes two requests with one id the same: all that was asked for, before a queue has added anything.
 
     A field that is what it is by default does not count, so that a version with more fields comes to the same digest.
+    Nor does the trace.
 
     Args:
         namespace: of the job.
@@ -128,7 +132,7 @@ def digest(
         needs: ids of the jobs that must end first, in any order.
         on_parent_failure: what happens if one of them fails; it does not count where there are none.
     """
-    asked = spec.model_dump(mode="json", by_alias=True, include=set(JobSpec.model_fields), exclude_defaults=True)
+    asked = spec.model_dump(mode="json", by_alias=True, include=_ASKED, exclude_defaults=True)
     parts = [namespace, asked, parameters, request_uid, rerun_of]
     if needs:
         parts += [sorted(needs), on_parent_failure]

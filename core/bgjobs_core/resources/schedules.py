@@ -22,11 +22,12 @@ _JobId = Annotated[str, StringConstraints(max_length=36)]
 
 
 class ScheduledJob(JobCall, frozen=True):
-    """A job as a request asks for it, without a delay: the schedule says when."""
+    """A job as a request asks for it, without a delay and a trace: the schedule says when, and nobody asks."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
     delay_seconds: ClassVar[float] = 0  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
+    traceparent: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
 
 
 class ScheduleSpec(Resource):

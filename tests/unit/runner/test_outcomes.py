@@ -275,3 +275,14 @@ def test_code_that_closes_its_streams_ends_like_any_other(pod: Pod) -> None:
 
     assert code == 0
     assert pod.finished()["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("trace", [None, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
+def test_the_trace_of_the_job_is_there_for_its_code_and_its_programs(pod: Pod, trace: str | None) -> None:
+    pod.environ["TRACEPARENT"] = "of whoever started the pod"
+    pod.call("trace", traceparent=trace)
+
+    code, _, _ = pod.runs()
+
+    assert code == 0
+    assert pod.finished()["result"] == [trace, trace]

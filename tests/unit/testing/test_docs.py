@@ -76,6 +76,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     [
         ("Invoices.render", {"year": 2026, "month": 11}, {"invoices": 5, "folder": "invoices/de/2026/11"}),
         ("Imports.load", [["a", "b"]], 2),
+        ("Prices.headers", [], {}),
         ("Payments.charge", [9.5], "charged"),
         ("Reports.build", [3], 3),
     ],

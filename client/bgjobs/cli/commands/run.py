@@ -116,6 +116,15 @@ def run(
         list[str] | None,
         typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label for the job, may be repeated: team=billing."),
     ] = None,
+    traceparent: Annotated[
+        str | None,
+        typer.Option(
+            "--traceparent",
+            metavar="TRACE",
+            envvar="TRACEPARENT",
+            help="The trace that the job belongs to, as W3C Trace Context writes it.",
+        ),
+    ] = None,
     job_id: Annotated[
         str | None,
         typer.Option("--id", metavar="UUID", help="A UUIDv7 for the job; asking twice with one id makes one job."),
@@ -187,6 +196,7 @@ def run(
         "image": image,
         "concurrency_key": concurrency_key,
         "labels": parameters.labels(label or ()) or None,
+        "traceparent": traceparent or None,
     }
     if needs:
         from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models

@@ -213,6 +213,7 @@ def job_page(
         ("concurrency key", job.concurrency_key or ""),
         ("image", text.clean(job.image or "")),
         ("labels", text.clean(", ".join(f"{key}={value}" for key, value in job.labels.items()))),
+        ("trace", job.traceparent or ""),
         ("attempt", f"{attempts_label(job)}, each of at most {job.timeout_seconds:g} s"),
         ("progress", progress_bar(job.progress) if job.progress else ""),
         ("created", f"{_moment(job.created_at)} by {text.clean(job.created_by)}"),

@@ -41,10 +41,15 @@ class _KubeJobStatus(msgspec.Struct):
     conditions: list[_Condition] | None = None
 
 
+class _KubeJobSpec(msgspec.Struct):
+    suspend: bool | None = None
+
+
 class KubeJob(msgspec.Struct):
     """The part of a KubeJob that is read."""
 
     metadata: Metadata
+    spec: _KubeJobSpec | None = None
     status: _KubeJobStatus | None = None
 
 
@@ -133,6 +138,7 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         failure=(cleaned(failed.reason, _WORD) or "Failed") if failed else "",
         message=cleaned(failed.message) if failed else "",
         deleting=metadata.deletion_timestamp is not None,
+        suspended=found.spec is not None and bool(found.spec.suspend),
         created_at=_ms(metadata.creation_timestamp),
     )
 

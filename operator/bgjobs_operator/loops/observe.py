@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
@@ -54,8 +54,17 @@ class ObserveStep(Enum):
     COMPLETE = "complete"
     FAILED = "failed"
     CHECK_ABSENT = "check absent"
+    POKE_SUSPEND = "poke suspend"
+    NOTE_SUSPENDED = "note suspended"
+    NOTE_PENDING = "note pending"
+    NOTE_RETRYING = "note retrying"
 
 
+_PHASES: Final = {
+    ObserveStep.NOTE_SUSPENDED: Phase.SUSPENDED,
+    ObserveStep.NOTE_PENDING: Phase.PENDING,
+    ObserveStep.NOTE_RETRYING: Phase.RETRYING,
+}
 # These ask Kubernetes something, so that its answer tells how its namespace is.
 _ASKS: Final = frozenset({ObserveStep.DELETE_STRAY, ObserveStep.READ_PODS, ObserveStep.CHECK_ABSENT})
 
@@ -103,7 +112,24 @@ def plan_launched(view: KubeJobView, job: JobRecord, failures_known: int) -> lis
     if view.failure:
         return [ObserveStep.READ_PODS, ObserveStep.FAILED]
     steps = [ObserveStep.READ_PODS] if view.failed > failures_known and job.state is State.LAUNCHED else []
-    return [*steps, ObserveStep.COMPLETE] if view.complete else steps
+    return [*steps, ObserveStep.COMPLETE] if view.complete else [*steps, *_plan_suspension(view, job)]
+
+
+def _plan_suspension(view: KubeJobView, job: JobRecord) -> list[ObserveStep]:
+    """What is done where the record does not say that a KubeJob is suspended, or says it of one that is not.
+
+    Somebody else may have done it, by kubectl or another program. That is told, and not undone; but what people have
+    suspended by us stays suspended.
+    """
+    if job.state is not State.LAUNCHED or view.deleting:
+        return []
+    if job.paused_by:
+        return [] if view.suspended else [ObserveStep.POKE_SUSPEND]
+    if view.suspended == (job.phase == Phase.SUSPENDED):
+        return []
+    if view.suspended:
+        return [ObserveStep.NOTE_SUSPENDED]
+    return [ObserveStep.NOTE_RETRYING if job.attempt else ObserveStep.NOTE_PENDING]
 
 
 def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
@@ -121,7 +147,7 @@ def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
 
 def is_quiet(view: KubeJobView) -> bool:
     """Whether nothing has happened to a KubeJob but that it was made."""
-    return not (view.failed or view.complete or view.failure or view.deleting)
+    return not (view.failed or view.complete or view.failure or view.deleting or view.suspended)
 
 
 Event = Seen | Gone | Listed
@@ -152,6 +178,7 @@ class Observer:
         on_listed: all KubeJobs of the namespace were seen.
         posting: whether the launch loop of this process is creating a job's KubeJob at the moment. It binds what it
             made, so such a KubeJob needs nothing of us while it is new.
+        poke_suspend: the same of one that is to be suspended, while its KubeJob is not.
         on_ended: a KubeJob has ended or is gone, so that there may be room for another one.
         fair: where KubeJobs are looked at.
     """
@@ -165,6 +192,7 @@ class Observer:
     on_listed: Callable[[], None]
     posting: Callable[[str], bool] = lambda _: False
     on_ended: Callable[[str], None] = lambda _: None
+    poke_suspend: Callable[[str, str], None] = lambda _, __: None
     views: dict[str, KubeJobView] = field(default_factory=dict[str, "KubeJobView"])
     _failures: dict[str, int] = field(default_factory=dict[str, int])
     _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
@@ -354,6 +382,10 @@ class Observer:
                 )
             case ObserveStep.CHECK_ABSENT:
                 await self._check_absent(view.job_id, view.uid)
+            case ObserveStep.POKE_SUSPEND:
+                self.poke_suspend(self.namespace, view.job_id)
+            case ObserveStep.NOTE_SUSPENDED | ObserveStep.NOTE_PENDING | ObserveStep.NOTE_RETRYING:
+                await self.store.observe_phase(job_id=view.job_id, kube_uid=view.uid, phase=_PHASES[step], reason="")
         return True
 
     async def _check_absent(self, job_id: str, kube_uid: str) -> None:

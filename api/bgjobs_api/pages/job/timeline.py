@@ -18,6 +18,7 @@ WIDTH: Final = 1000.0
 _GAP: Final = 2.0
 _NARROWEST: Final = 6.0
 _ENDED: Final = "ended"  # of an attempt whose outcome nobody knows
+_BACK_OFF: Final = "back-off"  # between two attempts
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,13 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
         is_last = index + 1 == len(attempts)
         # Kubernetes needs a moment to say that nothing follows; that is no phase.
         if one.ended_at is not None and following - one.ended_at > (words.SECOND if is_last and ended else 0):
-            yield Phase.ENDING if is_last and ended else "back-off", Phase.RETRYING, "idle", one.ended_at, following
+            gap = Phase.ENDING if ended else Phase.SUSPENDED if record.phase == Phase.SUSPENDED else _BACK_OFF
+            yield gap if is_last else _BACK_OFF, Phase.RETRYING, "idle", one.ended_at, following
 
 
 _DEEDS: Final = {
     "pause": (State.PAUSED, "Paused"),
+    "suspend": (Phase.SUSPENDED, "Suspended"),
     "resume": (State.QUEUED, "Resumed"),
     "run_now": (State.QUEUED, "Made due at once"),
     "priority high": (State.QUEUED, "Priority set to high"),

@@ -22,15 +22,42 @@ def not_ended_yet(state: State) -> str:
     return f"the job has not ended: it is {state}; cancel it first"
 
 
+# What `not_waiting` is told by whoever wants to pause a job.
+PAUSED: Final = "paused"
+
+
 def not_waiting(state: State, done: str) -> str:
     """What is said to whoever wants to hold or hasten a job that does not wait for its time or its slot."""
     match state:
+        case State.LAUNCHED if done == PAUSED:
+            return (
+                "the job cannot be paused: it has started; to stop its pod and let its code start over later, suspend "
+                "it; to end it, cancel it"
+            )
         case State.PAUSED:
             return f"the job cannot be {done}: it is paused; resume it first"
         case State.BLOCKED:
             return f"the job cannot be {done}: it waits for other jobs to end"
         case _:
             return f"the job cannot be {done}: it has started, and is {state}; to stop it, cancel it"
+
+
+def not_running(state: State) -> str:
+    """What is said to whoever wants to suspend a job that has no pod, or will lose it anyway."""
+    match state:
+        case State.LAUNCHING:
+            return "the job cannot be suspended: it is being launched; try again in a moment"
+        case State.STOPPING:
+            return "the job cannot be suspended: it is being stopped"
+        case State.PAUSED:
+            return "the job cannot be suspended: it is paused, and does not run"
+        case _:
+            return f"the job cannot be suspended: it has not started, and is {state}; pause it"
+
+
+def suspended_too_often(most: int) -> str:
+    """What is said to whoever wants to suspend a job once more than a job may be."""
+    return f"the job cannot be suspended: it was suspended {most} times already; to end it, cancel it"
 
 
 def already_ended(state: State) -> str:

@@ -35,8 +35,8 @@ def objection(text: str) -> str | None:
 def current() -> str | None:
     """The trace that this program is in now; None if it is in none.
 
-    It is what OpenTelemetry says, if the program has imported it, and else that of the current job, if this is job code.
-    bgjobs itself does not import OpenTelemetry.
+    It is what OpenTelemetry says, if the program has imported it, and else that of the current job, if this is job
+    code. bgjobs itself does not import OpenTelemetry.
     """
     return _of_opentelemetry() or _of_this_job()
 

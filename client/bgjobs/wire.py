@@ -157,10 +157,7 @@ Note = Annotated[str, StringConstraints(max_length=500)]
 
 
 class HoldRequest(_Body):
-    """The body of `POST /api/v1/jobs/{id}/pause`, `/resume` and `/run-now`, and of a queue's `/pause` and `/resume`.
-
-    It may be left out.
-    """
+    """The body, which may be left out, of `/pause`, `/suspend`, `/resume` and `/run-now` of a job or a queue."""
 
     note: Note | None = Field(default=None, description="why, for people who look at it later")
 
@@ -177,7 +174,7 @@ class HistoryEntry(BaseModel):
 
     at: datetime
     what: str = Field(
-        description="`pause`, `resume`, `run_now`, `priority high`, `priority low`, `rerun` or `cancel`; "
+        description="`pause`, `suspend`, `resume`, `run_now`, `priority high`, `priority low`, `rerun` or `cancel`; "
         "a newer server may say more"
     )
     by: str = Field(description="who, by the name in Kubernetes; `request:` and a name for a BackgroundJobRequest")
@@ -311,10 +308,10 @@ class Job(CompleteSpec, frozen=True):
     expires_at: datetime | None = Field(
         default=None, description="it is cancelled if it has no slot of its queue by then"
     )
-    paused_by: str | None = Field(default=None, description="who has paused it; `note` says why")
+    paused_by: str | None = Field(default=None, description="who has paused or suspended it; `note` says why")
     paused_at: datetime | None = None
     stopped_by: str | None = None
-    note: str | None = Field(default=None, description="why it was paused, cancelled or stopped")
+    note: str | None = Field(default=None, description="why it was paused, suspended, cancelled or stopped")
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
     rerun_of: str | None = Field(default=None, description="the job that was run again as this one")
     batch: str | None = Field(default=None, description="the batch that it is of")

@@ -43,6 +43,8 @@ from bgjobs_operator.loops.settle import PERIOD as SETTLE_PERIOD
 from bgjobs_operator.loops.settle import Settle
 from bgjobs_operator.loops.stop import PERIOD as STOP_PERIOD
 from bgjobs_operator.loops.stop import Stop
+from bgjobs_operator.loops.suspend import PERIOD as SUSPEND_PERIOD
+from bgjobs_operator.loops.suspend import Suspend
 from bgjobs_operator.loops.unblock import PERIOD as UNBLOCK_PERIOD
 from bgjobs_operator.loops.unblock import Unblock
 from bgjobs_operator.pokes import Pokes
@@ -152,6 +154,7 @@ class Leader:
         dispatch = Dispatch(store, epoch, namespaces, launch.room, launch.take, launch.room_in, fresh.among)
         dispatch.floor, dispatch.older = self.rollback.floor, lambda: self.poke("rollback")
         stop = Stop(store, self._launcher, namespaces, launch.halt, tell, may_arrive=launch.may_arrive)
+        suspend = Suspend(store, self._launcher, namespaces, tell)
         settle = Settle(store, self._api, namespaces, tell)
         pending = Pending(store, self._launcher, namespaces, tell, launches_since=self.rollback.launches_since)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
@@ -176,10 +179,11 @@ class Leader:
                 partial(self._listed, namespace, reconcile),
                 launch.posting.__contains__,
                 launch.fair.try_soon,
+                suspend.look_at,
             )
         queues: list[FairQueue[Any]] = [
-            launch.fair, stop.fair, settle.fair, pending.fair, retire.fair, admit.fair, schedule.fair, observe,
-            reconcile.fair,
+            launch.fair, stop.fair, suspend.fair, settle.fair, pending.fair, retire.fair, admit.fair, schedule.fair,
+            observe, reconcile.fair,
         ]  # fmt: skip
         loops = [
             Loop("admit", admit.turn, ADMIT_PERIOD),
@@ -188,6 +192,7 @@ class Leader:
             Loop("unblock", Unblock(store).turn, UNBLOCK_PERIOD),
             Loop("launch", self.rollback.unless_older(launch.turn), LAUNCH_PERIOD),
             Loop("stop", stop.turn, STOP_PERIOD),
+            Loop("suspend", suspend.turn, SUSPEND_PERIOD),
             Loop("settle", settle.turn, SETTLE_PERIOD),
             Loop("pending", pending.turn, PENDING_PERIOD),
             Loop("schedule", self.rollback.unless_held(schedule.turn), SCHEDULE_PERIOD),

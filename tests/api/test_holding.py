@@ -12,10 +12,11 @@ from bgjobs.client.job_client import JobClient
 from bgjobs.errors import ConflictError, InvalidJobError
 from bgjobs_core.actions.queue_pause import KubeQueues, pause_queue
 from bgjobs_core.jobs.queue import Held, QueueRecord
+from bgjobs_core.jobs.record import MAX_SUSPENSIONS
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.resources.models import QueueSpec
 from tests.api.live import LiveApi
-from tests.api.world import EPOCH, service_account
+from tests.api.world import EPOCH, KUBE_UID, service_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +33,13 @@ async def job_in(world: World, state: str) -> str:
     job_id = await world.enqueued(delay_seconds=60 if state in {"scheduled", "paused"} else 0)
     if state == "paused":
         await world.store.pause(job_id=job_id, by="ada", note="")
-    if state == "launching":
+    if state in {"launching", "launched", "suspended"}:
         await world.store.lead(EPOCH)
         await world.store.claim(epoch=EPOCH, queue="shop/default", limit=5)
+    if state in {"launched", "suspended"}:
+        await world.store.bind(job_id=job_id, kube_uid=KUBE_UID)
+    if state == "suspended":
+        await world.store.suspend(job_id=job_id, by="ada", note="")
     if state == "cancelled":
         await world.call("POST", f"{JOBS}/{job_id}/cancel")
     return job_id
@@ -44,6 +49,11 @@ TABLE: dict[tuple[str, str], tuple[int, str]] = {
     # deed, state before: the status, and the state after or the code of the problem
     ("pause", "queued"): (202, "paused"), ("pause", "scheduled"): (202, "paused"), ("pause", "paused"): (202, "paused"),
     ("pause", "launching"): (409, "job_not_waiting"), ("pause", "cancelled"): (409, "job_ended"),
+    ("pause", "launched"): (409, "job_not_waiting"), ("run-now", "launched"): (409, "job_not_waiting"),
+    ("suspend", "launched"): (202, "launched"), ("suspend", "suspended"): (202, "launched"),
+    ("suspend", "queued"): (409, "job_not_running"), ("suspend", "paused"): (409, "job_not_running"),
+    ("suspend", "launching"): (409, "job_not_running"), ("suspend", "cancelled"): (409, "job_ended"),
+    ("resume", "suspended"): (202, "launched"), ("resume", "launched"): (202, "launched"),
     ("resume", "queued"): (202, "queued"), ("resume", "paused"): (202, "scheduled"),
     ("resume", "launching"): (202, "launching"), ("resume", "cancelled"): (409, "job_ended"),
     ("run-now", "scheduled"): (202, "queued"), ("run-now", "queued"): (202, "queued"),
@@ -81,6 +91,55 @@ async def test_a_paused_job_says_by_whom_and_why_and_its_history_keeps_it(world:
     assert {one["by"] for one in items} == {shown["created_by"]}
 
 
+async def test_a_suspended_job_says_by_whom_and_why_and_what_resumes_it(world: World) -> None:
+    job_id = await job_in(world, "launched")
+    shown = (await world.call("POST", f"{JOBS}/{job_id}/suspend", json={"note": "no mail"})).json()
+
+    assert (shown["paused_by"], shown["note"]) == (shown["created_by"], "no mail")
+    why = (await world.get(f"{JOBS}/{job_id}/why")).json()["why"]
+    assert (why["code"], why["remedy"], why.get("fails_at")) == ("suspended", f"bgjobs resume {job_id} -n shop", None)
+    shown = (await world.call("POST", f"{JOBS}/{job_id}/resume")).json()
+    assert (shown.get("paused_by"), shown.get("note")) == (None, None)
+    assert (await world.get(f"{JOBS}/{job_id}/why")).json()["why"]["code"] == "pod_pending"
+    items = (await world.get(f"{JOBS}/{job_id}/history")).json()["items"]
+    assert [(one["what"], one["note"]) for one in items] == [("suspend", "no mail"), ("resume", None)]
+
+
+WORDS = {
+    ("pause", "launched"): "it has started; to stop its pod and let its code start over later, suspend it",
+    ("suspend", "queued"): "it has not started, and is queued; pause it",
+    ("suspend", "paused"): "it is paused, and does not run",
+    ("suspend", "launching"): "it is being launched; try again in a moment",
+}
+
+
+@pytest.mark.parametrize(("deed", "state"), WORDS)
+async def test_a_refusal_names_what_to_do_instead(world: World, deed: str, state: str) -> None:
+    job_id = await job_in(world, state)
+
+    answer = await world.call("POST", f"{JOBS}/{job_id}/{deed}")
+
+    assert WORDS[deed, state] in answer.json()["detail"]
+
+
+async def test_a_job_that_was_suspended_too_often_is_refused(world: World) -> None:
+    job_id = await job_in(world, "launched")
+    for _ in range(MAX_SUSPENSIONS):
+        await world.store.suspend(job_id=job_id, by="ada", note="")
+        await world.store.resume(job_id=job_id, by="ada", note="")
+
+    answer = await world.call("POST", f"{JOBS}/{job_id}/suspend")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "job_not_running")
+    assert f"it was suspended {MAX_SUSPENSIONS} times already" in answer.json()["detail"]
+
+
+async def test_a_job_that_is_gone_cannot_be_suspended(world: World) -> None:
+    answer = await world.call("POST", f"{JOBS}/0192f0c1-2a3b-7c4d-8e5f-0011223344aa/suspend")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+
+
 async def test_a_rerun_is_in_the_history_of_the_job_that_was_run_again(world: World) -> None:
     job_id = await job_in(world, "cancelled")
     new = "0192f0c1-2a3b-7c4d-8e5f-0011223344aa"
@@ -96,7 +155,7 @@ async def test_it_takes_the_right_to_pause(world: World) -> None:
     job_id = await job_in(world, "scheduled")
     world.access.deny("create", "backgroundjobrequests/pause", "shop")
 
-    for deed in ("pause", "resume", "run-now", "priority"):
+    for deed in ("pause", "suspend", "resume", "run-now", "priority"):
         answer = await world.call("POST", f"{JOBS}/{job_id}/{deed}", json={"priority": 1} if deed == "priority" else {})
         assert (answer.status_code, answer.json()["resource"]) == (403, "backgroundjobrequests/pause")
 
@@ -232,6 +291,20 @@ def test_the_client_and_its_handle(api: LiveApi, monkeypatch: pytest.MonkeyPatch
         assert found == ["pause", "resume", "priority high", "run_now"]
 
 
+def test_a_handle_suspends_its_job(api: LiveApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with JobClient(api.url, "program", "shop", retry_seconds=0) as client:
+        handle = client.enqueue("shop.jobs.Report", "build")
+        with pytest.raises(ConflictError, match="pause it"):
+            handle.suspend()
+        api.launch(handle.id, "uid-of-the-kubejob")
+        with pytest.raises(ConflictError, match="suspend it"):
+            handle.pause()
+        assert (handle.suspend("no mail").paused_by, handle.job.note) == (handle.job.created_by, "no mail")
+        assert handle.resume().paused_by is None
+        assert [one.what for one in client.history(handle.id)] == ["suspend", "resume"]
+
+
 async def test_the_async_client_and_its_handle(api: LiveApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     async with AsyncJobClient(api.url, "program", "shop", retry_seconds=0) as client:
@@ -243,3 +316,5 @@ async def test_the_async_client_and_its_handle(api: LiveApi, monkeypatch: pytest
         assert [one.note for one in await client.history(handle.id)] == ["month end", None, None, None]
         with pytest.raises(InvalidJobError, match="priority"):
             await handle.set_priority(2)
+        with pytest.raises(ConflictError, match="pause it"):
+            await handle.suspend()

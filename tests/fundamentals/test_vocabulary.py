@@ -27,6 +27,8 @@ OTHER_MEANINGS: Final = {
     "client/bgjobs/testing/memory.py": {"paused"},  # what was to be done with a job
     "client/bgjobs/runner/termination.py": {"timed_out"},  # why the runner sends a signal
     "core/bgjobs_core/actions/pause.py": {"paused"},  # what was to be done with a job
+    "core/bgjobs_core/actions/suspend.py": {"suspended"},  # likewise
+    "client/bgjobs/refusals.py": {"paused"},  # likewise
     # A field of the spec of a queue or a request.
     "core/bgjobs_core/actions/queue_pause.py": {"paused"},
     "core/bgjobs_core/resources/crd.py": {"paused"},

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import Outcome, Phase
 from bgjobs_core.jobs import ids
 from bgjobs_core.resources.models import QUEUES, REQUESTS
+from bgjobs_core.store import keys
 from tests.isolation.installation import KEEP_SECONDS, RECORDS_SECONDS, Installation, a_queue
 from tests.isolation.kubernetes import JOBS, nobody_hears
 from tests.isolation.virtual_time import until
@@ -63,6 +64,28 @@ async def program_cancels(it: Installation, namespace: str) -> float:
     await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     took = await it.become([job], "cancelled", PATIENCE, "a cancelled job is")
     assert it.kube_job(namespace, job) is None
+    return took
+
+
+async def person_suspends_and_resumes(it: Installation, namespace: str) -> float:
+    """Suspend: the KubeJob has no pod for a while."""
+    job = await _running(it, namespace)
+
+    async def is_suspended() -> bool:
+        record = await it.store.job(job)
+        return record is not None and record.phase == Phase.SUSPENDED
+
+    async def is_seen_to() -> bool:
+        return job not in await it.left_in(keys.suspending, namespace)
+
+    await it.store.suspend(job_id=job, by="ada", note="")
+    took = await until("a suspended job says so", is_suspended, PATIENCE)
+    await it.store.resume(job_id=job, by="ada", note="")
+    took += await until("a resumed job may have a pod", is_seen_to, PATIENCE)
+    found = it.kube_job(namespace, job)
+    assert found is not None
+    assert found["spec"]["suspend"] is False
+    await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
     return took
 
 
@@ -147,6 +170,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "a request goes the whole way": request_goes_the_whole_way,
     "a delayed job runs": delayed_job_runs,
     "a program cancels": program_cancels,
+    "a person suspends and resumes": person_suspends_and_resumes,
     "a request is deleted": request_is_deleted,
     "a failure is seen": failure_is_seen,
     "an ended job is retired": ended_job_is_retired,

@@ -236,7 +236,8 @@ class Kubernetes:
         namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
 
         def is_there() -> bool:
-            return self.get(JOBS, namespace, name) is job and not job["metadata"].get("deletionTimestamp")
+            is_held = job["metadata"].get("deletionTimestamp") or part(job, "spec").get("suspend")
+            return self.get(JOBS, namespace, name) is job and not is_held
 
         await asyncio.sleep(RUN_SECONDS / 2)
         if is_there():
@@ -254,6 +255,11 @@ class Kubernetes:
         if self.get(JOBS, namespace, name) is job:
             self._of(PODS, namespace).objects.pop(name, None)
             self._happens(JOBS, "DELETED", job)
+
+    async def _suspend(self, job: Object) -> None:
+        await asyncio.sleep(GRACE_SECONDS)
+        if job["spec"]["suspend"]:
+            self._of(PODS, job["metadata"]["namespace"]).objects.pop(job["metadata"]["name"], None)
 
     # -------------------------------------------------------------------- HTTP
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -295,6 +301,10 @@ class Kubernetes:
         if call.verb in _WRITES and wanted not in {None, there["metadata"]["uid"]}:
             return failure(409, "Conflict", "it is another one")
         match call.verb:
+            case "patch" if call.kind == JOBS:
+                there["spec"]["suspend"] = body["spec"]["suspend"]
+                self._happens(call.kind, "MODIFIED", there)
+                self._start(self._suspend(there) if there["spec"]["suspend"] else self._run(there))
             case "patch":
                 assert sub == "status"
                 before = part(there, "status").get("state")

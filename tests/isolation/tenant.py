@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.ids import new_job_id
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import Outcome, Phase
 from bgjobs_core.resources.models import QUEUES
 from bgjobs_core.store import keys
 from tests.isolation.installation import a_queue
@@ -25,7 +25,7 @@ class Work:
 
     Attributes:
         ended: jobs whose KubeJobs are still kept, until the trouble has begun.
-        running: half of them are cancelled when it begins.
+        running: half of them are cancelled when it begins, and half of the others suspended.
         intents: jobs to be launched, and as many requests to be admitted.
         dirty: requests that are to be told something.
     """
@@ -75,6 +75,8 @@ class Tenant:
         await it.store.enqueue_many(dirty)
         for job in self._stopped:
             await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
+        for job in self._running[::2]:
+            await it.store.suspend(job_id=job, by="ada", note="")
         await self._new(it, self.work.intents)
         it.kubernetes.put(QUEUES, self.namespace, "default", a_queue(it.slots + 1))
 
@@ -91,6 +93,7 @@ class Tenant:
         await until(f"KubeJobs of ended jobs of {self.namespace} go", lambda: self._retired(it), RECOVERS_SECONDS)
         await until(f"nobody of {self.namespace} is left to be told", lambda: self._settled(it), RECOVERS_SECONDS)
         if not self.goes_away:
+            await until(f"jobs of {self.namespace} are suspended", lambda: self._suspended(it), RECOVERS_SECONDS)
             await it.become(self._running, "launched", 1.0, f"what ran on in {self.namespace} is")
 
     async def _queue_known(self, it: Installation) -> bool:
@@ -107,6 +110,9 @@ class Tenant:
 
     async def _settled(self, it: Installation) -> bool:
         return not set(self._dirty) & set(await it.left_in(keys.dirty, self.namespace))
+
+    async def _suspended(self, it: Installation) -> bool:
+        return all(job.phase == Phase.SUSPENDED for job in await it.store.jobs(self._running[::2]))
 
     async def _new(self, it: Installation, count: int) -> None:
         self._direct = await self._jobs(it, "quick", count)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ILL: Final = "ill"
 MANY: Final = tuple(f"ill-{number}" for number in range(24))  # more than any loop has places
-MOST_CALLS: Final = 25  # of nine loops in half a minute
+MOST_CALLS: Final = 28  # of ten loops in half a minute
 SPREADS_SECONDS: Final = 25.0
 NOTICED_SECONDS: Final = 5.0  # an answer that takes longer is a trouble, which is known then
 

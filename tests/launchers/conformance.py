@@ -305,6 +305,41 @@ class Conformance:
         assert (attempt.number, attempt.outcome) == (1, Outcome.DISRUPTED)
         await bench.launcher.delete_pod(NAMESPACE, pod.name, pod.uid)  # it is gone, which is no error
 
+    @pytest.mark.parametrize("method", ["hold", "stubborn"])
+    async def test_a_suspended_kube_job_has_no_pod_until_it_is_resumed(self, bench: Bench, method: str) -> None:
+        job, uid = await bench.running(f"Orders.{method}", 600)
+        await bench.launcher.suspend(NAMESPACE, job.kube_job, "another-kube-job", suspend=True)
+        found = await bench.launcher.find(NAMESPACE, job.kube_job)
+        assert found is not None
+        assert not found.suspended
+
+        await bench.store.suspend(job_id=job.id, by="ada", note="")
+        for _ in range(2):  # twice is once
+            await bench.launcher.suspend(NAMESPACE, job.kube_job, uid, suspend=True)
+        await bench.until("it is suspended", lambda: (view := bench.last(uid)) is not None and view.suspended)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not all(pod.ended for pod in await bench.launcher.pods(NAMESPACE, uid)):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
+        assert (await bench.store.suspended(job_id=job.id, kube_uid=uid, is_suspended="yes")).did == "noted"
+        [attempt] = await bench.store.attempts(await bench.record(job.id))
+        assert attempt.outcome == Outcome.DISRUPTED
+
+        await bench.store.resume(job_id=job.id, by="ada", note="")
+        await bench.launcher.suspend(NAMESPACE, job.kube_job, uid, suspend=False)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while (await bench.record(job.id)).attempt < 2:  # noqa: ASYNC110 - the store has no event for it
+                await asyncio.sleep(0.1)
+        view = bench.last(uid)
+        assert view is not None
+        # It had no retry: what was interrupted is not charged.
+        assert (view.suspended, view.failed, view.failure, view.deleting) == (False, 0, "", False)
+
+    async def test_suspending_what_is_gone_is_no_error(self, bench: Bench) -> None:
+        job, uid = await bench.launched("Invoices.render", 2026, 11)
+        await bench.launcher.delete(NAMESPACE, job.kube_job, uid)
+        await bench.until("it is gone", lambda: bench.is_gone(uid))
+        await bench.launcher.suspend(NAMESPACE, job.kube_job, uid, suspend=True)
+
     async def test_a_watch_begins_with_what_is_there(self, bench: Bench) -> None:
         _, uid = await bench.launched("Invoices.render", 2026, 11)
         await bench.until("it has ended", lambda: bench.has_ended(uid))

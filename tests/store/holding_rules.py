@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule
 
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_core.store import keys
 from tests.store import families
 from tests.store.safety import did
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.record import NewJob
     from bgjobs_core.store.store import Store
     from tests.store.contents import Contents
+    from tests.store.safety import Witness
 
 Answer = TypeVar("Answer")
 
 TWICE: Final = st.booleans()
+WHETHER: Final = st.sampled_from(["yes", "no"])
 
 
 class HoldingRules(RuleBasedStateMachine):
-    """What the machine adds to them: a store, what is in it now, and how a verb is sent."""
+    """What the machine adds to them: a store, what is in it now, who remembers promises, and how a verb is sent."""
 
     jobs: Bundle[Any] = Bundle("jobs")
     _store: Store
     _now: Contents
+    _witness: Witness
 
     def _do(
         self,
@@ -69,8 +72,35 @@ class HoldingRules(RuleBasedStateMachine):
             assert before.differences(self._now) == []
         record = self._now.jobs().get(job.id)
         if reply.did == "resumed":
+            self._witness.suspended.discard(job.id)
             assert record is not None
             assert (record.paused_by, record.paused_at) == ("", None)
+
+    @rule(job=jobs, twice=TWICE)
+    def suspend(self, job: NewJob, twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "suspend", job.id, lambda: self._store.suspend(job_id=job.id, by="ada", note="why"), did, twice=twice
+        )
+        if reply.did == "suspending":
+            self._witness.suspended.add(job.id)
+        else:
+            assert before.differences(self._now) == []
+
+    @rule(job=jobs, kube=st.sampled_from(["kube-1", "kube-1", "kube-2"]), is_suspended=WHETHER, twice=TWICE)
+    def suspended(self, job: NewJob, kube: str, is_suspended: Literal["yes", "no"], twice: bool) -> None:
+        before = self._now
+        reply = self._do(
+            "suspended",
+            job.id,
+            lambda: self._store.suspended(job_id=job.id, kube_uid=kube, is_suspended=is_suspended),
+            did,
+            twice=twice,
+        )
+        if reply.did != "noted":
+            assert before.differences(self._now) == []
+        elif is_suspended == "yes":
+            assert self._now.jobs()[job.id].phase == Phase.SUSPENDED
 
     @rule(job=jobs, high=st.booleans(), how=st.sampled_from(["run_now", "set_priority", "note_rerun"]), twice=TWICE)
     def hasten(self, job: NewJob, high: bool, how: str, twice: bool) -> None:

@@ -9,8 +9,8 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, State
-from bgjobs_core.jobs.record import MAX_DISRUPTIONS
+from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Phase, State
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.store import keys
 from tests.store import families
 
@@ -147,10 +147,26 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
         job = jobs.get(job_id)
         if job is None or keys.ended(job.namespace) != name or job.state not in TERMINAL or score != job.finished_at:
             yield f"S8: {job_id} is in {name} with {score}"
+    yield from _wishes_are_listed(contents)
     for name, job_id, _ in _entries(contents, keys.dirty):
         job = jobs.get(job_id)
         if job is None or keys.dirty(job.namespace) != name or not job.request_name:
             yield f"S8: {job_id} is in {name}"
+
+
+def _wishes_are_listed(contents: Contents) -> Iterator[str]:
+    """Whoever is to be suspended is in the work list for that, and nobody of whom nothing is wished."""
+    jobs = contents.jobs()
+    listed = {(name, job_id) for name, job_id, _ in _entries(contents, keys.suspending)}
+    for name, job_id in listed:
+        job = jobs.get(job_id)
+        is_launched = job is not None and job.state is State.LAUNCHED and keys.suspending(job.namespace) == name
+        if job is None or not is_launched or not (job.paused_by or job.resumed_at):
+            yield f"S8: {job_id} is in {name}"
+    for job in jobs.values():
+        is_wished = job.state is State.LAUNCHED and job.paused_by and job.phase != Phase.SUSPENDED
+        if is_wished and (keys.suspending(job.namespace), job.id) not in listed:
+            yield f"S8: {job.id} is to be suspended, and is not in the list for that"
 
 
 def _entries(contents: Contents, key: keys.Key) -> Iterator[tuple[str, str, int]]:
@@ -236,8 +252,13 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
             yield f"{about} waits and is bound: a bound job never goes back to the queue"
         if job.state is State.LAUNCHING and (job.kube_uid or not job.epoch):
             yield f"{about} must have an epoch and no UID"
-        if (job.state is State.PAUSED) != bool(job.paused_by and job.paused_at):
+        may_be_held = {job.state is State.PAUSED, job.state in {State.PAUSED, State.LAUNCHED}}
+        if bool(job.paused_by) != bool(job.paused_at) or bool(job.paused_by) not in may_be_held:
             yield f"{about} is paused by {job.paused_by!r} at {job.paused_at}"
+        if job.resumed_at is not None and (job.state is not State.LAUNCHED or job.paused_by):
+            yield f"{about} was resumed at {job.resumed_at}"
+        if job.suspensions > MAX_SUSPENSIONS:
+            yield f"S7: {about} was suspended {job.suspensions} times"
         if job.state is State.LAUNCHED and not job.kube_uid:
             yield f"{about} has no UID"
         if (job.state is State.STOPPING) and not job.verdict:
@@ -248,7 +269,7 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
             yield f"{about} has phase {job.phase}"
         if job.attempt and not (job.kube_uid and job.fence and job.started_at):
             yield f"{about} has attempts and no UID, fence or started_at"
-        if job.attempt > job.spec.max_retries + 1 + MAX_DISRUPTIONS:
+        if job.attempt > job.spec.max_retries + 1 + MAX_DISRUPTIONS + job.suspensions:
             yield f"S7: {about} has {job.attempt} attempts"
 
 

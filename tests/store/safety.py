@@ -47,12 +47,14 @@ class Witness:
     Attributes:
         acknowledged: ids that an enqueue has confirmed and no retire has dropped (S3).
         cancelled: ids whose cancel was acknowledged (S4).
+        suspended: ids whose suspension was acknowledged and has not been lifted.
         runs: for each id the UIDs of KubeJobs that `start` let pass (S2).
         ends: for each id how often it went to a terminal state (S1).
     """
 
     acknowledged: set[str] = field(default_factory=set[str])
     cancelled: set[str] = field(default_factory=set[str])
+    suspended: set[str] = field(default_factory=set[str])
     runs: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     ends: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -77,6 +79,7 @@ class Witness:
         """A retired id may be used again: that is another job."""
         self.acknowledged.discard(job_id)
         self.cancelled.discard(job_id)
+        self.suspended.discard(job_id)
         self.runs.pop(job_id, None)
         self.ends.pop(job_id, None)
 
@@ -103,6 +106,8 @@ class Witness:
             wrong.append(f"S2: {job_id} was started in {uids}")
         if job_id in self.cancelled:
             wrong.append(f"S4: {job_id} was started after its cancel was acknowledged")
+        if job_id in self.suspended:
+            wrong.append(f"{job_id} was started though it is suspended")
         return wrong
 
 

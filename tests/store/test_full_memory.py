@@ -225,6 +225,23 @@ async def _stop_parent(store: CheckedStore, life: Life) -> Callable[[], Awaitabl
     return lambda: store.stop(job_id=parent.id, verdict=Outcome.CANCELLED, by="ada", note="")
 
 
+async def _suspend(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.suspend(job_id=job.id, by="ada", note="note")
+
+
+async def _suspended(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    await store.suspend(job_id=job.id, by="ada", note="note")
+    return lambda: store.suspended(job_id=job.id, kube_uid=KUBE, is_suspended="yes")
+
+
+async def _resume(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    await store.suspend(job_id=job.id, by="ada", note="note")
+    return lambda: store.resume(job_id=job.id, by="ada", note="")
+
+
 GOES_ON = {
     "finish": _finish,
     "finish with an error": _finish_with_error,
@@ -245,6 +262,9 @@ GOES_ON = {
     "start": _start_first,
     "start before the bind": _start_unbound,
     "start of the next attempt": _start_next,
+    "suspend": _suspend,
+    "see to a suspension": _suspended,
+    "resume what is suspended": _resume,
     "lead": _lead,
     "pause a queue": _pause_queue,
     "drop a queue": _drop_queue,

@@ -56,6 +56,7 @@ start                      | wait                wait                wait       
 start, Redis is held       | wait                run>launched        run>launched        wait                run>launched       run              go_away         go_away      done       go_away   go_away   go_away
 start, second pod          | wait                wait                wait                wait                run>launched       run*             go_away         go_away      done       go_away   go_away   go_away
 start, other KubeJob       | wait                wait                wait                wait                run>launched       go_away          go_away         go_away      go_away    go_away   go_away   go_away
+start, suspended           | wait                wait                wait                wait                run>launched       wait             go_away         go_away      done       go_away   go_away   go_away
 beat                       | go_away             go_away             go_away             go_away             go_away            continue*        stop*           stop*        go_away    go_away   go_away   go_away
 beat, second pod           | go_away             go_away             go_away             go_away             go_away            go_away          go_away         go_away      go_away    go_away   go_away   go_away
 finish succeeded           | go_away             go_away             go_away             go_away             go_away            recorded>succeeded recorded*     recorded*    recorded   recorded  go_away   go_away
@@ -77,6 +78,11 @@ stop never_started         | kept                kept                kept       
 pause                      | paused>paused       paused>paused       paused>paused       same                kept               kept             kept            kept         kept       kept      kept      missing
 resume                     | same                same                same                resumed>scheduled   same               same             same            same         ended      ended     ended     missing
 resume, due by now         | same                same                same                resumed>queued      same               same             same            same         ended      ended     ended     missing
+resume, suspended          | same                same                same                resumed>scheduled   same               resumed*         same            same         ended      ended     ended     missing
+suspend                    | kept                kept                kept                kept                kept               suspending*      kept            kept         ended      ended     ended     missing
+suspended                  | stray               stray               stray               stray               stray              same             same            same         same       same      stray     missing
+suspended, wished          | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
+suspended, resumed         | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
 run_now                    | kept                queued>queued       same                kept                kept               kept             kept            kept         kept       kept      kept      missing
 set_priority               | set*                set*                set*                set*                kept               kept             kept            kept         kept       kept      kept      missing
 expire                     | 1>cancelled         1>cancelled         1>cancelled         1>cancelled         0                  0                0               0            0          0         0         0
@@ -99,6 +105,7 @@ AGAIN: Final = {
     ("promote", "1"): "0",
     ("pause", "paused"): "same",
     ("resume", "resumed"): "same",
+    ("suspend", "suspending"): "same",
     ("run_now", "queued"): "same",
     ("set_priority", "set"): "same",
     ("expire", "1"): "0",
@@ -140,6 +147,10 @@ class Verbs:
             await self.store.stop(job_id=parent.id, verdict=Outcome.CANCELLED, by="ada", note="")
         if row in {"resume, due by now", "unblock, due by now"}:
             self.clock.forward(DELAY_SECONDS)
+        if row in {"start, suspended", "resume, suspended", "suspended, wished", "suspended, resumed"}:
+            await self.store.suspend(job_id=self.job.id, by="ada", note="")
+        if row == "suspended, resumed" and self.job.state is State.LAUNCHED:
+            await self.store.resume(job_id=self.job.id, by="ada", note="")
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
         if row.endswith("Redis is held"):  # it may have forgotten that the job was claimed
@@ -182,6 +193,7 @@ class Verbs:
             "start": lambda: self._start(KUBE, POD),
             "start, Redis is held": lambda: self._start(KUBE, POD),
             "start, second pod": lambda: self._start(KUBE, "second-pod"),
+            "start, suspended": lambda: self._start(KUBE, POD),
             "start, other KubeJob": lambda: self._start("uid-of-another", "pod-of-another"),
             "beat": lambda: self._beat(POD),
             "beat, second pod": lambda: self._beat("second-pod"),
@@ -223,6 +235,11 @@ class Verbs:
             "pause": lambda: _did(self.store.pause(job_id=self.job.id, by="ada", note="why")),
             "resume": lambda: _did(self.store.resume(job_id=self.job.id, by="ada", note="")),
             "resume, due by now": lambda: _did(self.store.resume(job_id=self.job.id, by="ada", note="")),
+            "resume, suspended": lambda: _did(self.store.resume(job_id=self.job.id, by="ada", note="")),
+            "suspend": lambda: _did(self.store.suspend(job_id=self.job.id, by="ada", note="")),
+            "suspended": lambda: self._suspended("yes"),
+            "suspended, wished": lambda: self._suspended("yes"),
+            "suspended, resumed": lambda: self._suspended("no"),
             "run_now": lambda: _did(self.store.run_now(job_id=self.job.id, by="ada", note="")),
             "set_priority": lambda: _did(self.store.set_priority(job_id=self.job.id, priority=1, by="ada", note="")),
             "expire": self._expire,
@@ -241,6 +258,9 @@ class Verbs:
             "settled, older rev": lambda: self.store.settled(job_id=self.job.id, rev=self.job.rev - 1),
         }
         return await calls[row]()
+
+    async def _suspended(self, is_suspended: Literal["yes", "no"]) -> str:
+        return await _did(self.store.suspended(job_id=self.job.id, kube_uid=KUBE, is_suspended=is_suspended))
 
     async def _promote(self) -> str:
         return str((await self.store.promote()).promoted)

@@ -287,7 +287,7 @@ class Machine(EnqueueRules):
             assert self._witness.started(job.id, kube) == []
             record = self._now.jobs()[job.id]
             assert (record.fence, record.attempt, record.kube_uid) == (pod, started.attempt, kube)
-            assert record.attempt <= job.spec.max_retries + 1 + MAX_DISRUPTIONS, "S7"
+            assert record.attempt <= job.spec.max_retries + 1 + MAX_DISRUPTIONS + record.suspensions, "S7"
 
     @rule(job=jobs, new_pods=st.integers(3, 9))
     def many_disruptions(self, job: NewJob, new_pods: int) -> None:
@@ -378,7 +378,7 @@ class Machine(EnqueueRules):
             twice=twice,
         )
 
-    @rule(job=jobs, kube=KUBES, phase=st.sampled_from([Phase.PENDING, Phase.UNREACHABLE]), twice=TWICE)
+    @rule(job=jobs, kube=KUBES, phase=st.sampled_from([Phase.PENDING, Phase.UNREACHABLE, Phase.SUSPENDED]), twice=TWICE)
     def observe_phase(self, job: NewJob, kube: str, phase: Phase, twice: bool) -> None:
         self._do(
             "observe_phase",

@@ -1,4 +1,4 @@
-"""What people do with jobs that wait: pause, resume, run now, another priority; and what they have done with a job."""
+"""What people do with jobs: pause, suspend, resume, run now, another priority; and what they have done with a job."""
 
 from http import HTTPStatus
 
@@ -15,6 +15,7 @@ from bgjobs_core.actions.pause import pause
 from bgjobs_core.actions.resume import resume
 from bgjobs_core.actions.run_now import run_now
 from bgjobs_core.actions.set_priority import set_priority
+from bgjobs_core.actions.suspend import suspend
 from bgjobs_core.jobs.views import history_view
 
 router = APIRouter(
@@ -43,7 +44,7 @@ _REFUSALS = responses(
     responses=_REFUSALS,
 )
 async def pause_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """Hold it until somebody resumes it; it keeps its place. A job that has started cannot be paused (409)."""
+    """Hold it until somebody resumes it; it keeps its place. A job that has started is suspended instead (409)."""
     await load_for(deps, caller, access.PAUSE, job_id)
     body = await read_model(request, HoldRequest, empty=HoldRequest)
     record = await pause(deps.store, job_id, by=caller.user, note=body.note or "")
@@ -51,15 +52,37 @@ async def pause_job(request: Request, deps: DepsDep, caller: Caller, job_id: str
 
 
 @router.post(
+    "/jobs/{job_id}/suspend",
+    response_model=Job,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Suspend a job that runs",
+    openapi_extra=documented(HoldRequest, required=False),
+    responses=_REFUSALS,
+)
+async def suspend_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Stop its pod until somebody resumes it; its code starts over then, and the attempt does not count.
+
+    It keeps its slot. What waits is paused instead, and what is being launched can be suspended a moment later (409).
+    """
+    await load_for(deps, caller, access.PAUSE, job_id)
+    body = await read_model(request, HoldRequest, empty=HoldRequest)
+    record = await suspend(deps.store, job_id, by=caller.user, note=body.note or "")
+    return answers.job(record, HTTPStatus.ACCEPTED)
+
+
+@router.post(
     "/jobs/{job_id}/resume",
     response_model=Job,
     status_code=HTTPStatus.ACCEPTED,
-    summary="Resume a paused job",
+    summary="Resume a paused or suspended job",
     openapi_extra=documented(HoldRequest, required=False),
     responses=_REFUSALS,
 )
 async def resume_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
-    """Let it go on: it waits for its time if that has not come, else for a slot, in the place that it had."""
+    """Let it go on: it waits for its time if that has not come, else for a slot, in the place that it had.
+
+    The code of a suspended job starts over in a new pod.
+    """
     await load_for(deps, caller, access.PAUSE, job_id)
     body = await read_model(request, HoldRequest, empty=HoldRequest)
     record = await resume(deps.store, job_id, by=caller.user, note=body.note or "")
@@ -104,6 +127,6 @@ async def change_priority(request: Request, deps: DepsDep, caller: Caller, job_i
     responses=responses(HTTPStatus.NOT_FOUND),
 )
 async def job_history(deps: DepsDep, caller: Caller, job_id: str) -> History:
-    """Who has paused, resumed, hastened, cancelled or run it again, when and why; the first thing first."""
+    """Who has paused, suspended, resumed, hastened, cancelled or run it again, when and why; the first thing first."""
     record = await load_for(deps, caller, access.GET, job_id)
     return history_view(record, await deps.store.history(job_id))

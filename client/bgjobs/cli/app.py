@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "result": jobs.result,
     "cancel": jobs.cancel,
     "pause": holding.pause,
+    "suspend": holding.suspend,
     "resume": holding.resume,
     "run-now": holding.run_now,
     "priority": holding.priority,

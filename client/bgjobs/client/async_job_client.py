@@ -194,8 +194,12 @@ class AsyncJobClient:
         """Hold a job that waits, until somebody resumes it; see `JobClient.pause`."""
         return await self._transport.send(endpoints.hold(job_id, "pause", note))
 
+    async def suspend(self, job_id: str, note: str | None = None) -> Job:
+        """Stop the pod of a job that has started, until somebody resumes it; see `JobClient.suspend`."""
+        return await self._transport.send(endpoints.hold(job_id, "suspend", note))
+
     async def resume(self, job_id: str, note: str | None = None) -> Job:
-        """Let a paused job go on; see `JobClient.resume`."""
+        """Let a paused or suspended job go on; see `JobClient.resume`."""
         return await self._transport.send(endpoints.hold(job_id, "resume", note))
 
     async def run_now(self, job_id: str, note: str | None = None) -> Job:

@@ -122,7 +122,7 @@ def cancel(job_id: str, note: str | None) -> Call[Job]:
 
 
 def hold(job_id: str, deed: str, note: str | None) -> Call[Job]:
-    """`POST /api/v1/jobs/{id}/pause`, `/resume` or `/run-now`."""
+    """`POST /api/v1/jobs/{id}/pause`, `/suspend`, `/resume` or `/run-now`."""
     body = HoldRequest(note=note).model_dump_json(exclude_none=True).encode()
     return Call("POST", f"{_path(job_id)}/{deed}", reader(Job), body=body)
 

@@ -318,8 +318,19 @@ class JobClient:
         """
         return self._transport.send(endpoints.hold(job_id, "pause", note))
 
+    def suspend(self, job_id: str, note: str | None = None) -> Job:
+        """Stop the pod of a job that has started, until somebody resumes it; its code starts over then.
+
+        The pod is told to stop, and has the queue's grace period for that. The attempt is `disrupted`, which does not
+        count. The job keeps its slot.
+
+        Raises:
+            ConflictError: if it waits, is just being launched or stopped, or has ended, or was suspended 20 times.
+        """
+        return self._transport.send(endpoints.hold(job_id, "suspend", note))
+
     def resume(self, job_id: str, note: str | None = None) -> Job:
-        """Let a paused job go on; one that is not paused stays as it is.
+        """Let a paused or suspended job go on; one that is neither stays as it is.
 
         Raises:
             ConflictError: if it has ended.

@@ -82,6 +82,9 @@ class _Answers:
     def pause(self, job_id: str, note: str | None = None) -> Job:
         return self._memory.pause(job_id, note).shown()
 
+    def suspend(self, job_id: str, note: str | None = None) -> Job:
+        return self._memory.suspend(job_id, note).shown()
+
     def resume(self, job_id: str, note: str | None = None) -> Job:
         return self._memory.resume(job_id, note).shown()
 
@@ -161,6 +164,9 @@ class _AsyncAnswers:
 
     async def pause(self, job_id: str, note: str | None = None) -> Job:
         return self._answers.pause(job_id, note)
+
+    async def suspend(self, job_id: str, note: str | None = None) -> Job:
+        return self._answers.suspend(job_id, note)
 
     async def resume(self, job_id: str, note: str | None = None) -> Job:
         return self._answers.resume(job_id, note)

@@ -267,6 +267,20 @@ class Memory:
                 job.hold(note)
         return job
 
+    def suspend(self, job_id: str, note: str | None) -> RecordedJob:  # noqa: ARG002 - as JobClient.suspend
+        """Refuse it: what waits is paused, and what runs does so in place, where nobody can stop and restart it.
+
+        Raises:
+            ConflictError: always, as a server where it would refuse it.
+        """
+        job = self.find(job_id)
+        with self._lock:
+            if job.state in TERMINAL:
+                raise _conflict(refusals.already_ended(job.state))
+            if job.state in WAITING:
+                raise _conflict(refusals.not_running(job.state))
+        raise _conflict("the job cannot be suspended: bgjobs.testing runs it in place, and only a server has pods")
+
     def resume(self, job_id: str, note: str | None) -> RecordedJob:  # noqa: ARG002 - as JobClient.resume
         """Let a paused job go on. Raises ConflictError as a server."""
         job = self.find(job_id)

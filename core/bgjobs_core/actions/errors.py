@@ -15,6 +15,7 @@ what to do about it:
     ├── NotEndedYetError        only a job that has ended can be run again
     ├── ChangeUnfitError        it cannot be run again with this change
     ├── NotWaitingError         only a job that waits can be paused, hastened or given another priority
+    ├── NotRunningError         only a launched job can be suspended
     ├── QueueNotFoundError      there is no such queue
     ├── QueueUnchangedError     Kubernetes does not let the queue be changed
     ├── ScheduleNotFoundError   there is no such schedule
@@ -29,9 +30,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bgjobs import refusals
+from bgjobs.vocabulary import State
+from bgjobs_core.jobs.record import MAX_SUSPENSIONS
 
 if TYPE_CHECKING:
-    from bgjobs.vocabulary import State
     from bgjobs_core.jobs.admission import NotAdmitted
     from bgjobs_core.jobs.record import FullJob
 
@@ -155,6 +157,19 @@ class NotWaitingError(ActionError):
 
     def __init__(self, state: State, done: str) -> None:
         super().__init__(refusals.not_waiting(state, done))
+
+
+class NotRunningError(ActionError):
+    """The job cannot be suspended: it does not run, nor is about to, or was suspended too often.
+
+    Args:
+        state: of the job.
+        too_often: whether it was suspended as often as a job may be.
+    """
+
+    def __init__(self, state: str, *, too_often: bool = False) -> None:
+        said = refusals.suspended_too_often(MAX_SUSPENSIONS) if too_often else refusals.not_running(State(state))
+        super().__init__(said)
 
 
 class QueueNotFoundError(ActionError):

@@ -21,7 +21,7 @@ async def pause(store: Store, job_id: str, *, by: str, note: str = "") -> FullJo
         note: why, for those who look at the job later.
 
     Raises:
-        NotWaitingError: it has started.
+        NotWaitingError: it has started; `suspend` is for that.
         AlreadyEndedError: it has ended.
         JobNotFoundError: there is no such job.
     """

@@ -1,4 +1,4 @@
-"""resume: a paused job goes on from where it belongs by now."""
+"""resume: a paused job goes on from where it belongs by now, and the code of a suspended one starts over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def resume(store: Store, job_id: str, *, by: str, note: str = "") -> FullJob:
-    """Let a paused job go on. One that is not paused stays as it is.
+    """Let a paused or suspended job go on. One that is neither stays as it is.
 
     Args:
         store: where the job is.

@@ -19,7 +19,7 @@ class Entry:
 
     Attributes:
         at: when, in Unix ms.
-        what: `pause`, `resume`, `run_now`, `priority high`, `priority low`, `rerun` or `cancel`.
+        what: `pause`, `suspend`, `resume`, `run_now`, `priority high`, `priority low`, `rerun` or `cancel`.
         by: who.
         note: why, in words; of a rerun the id of the new job.
     """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bgjobs.job_spec import CompleteSpec, JobSpec
 
 MAX_DISRUPTIONS: Final = 6
+MAX_SUSPENSIONS: Final = 20  # of one job; an attempt that ends by one does not count, and keeps its log like any other
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,10 @@ class JobRecord:
     Attributes:
         queue_uid: UID of the queue that has admitted it.
         start_by: when it expires unless it has a slot by then; None: never.
-        paused_by: who has paused it; "" unless it is paused. `paused_at` and `note` belong to this.
+        paused_by: who has paused it, or suspended it if it is launched; "" unless that holds. `paused_at` and `note`
+            belong to this.
+        resumed_at: when its suspension was lifted; None if it was not suspended since it was launched.
+        suspensions: how often it was suspended.
         request_generation: of its BackgroundJobRequest, up to which `spec.paused` of that was carried out.
         needs: how many jobs must end before it runs; 0 if it needs none.
         on_parent_failure: what happens if one of them fails or is cancelled; "" if it needs none.
@@ -224,6 +228,8 @@ class JobRecord:
     start_by: int | None = None
     paused_by: str = ""
     paused_at: int | None = None
+    resumed_at: int | None = None
+    suspensions: int = 0
     request_generation: int = 1
     needs: int = 0
     on_parent_failure: str = ""

@@ -60,8 +60,9 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
     WhyNot.POD_CANNOT_START: Row("Kubernetes says that its pod does not start.", _PODS),
     WhyNot.BACK_OFF: Row("An attempt has ended, and the next one comes.", f"{_BY_ITSELF} after the back-off"),
     WhyNot.SUSPENDED: Row(
-        "Its KubeJob is suspended.",
-        """kubectl patch job {kube_job} -n {namespace} --type merge -p '{{"spec":{{"suspend":false}}}}'""",
+        "Somebody has suspended it: its pod was stopped. If that was done to the KubeJob itself, by kubectl or another "
+        "program, the line is one for kubectl.",
+        "bgjobs resume {id} -n {namespace}",
     ),
     WhyNot.UNREACHABLE: Row("The node of its pod does not answer.", "kubectl get nodes"),
     WhyNot.STOPPING: Row("It is being stopped.", "nothing; it ends by itself"),

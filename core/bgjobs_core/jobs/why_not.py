@@ -88,11 +88,12 @@ def _fails_at(record: FullJob, queue: QueueNow | None, code: WhyNot) -> int | No
         gone_at = queue.gone_at if queue is not None and code == WhyNot.QUEUE_MISSING else None
         ends = None if gone_at is None else gone_at + round(GONE_SECONDS * 1000)
         return min((at for at in (record.start_by, ends) if at is not None), default=None)
-    if queue is None or code == WhyNot.HELD:
+    if queue is None or code in {WhyNot.HELD, WhyNot.SUSPENDED}:
         return None
     begun = record.launched_at or record.claimed_at
     if queue.record is None or begun is None or record.attempt or record.state not in {State.LAUNCHING, State.LAUNCHED}:
         return None
+    begun = max(begun, record.resumed_at or 0)
     return begun + queue.record.spec.pending_deadline_seconds * 1000
 
 
@@ -227,11 +228,13 @@ def _at_a_limit(record: FullJob, queue: QueueNow, spec: QueueSpec, since: int) -
     return NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, since, shut)
 
 
-def _held(what: str, by: str, since: int | None, note: str) -> str:
+def _held(
+    what: str, by: str, since: int | None, note: str, how: str = State.PAUSED, next_up: str = "It goes on"
+) -> str:
     who = f" by {by}" if by else ""
     when = f" since {said(since)}" if since is not None else ""
     why = f": {note.rstrip('.')}" if note else ""
-    return f"{what} is paused{who}{when}{why}. It goes on when somebody resumes it."
+    return f"{what} is {how}{who}{when}{why}. {next_up} when somebody resumes it."
 
 
 def _more_slots(record: FullJob) -> str:
@@ -240,10 +243,21 @@ def _more_slots(record: FullJob) -> str:
     return f"kubectl patch backgroundjobqueue {record.spec.queue} -n {record.namespace} --type merge -p '{patch}'"
 
 
+def _lift(record: FullJob) -> str:
+    """Of a KubeJob that somebody else has suspended; what bgjobs has suspended is resumed by bgjobs."""
+    patch = '{"spec":{"suspend":false}}'
+    return f"kubectl patch job {record.kube_job} -n {record.namespace} --type merge -p '{patch}'"
+
+
 def _launched(record: FullJob) -> NotRunning | None:
     since = record.changed_at if record.attempt else record.launched_at
-    words = record.reason
-    match Phase(record.phase or Phase.PENDING):
+    words, phase = record.reason, Phase(record.phase or Phase.PENDING)
+    if record.paused_by and phase != Phase.RUNNING:
+        since = record.paused_at or since
+        next_up = "Its code starts over" if record.attempt else "It goes on"
+        message = _held("It", record.paused_by, since, record.note, Phase.SUSPENDED, next_up)
+        return NotRunning(Gate.POD, WhyNot.SUSPENDED, message, since)
+    match phase:
         case Phase.PENDING | Phase.RETRYING if words:
             return NotRunning(Gate.POD, cause(words, WhyNot.POD_CANNOT_START), words, since)
         case Phase.PENDING:
@@ -252,8 +266,8 @@ def _launched(record: FullJob) -> NotRunning | None:
         case Phase.RETRYING:
             return NotRunning(Gate.NEXT_ATTEMPT, WhyNot.BACK_OFF, _back_off(record), since)
         case Phase.SUSPENDED:
-            message = record.reason or "Its KubeJob is suspended, and waits until somebody resumes it."
-            return NotRunning(Gate.POD, WhyNot.SUSPENDED, message, since)
+            message = record.reason or "Its KubeJob is suspended, but not by bgjobs; it waits until that is lifted."
+            return NotRunning(Gate.POD, WhyNot.SUSPENDED, message, since, remedy=_lift(record))
         case Phase.UNREACHABLE:
             message = record.reason or "The node of its pod does not answer."
             return NotRunning(Gate.RUNNER, WhyNot.UNREACHABLE, message, since)

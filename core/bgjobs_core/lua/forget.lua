@@ -8,7 +8,7 @@ local job = load_job(job_id)
 if job and job.namespace == namespace then return {'kept'} end
 for _, list in ipairs({
   key.due(namespace), key.launching(namespace), key.launched(namespace), key.stopping(namespace), key.ended(namespace),
-  key.expiring(namespace), key.dirty(namespace),
+  key.expiring(namespace), key.dirty(namespace), key.suspending(namespace),
 }) do redis.call('ZREM', list, job_id) end
 first_due(namespace)
 drop_from_unblocking(namespace, job_id)

@@ -15,6 +15,7 @@ if not job then return {'go_away', '', 'there is no such job (any more)'} end
 if job.kube_uid and job.kube_uid ~= kube_uid then return {'go_away', '', 'another KubeJob runs this job'} end
 if job.state == STATE.succeeded then return {'done', '', 'the job has succeeded already'} end
 if job.state == STATE.paused or job.state == STATE.blocked then return {'wait', '', 'the job is ' .. job.state} end
+if job.state == STATE.launched and job.paused_by then return {'wait', '', 'the job is suspended'} end
 if job.state ~= STATE.launched and not may_move(job, STATE.launched) then
   return {'go_away', '', 'the job is ' .. job.state}
 end
@@ -28,7 +29,8 @@ for number = latest, 1, -1 do
   end
 end
 local number = latest + 1
-if number > tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries')) + 1 + LIMIT.max_disruptions then
+local most = tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries')) + 1 + LIMIT.max_disruptions
+if number > most + tonumber(job.suspensions or '0') then
   return {'go_away', '', 'all attempts are used up'}
 end
 local now = now_ms()

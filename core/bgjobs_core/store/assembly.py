@@ -17,7 +17,7 @@ from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import FINAL, OWNED, TERMINAL, WAITING
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from bgjobs_core.jobs.logs import CHUNK_COST_BYTES
-from bgjobs_core.jobs.record import MAX_DISRUPTIONS
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.redis.errors import LAYOUT_ERROR
 from bgjobs_core.store import header, keys, lua_checks
 from bgjobs_core.store.header import VOCABULARY, LuaError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LIMITS: Final = {
     "max_disruptions": MAX_DISRUPTIONS,
+    "max_suspensions": MAX_SUSPENSIONS,
     "log_head_bytes": LOG_HEAD_BYTES,
     "log_tail_bytes": LOG_TAIL_BYTES,
     "log_chunk_bytes": CHUNK_COST_BYTES,
@@ -43,7 +44,7 @@ _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
     "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "limits", "work_list", "lists",
-    "needs", "batches", "moves", "attempts", "waiting", "history",
+    "needs", "batches", "suspension", "moves", "attempts", "waiting", "history",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)

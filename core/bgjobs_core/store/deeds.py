@@ -67,10 +67,11 @@ class Deeds(Connected):
         return replies.PauseReply._make(await self._scripts.run("pause", job_id, by, note, generation))
 
     async def resume(self, *, job_id: str, by: str, note: str, generation: int | None = None) -> replies.ResumeReply:
-        """Lets a job that is paused go on from where it belongs by now.
+        """Lets a job that is paused or suspended go on from where it belongs by now.
 
-        It is scheduled if it is not due yet, and else queued, in the place that it had. A job that is not paused is
-        left as it is.
+        A paused one is scheduled if it is not due yet, and else queued, in the place that it had. Of a suspended one
+        the loop `suspend` has Kubernetes make a pod again. A job that is neither is left as it is, and a request lifts
+        no suspension.
 
         Args:
             job_id: the job.
@@ -106,6 +107,20 @@ class Deeds(Connected):
             note: why, in words; "" if nothing is said.
         """
         return replies.SetPriorityReply._make(await self._scripts.run("set_priority", job_id, priority, by, note))
+
+    async def suspend(self, *, job_id: str, by: str, note: str) -> replies.SuspendReply:
+        """Stops the pod of a launched job, until somebody resumes it; its code starts over then.
+
+        Here that is only wished, and from now on `start` lets no pod run its code: the loop `suspend` sees to the
+        KubeJob. The job keeps its slot. A job that waits is paused instead, and one that is being launched has no
+        KubeJob that is known. As each suspension may cost an attempt that does not count, there is a bound.
+
+        Args:
+            job_id: the job.
+            by: who suspends it.
+            note: why, in words; "" if nothing is said.
+        """
+        return replies.SuspendReply._make(await self._scripts.run("suspend", job_id, by, note))
 
     async def unblock(self, *, limit: int = 20) -> replies.UnblockReply:
         """Tells the children of what has ended how it did; who waits for nothing else goes on, or is cancelled.

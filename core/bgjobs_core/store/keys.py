@@ -118,6 +118,10 @@ launched = Key(
 stopping = Key(
     "stopping", "stopping:{namespace}", "zset", "jobs whose KubeJob is being deleted", "one per stopping job"
 )
+suspending = Key(
+    "suspending", "suspending:{namespace}", "zset", "launched jobs to be suspended or resumed, by when that was wished",
+    "one per launched job",
+)  # fmt: skip
 ended = Key(
     "ended", "ended:{namespace}", "zset", "ended jobs whose KubeJob is still kept, by finished_at", "retire, after R"
 )
@@ -167,8 +171,8 @@ KEYS: Final = (
     history, start_by, needs, children, batch, batch_jobs, unblocking, unblockings,
     job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
-    launching, launched, stopping, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings, queues,
-    schedule, schedules, wished, epoch, layout, seq, store_id, hold,
+    launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,
+    queues, schedule, schedules, wished, epoch, layout, seq, store_id, hold,
     emptied, wake, watched, operator,
 )  # fmt: skip
 

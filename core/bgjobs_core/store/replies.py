@@ -224,8 +224,8 @@ class ResumeReply(NamedTuple):
     """What `resume` replies.
 
     Attributes:
-        did: same: it is not paused, or this generation was carried out before; ended: it is too late;
-            missing: there is no such job.
+        did: same: it is neither, or this generation was carried out before; ended: it is too late; missing:
+            there is no such job.
         state: the job's state after the verb; "" if there is no such job.
     """
 
@@ -283,6 +283,32 @@ class StopReply(NamedTuple):
     """
 
     did: Literal["cancelled", "stopping", "kept", "ended", "missing"]
+    state: str
+
+
+class SuspendReply(NamedTuple):
+    """What `suspend` replies.
+
+    Attributes:
+        did: same: it is suspended already, or is being so; too_often: it was suspended as often as a job
+            may be; kept: it is not launched; ended: it is too late; missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["suspending", "same", "too_often", "kept", "ended", "missing"]
+    state: str
+
+
+class SuspendedReply(NamedTuple):
+    """What `suspended` replies.
+
+    Attributes:
+        did: same: something else is wished by now, or the job is not launched; stray: the UID is not the
+            recorded one; missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["noted", "same", "stray", "missing"]
     state: str
 
 

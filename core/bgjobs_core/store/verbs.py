@@ -321,7 +321,9 @@ class Verbs(Connected):
         """Records how far the KubeJob of a launched job is.
 
         A phase is shown to people, and no decision of the store rests on it. What the runner says is newer than what
-        was seen of its pod, so it is not overwritten.
+        was seen of its pod, so it is not overwritten. As long as a suspension of ours is wished, or its end is not seen
+        to, what is seen is older than that. Where somebody else has suspended the KubeJob and lifted that, its time
+        counts from now on.
 
         Args:
             job_id: the job.
@@ -477,7 +479,7 @@ class Verbs(Connected):
 
         A job that waits is cancelled at once. A job that has a KubeJob, or may get one, goes to `stopping` with its
         verdict until the KubeJob and its pods are gone. A verdict can have been reached on an older view of the job:
-        one that waits can only be cancelled, and one whose code runs is not `never_started`.
+        one that waits can only be cancelled, and one whose code runs, or is suspended, is not `never_started`.
 
         Args:
             job_id: the job.
@@ -486,6 +488,21 @@ class Verbs(Connected):
             note: why, in words; "" if nothing is said.
         """
         return replies.StopReply._make(await self._scripts.run("stop", job_id, verdict, by, note))
+
+    async def suspended(
+        self, *, job_id: str, kube_uid: str, is_suspended: Literal["yes", "no"]
+    ) -> replies.SuspendedReply:
+        """The KubeJob of a launched job is suspended and has no pod left, or is not suspended any more.
+
+        If that is still what is wished, nothing is left to be done. An attempt whose pod is gone without a word was
+        disrupted, which is not counted.
+
+        Args:
+            job_id: the job.
+            kube_uid: UID of the KubeJob that was looked at; it must be the recorded one.
+            is_suspended: as it is now.
+        """
+        return replies.SuspendedReply._make(await self._scripts.run("suspended", job_id, kube_uid, is_suspended))
 
     async def _tally(
         self, *, namespace: str, first: int, limit: int, since: int | None = None, till: int | None = None

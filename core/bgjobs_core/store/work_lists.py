@@ -28,7 +28,7 @@ class WorkLists(Connected):
         An id without a job, or whose job cannot be read, is `forget`'s.
 
         Args:
-            index: `keys.due`, `launching`, `launched`, `stopping`, `ended`, `expiring` or `dirty`.
+            index: `keys.due`, `launching`, `launched`, `stopping`, `suspending`, `ended`, `expiring` or `dirty`.
             namespace: of the jobs.
             until: only those with a score (ms) up to this.
             limit: at most so many.

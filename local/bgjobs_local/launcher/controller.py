@@ -106,6 +106,7 @@ class KubeJob(msgspec.Struct, frozen=True, omit_defaults=True):
         failure: the reason of its Failed condition, as in Kubernetes; "" if it has not failed.
         message: of the Failed condition.
         deleting: whether it was deleted; it is forgotten when no pod of it runs.
+        suspended: whether it is to have no pod until that is lifted.
     """
 
     namespace: str
@@ -123,6 +124,7 @@ class KubeJob(msgspec.Struct, frozen=True, omit_defaults=True):
     failure: str = ""
     message: str = ""
     deleting: bool = False
+    suspended: bool = False
 
     @property
     def failed(self) -> int:
@@ -159,6 +161,7 @@ class KubeJob(msgspec.Struct, frozen=True, omit_defaults=True):
             failure=self.failure,
             message=self.message,
             deleting=self.deleting,
+            suspended=self.suspended,
         )
 
 
@@ -196,9 +199,9 @@ def plan(job: KubeJob, now: float, back_off: BackOff) -> Step:
     if job.deleting:
         return Step(Action.STOP if job.running else Action.REMOVE)
     if job.finished or job.running:
-        return Step(Action.NOTHING)
+        return Step(Action.STOP if job.suspended and not job.finished else Action.NOTHING)
     if not job.pods:
-        return Step(Action.START)
+        return Step(Action.NOTHING if job.suspended else Action.START)
     last = job.pods[-1]
     if last.exit_code == EXIT_SUCCESS:
         return Step(Action.COMPLETE)
@@ -207,6 +210,8 @@ def plan(job: KubeJob, now: float, back_off: BackOff) -> Step:
         return Step(Action.FAIL, failure="PodFailurePolicy", message=words)
     if job.failed > job.backoff_limit:
         return Step(Action.FAIL, failure="BackoffLimitExceeded", message="Job has reached the specified backoff limit")
+    if job.suspended:
+        return Step(Action.NOTHING)
     wait = back_off.after(job.failed) if last.charged else back_off.replacement
     at = (last.ended_at or now) + wait
     return Step(Action.START) if now >= at else Step(Action.WAIT, at)
@@ -217,7 +222,9 @@ def recovered(job: KubeJob, now: float) -> KubeJob:
     running = job.running
     if running is None:
         return job
-    ended = msgspec.structs.replace(running, ended_at=now, exit_code=KILLED_EXIT, reason=UNKNOWN)
+    ended = msgspec.structs.replace(
+        running, ended_at=now, exit_code=KILLED_EXIT, reason=UNKNOWN, disrupted=job.suspended
+    )
     return with_pod(job, ended)
 
 

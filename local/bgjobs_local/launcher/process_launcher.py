@@ -138,6 +138,14 @@ class ProcessLauncher:
         job = self._jobs.get((namespace, name))
         return job.view() if job else None
 
+    async def suspend(self, namespace: str, name: str, uid: str, *, suspend: bool) -> None:
+        """See `Launcher.suspend`; the file says it, so that it holds after a restart too."""
+        job = self._jobs.get((namespace, name))
+        if job is None or job.uid != uid or job.suspended == suspend:
+            return
+        self._keep(msgspec.structs.replace(job, suspended=suspend))
+        self._poked.set()
+
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         """See `Launcher.delete`."""
         job = self._jobs.get((namespace, name))
@@ -290,7 +298,10 @@ class ProcessLauncher:
         now = self._jobs.get((job.namespace, job.name))
         if now is None or now.uid != job.uid:
             return
-        disrupted = disrupted or (self._draining and not now.deleting and exit_code != protocol.EXIT_SUCCESS)
+        told_to_stop = (self._draining and not now.deleting and exit_code != protocol.EXIT_SUCCESS) or (
+            now.suspended and exit_code not in {protocol.EXIT_SUCCESS, protocol.EXIT_REFUSED}
+        )
+        disrupted = disrupted or told_to_stop
         ended = msgspec.structs.replace(
             pod, ended_at=self._clock(), exit_code=exit_code, reason=reason, message=message, disrupted=disrupted
         )

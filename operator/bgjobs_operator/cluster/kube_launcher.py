@@ -16,6 +16,7 @@ import msgspec
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError, KubeUnreadableError
 from bgjobs_core.kube.pages import pages
 from bgjobs_core.kube.reading import decoded
+from bgjobs_operator.cluster.kube_resources import FIELD_MANAGER
 from bgjobs_operator.cluster.kubejob import CONTROLLER_UID, LABEL_INSTALL, manifest
 from bgjobs_operator.cluster.refusals import classify
 from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, view_of
@@ -118,6 +119,18 @@ class KubeLauncher:
             raise _told(error) from error
         except KubeUnreachableError as error:
             raise _told(error) from error
+
+    async def suspend(self, namespace: str, name: str, uid: str, *, suspend: bool) -> None:
+        """See `Launcher.suspend`; by a merge patch, which the API server refuses if the UID is another."""
+        body = {"metadata": {"uid": uid}, "spec": {"suspend": suspend}}
+        path, query = f"{_jobs(namespace)}/{name}", {"fieldManager": FIELD_MANAGER}
+        try:
+            await self._kube.answer("PATCH", path, body, query, {"Content-Type": "application/merge-patch+json"})
+        except KubeUnreachableError as error:
+            raise _told(error) from error
+        except KubeRefusedError as error:
+            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
+                raise _told(error) from error
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         """See `Launcher.delete`."""

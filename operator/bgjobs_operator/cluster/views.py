@@ -42,10 +42,15 @@ class _KubeJobStatus(msgspec.Struct):
     conditions: list[_Condition] | None = None
 
 
+class _KubeJobSpec(msgspec.Struct):
+    suspend: bool | None = None
+
+
 class KubeJob(msgspec.Struct):
     """The part of a KubeJob that is read."""
 
     metadata: Metadata
+    spec: _KubeJobSpec | None = None
     status: _KubeJobStatus | None = None
 
 
@@ -141,6 +146,7 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         message=cleaned(failed.message) if failed else "",
         deleting=metadata.deletion_timestamp is not None,
         terminating=status.terminating or 0,
+        suspended=found.spec is not None and bool(found.spec.suspend),
         created_at=_ms(metadata.creation_timestamp),
     )
 

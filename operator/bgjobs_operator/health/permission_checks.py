@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bgjobs_operator.health.health import Health
 
 PERIOD: Final = 60.0
-# There are some sixteen questions for each namespace. With many namespaces they are asked less often.
+# There are some twenty questions for each namespace. With many namespaces they are asked less often.
 _SECONDS_EACH: Final = 6.0
 MISSING_PERIOD: Final = 5.0  # while a permission is missing, as somebody may be giving it
 _PAUSE: Final = 1.0  # Kubernetes rarely refuses only one request

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEADER: Final = "-leader"  # how the name of the chart's Role for leading ends
 
 _IN_A_NAMESPACE: Final = (
-    ("batch", "jobs", ("get", "list", "watch", "create", "delete")),
+    ("batch", "jobs", ("get", "list", "watch", "create", "patch", "delete")),
     ("", "pods", ("list", "delete")),
     ("", "pods/status", ("patch",)),
     ("", "events", ("list", "create")),

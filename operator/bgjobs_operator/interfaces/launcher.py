@@ -75,6 +75,7 @@ class KubeJobView:
         failure: reason of its `Failed` condition, as `BackoffLimitExceeded`; "" while it has not failed.
         deleting: its deletion has begun.
         terminating: how many of its pods were deleted and have not ended yet.
+        suspended: Kubernetes makes no pod of it, and deletes the one that is there.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
     """
 
@@ -88,6 +89,7 @@ class KubeJobView:
     message: str = ""
     deleting: bool = False
     terminating: int = 0
+    suspended: bool = False
     created_at: int | None = None
 
 
@@ -171,7 +173,7 @@ class Listed:
 
 
 class Launcher(Protocol):
-    """Creates, finds, deletes and watches KubeJobs."""
+    """Creates, finds, suspends, deletes and watches KubeJobs."""
 
     async def create(self, job: JobRecord, queue: QueueRecord) -> str:
         """Create the job's KubeJob, or find the one that is there under its name and is not being deleted.
@@ -190,6 +192,16 @@ class Launcher(Protocol):
 
     async def find(self, namespace: str, name: str) -> KubeJobView | None:
         """A read that is no older than this call. Raises LauncherUnreachableError."""
+        ...
+
+    async def suspend(self, namespace: str, name: str, uid: str, *, suspend: bool) -> None:
+        """Have this very KubeJob make no pods, or make them again; it is no error if it is gone.
+
+        The pod of one that is suspended is told to stop, with its grace period, and does not count as a failure. What
+        is so already stays so.
+
+        Raises LauncherUnreachableError.
+        """
         ...
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:

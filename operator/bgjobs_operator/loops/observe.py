@@ -58,8 +58,17 @@ class ObserveStep(Enum):
     COMPLETE = "complete"
     FAILED = "failed"
     CHECK_ABSENT = "check absent"
+    POKE_SUSPEND = "poke suspend"
+    NOTE_SUSPENDED = "note suspended"
+    NOTE_PENDING = "note pending"
+    NOTE_RETRYING = "note retrying"
 
 
+_PHASES: Final = {
+    ObserveStep.NOTE_SUSPENDED: Phase.SUSPENDED,
+    ObserveStep.NOTE_PENDING: Phase.PENDING,
+    ObserveStep.NOTE_RETRYING: Phase.RETRYING,
+}
 # These ask Kubernetes something, so that its answer tells how its namespace is.
 _ASKS: Final = frozenset({ObserveStep.DELETE_STRAY, ObserveStep.READ_PODS, ObserveStep.CHECK_ABSENT})
 
@@ -119,7 +128,24 @@ def plan_launched(view: KubeJobView, job: JobRecord, looked: Looked) -> list[Obs
         return [ObserveStep.READ_PODS, ObserveStep.FAILED]
     has_news = view.failed > looked.failed or view.terminating != looked.terminating
     steps = [ObserveStep.READ_PODS] if has_news and job.state is State.LAUNCHED else []
-    return [*steps, ObserveStep.COMPLETE] if view.complete else steps
+    return [*steps, ObserveStep.COMPLETE] if view.complete else [*steps, *_plan_suspension(view, job)]
+
+
+def _plan_suspension(view: KubeJobView, job: JobRecord) -> list[ObserveStep]:
+    """What is done where the record does not say that a KubeJob is suspended, or says it of one that is not.
+
+    Somebody else may have done it, by kubectl or another program. That is told, and not undone; but what people have
+    suspended by us stays suspended.
+    """
+    if job.state is not State.LAUNCHED or view.deleting:
+        return []
+    if job.paused_by:
+        return [] if view.suspended else [ObserveStep.POKE_SUSPEND]
+    if view.suspended == (job.phase == Phase.SUSPENDED):
+        return []
+    if view.suspended:
+        return [ObserveStep.NOTE_SUSPENDED]
+    return [ObserveStep.NOTE_RETRYING if job.attempt else ObserveStep.NOTE_PENDING]
 
 
 def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
@@ -145,7 +171,7 @@ def node_is_lost(pod: PodView, now: int) -> bool:
 
 def is_quiet(view: KubeJobView) -> bool:
     """Whether nothing has happened to a KubeJob but that it was made."""
-    return not (view.failed or view.complete or view.failure or view.deleting or view.terminating)
+    return not (view.failed or view.complete or view.failure or view.deleting or view.terminating or view.suspended)
 
 
 Event = Seen | Gone | Listed
@@ -176,6 +202,7 @@ class Observer:
         on_listed: all KubeJobs of the namespace were seen.
         posting: whether the launch loop of this process is creating a job's KubeJob at the moment. It binds what it
             made, so such a KubeJob needs nothing of us while it is new.
+        poke_suspend: the same of one that is to be suspended, while its KubeJob is not.
         on_ended: a KubeJob has ended or is gone, so that there may be room for another one.
         fair: where KubeJobs are looked at.
     """
@@ -189,6 +216,7 @@ class Observer:
     on_listed: Callable[[], None]
     posting: Callable[[str], bool] = lambda _: False
     on_ended: Callable[[str], None] = lambda _: None
+    poke_suspend: Callable[[str, str], None] = lambda _, __: None
     views: dict[str, KubeJobView] = field(default_factory=dict[str, "KubeJobView"])
     # By the UID of a KubeJob: how it was when its pods were looked at, if that is not NEVER_LOOKED; and the UID of its
     # pod that is being evicted.
@@ -385,6 +413,10 @@ class Observer:
                 )
             case ObserveStep.CHECK_ABSENT:
                 await self._check_absent(view.job_id, view.uid)
+            case ObserveStep.POKE_SUSPEND:
+                self.poke_suspend(self.namespace, view.job_id)
+            case ObserveStep.NOTE_SUSPENDED | ObserveStep.NOTE_PENDING | ObserveStep.NOTE_RETRYING:
+                await self.store.observe_phase(job_id=view.job_id, kube_uid=view.uid, phase=_PHASES[step], reason="")
         return True
 
     async def _check_absent(self, job_id: str, kube_uid: str) -> None:

@@ -58,10 +58,12 @@ def pause_after(seconds: float) -> float:
 def waits_since(job: JobRecord, pods: Sequence[PodView]) -> int | None:
     """Since when a pod of it could have run its code (Unix ms); None: none has to.
 
-    Between two attempts that is since there is the next pod: the back-off before it is meant.
+    The time before a suspension was lifted does not count. Between two attempts that is since there is the next pod:
+    the back-off before it is meant.
     """
     if job.attempt == 0:
-        return job.launched_at or job.claimed_at
+        since = job.launched_at or job.claimed_at
+        return since if since is None else max(since, job.resumed_at or 0)
     # The pod whose attempt has ended may look alive for some seconds, or for as long as its node is away.
     others = (pod for pod in pods if not pod.ended and pod.uid != job.fence)
     return min((pod.created_at for pod in others if pod.created_at is not None), default=None)
@@ -138,7 +140,9 @@ class Pending:
         return None
 
     def _waits(self, job: JobRecord) -> bool:
-        return job.namespace in self.namespaces and (job.attempt == 0 or job.phase == Phase.RETRYING)
+        is_suspended = job.paused_by or job.phase == Phase.SUSPENDED  # no pod of it has to start
+        is_due = not is_suspended and (job.attempt == 0 or job.phase == Phase.RETRYING)
+        return is_due and job.namespace in self.namespaces
 
     async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
         now = await self.store.now_ms()

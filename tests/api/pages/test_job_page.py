@@ -347,11 +347,55 @@ async def test_a_button_that_comes_too_late_says_so(site: Site) -> None:
     assert "Nothing was done: the job cannot be paused: it has started" in Document(response.text).text
 
 
+async def test_suspending_asks_first_and_a_button_resumes(site: Site) -> None:
+    pod = await site.world.running()
+    assert f"/jobs/{pod.job_id}/suspend" in (await site.page(f"/jobs/{pod.job_id}")).links
+    page = await site.page(f"/jobs/{pod.job_id}/suspend")
+    assert "its code starts over in a new pod" in page.text
+    assert page.all("form", method="post", action=f"/jobs/{pod.job_id}/suspend")
+
+    response = await site.post(f"/jobs/{pod.job_id}/suspend", note="no mail")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/jobs/{pod.job_id}")
+    assert "Suspending for" in (await site.page(f"/jobs/{pod.job_id}")).text
+    assert (await site.get(f"/jobs/{pod.job_id}/suspend")).headers["Location"] == f"/jobs/{pod.job_id}"
+    await pod.call("finish", attempt=1, outcome="disrupted", exit_code=-15)
+    page = await site.page(f"/jobs/{pod.job_id}")
+    for words in ("Suspended for", "Not running: suspended", "Suspended by shop/web", "Attempt 1: disrupted"):
+        assert words in page.text
+    assert "by shop/web: no mail" in (await site.page("/jobs")).text
+    assert f"/jobs/{pod.job_id}/suspend" not in page.links
+    assert page.all("form", action=f"/jobs/{pod.job_id}/resume")
+    assert (await site.post(f"/jobs/{pod.job_id}/resume")).status_code == 303
+    record = await site.world.there(pod.job_id)
+    assert (record.paused_by, record.phase) == ("", Phase.RETRYING)
+
+
+async def test_what_does_not_run_is_not_suspended(site: Site) -> None:
+    job_id = await site.world.enqueued()
+    assert (await site.get(f"/jobs/{job_id}/suspend")).headers["Location"] == f"/jobs/{job_id}"
+    response = await site.post(f"/jobs/{job_id}/suspend")
+    assert response.status_code == 409
+    assert "Nothing was done: the job cannot be suspended: it has not started" in Document(response.text).text
+    assert (await site.post(f"/jobs/{job_id}/suspend", note="x" * 501)).status_code == 422
+
+
+async def test_a_kube_job_that_somebody_else_has_suspended_has_no_button(site: Site) -> None:
+    pod = await site.world.running()
+    await site.set(pod.job_id, phase="suspended")
+    page = await site.page(f"/jobs/{pod.job_id}")
+    assert "kubectl patch job" in page.text
+    assert not page.all("form", action=f"/jobs/{pod.job_id}/resume")
+
+
 async def test_without_the_right_there_is_no_button(site: Site) -> None:
     job_id = await site.world.enqueued()
     site.world.access.deny("create", "backgroundjobrequests/pause", "shop")
     assert not (await site.page(f"/jobs/{job_id}")).all("form", action=f"/jobs/{job_id}/pause")
     assert (await site.post(f"/jobs/{job_id}/pause")).status_code == 403
+    pod = await site.world.running()
+    assert f"/jobs/{pod.job_id}/suspend" not in (await site.page(f"/jobs/{pod.job_id}")).links
+    assert (await site.get(f"/jobs/{pod.job_id}/suspend")).status_code == 403
+    assert (await site.post(f"/jobs/{pod.job_id}/suspend")).status_code == 403
 
 
 # ------------------------------------------------------------------------------ rights

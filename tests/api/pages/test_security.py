@@ -47,6 +47,8 @@ def test_these_are_the_pages(pages_app: FastAPI) -> None:
         "GET /jobs/{job_id}/cancel",
         "GET /jobs/{job_id}/pause",
         "POST /jobs/{job_id}/pause",
+        "GET /jobs/{job_id}/suspend",
+        "POST /jobs/{job_id}/suspend",
         "GET /jobs/{job_id}/resume",
         "POST /jobs/{job_id}/resume",
         "GET /jobs/{job_id}/run-now",
@@ -143,7 +145,7 @@ async def test_a_defect_tells_nothing_of_itself(site: Site, monkeypatch: pytest.
 
 async def test_writes_from_other_sites_are_refused(site: Site) -> None:
     job_id = await site.world.enqueued()
-    for verb in ("cancel", "rerun", "pause", "resume", "run-now"):
+    for verb in ("cancel", "rerun", "pause", "suspend", "resume", "run-now"):
         response = await site.world.call("POST", f"/jobs/{job_id}/{verb}", headers={"Sec-Fetch-Site": "cross-site"})
         assert response.status_code == 403
     assert (await site.world.there(job_id)).state == "queued"

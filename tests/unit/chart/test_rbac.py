@@ -34,7 +34,7 @@ SUBMIT = VIEW | {
 OPERATE = SUBMIT | {QUEUES: "get list patch update watch", f"{QUEUES}/pause": "update"}
 TABLES = {
     "Role/bgjobs-operator": {
-        "jobs.batch": "create delete get list watch",
+        "jobs.batch": "create delete get list patch watch",
         "pods": "delete list",
         "pods/status": "patch",
         "events": "create list",

@@ -34,6 +34,38 @@ def test_priority(terminal: Terminal, api: FakeApi) -> None:
     assert terminal.run("priority", JOB_ID, "urgent").code == 2
 
 
+@pytest.mark.parametrize(
+    ("deed", "shown", "said"),
+    [
+        ("suspend", {"phase": "running", "paused_by": "ada"}, "being suspended"),
+        ("suspend", {"phase": "suspended", "paused_by": "ada"}, "suspended"),
+        ("resume", {"phase": "retrying"}, "retrying"),
+    ],
+)
+def test_a_job_that_has_started(terminal: Terminal, api: FakeApi, deed: str, shown: dict[str, str], said: str) -> None:
+    api.on("POST", f"{JOB}/{deed}", job(state="launched", **shown))
+
+    ran = terminal.run(deed, JOB_ID, "--note", "no mail")
+
+    assert (ran.code, ran.err) == (0, f"job {JOB_ID} is {said}, of low priority\n")
+    assert json.loads(api.requests[-1].content) == {"note": "no mail"}
+
+
+def test_the_help_says_that_the_code_starts_over(terminal: Terminal) -> None:
+    assert "STARTS OVER" in terminal.run("suspend", "--help").text
+
+
+def test_show_tells_who_has_suspended_it(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", JOB, job(state="launched", phase="suspended", paused_by="ada", note="no mail"))
+    api.on("GET", f"{JOB}/attempts", {"items": []})
+    api.on("GET", f"{JOB}/history", {"items": []})
+
+    text = terminal.run("show", JOB_ID).text
+
+    assert "suspended:  by ada\n" in text
+    assert "paused by" not in text
+
+
 def test_what_has_started(terminal: Terminal, api: FakeApi) -> None:
     api.on("POST", f"{JOB}/pause", problem(409, "the job cannot be paused: it has started", code="job_not_waiting"))
 

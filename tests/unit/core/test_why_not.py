@@ -62,8 +62,14 @@ CASES = [
                  id="back-off after nobody knows what"),
     pytest.param(RETRYING.but(reason="Unschedulable: no memory", error=ERROR), Gate.POD, WhyNot.UNSCHEDULABLE,
                  "Unschedulable: no memory", 5, None, id="the next pod cannot start"),
-    pytest.param(BUILT.launched(at=4).but(phase="suspended"), Gate.POD, WhyNot.SUSPENDED, "is suspended", 4, None,
-                 id="suspended"),
+    pytest.param(BUILT.launched(at=4).but(phase="suspended"), Gate.POD, WhyNot.SUSPENDED,
+                 "suspended, but not by bgjobs", 4, None, id="suspended by somebody else"),
+    *(pytest.param(BUILT.launched(at=4).but(phase=phase, attempt=1, paused_by="ann", paused_at=DUE, note="no mail."),
+                   Gate.POD, WhyNot.SUSPENDED, "It is suspended by ann since 2026-11-18 11:07:40 UTC: no mail. Its "
+                   "code starts over when somebody resumes it.", DUE, None, id=f"suspended, {phase}")
+      for phase in ("suspended", "retrying")),
+    pytest.param(BUILT.launched(at=4).but(phase="suspended", paused_by="ann", paused_at=DUE), Gate.POD,
+                 WhyNot.SUSPENDED, "UTC. It goes on when", DUE, None, id="suspended before it started"),
     pytest.param(BUILT.launched(at=4).but(phase="unreachable"), Gate.RUNNER, WhyNot.UNREACHABLE, "does not answer", 4,
                  None, id="unreachable"),
     pytest.param(BUILT.stopping().but(stopped_by="ann", note="wrong month", stopped_at=6), Gate.RUNNER,
@@ -156,6 +162,35 @@ def test_a_claim_is_held_as_what_waits_is_and_nobody_gives_it_up() -> None:
     assert found is not None
     assert (found.gate, found.code, found.since, found.fails_at) == (Gate.QUEUE, WhyNot.HELD, 3, None)
     assert found.remedy == "bgjobs doctor -n shop"
+
+
+@pytest.mark.parametrize(
+    ("by", "line"),
+    [
+        ("ann", "bgjobs resume {id} -n shop"),
+        ("", """kubectl patch job bgjob-{id} -n shop --type merge -p '{{"spec":{{"suspend":false}}}}'"""),
+    ],
+)
+def test_what_resumes_it_depends_on_who_has_suspended_it(by: str, line: str) -> None:
+    record = BUILT.launched(at=4).but(phase="suspended", paused_by=by, paused_at=DUE if by else None).build()
+
+    found = why_not(record, NOW, queue())
+
+    assert found is not None
+    assert (found.remedy, found.fails_at) == (line.format(id=record.id), None)
+
+
+def test_the_time_to_start_counts_from_the_resumption() -> None:
+    record = BUILT.launched(at=4).but(resumed_at=NOW - 60_000).build()
+
+    found = why_not(record, NOW, queue(pending_deadline_seconds=100))
+
+    assert found is not None
+    assert found.fails_at == NOW + 40_000
+
+
+def test_a_job_whose_pod_is_told_to_stop_still_runs() -> None:
+    assert why_not(BUILT.launched().but(phase="running", paused_by="ann", paused_at=DUE).build(), NOW, queue()) is None
 
 
 def test_a_job_that_has_its_slot_does_not_expire() -> None:

@@ -49,6 +49,29 @@ def pod(exit_code: int | None = None, *, number: int = 1, ended_at: float | None
         pytest.param(kube_job(pod(1), deleting=True), Action.REMOVE, None, "", id="deleted in back-off"),
         pytest.param(kube_job(deleting=True), Action.REMOVE, None, "", id="deleted before it ran"),
         pytest.param(kube_job(pod(0), complete=True, deleting=True), Action.REMOVE, None, "", id="retired"),
+        pytest.param(kube_job(suspended=True), Action.NOTHING, None, "", id="suspended before it ran"),
+        pytest.param(kube_job(pod(), suspended=True), Action.STOP, None, "", id="suspended while it runs"),
+        pytest.param(kube_job(pod(75), suspended=True), Action.NOTHING, None, "", id="suspended"),
+        pytest.param(
+            kube_job(pod(137, disrupted=True), suspended=True, backoff_limit=0),
+            Action.NOTHING,
+            None,
+            "",
+            id="suspended, and its pod was killed",
+        ),
+        pytest.param(kube_job(pod(0), suspended=True), Action.COMPLETE, None, "", id="suspended too late"),
+        pytest.param(
+            kube_job(pod(1), suspended=True, backoff_limit=0),
+            Action.FAIL,
+            None,
+            "BackoffLimitExceeded",
+            id="it had failed before it was suspended",
+        ),
+        pytest.param(kube_job(pod(0), complete=True, suspended=True), Action.NOTHING, None, "", id="it is over"),
+        pytest.param(
+            kube_job(pod(), suspended=True, deleting=True), Action.STOP, None, "", id="suspended, then deleted"
+        ),
+        pytest.param(kube_job(suspended=True, deleting=True), Action.REMOVE, None, "", id="suspended, and not needed"),
     ],
 )
 def test_plan(job: KubeJob, action: Action, at: float | None, failure: str) -> None:
@@ -75,6 +98,10 @@ def test_what_was_running_is_lost_with_us() -> None:
     assert outcomes.of_pod(job.pods[1].view()).outcome == "lost"
     assert job.failed == 2
     assert recovered(job, NOW + 9) == job
+
+
+def test_what_was_being_suspended_is_not_charged_for_that() -> None:
+    assert recovered(kube_job(pod(), suspended=True), NOW).failed == 0
 
 
 def test_a_view_is_what_the_loops_expect_of_kubernetes() -> None:

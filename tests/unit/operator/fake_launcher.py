@@ -71,6 +71,7 @@ class FakeLauncher:
         deletes: (name, UID) of each DELETE of a KubeJob.
         pod_deletes: the same of each DELETE of a pod.
         given_up: name of each pod that was given up, and why.
+        suspends: (name, UID, whether to suspend) of each PATCH.
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
@@ -87,6 +88,7 @@ class FakeLauncher:
         self.deletes: list[tuple[str, str]] = []
         self.given_up: list[tuple[str, str]] = []
         self.pod_deletes: list[tuple[str, str]] = []
+        self.suspends: list[tuple[str, str, bool]] = []
         self.instant = True
         self.away = False
         self.watched = 0
@@ -192,6 +194,17 @@ class FakeLauncher:
         await asyncio.sleep(0)
         self._answer(namespace)
         return self._objects.get((namespace, name))
+
+    async def suspend(self, namespace: str, name: str, uid: str, *, suspend: bool) -> None:
+        self.suspends.append((name, uid, suspend))
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        view = self._objects.get((namespace, name))
+        if view is None or view.uid != uid:
+            return
+        self.change(view.job_id, suspended=suspend)
+        if suspend and self.instant:
+            self.pods_vanish(uid)
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         self.deletes.append((name, uid))

@@ -72,7 +72,9 @@ SEEN = KubeJobView(namespace="shop", name=NAME, uid="kube-1", job_id=JOB_ID)
             {"failure": "BackoffLimitExceeded", "message": "limit"},
         ),
         ({"status": {"conditions": [condition("Failed")]}}, {"failure": "Failed"}),
-        ({"spec": {"suspend": True}}, {}),
+        ({"spec": {"suspend": True}}, {"suspended": True}),
+        ({"spec": {"suspend": None}}, {}),
+        ({"spec": None}, {}),
         ({"spec": {}}, {}),
         ({"metadata": {"deletionTimestamp": "2026-11-24T17:58:43Z"}}, {"deleting": True}),
         ({"metadata": {"labels": {}}}, {"job_id": ""}),
@@ -283,6 +285,29 @@ class TestDelete:
         await launcher.delete_pod("shop", "pod", "pod-1")
 
 
+class TestSuspend:
+    @pytest.mark.parametrize("suspend", [True, False])
+    async def test_is_a_merge_patch_of_this_very_one(
+        self, cluster: FakeCluster, launcher: KubeLauncher, suspend: bool
+    ) -> None:
+        cluster.script(f"PATCH {ONE}", Answer({}))
+        await launcher.suspend("shop", NAME, "kube-1", suspend=suspend)
+        (call,) = cluster.calls
+        assert call.body == {"metadata": {"uid": "kube-1"}, "spec": {"suspend": suspend}}
+        assert (call.content_type, call.query) == ("application/merge-patch+json", {"fieldManager": "bgjobs-operator"})
+
+    @pytest.mark.parametrize("answer", [status(404, "NotFound"), status(409, "Conflict")])
+    async def test_of_what_is_gone_is_no_error(
+        self, cluster: FakeCluster, launcher: KubeLauncher, answer: Answer
+    ) -> None:
+        cluster.script(f"PATCH {ONE}", answer)
+        await launcher.suspend("shop", NAME, "kube-1", suspend=True)
+
+
+async def suspend(launcher: KubeLauncher) -> object:
+    return await launcher.suspend("shop", NAME, "kube-1", suspend=True)
+
+
 async def find(launcher: KubeLauncher) -> object:
     return await launcher.find("shop", NAME)
 
@@ -302,8 +327,14 @@ async def delete(launcher: KubeLauncher) -> object:
 @pytest.mark.parametrize("answer", [Drop(), status(403, "Forbidden"), status(500, "InternalError")])
 @pytest.mark.parametrize(
     ("call", "ask"),
-    [(f"GET {ONE}", find), (f"GET {PODS}", pods), (f"GET {PODS}", glance), (f"DELETE {ONE}", delete)],
-    ids=["find", "pods", "glance", "delete"],
+    [
+        (f"GET {ONE}", find),
+        (f"GET {PODS}", pods),
+        (f"GET {PODS}", glance),
+        (f"DELETE {ONE}", delete),
+        (f"PATCH {ONE}", suspend),
+    ],
+    ids=["find", "pods", "glance", "delete", "suspend"],
 )
 async def test_no_answer_is_no_absence(
     cluster: FakeCluster,

@@ -35,7 +35,10 @@ COPY = a_kube_job().but(name="a-copy").build()
 ELSEWHERE = a_kube_job().but(namespace="elsewhere").build()
 FAILED = a_kube_job().failed().build()
 
+SUSPENDED = a_kube_job().but(suspended=True).build()
+
 LAUNCHED = a_record().launched().build()
+WISHED = a_record().launched().but(phase="running", paused_by="ada", paused_at=1).build()
 MADE = 1_795_000_000_000
 OF_A_KEY = a_record().but(id=key_job_id(NAMESPACE, "invoice-2026-11"), created_at=MADE)
 
@@ -119,6 +122,24 @@ def made_before(job: JobRecord, seconds: float, **more: Any) -> KubeJobView:
         ),
         pytest.param(
             made_before(OF_A_KEY.build(), 3600), OF_A_KEY.launched().build(), 0, [], id="it is bound already"
+        ),
+        pytest.param(SUSPENDED, LAUNCHED, 0, [Do.NOTE_SUSPENDED], id="suspended by somebody else"),
+        pytest.param(SUSPENDED, a_record().launched().but(phase="suspended").build(), 0, [], id="and it says so"),
+        pytest.param(
+            THERE, a_record().launched().but(phase="suspended").build(), 0, [Do.NOTE_PENDING], id="somebody lifted that"
+        ),
+        pytest.param(
+            THERE, a_record().launched().attempted(1).but(phase="suspended").build(), 0, [Do.NOTE_RETRYING],
+            id="somebody lifted that, and it had started",
+        ),
+        pytest.param(SUSPENDED, WISHED, 0, [], id="suspended as wished"),
+        pytest.param(THERE, WISHED, 0, [Do.POKE_SUSPEND], id="not suspended, though it is wished"),
+        pytest.param(COMPLETE, WISHED, 0, [Do.COMPLETE], id="too late to be suspended"),
+        pytest.param(FAILED, WISHED, 1, [Do.READ_PODS, Do.FAILED], id="too late, it has failed"),
+        pytest.param(DELETING, WISHED, 0, [], id="it goes, and nobody suspends it"),
+        pytest.param(SUSPENDED, a_record().stopping("kube-1").build(), 0, [Do.POKE_STOP], id="suspended, stopping"),
+        pytest.param(
+            SUSPENDED, a_record().launching().build(), 0, [Do.BIND], id="made suspended: it is bound as any other"
         ),
     ],
 )  # fmt: skip

@@ -78,6 +78,15 @@ DEADLINE = 1800_000
         ),
         pytest.param(a_record().launched(at=NOW).attempted(1).build(), NOW + 9 * DEADLINE, False, id="it has started"),
         pytest.param(a_record().build(), NOW + 9 * DEADLINE, False, id="it has no slot"),
+        pytest.param(
+            a_record().launched(at=NOW).but(resumed_at=NOW + 9).build(), NOW + DEADLINE + 9, False, id="from the resume"
+        ),
+        pytest.param(
+            a_record().launched(at=NOW).but(resumed_at=NOW + 9).build(),
+            NOW + DEADLINE + 10,
+            True,
+            id="resumed, and never started",
+        ),
     ],
 )
 def test_overdue(job: JobRecord, now: int, expected: bool) -> None:

@@ -19,6 +19,7 @@ from bgjobs_operator.loops.reconcile import Reconcile
 from bgjobs_operator.loops.retire import Retire
 from bgjobs_operator.loops.settle import Settle
 from bgjobs_operator.loops.stop import Stop
+from bgjobs_operator.loops.suspend import Suspend
 from bgjobs_operator.pokes import Poke, Pokes
 from tests.store.builders import a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY
@@ -155,6 +156,7 @@ class World:
         self.admission = Admit(self.store, self.resources, self.pokes, tell=self._tell, clock=self.clock)
         self.observing = observe_queue(self._tell, self.clock)
         self.stops = Stop(self.store, self.launcher, OURS, self._halt, self._tell, self.clock, self._may_arrive)
+        self.suspends = Suspend(self.store, self.launcher, OURS, self._tell, self.clock)
         self.observer = self.observer_of(NAMESPACE)
         self.settling = Settle(self.store, self.resources, OURS, self._tell, self.clock)
         self.looking = Pending(self.store, self.launcher, OURS, self._tell, self.clock)
@@ -181,6 +183,7 @@ class World:
             self._poke_stop,
             lambda: self.poked.append("listed"),
             lambda job_id: job_id in self.launches.posting,
+            poke_suspend=self._poke_suspend,
         )
 
     def _ring(self) -> None:
@@ -191,6 +194,10 @@ class World:
     def _poke_stop(self, namespace: str, job_id: str) -> None:
         self.poked.append("stop")
         self.stops.look_at(namespace, job_id)
+
+    def _poke_suspend(self, namespace: str, job_id: str) -> None:
+        self.poked.append("suspend")
+        self.suspends.look_at(namespace, job_id)
 
     def _halt(self, job_id: str, namespace: str) -> bool:
         return self.launches.halt(job_id, namespace)
@@ -281,6 +288,12 @@ class World:
         self.clock.move_to(self.clock.now + 1)
         async with self.working(self.stops.fair):
             await self.stops.turn()
+
+    async def suspend(self) -> None:
+        """One look at each job that is to be suspended or resumed."""
+        self.clock.move_to(self.clock.now + 10)
+        async with self.working(self.suspends.fair):
+            await self.suspends.turn()
 
     async def admit(self) -> None:
         """One look at everything that was poked, or waits for its next look."""

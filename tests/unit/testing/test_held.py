@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bgjobs import run_background_job
+from bgjobs import JobHandle, run_background_job, run_background_job_async
 from bgjobs.errors import ConflictError
 from bgjobs.testing import eager
 from bgjobs.vocabulary import State
@@ -53,6 +53,38 @@ def test_nobody_runs_a_paused_job() -> None:
                 deed()
         with pytest.raises(ConflictError, match="ended already"):
             job.set_priority(1)
+
+
+_handles: list[JobHandle] = []
+
+
+class Suspends:
+    """Tries to suspend its own job."""
+
+    def do(self) -> str:
+        """Fails if that is not refused."""
+        with pytest.raises(ConflictError, match="runs it in place"):
+            _handles[0].suspend()
+        return "tried"
+
+
+def test_nobody_suspends_what_runs_in_place() -> None:
+    with eager(run=False) as jobs:
+        handle = run_background_job(Suspends, "do")
+        _handles[:] = [handle]
+        with pytest.raises(ConflictError, match="pause it"):
+            handle.suspend()
+        jobs.run_next()
+        assert handle.result() == "tried"
+        with pytest.raises(ConflictError, match="ended already"):
+            handle.suspend()
+
+
+async def test_nor_does_an_async_handle() -> None:
+    with eager(run=False):
+        handle = await run_background_job_async(Work, "do")
+        with pytest.raises(ConflictError, match="pause it"):
+            await handle.suspend()
 
 
 def test_a_job_is_cancelled_when_it_expires() -> None:

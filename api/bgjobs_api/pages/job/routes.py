@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Protocol
@@ -25,12 +26,13 @@ from bgjobs_api.pages.job.view import Rights
 from bgjobs_api.pages.shared import rendering, states
 from bgjobs_core.actions import read_log
 from bgjobs_core.actions.cancel import cancel
-from bgjobs_core.actions.errors import ActionError, AlreadyEndedError, NotWaitingError
+from bgjobs_core.actions.errors import ActionError, AlreadyEndedError, NotRunningError, NotWaitingError
 from bgjobs_core.actions.pause import pause
 from bgjobs_core.actions.queues import queue_now
 from bgjobs_core.actions.rerun import rerun
 from bgjobs_core.actions.resume import resume
 from bgjobs_core.actions.run_now import run_now
+from bgjobs_core.actions.suspend import suspend
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord
 from bgjobs_core.store.store import Store
@@ -154,10 +156,7 @@ async def confirm_cancel(request: Request, deps: DepsDep, caller: Caller, job_id
 async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Cancel the job for good, and lead back to its page."""
     await load_for(deps, caller, access.CANCEL, job_id)
-    form = await _form(request, "note")
-    note = form.get("note", "").strip()
-    if len(note) > _MAX_NOTE:
-        raise invalid("note", f"may have {_MAX_NOTE} characters")
+    note = await _note(request)
     try:
         record = await cancel(deps.store, job_id, by=caller.user, note=note)
     except AlreadyEndedError as error:
@@ -191,6 +190,24 @@ async def pause_job(request: Request, deps: DepsDep, caller: Caller, job_id: str
     return await _held(request, deps, caller, job_id, pause)
 
 
+@router.get("/jobs/{job_id}/suspend")
+async def confirm_suspend(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """A page that says what it means to suspend the job, and asks."""
+    record = await load_for(deps, caller, access.GET, job_id)
+    await require(deps, caller, access.PAUSE, record.namespace)
+    if record.state != State.LAUNCHED or record.paused_by:
+        return rendering.redirect(f"/jobs/{record.id}")
+    return rendering.page(request, "suspend", deps, caller.user, record=record, state=states.of(record), most=_MAX_NOTE)
+
+
+@router.post("/jobs/{job_id}/suspend")
+async def suspend_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Have the job's pod stopped until somebody resumes it, and lead back to its page."""
+    await load_for(deps, caller, access.PAUSE, job_id)
+    note = await _note(request)
+    return await _done(request, deps, caller, job_id, suspend(deps.store, job_id, by=caller.user, note=note))
+
+
 @router.post("/jobs/{job_id}/resume")
 async def resume_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Let the job go on, and lead back to its page."""
@@ -206,9 +223,13 @@ async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: s
 async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, deed: _Deed) -> Response:
     await load_for(deps, caller, access.PAUSE, job_id)
     await _form(request)
+    return await _done(request, deps, caller, job_id, deed(deps.store, job_id, by=caller.user))
+
+
+async def _done(request: Request, deps: Deps, caller: Identity, job_id: str, deed: Awaitable[FullJob]) -> Response:
     try:
-        record = await deed(deps.store, job_id, by=caller.user)
-    except (AlreadyEndedError, NotWaitingError) as error:
+        record = await deed
+    except (AlreadyEndedError, NotWaitingError, NotRunningError) as error:
         record = await load_in_full_for(deps, caller, access.GET, job_id)
         sentence = f"Nothing was done: {error}."
         return await _show(request, deps, caller, record, sentence=sentence, status=HTTPStatus.CONFLICT)
@@ -222,6 +243,13 @@ async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, dee
 async def after_sign_in(job_id: str) -> Response:
     """The proxy leads here whose form met no session; what it asked for is not done by looking at it."""
     return rendering.redirect(f"/jobs/{job_id}" if is_stored_id(job_id) else "/jobs")
+
+
+async def _note(request: Request) -> str:
+    note = (await _form(request, "note")).get("note", "").strip()
+    if len(note) > _MAX_NOTE:
+        raise invalid("note", f"may have {_MAX_NOTE} characters")
+    return note
 
 
 async def _form(request: Request, *names: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ WIDTH: Final = 1000.0
 _GAP: Final = 2.0
 _NARROWEST: Final = 6.0
 _ENDED: Final = "ended"  # of an attempt whose outcome nobody knows
+_BACK_OFF: Final = "back-off"  # between two attempts
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,14 @@ def _parts(record: JobRecord, attempts: Sequence[AttemptRecord], now: int) -> It
         is_ending = is_last and (ended or record.phase == Phase.ENDING)
         # Kubernetes needs a moment to say that nothing follows; that is no phase.
         if one.ended_at is not None and following - one.ended_at > (words.SECOND if is_ending else 0):
-            yield Phase.ENDING if is_ending else "back-off", Phase.RETRYING, "idle", one.ended_at, following
+            suspended = is_last and record.phase == Phase.SUSPENDED
+            gap = Phase.ENDING if is_ending else Phase.SUSPENDED if suspended else _BACK_OFF
+            yield gap, Phase.RETRYING, "idle", one.ended_at, following
 
 
 _DEEDS: Final = {
     "pause": (State.PAUSED, "Paused"),
+    "suspend": (Phase.SUSPENDED, "Suspended"),
     "resume": (State.QUEUED, "Resumed"),
     "run_now": (State.QUEUED, "Made due at once"),
     "priority high": (State.QUEUED, "Priority set to high"),

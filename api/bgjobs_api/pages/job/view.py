@@ -139,11 +139,12 @@ class ParentRow:
 
 @dataclass(frozen=True)
 class Deed:
-    """A button of a job that waits: the end of its path, its name and its icon."""
+    """A button of a job: the end of its path, its name and its icon; whether it leads to a page that asks first."""
 
     path: str
     name: str
     icon: str
+    asks: bool = False
 
 
 _DEEDS: Final = {
@@ -152,6 +153,17 @@ _DEEDS: Final = {
     State.BLOCKED: (Deed("pause", "Pause", "paused"),),
     State.PAUSED: (Deed("resume", "Resume", "queued"),),
 }
+
+
+def deeds(record: FullJob) -> tuple[Deed, ...]:
+    """What can be done with a job as it is, besides a cancel."""
+    if record.state != State.LAUNCHED:
+        return _DEEDS.get(record.state, ())
+    if record.paused_by:
+        return _DEEDS[State.PAUSED]
+    # Whoever has suspended the KubeJob itself resumes it, and one that comes to its end needs no button.
+    may_run = record.phase not in {Phase.SUSPENDED, Phase.ENDING}
+    return (Deed("suspend", "Suspend", "paused", asks=True),) if may_run else ()
 
 
 @dataclass(frozen=True)
@@ -352,7 +364,7 @@ def view(
         live=not states.has_ended(record),
         cancel=cancel_action(record, rights.cancel),
         rerun=rerun_action(record, rights.rerun),
-        deeds=_DEEDS.get(record.state, ()) if rights.pause else (),
+        deeds=deeds(record) if rights.pause else (),
         not_running=gates.card(record, now, queue, around),
         error=error_card(record, attempt, now),
         tabs=tuple(tab(one, record, now, attempt) for one in attempts),

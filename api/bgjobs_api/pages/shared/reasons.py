@@ -101,11 +101,17 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             ended = error_text(record.last_outcome, record.error)
             return RowWords(f"after {ended}" if ended else "", "warn")
         case WhyNot.SUSPENDED | WhyNot.UNREACHABLE:
-            return RowWords(record.reason, "warn")
+            return RowWords(_suspended(record) or record.reason, "warn")
         case WhyNot.STOPPING if record.stopped_by:
             return _stopped(record)
         case _:
             return RowWords(record.reason)
+
+
+def _suspended(record: FullJob) -> str:
+    """By whom and why; "" if nobody has suspended it by us."""
+    note = f": {record.note}" if record.note else ""
+    return f"by {words.who(record.paused_by)}{note}" if record.paused_by else ""
 
 
 def _by_the_queue(code: WhyNot, name: str) -> RowWords:

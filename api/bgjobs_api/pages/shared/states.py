@@ -56,7 +56,7 @@ GROUPS: Final[tuple[tuple[str, tuple[State, ...]], ...]] = (
     ("Ended", (State.SUCCEEDED, State.FAILED, State.CANCELLED)),
 )
 # What people look for among launched jobs; no index knows a phase, so these have no counts.
-PHASES: Final = (Phase.RUNNING, Phase.PENDING, Phase.RETRYING)
+PHASES: Final = (Phase.RUNNING, Phase.PENDING, Phase.RETRYING, Phase.SUSPENDED)
 
 
 def named(name: str) -> Shown:
@@ -70,7 +70,10 @@ def of(record: JobRecord) -> Shown:
     if record.state == State.STOPPING and record.verdict not in {"", Outcome.CANCELLED}:
         # It ends as failed; nobody cancelled it.
         return Shown(State.STOPPING, "Stopping", "cancelling", "cancelling")
-    return named(shown_state(record.state, record.phase))
+    shown = shown_state(record.state, record.phase)
+    if record.state == State.LAUNCHED and record.paused_by and shown != Phase.SUSPENDED:
+        return Shown(shown, "Suspending", "paused", "paused")  # its pod is told to stop
+    return named(shown)
 
 
 def of_outcome(outcome: str) -> Shown:

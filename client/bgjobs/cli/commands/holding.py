@@ -1,4 +1,4 @@
-"""The subcommands `pause`, `resume`, `run-now` and `priority`, for jobs that wait, and those of `bgjobs queue`."""
+"""The subcommands `pause`, `suspend`, `resume`, `run-now` and `priority`, and those of `bgjobs queue`."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ from bgjobs.cli.arguments import completion
 from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
+from bgjobs.vocabulary import Phase, State, shown_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class Priority(StrEnum):
 def pause(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
     r"""Pause jobs that wait: they are held until somebody resumes them, and keep their place.
 
-    A job that has started cannot be paused.
+    A job that has started cannot be paused; `bgjobs suspend` stops its pod.
 
     \b
     Examples:
@@ -46,8 +47,23 @@ def pause(session: Session, words: Ids, note: Note = None, output: Output = Form
     _each(session, words, lambda client, job_id: client.pause(job_id, note), output)
 
 
+def suspend(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+    r"""Suspend jobs that have started: their pods are stopped, and their code STARTS OVER when they are resumed.
+
+    A pod is told to stop, and has the grace period of its queue for that. The attempt that this interrupts does not
+    count, and the job keeps its slot. A job that has not started is paused instead.
+
+    \b
+    Examples:
+      bgjobs suspend last --note 'the provider is down'
+      bgjobs list --state running --queue mail -o name | xargs bgjobs suspend
+      bgjobs list --state suspended -o name | xargs bgjobs resume
+    """
+    _each(session, words, lambda client, job_id: client.suspend(job_id, note), output)
+
+
 def resume(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
-    r"""Resume paused jobs: they wait for their time or for a slot, as before.
+    r"""Resume jobs: paused ones wait for their time or for a slot, as before; suspended ones start over.
 
     \b
     Examples:
@@ -117,11 +133,17 @@ def _each(session: Session, words: list[str], do: "Callable[[JobClient, str], Jo
     client = session.client()
     jobs = [do(client, job_id) for job_id in lookup.ids(client, words)]
     for job in jobs:
-        session.say(f"job {job.id} is {job.state}, of {'high' if job.priority else 'low'} priority")
+        session.say(f"job {job.id} is {_state(job)}, of {'high' if job.priority else 'low'} priority")
     world = session.world
     printing.print_models(
         jobs, output, lambda: printing.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
     )
+
+
+def _state(job: "Job") -> str:
+    """What a job is in a word; one whose pod is told to stop may still run."""
+    is_ending = job.state == State.LAUNCHED and job.paused_by and job.phase != Phase.SUSPENDED
+    return "being suspended" if is_ending else shown_state(job.state, job.phase)
 
 
 def _queues(

@@ -173,6 +173,11 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
     return text.columns(QUEUE_TITLES, rows, width=width())
 
 
+def _held_by(job: Job) -> tuple[str, str]:
+    who = text.clean(job.paused_by or "")
+    return (Phase.SUSPENDED, f"by {who}" if who else "") if job.state == State.LAUNCHED else ("paused by", who)
+
+
 def _paused(queue: QueueView) -> str:
     """`no`, `yes`, or by whom and why."""
     if not queue.paused:
@@ -222,7 +227,7 @@ def job_page(
         ("launched", _moment(job.launched_at)),
         ("started", _moment(job.started_at)),
         ("finished", _moment(job.finished_at) + _took(job.started_at, job.finished_at)),
-        ("paused by", text.clean(job.paused_by or "")),
+        _held_by(job),
         ("stopped by", text.clean(job.stopped_by or "")),
         ("note", text.clean(job.note or "")),
         ("request", job.request or ""),

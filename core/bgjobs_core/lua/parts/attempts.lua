@@ -47,6 +47,7 @@ local function attempt_ended(job, outcome, failure, exit_code, now)
     touch(job, {phase = PHASE.ending}, now)
   else
     local phase = may_be_retried(job, outcome) and PHASE.retrying or PHASE.ending
+    if job.paused_by or job.phase == PHASE.suspended then phase = PHASE.suspended end
     local changes = {phase = phase, reason = false, last_outcome = outcome}
     changes.error_attempt = error_of(job, failure)
     touch(job, changes, now)

@@ -36,6 +36,7 @@ local function move(job, to, changes, now)
   end
   even_if_full()
   leave_list(job)
+  if from == STATE.launched then leave_suspension(job, changes) end
   if from == STATE.queued then leave_lane(job) end
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)

@@ -97,6 +97,30 @@ def test_a_package_needs_no_file_of_its_own(dev: Dev) -> None:
     assert bgjobs(dev, "run", "acme.billing.jobs.Billing.send", "[7]", "--wait").returncode == 0
 
 
+def test_a_function_is_a_job(dev: Dev) -> None:
+    done = bgjobs(dev, "run", "acme.billing.jobs.remind", "[7]", "--wait", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    assert (job["class"], job["method"], job["attempt"]) == ("acme.billing.jobs", "remind", 1)
+    assert dev.client.result(job["id"]) == "customer 7 has 14 days"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("acme.billing.jobs.remnid", "the module acme.billing.jobs has no function 'remnid'; did you mean remind?"),
+        ("acme.biling.jobs.remind", "there is no module acme.biling; did you mean billing?"),
+        ("acme.billing.jobs.Biling.send", "acme.billing.jobs has no class Biling; did you mean Billing?"),
+    ],
+)
+def test_a_name_that_leads_nowhere(dev: Dev, call: str, words: str) -> None:
+    done = bgjobs(dev, "run", call, "[7]", "--wait")
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "attempt 2" not in done.stderr
+
+
 def test_who_is_not_approved_is_told_where_code_was_looked_for(dev: Dev) -> None:
     done = bgjobs(dev, "run", "elsewhere.jobs.Mail.send")
 

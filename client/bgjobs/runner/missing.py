@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pkgutil
+import contextlib
 import sys
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bgjobs.calls import near
@@ -77,4 +78,9 @@ def _is_a_function(name: str) -> str:
 
 
 def _modules(package: types.ModuleType) -> Iterable[str]:
-    return [one.name for one in pkgutil.iter_modules(getattr(package, "__path__", ()))]
+    """The modules in a package, and the packages, which need no `__init__.py`."""
+    found: list[str] = []
+    for folder in map(Path, getattr(package, "__path__", ())):
+        with contextlib.suppress(OSError):  # a zip file, for example
+            found += [one.stem for one in folder.iterdir() if one.suffix == ".py" or one.is_dir()]
+    return [name for name in found if name.isidentifier()]

@@ -93,7 +93,7 @@ def test_a_permission_that_is_missing_in_one_of_several_namespaces_is_a_warning(
     assert (code, body["problems"]) == (200, {})
     assert body["warnings"] == [
         "the operator has none of its permissions in namespace shop: get jobs.batch, list jobs.batch, watch "
-        "jobs.batch and 21 more",
+        "jobs.batch and 22 more",
         "reconcile: 403 Forbidden: no",
     ]
 

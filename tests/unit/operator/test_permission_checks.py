@@ -65,7 +65,7 @@ async def test_all_that_is_needed_is_asked_for(cluster: FakeCluster) -> None:
     health = Health()
     await PermissionChecks(cluster.kube(), NEEDED, health).check()
     asked = [call.body["spec"]["resourceAttributes"] for call in cluster.calls if call.path == REVIEWS]
-    assert len(asked) == len(NEEDED) == 4 + 2 * 24
+    assert len(asked) == len(NEEDED) == 4 + 2 * 25
     assert {"verb": "create", "group": "batch", "resource": "jobs", "namespace": "shop"} in asked
     status_of = {"verb": "patch", "group": "bgjobs.dev", "resource": "backgroundjobrequests", "subresource": "status"}
     assert {**status_of, "namespace": "mail"} in asked

@@ -182,7 +182,7 @@ class JobSpec(BaseModel, frozen=True):
     )
 
     def again(self) -> Self:
-        """The spec of a job that runs this one again: due at once, in no trace, in the image that its queue has then."""
+        """The spec of a job that runs this one again: due at once, in no trace, and in the image of its queue then."""
         return self.model_copy(update={"delay_seconds": 0.0, "image": None, "traceparent": None})
 
 

@@ -266,7 +266,7 @@ def _asked(body: EnqueueRequest, caller: Identity, trace: str | None) -> AskedJo
     )
 
 
-@router.get("/jobs", response_model=JobList, summary="List jobs")
+@router.get("/jobs", response_model=JobList, summary="List jobs", responses=responses(HTTPStatus.NOT_FOUND))
 async def list_jobs(deps: DepsDep, caller: Caller, query: Annotated[ListQuery, Query()]) -> Response:
     """List the jobs of one or several namespaces, the latest changed first, or those of a batch.
 

@@ -179,7 +179,8 @@ class AsyncJobClient:
         self, *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]
     ) -> JobList:
         """One page of jobs, the latest changed first; see `JobClient.list`."""
-        filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
+        if filters.get("batch") is None:  # which is of one namespace, perhaps of another one
+            filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
         return await self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     async def queues(self, namespace: str | None = None) -> Sequence[QueueView]:

@@ -295,7 +295,8 @@ class JobClient:
         Raises:
             InvalidJobError: if a filter is not what it should be.
         """
-        filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
+        if filters.get("batch") is None:  # which is of one namespace, perhaps of another one
+            filters = {**filters, "namespace": filters.get("namespace") or self._namespace}
         return self._transport.send(endpoints.list_jobs(limit, cursor, **filters))
 
     def queues(self, namespace: str | None = None) -> Sequence[QueueView]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Start
     from tests.browser.visit import Visits
 
-PAGES = ("list", "no match", "empty", "running", "failed", "waiting", "cancel", "queues", "not found")
+PAGES = ("list", "no match", "empty", "running", "failed", "waiting", "cancel", "suspend", "queues", "not found")
 GROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(244, 245, 247)", "dark": "rgb(11, 14, 18)"}
 
 
@@ -33,6 +33,7 @@ def paths(start: Start, shelf: list[str]) -> dict[str, str]:
         "failed": failed.path,
         "waiting": f"/jobs/{shelf[0]}",
         "cancel": f"{running.path}/cancel",
+        "suspend": f"{running.path}/suspend",
         "queues": "/queues",
         "not found": "/jobs/0197f000-0000-7000-8000-000000000000",
     }

@@ -123,6 +123,22 @@ def _runs(process: psutil.Process, job_id: str) -> bool:
         return False
 
 
+def test_suspend_and_resume(visits: Visits, start: Start) -> None:
+    puppet = start("print here", max_retries=0)
+    page = visits.open(puppet.path)
+    page.get_by_role("link", name="Suspend").first.click()
+    expect(page.locator("main")).to_contain_text("its code starts over in a new pod")
+    page.get_by_label("Note for others").fill("the provider is down")
+    page.get_by_role("button", name="Suspend the job").click()
+    expect(page).to_have_url(re.compile(f"{puppet.path}$"))
+    expect(page.locator(".pill")).to_contain_text("Suspended")
+    expect(page.locator(".events")).to_contain_text("the provider is down")
+    page.get_by_role("button", name="Resume").first.click()
+    expect(page.locator(".pill")).to_contain_text("Running")
+    puppet.end()
+    expect(page.locator(".pill")).to_contain_text("Succeeded")
+
+
 def test_think_again_before_cancelling(visits: Visits, start: Start) -> None:
     puppet = start()
     page = visits.open(f"{puppet.path}/cancel")

@@ -1,6 +1,7 @@
 -- suspended: The KubeJob of a launched job is suspended and has no pod left, or is not suspended any more.
--- If that is still what is wished, nothing is left to be done. An attempt whose pod is gone without a word was disrupted,
--- which is not counted.
+-- One that is gone has no pod either, and is not suspended; `observe_end` takes that into the record. If that is still
+-- what is wished, nothing is left to be done. An attempt whose pod is gone without a word was disrupted, which is not
+-- counted.
 --@ job_id        text    the job
 --@ kube_uid      text    UID of the KubeJob that was looked at; it must be the recorded one
 --@ is_suspended  yes|no  as it is now

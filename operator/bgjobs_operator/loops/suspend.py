@@ -38,7 +38,8 @@ class SuspendStep(Enum):
     """What is done next with one job that somebody has suspended or resumed."""
 
     NOTHING = "nothing of the kind is wished any more"
-    LEAVE = "its KubeJob ends or is gone, which others take into the record"
+    LEAVE = "its KubeJob comes to its end, which others take into the record"
+    NOTE_GONE = "record that no pod is left; others take into the record that its KubeJob is gone"
     SUSPEND = "suspend its KubeJob"
     CHECK_PODS = "record that it is suspended if no pod is left"
     RESUME = "have its KubeJob make pods again, and record that"
@@ -54,7 +55,9 @@ def plan_suspend(job: JobRecord | None, view: KubeJobView | None) -> SuspendStep
     """
     if job is None or job.state is not State.LAUNCHED or not (job.paused_by or job.resumed_at):
         return SuspendStep.NOTHING
-    if view is None or view.uid != job.kube_uid or view.deleting or view.complete or view.failure:
+    if view is None or view.uid != job.kube_uid:
+        return SuspendStep.NOTE_GONE
+    if view.deleting or view.complete or view.failure:
         return SuspendStep.LEAVE
     if job.paused_by:
         return SuspendStep.CHECK_PODS if view.suspended else SuspendStep.SUSPEND
@@ -100,25 +103,22 @@ class Suspend:
             if job is None:
                 await self.store.forget(namespace=item.namespace, job_id=item.key)
             return WorkEnd(heard=False)
-        view = await self.launcher.find(job.namespace, job.kube_job)
-        step = plan_suspend(job, view)
-        if view is None or step is SuspendStep.LEAVE:
-            return WorkEnd(again=ENDS_SECONDS)
-        return await self._do(step, job, view)
+        step = plan_suspend(job, await self.launcher.find(job.namespace, job.kube_job))
+        return WorkEnd(again=ENDS_SECONDS) if step is SuspendStep.LEAVE else await self._do(step, job)
 
-    async def _do(self, step: SuspendStep, job: JobRecord, view: KubeJobView) -> WorkEnd:
+    async def _do(self, step: SuspendStep, job: JobRecord) -> WorkEnd:
         again = WorkEnd(again=LOOK_AGAIN_SECONDS)
         if step in {SuspendStep.SUSPEND, SuspendStep.RESUME}:
             suspend = step is SuspendStep.SUSPEND
-            log.info("suspending" if suspend else "resuming", job=job.id, kube_job=view.name)
-            await self.launcher.suspend(view.namespace, view.name, view.uid, suspend=suspend)
+            log.info("suspending" if suspend else "resuming", job=job.id, kube_job=job.kube_job)
+            await self.launcher.suspend(job.namespace, job.kube_job, job.kube_uid, suspend=suspend)
             if suspend:
                 return again
         elif step is SuspendStep.CHECK_PODS:
-            pods = await self.launcher.pods(view.namespace, view.uid)
+            pods = await self.launcher.pods(job.namespace, job.kube_uid)
             if not all(pod.ended for pod in pods):
                 return again
-        is_suspended = "yes" if step is SuspendStep.CHECK_PODS else "no"
-        noted = await self.store.suspended(job_id=job.id, kube_uid=view.uid, is_suspended=is_suspended)
+        is_suspended = "yes" if job.paused_by else "no"
+        noted = await self.store.suspended(job_id=job.id, kube_uid=job.kube_uid, is_suspended=is_suspended)
         # Somebody may wish something else by now.
         return again if noted.did == "same" else DONE

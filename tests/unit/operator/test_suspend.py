@@ -32,14 +32,15 @@ RESUMED = a_record().launched().but(resumed_at=2).build()
         pytest.param(a_record().launched().build(), RUNS, Step.NOTHING, id="nothing is wished"),
         pytest.param(a_record().stopping("kube-1").build(), IS, Step.NOTHING, id="it is being cancelled"),
         pytest.param(a_record().ended(State.SUCCEEDED, "kube-1").build(), RUNS, Step.NOTHING, id="it has ended"),
-        pytest.param(WISHED, None, Step.LEAVE, id="its KubeJob is gone"),
+        pytest.param(WISHED, None, Step.NOTE_GONE, id="its KubeJob is gone"),
         pytest.param(WISHED, a_kube_job().deleting().build(), Step.LEAVE, id="its KubeJob goes"),
-        pytest.param(WISHED, a_kube_job().with_uid("kube-2").build(), Step.LEAVE, id="another one is there"),
+        pytest.param(WISHED, a_kube_job().with_uid("kube-2").build(), Step.NOTE_GONE, id="another one is there"),
         pytest.param(WISHED, a_kube_job().complete().build(), Step.LEAVE, id="too late: complete"),
         pytest.param(WISHED, a_kube_job().failed().build(), Step.LEAVE, id="too late: failed"),
         pytest.param(WISHED, RUNS, Step.SUSPEND, id="to be suspended"),
         pytest.param(WISHED, IS, Step.CHECK_PODS, id="suspended, but are its pods gone?"),
         pytest.param(RESUMED, IS, Step.RESUME, id="to be resumed"),
+        pytest.param(RESUMED, None, Step.NOTE_GONE, id="to be resumed, and gone"),
         pytest.param(RESUMED, RUNS, Step.NOTE_RESUMED, id="resumed"),
     ],
 )
@@ -150,6 +151,20 @@ async def test_a_kube_job_that_goes_is_left_to_others(world: World) -> None:
     assert (record.state, record.outcome, record.paused_by) == (State.FAILED, Outcome.LOST, "")
     await world.suspend()
     assert await _left(world) == []
+
+
+async def test_a_kube_job_that_is_gone_is_asked_for_once(world: World) -> None:
+    """Nobody may hear of it for long, as when its namespace is gone."""
+    wished, resumed = await _running(world), await _suspended(world)
+    await world.store.suspend(job_id=wished, by="ada", note="")
+    await world.store.resume(job_id=resumed, by="ada", note="")
+    for job in (wished, resumed):
+        world.launcher.vanish(job, silently=True)
+    await world.suspend()
+    assert await _left(world) == []
+    assert [(await world.job(job)).phase for job in (wished, resumed)] == [Phase.SUSPENDED, Phase.RETRYING]
+    await world.reconcile()
+    assert [(await world.job(job)).outcome for job in (wished, resumed)] == [Outcome.LOST, Outcome.LOST]
 
 
 async def test_a_cancel_of_a_suspended_job(world: World) -> None:

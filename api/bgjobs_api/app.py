@@ -10,18 +10,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bgjobs.parent_result import ParentRequest
+from bgjobs.runner_wire import BeatRequest, FinishRequest, StartRequest
 from bgjobs.wire import (
     BatchRequest,
-    BeatRequest,
     CancelRequest,
     EnqueueRequest,
-    FinishRequest,
     HoldRequest,
     PriorityRequest,
     Problem,
     RerunRequest,
     RunScheduleRequest,
-    StartRequest,
 )
 from bgjobs_api.http import problems
 from bgjobs_api.http.default_headers import DefaultHeaders

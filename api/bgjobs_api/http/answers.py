@@ -28,7 +28,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def _shown(record: FullJob, why: NotRunning | None, family: Family | None = None) -> dict[str, Any]:
-    return job_fields(record, msgspec.Raw(record.parameters), why, family)
+    checkpoint = msgspec.Raw(record.checkpoint) if record.checkpoint else None
+    return job_fields(record, msgspec.Raw(record.parameters), why, family, checkpoint)
 
 
 def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -78,8 +79,8 @@ def parent(record: JobRecord | None, stored: bytes | None) -> Response:
     return _json(_ENCODER.encode(said), 200)
 
 
-def with_parameters(model: BaseModel, parameters: bytes) -> Response:
-    """Answer with a model, in whose field `parameters` the stored JSON is put."""
+def start(model: BaseModel, parameters: bytes = b"null", checkpoint: bytes = b"null") -> Response:
+    """Answer to `start`, in whose fields `parameters` and `checkpoint` the stored JSON is put."""
     shown = model.model_dump(mode="json", by_alias=True)
-    shown["parameters"] = msgspec.Raw(parameters)
+    shown |= {"parameters": msgspec.Raw(parameters), "checkpoint": msgspec.Raw(checkpoint)}
     return _json(_ENCODER.encode(shown), 200)

@@ -11,17 +11,15 @@ from pydantic.json_schema import models_json_schema
 
 from bgjobs.batches import BatchRequest, CancelBatchRequest
 from bgjobs.parent_result import ParentBatchRequest, ParentRequest
+from bgjobs.runner_wire import BeatRequest, FinishRequest, StartRequest
 from bgjobs.wire import (
-    BeatRequest,
     CancelRequest,
     EnqueueRequest,
-    FinishRequest,
     HoldRequest,
     PriorityRequest,
     Problem,
     RerunRequest,
     RunScheduleRequest,
-    StartRequest,
 )
 from bgjobs_api.http import problems
 from bgjobs_api.http.default_headers import DefaultHeaders

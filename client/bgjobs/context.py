@@ -9,11 +9,14 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from bgjobs import strict_json
 from bgjobs.errors import BgjobsError, JobFailedError, NotFoundError, Portable
+from bgjobs.protocol import MAX_CHECKPOINT_BYTES
 from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
@@ -52,6 +55,10 @@ def _text(value: object) -> str | None:
         return str(value).encode("utf-8", "replace").decode()[:MAX_MESSAGE_CHARACTERS]
     except Exception:  # noqa: BLE001 - `__str__` is job code
         return None
+
+
+def _nowhere(_text: bytes) -> None:
+    """Where the checkpoints of a job go that nobody asks for them."""
 
 
 class NotInJobError(BgjobsError, RuntimeError):
@@ -203,6 +210,8 @@ class CurrentJob:
         parameters: a list or a dict, as the method got them.
         parents: the jobs and batches that it needs, which have ended: `current_job().parents[job_id].result()`.
         traceparent: the trace that it belongs to, in the form of W3C Trace Context; None if it is in none.
+        checkpointed: the latest checkpoint of the attempts before this one, as it comes out of JSON; None if there is
+            none.
     """
 
     def __init__(
@@ -218,6 +227,8 @@ class CurrentJob:
         parameters: list[Any] | dict[str, Any],
         parents: Iterable[ParentJob] = (),
         traceparent: str | None = None,
+        checkpointed: Any = None,
+        send_checkpoint: Callable[[bytes], None] = _nowhere,
     ) -> None:
         self.id = job_id
         self.attempt = attempt
@@ -228,6 +239,10 @@ class CurrentJob:
         self.parameters = parameters
         self.parents = Parents(parents)
         self.traceparent = traceparent
+        self.checkpointed = checkpointed
+        self._save = send_checkpoint
+        self._unsaved = deque[bytes](maxlen=1)
+        self._is_saving = False
         self._send = send_progress
         self._lock = threading.RLock()  # a signal's handler may come back in the middle of what it guards
         self._is_sending = False
@@ -256,6 +271,31 @@ class CurrentJob:
             self._unsent = line
             if time.monotonic() - self._sent_at >= PROGRESS_SECONDS:
                 self._flush()
+
+    def checkpoint(self, value: Any) -> None:
+        """Say where the next attempt can go on, if there is one: it gets this value as `checkpointed`.
+
+        The latest one counts. From the return on, the end of the job's process does not lose it; it reaches the server
+        with the next beat (within ten seconds) and at the end of the attempt, and then it outlives the pod, too. It is
+        forgotten when the job succeeds or is cancelled.
+
+        Args:
+            value: what JSON can carry, at most 64 KiB of it; None forgets the one before.
+
+        Raises:
+            ValueError: if a part of it is not JSON, or it is too large; the message says which part.
+            RuntimeError: if the job's code has closed the pipe to the runner, so that it would be lost.
+        """
+        text = strict_json.dumps(value, "checkpoint", MAX_CHECKPOINT_BYTES).encode()
+        with self._lock:
+            self._unsaved.append(text)
+            # A handler's goes out after the one that it came in the middle of.
+            while self._unsaved and not self._is_saving:
+                self._is_saving = True
+                try:
+                    self._save(self._unsaved.pop())
+                finally:
+                    self._is_saving = False
 
     def is_stopping(self) -> bool:
         """Whether the job was told to stop: it was cancelled, it has reached its timeout, or its node is drained.

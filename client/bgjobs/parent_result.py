@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from bgjobs.runner_wire import RunnerIdentity
 from bgjobs.vocabulary import Outcome, State
-from bgjobs.wire import RunnerIdentity
 
 
 class ParentRequest(RunnerIdentity):

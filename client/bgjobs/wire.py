@@ -15,7 +15,7 @@ from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
 from bgjobs.protocol import MAX_NEEDS
-from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, Reported, State, WhyNot
+from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, State, WhyNot
 
 
 def _job_id(text: str) -> str:
@@ -296,6 +296,12 @@ class Job(CompleteSpec, frozen=True):
     error: Failure | None = None
     progress: Progress | None = None
     has_result: bool = False
+    has_checkpoint: bool = Field(default=False, description="it has one; only where one job is asked for")
+    checkpoint: Any = Field(
+        default=None,
+        description="where its next attempt goes on, in its own words; only where one job is asked for, and for those "
+        "who may read results",
+    )
     attempt: int = Field(default=0, description="number of the latest attempt; 0 before the first")
     created_at: datetime
     not_before: datetime | None = Field(default=None, description="when it becomes due")
@@ -397,92 +403,3 @@ class Problem(BaseModel):
         default=None,
         description="what helps: with the code `forbidden` a command that an administrator runs, else one sentence",
     )
-
-
-# --- the runner's side -------------------------------------------------------------------------
-
-
-class RunnerIdentity(_Body):
-    """Which pod calls; the caller's token must be of this pod."""
-
-    kube_uid: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    pod_uid: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    pod_name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
-
-
-class StartRequest(RunnerIdentity):
-    """The body of `POST /runner/v1/jobs/{id}/start`, by which a runner asks whether it may run the job."""
-
-
-class StartReply(BaseModel):
-    """The answer to `start`.
-
-    With `run` it has everything that the attempt needs. With any other action it has the reason: `done` if the job has
-    ended already, `wait` if the runner should ask again, `go_away` if this pod must not run the job.
-    """
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    action: Literal["run", "done", "wait", "go_away"]
-    reason: str | None = None
-    attempt: int | None = None
-    max_retries: int | None = None
-    cls: str | None = Field(default=None, alias="class")
-    method: str | None = None
-    parameters: list[Any] | dict[str, Any] | None = None
-    approved_classes: list[str] | None = None
-    timeout_seconds: float | None = None
-    traceparent: str | None = None
-    beat_seconds: float | None = None
-    parents: list[Parent] | None = Field(default=None, description="the jobs that it needs; absent if there are none")
-
-
-class LogChunk(_Body):
-    """A piece of an attempt's log, as records (`bgjobs.protocol` has their format)."""
-
-    offset: int = Field(
-        ge=0, description="its place in the stream of all records, in bytes; a jump means that records were dropped"
-    )
-    data: str = Field(description="whole records, compressed by zlib, in base64")
-
-
-class BeatRequest(RunnerIdentity):
-    """The body of `POST /runner/v1/jobs/{id}/beat`, by which a runner reports that it lives, with log and progress."""
-
-    attempt: int = Field(ge=1)
-    chunk: LogChunk | None = None
-    progress: Progress | None = None
-
-
-class BeatReply(BaseModel):
-    """The answer to `beat`.
-
-    The action `stop` means that the job is to be stopped, and `go_away` that this pod's attempt is not the job's
-    current one.
-    """
-
-    action: Literal["continue", "stop", "go_away"]
-    beat_seconds: float = Field(description="when to send the next beat")
-    next_offset: int = Field(description="the offset up to which the server has the log")
-    kept: bool = Field(
-        default=True,
-        description="false: the store is full, and has kept neither the piece of log nor the progress of this beat",
-    )
-
-
-class FinishRequest(RunnerIdentity):
-    """The body of `POST /runner/v1/jobs/{id}/finish`; the last piece of the log is sent before it, by `beat`."""
-
-    attempt: int = Field(ge=1)
-    outcome: Reported
-    result: Any = None
-    has_result: bool = False
-    error: Failure | None = None
-    exit_code: int | None = Field(default=None, description="of the job's process, negative for a signal")
-
-
-class FinishReply(BaseModel):
-    """The answer to `finish`: the job's new state, or `go_away` if this pod's attempt is not the job's current one."""
-
-    action: Literal["recorded", "go_away"]
-    state: State | None = None

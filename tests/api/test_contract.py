@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CODE = """
+import os
 from bgjobs import current_job
 
 class Greeter:
@@ -31,6 +32,15 @@ class Greeter:
 
     def fail(self):
         raise ValueError("no good")
+
+    def copy(self, rows, breaks_at):
+        job = current_job()
+        first = (job.checkpointed or {"row": 0})["row"]
+        for row in range(first, rows):
+            if (row, job.attempt) == (breaks_at, 1):
+                os._exit(1)
+            job.checkpoint({"row": row + 1})
+        return {"from": first, "to": rows}
 """
 
 
@@ -52,9 +62,9 @@ def client(api: LiveApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobClient]
         yield made
 
 
-def run_pod(api: LiveApi, job_id: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_pod(api: LiveApi, job_id: str, folder: Path, suffix: str = "abcde") -> subprocess.CompletedProcess[str]:
     """Run the supervisor as in a pod, until it ends."""
-    pod = RealPod(job_id, folder)
+    pod = RealPod(job_id, folder, suffix)
     token = f"pod-{pod.name}"
     api.authenticator.tokens[token] = service_account("shop", "default", pod.name, pod.uid)
     return pod.run(api.url, token, CODE)
@@ -92,6 +102,18 @@ def test_an_error_closes_the_attempt_with_its_traceback(api: LiveApi, client: Jo
     )
     with pytest.raises(JobFailedError, match="ValueError: no good"):
         handle.result(timeout=60)
+
+
+def test_the_next_pod_goes_on_where_the_last_one_was(api: LiveApi, client: JobClient, tmp_path: Path) -> None:
+    handle = client.enqueue("jobs_of_a_test.Greeter", "copy", [100_000, 41_000])
+    api.launch(handle.id, "kube-uid")
+    assert run_pod(api, handle.id, tmp_path).returncode == 1
+    job = handle.refresh()
+    assert (job.has_checkpoint, job.checkpoint) == (True, {"row": 41_000})
+    pod = run_pod(api, handle.id, tmp_path, "fghij")
+    assert pod.returncode == 0, pod.stderr
+    assert handle.result(timeout=60) == {"from": 41_000, "to": 100_000}
+    assert (handle.refresh().has_checkpoint, handle.job.checkpoint) == (False, None)
 
 
 def test_a_stray_pod_runs_nothing(api: LiveApi, client: JobClient, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bgjobs.wire import Problem
 from bgjobs_api.http.bodies import MAX_BODY_BYTES
-from bgjobs_api.routes.runner import MAX_REPORT_BYTES
+from bgjobs_api.routes.runner import MAX_BEAT_BYTES, MAX_REPORT_BYTES
 from bgjobs_core.redis.errors import StoreError, StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ async def test_a_report_may_be_larger(world: World) -> None:
     pod = await world.running()
     path = f"/runner/v1/jobs/{pod.job_id}"
     more: dict[str, Any] = {"token": pod.token, "headers": {"Bgjobs-Protocol": "1"}}
-    assert (await world.call("POST", f"{path}/beat", content=b" " * (MAX_BODY_BYTES + 1), **more)).status_code == 413
+    assert (await world.call("POST", f"{path}/beat", content=b" " * (MAX_BEAT_BYTES + 1), **more)).status_code == 413
     assert (await world.call("POST", f"{path}/finish", content=b" " * MAX_REPORT_BYTES, **more)).status_code == 400
     assert (
         await world.call("POST", f"{path}/finish", content=b" " * (MAX_REPORT_BYTES + 1), **more)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from bgjobs.protocol import PROTOCOL_HEADER
+from bgjobs.protocol import MAX_CHECKPOINT_BYTES, PROTOCOL_HEADER
 from bgjobs_api.app import PUBLIC_PATHS
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES
@@ -27,7 +27,7 @@ __all__ = ["pages_app", "site"]
 LIMITS: Final = {
     "/api/v1/jobs": MAX_BODY_BYTES,
     "/api/v1/jobs:batch": 8 * 1024 * 1024,
-    "/beat": MAX_BODY_BYTES,
+    "/beat": MAX_BODY_BYTES + 3 * MAX_CHECKPOINT_BYTES,
     "/finish": 1024 * 1024,
     "/rerun": MAX_BODY_BYTES,
 }

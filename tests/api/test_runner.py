@@ -12,8 +12,8 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_CHUNK_BYTES, MAX_ERROR_BYTES, MAX_JSON_BYTES
+from bgjobs.runner_wire import FinishRequest, LogChunk, StartReply
 from bgjobs.vocabulary import State
-from bgjobs.wire import FinishRequest, LogChunk, StartReply
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.routes import runner_statements
 from bgjobs_core.redis.errors import StoreUnavailableError
@@ -37,7 +37,7 @@ async def test_start_gives_all_that_an_attempt_needs(world: World) -> None:
     assert StartReply.model_validate_json(response.content).model_dump(by_alias=True) == {
         "action": "run", "reason": None, "attempt": 1, "max_retries": 2, "class": "shop.jobs.Report",
         "method": "build", "parameters": {"day": 1}, "approved_classes": ["shop.jobs.*"], "timeout_seconds": 90.0,
-        "beat_seconds": 1.0, "parents": None, "traceparent": None,
+        "beat_seconds": 1.0, "parents": None, "traceparent": None, "checkpoint": None,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,21 @@ def test_one_that_ends_its_process_with_0_has_not_succeeded(dev: Dev) -> None:
     assert "without" in job.error.message or "before" in job.error.message
     assert [dev.client.logs(job.id, number) for number in (1, 2)] == ["gone\n", "gone\n"]
     assert not job.has_result
+
+
+def test_one_that_is_killed_and_then_loses_its_pod_goes_on_where_it_was(dev: Dev) -> None:
+    handle = dev.client.enqueue("nasty.jobs.Nasty", "copy", [1000, 300])
+    wait_until("its second attempt has come far", lambda: handle.refresh().checkpoint == {"row": 600})
+    assert dev.client.logs(handle.id, 1) == "at row 300\n"
+    for process in dev.processes():
+        with contextlib.suppress(psutil.Error):  # it may have ended meanwhile
+            if process.environ().get("BGJOBS_JOB_ID") == handle.id and "bgjobs.runner" in process.cmdline():
+                process.kill()
+
+    job = handle.wait(timeout=120, poll=0.1)
+
+    assert (job.state, job.attempt, handle.result()) == (State.SUCCEEDED, 3, {"from": 600, "to": 1000})
+    assert (job.has_checkpoint, job.checkpoint) == (False, None)
 
 
 def test_one_that_takes_more_memory_than_it_may(dev: Dev) -> None:

@@ -275,12 +275,13 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
 
 def _texts_have_their_job(contents: Contents) -> Iterator[str]:
     jobs = contents.jobs()
+    texts = {keys.payload, keys.result, keys.progress, keys.checkpoint, keys.history}
     for name in contents.entries:
-        if (
-            family(name) in {keys.payload, keys.result, keys.progress, keys.history}
-            and name.rpartition(":")[2] not in jobs
-        ):
+        job = jobs.get(name.rpartition(":")[2])
+        if family(name) in texts and job is None:
             yield f"S9: {name} has no owner"
+        if family(name) is keys.checkpoint and job and job.state in {State.SUCCEEDED, State.CANCELLED}:
+            yield f"S9: {name} is there, and its job goes on nowhere"
     for job in jobs.values():
         about = f"{job.state.value} job {job.id}"
         if keys.payload(job.id) not in contents.entries:

@@ -116,9 +116,10 @@ def _same_job(step: Step, old: JobRecord, new: JobRecord) -> Iterator[str]:
     was, is_now = step.before.fields(record), step.after.fields(record)
     if old.state in TERMINAL and was != is_now:
         yield "S1: changed after its end"
-    texts = [keys.payload(old.id), *([keys.result(old.id), keys.progress(old.id)] if old.state in TERMINAL else [])]
+    at_an_end = [keys.result(old.id), keys.progress(old.id), keys.checkpoint(old.id)]
+    texts = [keys.payload(old.id), *(at_an_end if old.state in TERMINAL else [])]
     if any(step.before.value(text) != step.after.value(text) for text in texts):
-        yield "S1: its parameters changed, or its result or progress did after its end"
+        yield "S1: its parameters changed, or its result, progress or checkpoint did after its end"
     if {**step.before.fields(shared), b"jobs": b""} != {**step.after.fields(shared), b"jobs": b""}:
         yield "what it has in common with other jobs changed"
     if new.rev != old.rev + (was != is_now):

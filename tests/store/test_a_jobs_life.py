@@ -29,7 +29,12 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
     assert await store.bind(job_id=job.id, kube_uid="kube-1") == ("bound", "launched")
 
     # Its pod asks whether it may run, says how far it is, and how it ended.
-    assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1") == ("run", 1, "")
+    assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="bgjob-1") == (
+        "run",
+        1,
+        "",
+        "",
+    )
     assert await store.beat(
         job_id=job.id, pod_uid="pod-1", attempt=1, chunk=None, progress='{"done":1,"total":2}', keep_seconds=600
     ) == ("continue", 0, "yes")
@@ -75,7 +80,12 @@ async def test_a_job_fails_is_tried_again_and_succeeds(store: CheckedStore) -> N
     assert (record.phase, record.last_outcome, record.error) == ("retrying", "error", error.encode())
 
     # The next pod of the same KubeJob is the second attempt.
-    assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="bgjob-2") == ("run", 2, "")
+    assert await store.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="bgjob-2") == (
+        "run",
+        2,
+        "",
+        "",
+    )
     await store.finish(
         job_id=job.id, pod_uid="pod-2", attempt=2, outcome=Outcome.SUCCEEDED, failure="", result="", exit_code=0
     )

@@ -81,6 +81,20 @@ async def _finish_with_error(store: CheckedStore, life: Life) -> Callable[[], Aw
     )
 
 
+async def _finish_with_a_checkpoint(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.finish(
+        job_id=job.id,
+        pod_uid=POD,
+        attempt=1,
+        outcome=Outcome.ERROR,
+        failure='{"type":"E"}',
+        result="",
+        exit_code=1,
+        checkpoint='{"row":1}',
+    )
+
+
 async def _stop_waiting(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.enqueued()
     return lambda: store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="note")
@@ -245,6 +259,7 @@ async def _resume(store: CheckedStore, life: Life) -> Callable[[], Awaitable[obj
 GOES_ON = {
     "finish": _finish,
     "finish with an error": _finish_with_error,
+    "finish with a checkpoint": _finish_with_a_checkpoint,
     "stop of a waiting job": _stop_waiting,
     "stop of a running job": _stop_running,
     "observe an end": _observe_end,
@@ -322,6 +337,7 @@ BROUGHT: dict[str, dict[str, Any]] = {
     "nothing": {"chunk": None, "progress": ""},
     "log": {"chunk": (0, 9, b"packed"), "progress": ""},
     "progress": {"chunk": None, "progress": '{"done":1}'},
+    "checkpoint": {"chunk": None, "progress": "", "checkpoint": '{"row":1}'},
     "both": {"chunk": (0, 9, b"packed"), "progress": '{"done":1}'},
 }
 
@@ -347,6 +363,7 @@ async def test_a_beat_is_answered_though_nothing_of_it_is_kept(
     await memory.free()
     assert await beat() == ("stop", 9 if brought["chunk"] else 0, "yes")
     assert (await store.there(job.id)).progress == brought["progress"].encode()
+    assert await store.checkpoint(job.id) == brought.get("checkpoint", "").encode()
 
 
 async def test_the_next_piece_of_a_log_waits_for_room(store: CheckedStore, life: Life, memory: Memory) -> None:

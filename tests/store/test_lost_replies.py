@@ -128,7 +128,12 @@ async def test_a_whole_life_in_which_every_first_reply_is_lost(losing: Losing, s
     assert await losing(Store.claim(behind, epoch="epoch-1", queue=QUEUE_KEY, limit=5)) == ("ok", (), 0, None)
     assert (await store.there(job.id)).state == "launching"
     assert await losing(behind.bind(job_id=job.id, kube_uid="kube-1")) == ("bound", "launched")
-    assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")) == ("run", 1, "")
+    assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-1", pod_name="")) == (
+        "run",
+        1,
+        "",
+        "",
+    )
     assert await losing(
         behind.beat(job_id=job.id, pod_uid="pod-1", attempt=1, chunk=(0, 9, b"packed"), progress="", keep_seconds=600)
     ) == ("continue", 9, "yes")
@@ -137,7 +142,12 @@ async def test_a_whole_life_in_which_every_first_reply_is_lost(losing: Losing, s
             job_id=job.id, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
         )
     ) == ("recorded", "launched")
-    assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="")) == ("run", 2, "")
+    assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="")) == (
+        "run",
+        2,
+        "",
+        "",
+    )
     assert await losing(behind.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")) == (
         "stopping",
         "stopping",

@@ -294,14 +294,27 @@ class Machine(EnqueueRules):
         for number in range(new_pods):
             self.start(job, "kube-1", f"pod-{len(self._now.entries)}-{number}", twice=False)
 
-    @rule(job=jobs, pod=PODS, attempt=st.integers(1, 2), offset=st.sampled_from([0, 10, 50]), twice=TWICE)
-    def beat(self, job: NewJob, pod: str, attempt: int, offset: int, twice: bool) -> None:
+    @rule(
+        job=jobs,
+        pod=PODS,
+        attempt=st.integers(1, 2),
+        offset=st.sampled_from([0, 10, 50]),
+        checkpoint=st.sampled_from(["", '{"row":1}', "null"]),
+        twice=TWICE,
+    )
+    def beat(self, job: NewJob, pod: str, attempt: int, offset: int, checkpoint: str, twice: bool) -> None:
         before, pod = self._now, f"kube-1-{pod}"
         chunk = (offset, 10, b"packed")
 
         async def send() -> tuple[str, int, str]:
             return await self._store.beat(
-                job_id=job.id, pod_uid=pod, attempt=attempt, chunk=chunk, progress='{"done":1}', keep_seconds=600
+                job_id=job.id,
+                pod_uid=pod,
+                attempt=attempt,
+                chunk=chunk,
+                progress='{"done":1}',
+                checkpoint=checkpoint,
+                keep_seconds=600,
             )
 
         assert not self._is_refused(send), "a beat is answered also when Redis is full"
@@ -330,7 +343,14 @@ class Machine(EnqueueRules):
             "finish",
             job.id,
             lambda: self._store.finish(
-                job_id=job.id, pod_uid=pod, attempt=attempt, outcome=outcome, failure="{}", result="7", exit_code=1
+                job_id=job.id,
+                pod_uid=pod,
+                attempt=attempt,
+                outcome=outcome,
+                failure="{}",
+                result="7",
+                exit_code=1,
+                checkpoint='{"row":2}',
             ),
             did,
             twice=twice,

@@ -39,6 +39,7 @@ async def test_not_one_key_of_a_retired_job_is_left(
                 attempt=number,
                 chunk=(chunk * 250_000, 250_000, b"packed"),
                 progress='{"done":1}',
+                checkpoint='{"row":1}',
                 keep_seconds=600,
             )
     match state:

@@ -40,7 +40,7 @@ async def test_what_the_gate_says_to_a_first_pod(store: CheckedStore, life: Life
 
     started = await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="a-pod", pod_name=POD_NAME)
 
-    assert started == (action, 1 if action == "run" else None, reason)
+    assert started == (action, 1 if action == "run" else None, reason, "")
     assert (await store.there(job.id)).state == ("launched" if action == "run" else state)
 
 
@@ -50,7 +50,7 @@ async def test_no_pod_of_another_kubejob_passes(store: CheckedStore, life: Life,
 
     started = await store.start(job_id=job.id, kube_uid="another-kubejob", pod_uid="a-pod", pod_name=POD_NAME)
 
-    assert started == ("go_away", None, "another KubeJob runs this job")
+    assert started == ("go_away", None, "another KubeJob runs this job", "")
 
 
 async def test_nobody_runs_a_job_that_is_not_there(store: CheckedStore) -> None:
@@ -90,7 +90,7 @@ async def test_a_pod_of_a_job_that_was_never_claimed_waits(
 
     answer = await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME)
 
-    assert answer == ("wait", None, "the job was never launched")
+    assert answer == ("wait", None, "the job was never launched", "")
     assert before.differences(await contents.read(client)) == []
 
 
@@ -120,7 +120,7 @@ async def test_the_same_pod_gets_the_same_reply(store: CheckedStore, client: Cli
     before = await contents.read(client)
 
     for _ in range(3):
-        assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME) == ("run", 1, "")
+        assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name=POD_NAME) == ("run", 1, "", "")
 
     assert before.differences(await contents.read(client)) == []
 
@@ -129,7 +129,7 @@ async def test_the_next_pod_is_the_next_attempt_and_closes_the_one_before(store:
     """Kubernetes runs one pod of a KubeJob at a time, so the one before has ended, and nobody saw how."""
     job = await life.running()
 
-    assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name="bgjob-2") == ("run", 2, "")
+    assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name="bgjob-2") == ("run", 2, "", "")
 
     record = await store.there(job.id)
     first, second = await store.attempts(record)
@@ -155,6 +155,7 @@ async def test_a_pod_whose_attempt_has_ended_does_not_run_again(store: CheckedSt
         "go_away",
         None,
         "this attempt has ended",
+        "",
     )
 
 
@@ -172,10 +173,11 @@ async def test_a_belated_call_of_an_earlier_pod_takes_nothing_from_the_current_o
             "go_away",
             None,
             "this attempt has ended",
+            "",
         )
 
     assert before.differences(await contents.read(client)) == []
-    assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-3", pod_name="") == ("run", 3, "")
+    assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-3", pod_name="") == ("run", 3, "", "")
 
 
 @pytest.mark.parametrize("max_retries", [0, 2])
@@ -191,14 +193,16 @@ async def test_attempts_are_capped_by_retries_and_disruptions(
             "run",
             number,
             "",
+            "",
         )
 
     assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid="one-too-many", pod_name="") == (
         "go_away",
         None,
         "all attempts are used up",
+        "",
     )
-    assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=f"pod-{cap}", pod_name="") == ("run", cap, "")
+    assert await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=f"pod-{cap}", pod_name="") == ("run", cap, "", "")
 
 
 async def test_no_code_starts_after_an_acknowledged_cancel(store: CheckedStore, life: Life) -> None:

@@ -29,7 +29,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def _shown(record: FullJob, why: NotRunning | None, family: Family | None = None) -> dict[str, Any]:
-    return job_fields(record, msgspec.Raw(record.parameters), why, family)
+    checkpoint = msgspec.Raw(record.checkpoint) if record.checkpoint else None
+    return job_fields(record, msgspec.Raw(record.parameters), why, family, checkpoint)
 
 
 def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -98,8 +99,8 @@ def parent_batch(page: ResultPage | None) -> Response:
     return _json(_ENCODER.encode({"action": JOBS, "items": items, "next_after": page.next_after}), 200)
 
 
-def with_parameters(model: BaseModel, parameters: bytes) -> Response:
-    """Answer with a model, in whose field `parameters` the stored JSON is put."""
+def start(model: BaseModel, parameters: bytes = b"null", checkpoint: bytes = b"null") -> Response:
+    """Answer to `start`, in whose fields `parameters` and `checkpoint` the stored JSON is put."""
     shown = model.model_dump(mode="json", by_alias=True)
-    shown["parameters"] = msgspec.Raw(parameters)
+    shown |= {"parameters": msgspec.Raw(parameters), "checkpoint": msgspec.Raw(checkpoint)}
     return _json(_ENCODER.encode(shown), 200)

@@ -75,6 +75,17 @@ async def load_batch_for(deps: Deps, caller: Identity, action: Action, batch_id:
     return batch
 
 
+async def with_checkpoint(deps: Deps, caller: Identity, job: FullJob) -> FullJob:
+    """The job, with where its next attempt goes on if it has said so and the caller may read results."""
+    if not job.attempt or job.state in {State.SUCCEEDED, State.CANCELLED}:
+        return job
+    checkpoint = await deps.store.checkpoint(job.id)
+    if not checkpoint:
+        return job
+    shown = await is_allowed(deps, caller, access.READ_RESULT, job.namespace)
+    return replace(job, has_checkpoint=True, checkpoint=checkpoint if shown else b"")
+
+
 async def _require_of(deps: Deps, caller: Identity, action: Action, record: JobRecord) -> None:
     try:
         await require(deps, caller, action, record.namespace)

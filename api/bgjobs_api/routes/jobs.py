@@ -47,7 +47,7 @@ from bgjobs_api.http.callers import (
 )
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, of_job, responses
-from bgjobs_api.http.reading import load_batch_for, load_for, load_in_full_for, whys
+from bgjobs_api.http.reading import load_batch_for, load_for, load_in_full_for, whys, with_checkpoint
 from bgjobs_api.http.tracing import traceparent
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
@@ -325,6 +325,7 @@ async def get_job(deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The job as it is now, with the reason why it does not run, if it does not."""
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     (why,) = await whys(deps, caller, [record])
+    record = await with_checkpoint(deps, caller, record)
     return answers.job(record, why=why, family=await deps.store.family(record))
 
 

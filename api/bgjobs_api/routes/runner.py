@@ -6,9 +6,17 @@ from typing import Annotated, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from bgjobs.parent_result import ParentBatchReply, ParentBatchRequest, ParentReply, ParentRequest
-from bgjobs.protocol import FOREIGN_POD, GO_AWAY, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.protocol import FOREIGN_POD, GO_AWAY, MAX_CHECKPOINT_BYTES, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.runner_wire import (
+    BeatReply,
+    BeatRequest,
+    FinishReply,
+    FinishRequest,
+    RunnerIdentity,
+    StartReply,
+    StartRequest,
+)
 from bgjobs.vocabulary import TERMINAL, State
-from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, RunnerIdentity, StartReply, StartRequest
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read_model
 from bgjobs_api.http.callers import Caller, DepsDep, identify
@@ -27,6 +35,7 @@ ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
 # A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
 MAX_REPORT_BYTES: Final = 1024 * 1024
 JOBS_OF_BATCH: Final = 200  # that one answer has
+MAX_BEAT_BYTES: Final = MAX_BODY_BYTES + 3 * MAX_CHECKPOINT_BYTES  # a checkpoint comes beside a piece of log
 
 _Said = TypeVar("_Said", bound=RunnerIdentity)
 
@@ -101,15 +110,13 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
     if record is not None and queue is None and record.state not in TERMINAL | {State.STOPPING}:
         # As in the store, the jobs of a queue that is gone wait for one of that name.
         reason = f"there is no BackgroundJobQueue {record.spec.queue!r} any more"
-        return answers.with_parameters(StartReply(action=WAIT, reason=reason), b"null")
+        return answers.start(StartReply(action=WAIT, reason=reason))
     started = await deps.store.start(
         job_id=job_id, kube_uid=body.kube_uid, pod_uid=body.pod_uid, pod_name=body.pod_name
     )
     if started.action != RUN or record is None or queue is None:
         action = GO_AWAY if started.action == RUN else started.action
-        return answers.with_parameters(
-            StartReply.model_validate({"action": action, "reason": started.reason or None}), b"null"
-        )
+        return answers.start(StartReply.model_validate({"action": action, "reason": started.reason or None}))
     reply = StartReply.model_validate(
         {
             "action": RUN,
@@ -124,7 +131,7 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
             "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }
     )
-    return answers.with_parameters(reply, parameters)
+    return answers.start(reply, parameters, started.checkpoint.encode() or b"null")
 
 
 @router.post(
@@ -173,11 +180,12 @@ async def parent_batch(request: Request, deps: DepsDep, caller: Caller, job_id: 
 
 @router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))
 async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> BeatReply:
-    """A piece of log and the progress; the answer may say stop, also when there is no room for what was sent."""
+    """Log, progress and checkpoint; the answer may say stop, also when there is no room for what was sent."""
     record = await _record_for(deps, caller, job_id)
-    body = _of(await read_model(request, BeatRequest, MAX_BODY_BYTES), caller)
+    body = _of(await read_model(request, BeatRequest, MAX_BEAT_BYTES), caller)
     chunk = runner_statements.chunk_of(body.chunk)
     progress = runner_statements.progress_of(body.progress)
+    checkpoint = runner_statements.checkpoint_of(body)
     if record is None:
         return BeatReply(action=GO_AWAY, beat_seconds=BEAT_SECONDS, next_offset=0)
     reply = await deps.store.beat(
@@ -186,6 +194,7 @@ async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> 
         attempt=body.attempt,
         chunk=chunk,
         progress=progress,
+        checkpoint=checkpoint,
         keep_seconds=record.logs_seconds,
     )
     return BeatReply.model_validate(
@@ -211,6 +220,7 @@ async def finish(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
         failure=runner_statements.error_of(body),
         result=runner_statements.result_of(body),
         exit_code=body.exit_code,
+        checkpoint=runner_statements.checkpoint_of(body),
     )
     return FinishReply.model_validate({"action": reply.did, "state": State(reply.state) if reply.state else None})
 

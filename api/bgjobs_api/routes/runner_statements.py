@@ -8,7 +8,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from bgjobs import strict_json
-from bgjobs.protocol import MAX_ERROR_BYTES
+from bgjobs.protocol import MAX_CHECKPOINT_BYTES, MAX_ERROR_BYTES
 from bgjobs.vocabulary import Outcome
 from bgjobs.wire import Failure
 from bgjobs_api.http.problems import invalid
@@ -16,7 +16,8 @@ from bgjobs_core.jobs import logs
 from bgjobs_core.jobs.record import kube_job_name
 
 if TYPE_CHECKING:
-    from bgjobs.wire import FinishRequest, LogChunk, Progress, RunnerIdentity
+    from bgjobs.runner_wire import BeatRequest, FinishRequest, LogChunk, RunnerIdentity
+    from bgjobs.wire import Progress
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.record import JobRecord
 
@@ -82,6 +83,20 @@ def progress_of(progress: Progress | None) -> str:
     total = None if progress.total is None else _bounded(progress.total)
     said = {"done": _bounded(progress.done), "total": total, "message": message}
     return progress.model_copy(update=said).model_dump_json(exclude_none=True)
+
+
+def checkpoint_of(said: BeatRequest | FinishRequest) -> str:
+    """As it is stored; "" if nothing is said of it, and `null` if it is to be forgotten.
+
+    Raises:
+        ProblemError: 422 if it takes more than 64 KiB.
+    """
+    if "checkpoint" not in said.model_fields_set:
+        return ""
+    try:
+        return strict_json.dumps(said.checkpoint, "checkpoint", MAX_CHECKPOINT_BYTES)
+    except strict_json.NotJSONError as error:
+        raise invalid("checkpoint", str(error)) from error
 
 
 def _bounded(number: float) -> float:

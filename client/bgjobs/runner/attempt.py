@@ -106,6 +106,8 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
             "traceparent": reply.get("traceparent"),
         },
         "parents": reply.get("parents") or [],
+        "checkpoint": reply.get("checkpoint"),
+        "keeps_checkpoints": "checkpoint" in reply,  # an older server would refuse a beat that has one
     }
     try:
         child = pod.child or process.spawn(pod.environ)

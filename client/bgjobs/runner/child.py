@@ -63,6 +63,8 @@ def main(arguments: list[str]) -> int:
         method=call["method"],
         parameters=call["parameters"],
         parents=_parents(call),
+        checkpointed=call.get("checkpoint"),
+        send_checkpoint=frames.send_checkpoint if call.get("keeps_checkpoints", True) else _keep_none,
     )
     context.enter(job)
     trace.enter(job.traceparent)
@@ -83,6 +85,15 @@ def main(arguments: list[str]) -> int:
         return EXIT_NO_PIPE
     leaving.watch(call["grace_seconds"], own_streams.say)
     return 0 if call_outcome["outcome"] == Outcome.SUCCEEDED else 1
+
+
+def _keep_none(_text: bytes) -> None:
+    if not _said:
+        _said.append("")
+        own_streams.say("bgjobs: checkpoints are not kept: the server of bgjobs is older than this image")
+
+
+_said: list[str] = []
 
 
 def _parents(call: dict[str, Any]) -> list[context.ParentJob]:

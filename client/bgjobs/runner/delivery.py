@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -11,6 +12,7 @@ from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import GO_AWAY
 from bgjobs.runner.answers import is_final
 from bgjobs.runner.mirror import say
+from bgjobs.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +90,9 @@ class Delivery:
         with suppress(RefusedError, UnreachableError):
             if self._reporter.behind and self._signals.stop_at is None:
                 self._send_log(timeout)
+        checkpoint = self._reporter.unsaved
+        if checkpoint is not None and body["outcome"] != Outcome.SUCCEEDED:  # no attempt follows a success
+            body = body | {"checkpoint": json.loads(checkpoint)}
         reply = self._api.call("finish", body, timeout)
         return Receipt(is_superseded=reply["action"] == GO_AWAY)
 

@@ -1,8 +1,9 @@
 """How the child reports to the supervisor: lines on a pipe of their own, because stdout and stderr belong to the job.
 
-A line is a letter and ASCII text: `p` and progress as JSON; `v` and a part of the call's outcome; `V` and its last
-part. No line is longer than what a pipe takes in one piece, so that the lines of several threads, or of processes that
-the job forked, never mix.
+A line is a letter and text: `p` and progress as JSON; `v` and a part of the call's outcome; `V` and its last part; `c`
+and a part of a checkpoint, `C` and its last part, each after the number of the process that sends it and a number of
+the checkpoint. No line is longer than what a pipe takes in one piece, so that the lines of several threads, or of
+processes that the job forked, never mix.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import json
 import os
 from typing import Any, Final, cast
 
+from bgjobs.protocol import MAX_CHECKPOINT_BYTES
+
 # PIPE_BUF on Linux, minus two bytes for the letter and the line's end.
 _MOST: Final = 4096 - 2
+# Processes of one job that are in the middle of a checkpoint; of more, some lose it.
+_MOST_SENDERS: Final = 64
 
 
 class FrameSender:
@@ -32,6 +37,7 @@ class FrameSender:
         self._fd = fd
         self._again = f"/proc/{os.getppid()}/fd/{supervisor_fd}"
         self._pipe = _identity(fd)
+        self._checkpoints = 0
 
     def send_progress(self, line: bytes) -> None:
         """Send progress, given as JSON in ASCII; it is dropped if there is no pipe any more.
@@ -41,6 +47,28 @@ class FrameSender:
         if len(line) <= _MOST:
             with contextlib.suppress(OSError):
                 os.write(self._open(), b"p%s\n" % line)
+
+    def send_checkpoint(self, text: bytes) -> None:
+        """Send a checkpoint, given as JSON without line ends; it may take several lines.
+
+        Raises:
+            RuntimeError: if the pipe is closed, and cannot be opened again.
+        """
+        self._checkpoints += 1
+        tag = b"%d.%d" % (os.getpid(), self._checkpoints)
+        most = _MOST - len(tag) - 1
+        try:
+            fd = self._open()
+            start = 0
+            while len(text) - start > most:
+                os.write(fd, b"c%s %s\n" % (tag, text[start : start + most]))
+                start += most
+            os.write(fd, b"C%s %s\n" % (tag, text[start:]))
+        except OSError as error:
+            raise RuntimeError(
+                "the checkpoint cannot be kept, because the job's code has closed all descriptors of its process, also "
+                f"the one to the runner (os.closerange?): {error}"
+            ) from error
 
     def send_call_outcome(self, call_outcome: dict[str, Any]) -> None:
         """Send how the call ended, in the form of `CallOutcome.body`; it may take several lines.
@@ -77,6 +105,8 @@ class FrameReader:
         progress: the latest progress that nobody has taken yet; None if there is none.
         call_outcome: how the call ended, in the form of `CallOutcome.body`; None until the child has sent it.
         open: whether more may come; False after the pipe's end.
+
+    A checkpoint that is complete is kept until somebody takes it, or the next one is complete.
     """
 
     def __init__(self) -> None:
@@ -85,6 +115,8 @@ class FrameReader:
         self.open = True
         self._rest = b""
         self._parts: list[bytes] = []
+        self._checkpoint: bytes | None = None
+        self._pieces: dict[bytes, tuple[bytes, list[bytes]]] = {}  # of checkpoints: by process, with the number
 
     def feed(self, data: bytes) -> None:
         """Take the bytes that were read from the pipe; no bytes mean its end.
@@ -101,6 +133,35 @@ class FrameReader:
                 self._parts.append(text)
             elif kind == b"V" and self.call_outcome is None:
                 self.call_outcome = _decode(b"".join(self._parts) + text)
+            elif kind in (b"c", b"C"):
+                self._take_piece(text, is_last=kind == b"C")
+
+    def _take_piece(self, text: bytes, *, is_last: bool) -> None:
+        tag, _, piece = text.partition(b" ")
+        process, _, number = tag.partition(b".")
+        begun, pieces = self._pieces.pop(process, (number, []))
+        if begun != number:  # that one was never completed
+            pieces = []
+        pieces.append(piece)
+        if is_last:
+            self._checkpoint = b"".join(pieces)
+        elif len(pieces) <= MAX_CHECKPOINT_BYTES // (_MOST // 2):
+            self._pieces[process] = (number, pieces)
+            if len(self._pieces) > _MOST_SENDERS:
+                del self._pieces[next(iter(self._pieces))]
+
+    def take_checkpoint(self) -> str | None:
+        """Return the latest checkpoint as JSON and forget it; None if there is none since the last time."""
+        text, self._checkpoint = self._checkpoint, None
+        if text is None:
+            return None
+        from bgjobs import strict_json  # noqa: PLC0415 - only jobs that have checkpoints pay for it
+
+        try:
+            strict_json.loads(text, "checkpoint", MAX_CHECKPOINT_BYTES)
+        except strict_json.NotJSONError:  # job code has written to the pipe by itself
+            return None
+        return text.decode()
 
     def take_progress(self) -> dict[str, Any] | None:
         """Return the latest progress and forget it; None if there is none since the last time."""

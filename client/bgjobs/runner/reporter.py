@@ -1,7 +1,8 @@
-"""Sends log and progress to the API on a thread of its own, so that the job and the API do not wait for each other."""
+"""Sends log, progress and checkpoints to the API on a thread of its own: job and API do not wait for each other."""
 
 from __future__ import annotations
 
+import json
 import threading
 import zlib
 from binascii import b2a_base64
@@ -45,6 +46,8 @@ class Reporter:
         self._beat_seconds = beat_seconds
         self._on_order = on_order
         self._progress: dict[str, Any] | None = None
+        self._checkpoint: str | None = None  # the latest one
+        self._saved: str | None = None  # the one that the API has
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
@@ -72,13 +75,22 @@ class Reporter:
         with self._lock:
             self._progress = progress
 
+    def checkpoint(self, text: str) -> None:
+        """Send this checkpoint (JSON) with the next beat, instead of any older one."""
+        self._checkpoint = text
+
+    @property
+    def unsaved(self) -> str | None:
+        """The latest checkpoint, if the API does not have it."""
+        return None if self._checkpoint == self._saved else self._checkpoint
+
     @property
     def behind(self) -> bool:
-        """Whether there is log or progress that the API does not have."""
-        return self._progress is not None or self._log.start < self._log.end
+        """Whether there is log, progress or a checkpoint that the API does not have."""
+        return self._progress is not None or self.unsaved is not None or self._log.start < self._log.end
 
     def beat(self, timeout: float | None = None) -> bool:
-        """Send the next chunk of the log and the latest progress.
+        """Send the next chunk of the log, the latest progress, and the latest checkpoint if the API does not have it.
 
         Args:
             timeout: seconds for the request; None takes that of the settings.
@@ -92,8 +104,9 @@ class Reporter:
         chunk = self._log.take()
         with self._lock:
             progress, self._progress = self._progress, None
+        checkpoint = self.unsaved
         try:
-            reply = self._api.call("beat", _body(self._attempt, chunk, progress), timeout)
+            reply = self._api.call("beat", _body(self._attempt, chunk, progress, checkpoint), timeout)
         except BgjobsError:
             self._put_back(progress)
             raise
@@ -106,8 +119,10 @@ class Reporter:
         self.has_room = reply.get("kept") is not False
         if not self.has_room:
             self._put_back(progress)
+        elif checkpoint is not None:
+            self._saved = checkpoint
         further = chunk is not None and self._log.received(int(_number(reply.get("next_offset"), 0)))
-        return further or (progress is not None and chunk is None and self.has_room)
+        return further or (bool(progress or checkpoint) and chunk is None and self.has_room)
 
     def _put_back(self, progress: dict[str, Any] | None) -> None:
         with self._lock:
@@ -137,19 +152,21 @@ class Reporter:
                 pause = min(self._beat_seconds, backoff_seconds(failures, random_jitter()))
                 problem = str(error)
             if problem and not complained:
-                say(f"{problem}; log and progress are kept, and sent again with the next beat")
+                say(f"{problem}; log, progress and checkpoint are kept, and sent again with the next beat")
             complained = problem is not None
             if self.order == GO_AWAY:
                 return
 
 
-def _body(attempt: int, chunk: Chunk | None, progress: dict[str, Any] | None) -> dict[str, Any]:
+def _body(attempt: int, chunk: Chunk | None, progress: dict[str, Any] | None, checkpoint: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {"attempt": attempt}
     if chunk is not None:
         data = b2a_base64(zlib.compress(chunk.records), newline=False).decode("ascii")
         body["chunk"] = {"offset": chunk.offset, "data": data}
     if progress is not None:
         body["progress"] = progress
+    if checkpoint is not None:
+        body["checkpoint"] = json.loads(checkpoint)
     return body
 
 

@@ -42,7 +42,7 @@ class Watch:
     Args:
         child: just started, its call not yet sent.
         signals: those to the supervisor.
-        reporter: gets the job's progress, and has the API's orders.
+        reporter: gets the job's progress and checkpoints, and has the API's orders.
         log: gets what the job prints.
         situation: the limits of the attempt.
         token: that of the child's marks (see `own_streams`).
@@ -154,6 +154,9 @@ class Watch:
         progress = self._frames.take_progress()
         if progress is not None:
             self._reporter.progress(progress)
+        checkpoint = self._frames.take_checkpoint()
+        if checkpoint is not None:
+            self._reporter.checkpoint(checkpoint)
         return bool(data)
 
     def _drain(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bgjobs import context, strict_json
 from bgjobs.runner.call_outcome import run_call
@@ -35,9 +35,11 @@ class InPlaceJob(context.CurrentJob):
             cls=job.cls,
             method=job.method,
             # Of its own: what the code does to them must not show in the record, nor in the next attempt.
-            parameters=strict_json.loads(strict_json.dumps(job.parameters)),
+            parameters=_copy(job.parameters),
             parents=readable_parents(job),
             traceparent=job.request.traceparent,
+            checkpointed=_copy(job.checkpoint),
+            send_checkpoint=self._record_checkpoint,
         )
         self.recorded = job
 
@@ -50,8 +52,15 @@ class InPlaceJob(context.CurrentJob):
         """Whether the job was cancelled; no signal is listened to."""
         return self.recorded.state == State.STOPPING
 
+    def _record_checkpoint(self, text: bytes) -> None:
+        self.recorded.checkpoint = strict_json.loads(text)
+
     def _record_progress(self, line: bytes) -> None:
         self.recorded.progress = Progress.model_validate_json(line)
+
+
+def _copy(value: Any) -> Any:
+    return strict_json.loads(strict_json.dumps(value))
 
 
 def run_attempt(job: RecordedJob, *, final: bool) -> CallOutcome:

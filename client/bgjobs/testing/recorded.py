@@ -31,6 +31,8 @@ class RecordedJob:
         result: what its method returned, as it comes back through JSON.
         error: what went wrong in the latest attempt.
         progress: what the job last said of itself.
+        checkpoint: where it last said that its next attempt can go on; None if nowhere. It stays here when the job has
+            ended, while a server forgets it then, unless the job has failed.
         attempts: the first one first.
         rerun_of: id of the job that was run again as this one.
         priority: 0 is low, 1 is high: as it was asked for, unless it was changed since.
@@ -57,6 +59,7 @@ class RecordedJob:
         self.result: Any = None
         self.error: Failure | None = None
         self.progress: Progress | None = None
+        self.checkpoint: Any = None
         self.attempts: list[Attempt] = []
         self.note: str | None = None
         self.reason: str | None = None
@@ -197,6 +200,7 @@ class RecordedJob:
     def shown(self) -> Job:
         """The job as the API of a server would show it."""
         first, last = (self.attempts[0], self.attempts[-1]) if self.attempts else (None, None)
+        checkpoint = None if self.state in {State.SUCCEEDED, State.CANCELLED} else self.checkpoint
         running = last is not None and self.state not in TERMINAL and self.state not in WAITING
         return Job.model_validate(
             {
@@ -208,6 +212,8 @@ class RecordedJob:
                 "error": self.error,
                 "progress": self.progress,
                 "has_result": self.result is not None,
+                "has_checkpoint": checkpoint is not None,
+                "checkpoint": checkpoint,
                 "attempt": len(self.attempts),
                 "max_retries": self.max_retries,
                 "timeout_seconds": self.request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS,

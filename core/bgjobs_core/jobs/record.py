@@ -277,12 +277,16 @@ class FullJob(JobRecord):
         error: how the latest attempt with an error ended.
         progress: how far the job said that it is.
         result: what the job returned; read only for those who may see it, and else empty.
+        has_checkpoint: whether it has said where its next attempt goes on; read only where one job is asked for.
+        checkpoint: what it has said; likewise, and only for those who may see it.
     """
 
     parameters: bytes
     error: bytes = b""
     progress: bytes = b""
     result: bytes = b""
+    has_checkpoint: bool = False
+    checkpoint: bytes = b""
 
     @classmethod
     def of(cls, record: JobRecord, parameters: bytes, error: bytes = b"", progress: bytes = b"") -> FullJob:

@@ -42,7 +42,7 @@ def _failure(raw: bytes) -> Failure | None:
 
 
 # The fields that a job of the API and its record have under one name.
-_ALIKE: Final = tuple(one.name for one in fields(FullJob) if one.name in Job.model_fields)
+_ALIKE: Final = tuple(one.name for one in fields(FullJob) if one.name in Job.model_fields and one.type != "bytes")
 # All names of a job of the API, in JSON and in order.
 _SHOWN: Final = tuple(one.serialization_alias or name for name, one in Job.model_fields.items())
 _TIMES: Final = tuple(name for name in _ALIKE if name.endswith("_at") or name == "not_before")
@@ -80,7 +80,11 @@ def job_why(record: FullJob, found: NotRunning | None) -> JobWhy:
 
 
 def job_fields(
-    record: FullJob, parameters: object, why: NotRunning | None = None, family: Family | None = None
+    record: FullJob,
+    parameters: object,
+    why: NotRunning | None = None,
+    family: Family | None = None,
+    checkpoint: object = None,
 ) -> dict[str, Any]:
     """A job for the API (`bgjobs.wire.Job`) as an object of JSON; what is empty in the record is None.
 
@@ -91,11 +95,12 @@ def job_fields(
         parameters: what stands for its parameters.
         why: why it does not run, if that was asked.
         family: the jobs that it needs and how many need it, if that was asked.
+        checkpoint: what stands for its checkpoint, if it is to be shown.
 
     Returns:
         The fields by their names in JSON, in their order. A time is a datetime, everything else is as in JSON.
     """
-    shown: dict[str, Any] = {name: getattr(record, name) or None for name in _ALIKE if name != "parameters"}
+    shown: dict[str, Any] = {name: getattr(record, name) or None for name in _ALIKE}
     for name in _TIMES:
         shown[name] = moment(shown[name])
     spec = record.spec.model_dump(by_alias=True)
@@ -109,6 +114,8 @@ def job_fields(
         "error": _plain(_failure(record.error)),
         "progress": _plain(Progress.model_validate_json(record.progress)) if record.progress else None,
         "has_result": bool(record.has_result),
+        "has_checkpoint": record.has_checkpoint,
+        "checkpoint": checkpoint,
         "expires_at": moment(record.start_by),
         "needs": record.needs,
         "parents": None if family is None else [_plain(parent_view(one)) for one in family.parents],

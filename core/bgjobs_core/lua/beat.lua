@@ -1,4 +1,4 @@
--- beat: A running attempt reports its progress and the next piece of its log.
+-- beat: A running attempt reports its progress, its checkpoint and the next piece of its log.
 -- The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
 -- that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept.
 -- A chunk counts as the larger of what it holds and what it takes, and a fixed cost with it: a thousand chunks of one byte
@@ -12,10 +12,11 @@
 --@ chunk_length  whole   how many bytes of the log the chunk holds before compression
 --@ chunk         bytes   the compressed chunk
 --@ progress      text    JSON that the job code has set; "" leaves what is there
+--@ checkpoint    text    JSON from which the next attempt can go on; "" leaves what is there, `null` forgets it
 --@ keep_seconds  whole   how long the log is kept
 --> action       continue|stop|go_away  stop: the job is being stopped; go_away: this is not the current attempt
 --> next_offset  whole   up to where the log has arrived; 0 with go_away
---> kept         yes|no  no: Redis is full, and neither the chunk nor the progress was kept
+--> kept         yes|no  no: Redis is full, and neither the chunk, nor the progress, nor the checkpoint was kept
 local job = redis.call('HMGET', key.job(job_id), 'state', 'attempt')
 -- No more is read: a beat is the most frequent of all calls.
 local state = job[1]
@@ -26,7 +27,7 @@ if tonumber(job[2]) ~= attempt or current[1] ~= pod_uid or current[2] then retur
 local next_offset = tonumber(current[3] or '0')
 local is_new = chunk_offset and chunk_length > 0 and chunk_offset >= next_offset
 local kept = 'yes'
-if is_new or progress ~= '' then
+if is_new or progress ~= '' or checkpoint ~= '' then
   -- This writes nothing, because the field is there; a full Redis refuses it as it would refuse what follows.
   local asked = redis.pcall('HSETNX', name, 'number', attempt)
   if type(asked) == 'table' and asked.err then
@@ -62,5 +63,6 @@ if is_new and kept == 'yes' then
   write_hash(name, {log_next = next_offset, log_head = head, log_tail = tail})
 end
 if progress ~= '' and kept == 'yes' then redis.call('SET', key.progress(job_id), progress) end
+if kept == 'yes' then keep_checkpoint(job_id, checkpoint) end
 if state == STATE.stopping then return {'stop', next_offset, kept} end
 return {'continue', next_offset, kept}

@@ -2,13 +2,14 @@
 -- A success, an abort or a rejection ends the job. Any other outcome only closes the attempt: Kubernetes decides
 -- whether another one follows, and the job ends when its KubeJob does. The attempt of a job that is being stopped is
 -- closed as well, and the job ends when its pods are gone. The same pod gets the same reply when it asks again.
---@ job_id     text     the job
---@ pod_uid    text     the pod that speaks
---@ attempt    whole    the attempt that it ran
---@ outcome    OUTCOME  how the attempt ended
---@ failure    text     JSON of the error; "" if there is none
---@ result     text     JSON of what the code returned; "" if there is none
---@ exit_code  whole?   of the code's process, if it has one
+--@ job_id      text     the job
+--@ pod_uid     text     the pod that speaks
+--@ attempt     whole    the attempt that it ran
+--@ outcome     OUTCOME  how the attempt ended
+--@ failure     text     JSON of the error; "" if there is none
+--@ result      text     JSON of what the code returned; "" if there is none
+--@ exit_code   whole?   of the code's process, if it has one
+--@ checkpoint  text?    as in `beat`; nil if the beats have brought it. A success needs none any more
 --> did    recorded|go_away  go_away: this pod does not run the current attempt
 --> state  text  the job's state after the verb; "" if there is no such job
 local job = load_job(job_id)
@@ -20,6 +21,7 @@ if tonumber(job.attempt) ~= attempt then return {'go_away', job.state} end
 if job.state ~= STATE.launched and job.state ~= STATE.stopping then return {'go_away', job.state} end
 local now = now_ms()
 even_if_full()
+if outcome ~= OUTCOME.succeeded then keep_checkpoint(job_id, checkpoint) end
 if job.state == STATE.launched and FINAL[outcome] then
   close_attempt(job, outcome, failure, exit_code, now)
   local changes = {outcome = outcome, phase = false, reason = false}

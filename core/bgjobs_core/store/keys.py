@@ -52,6 +52,13 @@ spec = Key(
 payload = Key("payload", "payload:{id}", "string", "the parameters of a job, as JSON", "retire, with the record")
 result = Key("result", "result:{id}", "string", "what a job returned, as JSON", "retire, with the record")
 progress = Key("progress", "progress:{id}", "string", "how far a job says it is, as JSON", "retire, with the record")
+checkpoint = Key(
+    "checkpoint",
+    "checkpoint:{id}",
+    "string",
+    "where the next attempt of a job goes on, as JSON",
+    "64 KiB, success, cancel or retire",
+)
 attempt = Key("attempt", "attempt:{id}:{n}", "hash", "one attempt", "retire, with the record")
 history = Key(
     "history",
@@ -169,7 +176,7 @@ operator = Key(
 
 KEYS: Final = (
     history, start_by, needs, children, batch, batch_jobs, unblocking, unblockings,
-    job, spec, payload, result, progress, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
+    job, spec, payload, result, progress, checkpoint, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
     owned_by, closed, reopening, starts, starts_by,
     launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,
     queues, schedule, schedules, wished, epoch, layout, seq, store_id, hold,

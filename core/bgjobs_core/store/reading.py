@@ -94,6 +94,10 @@ class Reading(Connected):
         """What a job returned, as JSON; empty if it returned nothing."""
         return cast("bytes | None", await self._ask("GET", keys.result(job_id))) or b""
 
+    async def checkpoint(self, job_id: str) -> bytes:
+        """Where the next attempt of a job goes on, as JSON; empty if none has said so."""
+        return cast("bytes | None", await self._ask("GET", keys.checkpoint(job_id))) or b""
+
     async def _records(self, ids: Sequence[str], hashes: Sequence[object]) -> list[JobRecord]:
         found = dict(zip(ids, cast("Sequence[dict[bytes, bytes]]", hashes), strict=True))
         for job_id, fields in found.items():

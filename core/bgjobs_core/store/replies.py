@@ -11,7 +11,7 @@ class BeatReply(NamedTuple):
     Attributes:
         action: stop: the job is being stopped; go_away: this is not the current attempt.
         next_offset: up to where the log has arrived; 0 with go_away.
-        kept: no: Redis is full, and neither the chunk nor the progress was kept.
+        kept: no: Redis is full, and neither the chunk, nor the progress, nor the checkpoint was kept.
     """
 
     action: Literal["continue", "stop", "go_away"]
@@ -266,11 +266,14 @@ class StartReply(NamedTuple):
             again; go_away: never in this pod.
         attempt: number of the attempt to run; None unless action is run.
         reason: why not; "" if action is run.
+        checkpoint: JSON from which the attempt can go on; "" if no attempt before has said so, or action is
+            not run.
     """
 
     action: Literal["run", "done", "wait", "go_away"]
     attempt: int | None
     reason: str
+    checkpoint: str
 
 
 class StopReply(NamedTuple):

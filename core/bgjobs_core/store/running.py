@@ -21,9 +21,10 @@ class Running(Verbs):
         attempt: int,
         chunk: tuple[int, int, bytes] | None,
         progress: str,
+        checkpoint: str = "",
         keep_seconds: int,
     ) -> BeatReply:
-        """Keep a piece of the log and the progress of a running attempt.
+        """Keep a piece of the log, the progress and the checkpoint of a running attempt.
 
         Args:
             job_id: the job.
@@ -32,6 +33,7 @@ class Running(Verbs):
             chunk: a piece of the log, or None: where it begins and how long it is, in bytes before compression, and the
                 compressed bytes. One that is there already is not kept again.
             progress: JSON that the job code has set; "" leaves what is there.
+            checkpoint: JSON from which the next attempt can go on; "" leaves what is there, `null` forgets it.
             keep_seconds: how long the log is kept.
 
         Returns:
@@ -47,5 +49,6 @@ class Running(Verbs):
             chunk_length=length,
             chunk=packed,
             progress=progress,
+            checkpoint=checkpoint,
             keep_seconds=keep_seconds,
         )

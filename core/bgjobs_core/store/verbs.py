@@ -30,9 +30,10 @@ class Verbs(Connected):
         chunk_length: int,
         chunk: bytes,
         progress: str,
+        checkpoint: str,
         keep_seconds: int,
     ) -> replies.BeatReply:
-        """A running attempt reports its progress and the next piece of its log.
+        """A running attempt reports its progress, its checkpoint and the next piece of its log.
 
         The log of an attempt is kept as its first and its last mebibyte; what lies between them is dropped. A chunk
         that is already there is not kept again, so a beat can be sent twice. A chunk of length 0 is never kept. A chunk
@@ -49,11 +50,12 @@ class Verbs(Connected):
             chunk_length: how many bytes of the log the chunk holds before compression.
             chunk: the compressed chunk.
             progress: JSON that the job code has set; "" leaves what is there.
+            checkpoint: JSON from which the next attempt can go on; "" leaves what is there, `null` forgets it.
             keep_seconds: how long the log is kept.
         """
         return replies.BeatReply._make(
             await self._scripts.run(
-                "beat", job_id, pod_uid, attempt, chunk_offset, chunk_length, chunk, progress, keep_seconds
+                "beat", job_id, pod_uid, attempt, chunk_offset, chunk_length, chunk, progress, checkpoint, keep_seconds
             )
         )
 
@@ -180,6 +182,7 @@ class Verbs(Connected):
         failure: str,
         result: str,
         exit_code: int | None = None,
+        checkpoint: str | None = None,
     ) -> replies.FinishReply:
         """The runner says how its attempt ended.
 
@@ -195,9 +198,10 @@ class Verbs(Connected):
             failure: JSON of the error; "" if there is none.
             result: JSON of what the code returned; "" if there is none.
             exit_code: of the code's process, if it has one.
+            checkpoint: as in `beat`; nil if the beats have brought it. A success needs none any more.
         """
         return replies.FinishReply._make(
-            await self._scripts.run("finish", job_id, pod_uid, attempt, outcome, failure, result, exit_code)
+            await self._scripts.run("finish", job_id, pod_uid, attempt, outcome, failure, result, exit_code, checkpoint)
         )
 
     async def forget(self, *, namespace: str, job_id: str) -> Literal["forgotten", "kept"]:

@@ -120,6 +120,20 @@ class Flaky:
         return attempt
 
 
+class Imports:
+    def rows(self, count: int, seconds: float = 0.0) -> dict[str, int]:
+        """Pretend to import so many rows in so many seconds; an attempt goes on at the row where the last one was."""
+        job = current_job()
+        first = (job.checkpointed or {"row": 0})["row"]
+        for row in range(first, count):
+            if row % 1000 == 0:
+                print(f"row {row}", flush=True)
+                job.checkpoint({"row": row})
+                job.progress(row, count)
+                time.sleep(seconds * 1000 / count)
+        return {"from": first, "to": count}
+
+
 class Reports:
     def slow(self, seconds: float) -> dict[str, float]:
         """Take so many seconds, and report progress four times a second."""

@@ -56,6 +56,21 @@ async def test_every_state_is_shown(site: Site, state: State, phase: str, word: 
     assert bool(page.all("form", action=f"/jobs/{job_id}/rerun")) is ended
 
 
+async def test_where_the_next_attempt_goes_on_is_shown_to_who_may_read_results(site: Site) -> None:
+    pod = await site.world.running()
+    assert "Checkpoint" not in (await site.page(f"/jobs/{pod.job_id}")).text
+    await pod.call("beat", attempt=1, checkpoint={"row": 41000, "<b>": "</pre>"})
+
+    page = await site.page(f"/jobs/{pod.job_id}")
+    assert '"row": 41000' in page.text
+    assert "</pre>" in page.text, "it is text of job code, and escaped"
+
+    site.world.access.deny("get", "backgroundjobrequests/result", "shop")
+    page = await site.page(f"/jobs/{pod.job_id}")
+    assert "Cannot be shown: needs get on backgroundjobrequests/result in shop." in page.text
+    assert "41000" not in page.text
+
+
 async def test_a_job_from_the_queue_to_its_result(site: Site) -> None:
     pod = await site.world.running(parameters={"day": "monday"}, priority=1)
     await pod.call("beat", attempt=1, chunk=chunk(0, lines("hello", "\x1b[31mred\x1b[0m", stream="o")))

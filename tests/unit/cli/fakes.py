@@ -31,6 +31,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "parameters": [], "priority": 0, "state": "queued", "phase": None, "reason": None, "why": None,
         "last_outcome": None, "outcome": None,
         "error": None, "progress": None, "has_result": False, "attempt": 0, "max_retries": 3, "timeout_seconds": 3600.0,
+        "has_checkpoint": False, "checkpoint": None,
         "expires_after_seconds": None, "expires_at": None, "paused_by": None, "paused_at": None,
         "delay_seconds": 0.0, "labels": {}, "concurrency_key": None, "traceparent": None,
         "image": None, "created_at": "2026-11-24T09:57:00Z", "not_before": None, "queued_at": None,

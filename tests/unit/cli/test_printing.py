@@ -57,3 +57,25 @@ def test_the_error_of_the_code_says_more_than_the_reason(changes: dict[str, Any]
 def test_disruptions_make_more_attempts_than_retries_allow() -> None:
     assert printing.attempts_label(Job.model_validate(job(attempt=2, max_retries=3))) == "2/4"
     assert printing.attempts_label(Job.model_validate(job(attempt=5, max_retries=0))) == "5"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"has_checkpoint": True, "checkpoint": {"row": 41_000, "x": "a\nb"}},
+            'checkpoint: {"row": 41000, "x": "a\\nb"}',
+        ),
+        ({"has_checkpoint": True, "checkpoint": 0}, "checkpoint: 0"),
+        (
+            {"has_checkpoint": True},
+            "checkpoint: not shown: that needs `get` on backgroundjobrequests/result in shop",
+        ),
+        ({}, None),
+    ],
+    ids=["shown", "zero", "not allowed", "none"],
+)
+def test_where_the_next_attempt_goes_on(changes: dict[str, Any], line: str | None) -> None:
+    shown = printing.job_page(Job.model_validate(job(**changes)), [], None, {})
+
+    assert [one for one in shown if one.startswith("checkpoint")] == ([line] if line else [])

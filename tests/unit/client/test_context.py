@@ -186,3 +186,91 @@ def test_the_first_question_comes_from_the_main_thread(job: CurrentJob) -> None:
 
 def test_abort_keeps_its_reason() -> None:
     assert Abort("withdrawn").reason == str(Abort("withdrawn")) == "withdrawn"
+
+
+@pytest.fixture
+def saved() -> list[bytes]:
+    return []
+
+
+@pytest.fixture
+def saver(saved: list[bytes]) -> CurrentJob:
+    return CurrentJob(
+        "id", 2, 3, "shop", lambda _: None, cls="a.B", method="c", parameters=[], checkpointed={"row": 3},
+        send_checkpoint=saved.append,
+    )  # fmt: skip
+
+
+def test_each_checkpoint_goes_out_at_once(saver: CurrentJob, saved: list[bytes]) -> None:
+    """Unlike progress: what ends the process must not lose the latest one."""
+    assert saver.checkpointed == {"row": 3}
+    for row in range(100):
+        saver.checkpoint({"row": row, "é": None})
+
+    assert saved[0] == '{"row":0,"é":null}'.encode()
+    assert len(saved) == 100
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"when": Decimal(1)}, "checkpoint.when is a Decimal"),
+        ({1}, "checkpoint is a set"),
+        (float("nan"), "checkpoint is nan"),
+        ([b"x"], r"checkpoint\[0\] is a bytes"),
+        ({1: 2}, "JSON keys are strings"),
+        (2**64, "beyond 64 bits"),
+        ("\ud800", "lone surrogate"),
+        ("x" * 65_535, "checkpoint takes 65,537 bytes as JSON; at most 65,536 are allowed"),
+        ("é" * 40_000, "checkpoint takes 80,002 bytes"),
+    ],
+    ids=repr,
+)
+def test_a_checkpoint_that_cannot_be_kept_is_an_error(
+    saver: CurrentJob, saved: list[bytes], value: object, words: str
+) -> None:
+    """A lost one would be noticed when it is needed, which is too late."""
+    with pytest.raises(ValueError, match=words):
+        saver.checkpoint(value)
+    assert saved == []
+
+
+def test_the_largest_checkpoint_and_none(saver: CurrentJob, saved: list[bytes]) -> None:
+    saver.checkpoint("x" * 65_534)
+    saver.checkpoint(None)
+
+    assert [len(one) for one in saved] == [65_536, 4]
+
+
+def test_a_signals_handler_may_say_a_checkpoint_in_the_middle_of_one() -> None:
+    saved: list[int] = []
+
+    def send(text: bytes) -> None:
+        """The signal arrives while it is being written, and again and again."""
+        row = json.loads(text)
+        if row % 2 == 0:
+            job.checkpoint(row + 1)
+        saved.append(row)
+
+    job = CurrentJob("id", 1, 0, "shop", lambda _: None, cls="a.B", method="c", parameters=[], send_checkpoint=send)
+    for number in range(1000):
+        job.checkpoint(2 * number)
+
+    assert saved == list(range(2000)), "none is lost, and the handler's comes after the one that it interrupted"
+
+
+def test_a_checkpoint_that_could_not_be_sent_does_not_block_the_next() -> None:
+    saved: list[bytes] = []
+
+    def send(text: bytes) -> None:
+        if not saved:
+            saved.append(b"failed")
+            raise RuntimeError("closed")
+        saved.append(text)
+
+    job = CurrentJob("id", 1, 0, "shop", lambda _: None, cls="a.B", method="c", parameters=[], send_checkpoint=send)
+    with pytest.raises(RuntimeError):
+        job.checkpoint(1)
+    job.checkpoint(2)
+
+    assert saved == [b"failed", b"2"]

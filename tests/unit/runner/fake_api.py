@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 
 from bgjobs.protocol import MAX_CHUNK_BYTES, PROTOCOL_HEADER
-from bgjobs.wire import BeatReply, BeatRequest, FinishReply, FinishRequest, StartReply, StartRequest
+from bgjobs.runner_wire import BeatReply, BeatRequest, FinishReply, FinishRequest, StartReply, StartRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

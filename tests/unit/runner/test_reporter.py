@@ -116,3 +116,33 @@ def test_an_order_is_told_once(reporter: Reporter, api: Api, orders: list[str]) 
     api.action = "go_away"
     reporter.catch_up()
     assert (reporter.order, orders) == ("go_away", ["order", "order"])
+
+
+def test_a_checkpoint_is_sent_when_it_has_changed(reporter: Reporter, api: Api) -> None:
+    for text in ('{"row":1}', '{"row":1}', '{"row":2}', "null"):
+        reporter.checkpoint(text)
+        reporter.catch_up()
+        reporter.catch_up()
+
+    assert [body["checkpoint"] for body in api.bodies if "checkpoint" in body] == [{"row": 1}, {"row": 2}, None]
+    assert not reporter.behind
+
+
+def test_of_checkpoints_only_the_latest_is_sent_however_the_beats_go(reporter: Reporter, api: Api) -> None:
+    def fail() -> None:
+        raise UnreachableError("away")
+
+    reporter.checkpoint('{"row":1}')
+    api.does = fail
+    with pytest.raises(UnreachableError):
+        reporter.catch_up()
+    assert (reporter.behind, reporter.unsaved) == (True, '{"row":1}')
+    reporter.checkpoint('{"row":2}')
+    api.does = lambda: reporter.checkpoint('{"row":1}')  # while the beat is under way, the job goes back
+    reporter.catch_up()
+    assert reporter.unsaved == '{"row":1}'
+    api.does = lambda: None
+    reporter.catch_up()
+
+    assert [body["checkpoint"] for body in api.bodies if "checkpoint" in body] == [{"row": 2}, {"row": 1}]
+    assert reporter.unsaved is None

@@ -42,6 +42,7 @@ def call(shop: Pod, name: str, parameters: list[Any], **more: Any) -> None:
         ("Flaky.until_attempt", [2], 1, "error", "attempt 1: the warehouse does not answer"),
         ("Flaky.until_attempt", [1], 0, "succeeded", ""),
         ("Reports.slow", [0.01], 0, "succeeded", "step 1 of 1"),
+        ("Imports.rows", [2500], 0, "succeeded", "row 2000"),
         ("Env.dump", [], 0, "succeeded", ""),
     ],
 )

@@ -40,6 +40,16 @@ class Sample:
         for step in range(1, count + 1):
             current_job().progress(step, count, f"step {step}")
 
+    def go_on(self, rows: int, breaks_at: int) -> int:
+        """Say each row, raise at one of them in the first attempt, and return from where the last attempt went on."""
+        job = current_job()
+        first = (job.checkpointed or {"row": 0})["row"]
+        for row in range(first, rows):
+            if (row, job.attempt) == (breaks_at, 1):
+                raise ConnectionError(f"row {row}")
+            job.checkpoint({"row": row + 1})
+        return first
+
     def until(self, attempt: int) -> str:
         print(f"attempt {current_job().attempt}")
         if current_job().attempt < attempt:

@@ -81,6 +81,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ("Prices.headers", [], {}),
         ("Payments.charge", [9.5], "charged"),
         ("Reports.build", [3], 3),
+        ("Copies.copy", [["a", "b", "broken", "c"]], 2),
     ],
 )
 def test_the_jobs_of_the_page_about_jobs(page: Any, name: str, parameters: Any, result: object) -> None:

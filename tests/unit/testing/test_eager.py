@@ -360,3 +360,17 @@ def test_no_jobs() -> None:
     with pytest.raises(AssertionError, match="no job was enqueued"):
         assert jobs.last
     assert isinstance(jobs, RecordedJobs)
+
+
+def test_the_next_attempt_goes_on_at_the_checkpoint_of_the_last_one() -> None:
+    with eager(raise_errors=False) as jobs:
+        handle = run_background_job(Sample, "go_on", [5, 3])
+        failed = run_background_job(Sample, "go_on", [5, 3], max_retries=0)
+        again = failed.rerun()
+
+    assert handle.result() == 3
+    assert (handle.job.has_checkpoint, handle.job.checkpoint) == (False, None), "a server forgets it then"
+    assert jobs.all[0].checkpoint == {"row": 5}, "a test wants to see it"
+    assert (failed.job.has_checkpoint, failed.job.checkpoint) == (True, {"row": 3})
+    assert [attempt.outcome for attempt in jobs.last.attempts] == ["error"], "a new job begins at the beginning"
+    assert again.job.checkpoint == {"row": 3}

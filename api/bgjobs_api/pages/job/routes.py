@@ -17,7 +17,7 @@ from bgjobs_api.http import bodies
 from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import invalid, not_found, problem_of
-from bgjobs_api.http.reading import around_one, load_for, load_in_full_for
+from bgjobs_api.http.reading import around_one, load_for, load_in_full_for, with_checkpoint
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import log_view, view
@@ -87,6 +87,7 @@ async def _show(
     rights = await _rights(deps, caller, record.namespace)
     if record.has_result and rights.result:
         record = replace(record, result=await deps.store.result(record.id))
+    record = await with_checkpoint(deps, caller, record)
     queue = None
     if not states.has_ended(record) and await is_allowed(deps, caller, access.LIST_QUEUES, record.namespace):
         queue = await queue_now(deps.store, record.queue_key, waiting=[record])

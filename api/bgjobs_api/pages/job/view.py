@@ -113,6 +113,8 @@ class JobView:
     parameters: json_text.Shown
     result: json_text.Shown | None
     result_note: str
+    checkpoint: json_text.Shown | None
+    checkpoint_note: str
     timeout: str
     parents: tuple[ParentRow, ...]
     if_one_fails: str
@@ -320,8 +322,18 @@ def _result(record: FullJob, rights: Rights) -> tuple[json_text.Shown | None, st
     if not record.has_result:
         return None, "The method returned nothing."
     if not rights.result:
-        return None, f"Cannot be shown: {needs('get', 'backgroundjobrequests/result', record.namespace)}."
+        return None, _not_shown(record)
     return json_text.indented(record.result), ""
+
+
+def _checkpoint(record: FullJob) -> tuple[json_text.Shown | None, str]:
+    if not record.has_checkpoint:
+        return None, ""
+    return (json_text.indented(record.checkpoint), "") if record.checkpoint else (None, _not_shown(record))
+
+
+def _not_shown(record: FullJob) -> str:
+    return f"Cannot be shown: {needs('get', 'backgroundjobrequests/result', record.namespace)}."
 
 
 def view(
@@ -352,6 +364,7 @@ def view(
     """
     module, call = job_facts.name_of(record)
     result, result_note = _result(record, rights)
+    checkpoint, checkpoint_note = _checkpoint(record)
     return JobView(
         record=record,
         module=module,
@@ -376,6 +389,8 @@ def view(
         parameters=json_text.indented(record.parameters),
         result=result,
         result_note=result_note,
+        checkpoint=checkpoint,
+        checkpoint_note=checkpoint_note,
         timeout=words.span(round(record.spec.timeout_seconds * 1000)),
         parents=parent_rows(family),
         if_one_fails="runs all the same" if record.on_parent_failure == OnParentFailure.RUN else "is cancelled",

@@ -221,6 +221,7 @@ def job_page(
         ("trace", job.traceparent or ""),
         ("attempt", f"{attempts_label(job)}, each of at most {job.timeout_seconds:g} s"),
         ("progress", progress_bar(job.progress) if job.progress else ""),
+        ("checkpoint", _checkpoint(job)),
         ("created", f"{_moment(job.created_at)} by {text.clean(job.created_by)}"),
         ("due", _moment(job.not_before)),
         ("expires", _moment(job.expires_at)),
@@ -250,6 +251,12 @@ def job_page(
         lines.extend(["", f"error: {text.clean(job.error.words)}"])
         lines.extend(_indented(job.error.traceback))
     return lines
+
+
+def _checkpoint(job: Job) -> str:
+    if job.has_checkpoint and job.checkpoint is None:
+        return f"not shown: that needs `get` on backgroundjobrequests/result in {job.namespace}"
+    return text.clean(text.plain(job.checkpoint)) if job.has_checkpoint else ""
 
 
 def _family(job: Job) -> list[tuple[str, str]]:

@@ -55,5 +55,15 @@ local function attempt_ended(job, outcome, failure, exit_code, now)
   return true
 end
 
+-- Keeps from where the next attempt of a job can go on. Only the current attempt may say so, or one that was left behind
+-- by its successor would take it back.
+local function keep_checkpoint(job_id, checkpoint)
+  if checkpoint == 'null' then
+    redis.call('DEL', key.checkpoint(job_id))
+  elseif checkpoint and checkpoint ~= '' then
+    redis.call('SET', key.checkpoint(job_id), checkpoint)
+  end
+end
+
 -- What a stored chunk of a log counts against the log's limit: `bgjobs_core.jobs.logs.cost` says the same.
 local function cost_of_chunk(length, size) return math.max(length, size) + LIMIT.log_chunk_bytes end

@@ -62,6 +62,8 @@ local function move(job, to, changes, now)
   end
   if to == STATE.stopping then wake('stop') end
   if TERMINAL[to] then
+    -- Of a job that has failed it stays: people want to see how far it came.
+    if job.attempt and to ~= STATE.failed then redis.call('DEL', key.checkpoint(job.id)) end
     redis.call('ZADD', key.expiring(job.namespace), now + job.records_ms, job.id)
     -- Counted for as long as there is such a queue; what is kept of ended jobs does not tell how many there were.
     if redis.call('EXISTS', key.queue(job.queue)) == 1 then

@@ -39,6 +39,19 @@ class Nasty:
         print("deaf", flush=True)
         time.sleep(seconds)
 
+    def copy(self, rows: int, breaks_at: int) -> dict[str, int]:
+        """Goes on at its checkpoint; in its first attempt it kills itself, and in its second one all of its pod."""
+        job = current_job()
+        first = (job.checkpointed or {"row": 0})["row"]
+        for row in range(first, rows):
+            if row == job.attempt * breaks_at and job.attempt < 3:
+                print(f"at row {row}", flush=True)
+                if job.attempt == 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(600)  # until somebody kills the supervisor
+            job.checkpoint({"row": row + 1})
+        return {"from": first, "to": rows}
+
     def vanish(self) -> None:
         """Ends its process with the code of a success, and no result."""
         print("gone")

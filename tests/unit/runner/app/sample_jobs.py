@@ -118,6 +118,41 @@ class Sample:
         job = current_job()
         return [job.cls, job.method, job.parameters == list(names)]
 
+    def checkpoint_and_wait(self, value: object) -> None:
+        current_job().checkpoint(value)
+        self.wait()
+
+    def go_on(self) -> object:
+        return current_job().checkpointed
+
+    def checkpoint_and_end(self, how: str) -> None:
+        for row in range(1000):
+            current_job().checkpoint({"row": row})
+        match how:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "exit":
+                os._exit(0)
+            case "raise":
+                raise ValueError("the row is broken")
+            case _:
+                return
+
+    def checkpoint_of_a_set(self) -> None:
+        current_job().checkpoint({"seen": {1}})
+
+    def checkpoint_in_forks(self, count: int) -> None:
+        pids = list[int]()
+        for number in range(count):
+            pid = os.fork()
+            if pid == 0:
+                for _ in range(20):
+                    current_job().checkpoint({"x": "abcdefgh"[number] * 30_000})
+                os._exit(0)
+            pids.append(pid)
+        for pid in pids:
+            os.waitpid(pid, 0)
+
     def make_progress(self, steps: int) -> None:
         for step in range(1, steps + 1):
             current_job().progress(step, steps, f"step {step}")

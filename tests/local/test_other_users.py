@@ -152,10 +152,12 @@ def test_a_program_goes_on_when_the_server_is_started_again(project: Path, monke
     for name in list(os.environ):
         if name.startswith("BGJOBS_"):
             monkeypatch.delenv(name)
-    dev = Dev.start(project, "--fast-retries")
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the usual one might be another server's meanwhile
+        port = str(server.getsockname()[1])
+    dev = Dev.start(project, "--fast-retries", "--port", port)
     with JobClient() as program:
         assert program.enqueue("nasty.jobs.Nasty", "binary").wait(timeout=120, poll=0.1).state == "succeeded"
-        port, token = str(urlsplit(dev.url).port), dev.token
+        token = dev.token
         assert dev.stop() == 0
         again = Dev.start(project, "--fast-retries", "--port", port)
         assert again.token != token

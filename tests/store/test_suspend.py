@@ -96,7 +96,7 @@ async def test_no_code_starts_after_an_acknowledged_suspension(
 
     answer = await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=pod, pod_name="")
 
-    assert answer == ("wait", None, "the job is suspended")
+    assert answer == ("wait", None, "the job is suspended", "")
     assert before.differences(await contents.read(client)) == []
 
 

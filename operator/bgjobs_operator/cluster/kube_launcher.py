@@ -124,13 +124,7 @@ class KubeLauncher:
         """See `Launcher.suspend`; by a merge patch, which the API server refuses if the UID is another."""
         body = {"metadata": {"uid": uid}, "spec": {"suspend": suspend}}
         path, query = f"{_jobs(namespace)}/{name}", {"fieldManager": FIELD_MANAGER}
-        try:
-            await self._kube.answer("PATCH", path, body, query, {"Content-Type": "application/merge-patch+json"})
-        except KubeUnreachableError as error:
-            raise _told(error) from error
-        except KubeRefusedError as error:
-            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
-                raise _told(error) from error
+        await self._unless_gone("PATCH", path, body, "application/merge-patch+json", query)
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         """See `Launcher.delete`."""
@@ -150,13 +144,15 @@ class KubeLauncher:
         }
         await self._unless_gone("DELETE", path, options, "application/json")
 
-    async def _unless_gone(self, method: str, path: str, body: Object, content_type: str) -> None:
+    async def _unless_gone(
+        self, method: str, path: str, body: Object, content_type: str, query: Mapping[str, str] | None = None
+    ) -> None:
         try:
-            await self._kube.answer(method, path, body, headers={"Content-Type": content_type})
+            await self._kube.answer(method, path, body, query, {"Content-Type": content_type})
         except KubeUnreachableError as error:
             raise _told(error) from error
         except KubeRefusedError as error:
-            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
+            if not _is_gone(error):
                 raise _told(error) from error
 
     async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
@@ -239,6 +235,11 @@ class KubeLauncher:
                         yield Gone(item)
                     case _:
                         yield Listed(namespace)
+
+
+def _is_gone(error: KubeRefusedError) -> bool:
+    """Whether the object is not there, or another one has its name by now: a patch of that says that no UID changes."""
+    return error.status in {_NOT_FOUND, _CONFLICT} or any(field == "metadata.uid" for _, field, _ in error.causes)
 
 
 def _told(error: KubeUnreachableError | KubeRefusedError) -> LauncherUnreachableError:

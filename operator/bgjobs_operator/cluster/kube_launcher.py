@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_INVALID: Final = 422
 _STRATEGIC: Final = "application/strategic-merge-patch+json"  # conditions are merged by their types
 
 
@@ -143,7 +144,8 @@ class KubeLauncher:
         except KubeUnreachableError as error:
             raise _told(error) from error
         except KubeRefusedError as error:
-            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or another one has the name by now
+            # Gone, or another one has the name by now.
+            if error.status not in {_NOT_FOUND, _CONFLICT} and not _is_another(error):
                 raise _told(error) from error
 
     async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
@@ -226,6 +228,11 @@ class KubeLauncher:
                         yield Gone(item)
                     case _:
                         yield Listed(namespace)
+
+
+def _is_another(error: KubeRefusedError) -> bool:
+    """A patch that names a UID is refused by validation if the object has another one."""
+    return error.status == _INVALID and "metadata.uid" in error.message
 
 
 def _told(error: KubeUnreachableError | KubeRefusedError) -> LauncherUnreachableError:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_INVALID: Final = 422
 _STRATEGIC: Final = "application/strategic-merge-patch+json"  # conditions are merged by their types
 
 

@@ -457,8 +457,12 @@ async def test_what_is_known_of_a_pod_that_is_gone(cluster: FakeCluster, launche
 async def test_a_pod_that_is_given_up_is_disrupted_for_kubernetes(cluster: FakeCluster, launcher: KubeLauncher) -> None:
     """Its Job does not count that as a failure, and makes another pod."""
     path = f"PATCH {PODS}/bgjob-pod/status"
-    cluster.script(path, Answer({}), status(404, "NotFound"), status(409, "Conflict"), status(503, ""))
-    for _ in range(3):
+    another = 'Pod "bgjob-pod" is invalid: metadata.uid: Invalid value: "pod-1": field is immutable'
+    cluster.script(
+        path, Answer({}), status(404, "NotFound"), status(409, "Conflict"), status(422, "Invalid", another),
+        status(422, "Invalid", "status.phase: Invalid value"),
+    )  # fmt: skip
+    for _ in range(4):
         await launcher.give_up_pod("shop", "bgjob-pod", "pod-1", "its node does not answer")
     with pytest.raises(LauncherUnreachableError):
         await launcher.give_up_pod("shop", "bgjob-pod", "pod-1", "its node does not answer")

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from bgjobs.protocol import MAX_JSON_BYTES, MAX_JSON_DEPTH
 
+# Where a part of a value is: what it is a part of, and its key or place there. It becomes text only for a message: a
+# long key above many parts would be written out for each of them.
+_Path: TypeAlias = "tuple[_Path | None, str | int]"
+
+_MOST_SHOWN: Final = 200  # characters of a name in a message
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
@@ -32,7 +37,7 @@ def dumps(value: object, what: str = "value", limit: int = MAX_JSON_BYTES) -> st
     Raises:
         NotJSONError: if a part is not JSON (the message has the path of the first one), or the text is too large.
     """
-    _check(value, what, 1)
+    _check(value, (None, what), 1)
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     size = len(text.encode())
     if size > limit:
@@ -62,7 +67,7 @@ def loads(text: str | bytes, what: str = "value", limit: int = MAX_JSON_BYTES) -
         raise
     except ValueError as error:
         raise NotJSONError(f"{what} is not JSON: {error}") from error
-    _check(value, what, 1)
+    _check(value, (None, what), 1)
     return value
 
 
@@ -87,34 +92,48 @@ def _twice(pairs: list[tuple[str, object]]) -> str:
     raise ValueError("no key appears twice")
 
 
-def _check(value: object, path: str, depth: int) -> None:  # noqa: PLR0912 - a branch for each kind of value
+def _check(value: object, path: _Path, depth: int) -> None:  # noqa: PLR0912 - a branch for each kind of value
     if depth > MAX_JSON_DEPTH:
-        raise NotJSONError(f"{path} is nested deeper than {MAX_JSON_DEPTH} levels")
+        raise NotJSONError(f"{_shown(path)} is nested deeper than {MAX_JSON_DEPTH} levels")
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
         _check_text(value, path)
     elif isinstance(value, int):
         if not _INT64_MIN <= value <= _INT64_MAX:
-            raise NotJSONError(f"{path} is an integer beyond 64 bits; send it as a string")
+            raise NotJSONError(f"{_shown(path)} is an integer beyond 64 bits; send it as a string")
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise NotJSONError(f"{path} is {value}, which JSON cannot carry")
+            raise NotJSONError(f"{_shown(path)} is {value}, which JSON cannot carry")
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(cast("list[object]", value)):
-            _check(item, f"{path}[{index}]", depth + 1)
+            _check(item, (path, index), depth + 1)
     elif isinstance(value, dict):
         for key, item in cast("dict[object, object]", value).items():
             if not isinstance(key, str):
-                raise NotJSONError(f"{path} has the key {key!r}; JSON keys are strings")
+                raise NotJSONError(f"{_shown(path)} has the key {key!r}; JSON keys are strings")
             _check_text(key, path)
-            _check(item, f"{path}.{key}", depth + 1)
+            _check(item, (path, key), depth + 1)
     else:
-        raise NotJSONError(f"{path} is a {type(value).__name__}, which JSON cannot carry")
+        raise NotJSONError(f"{_shown(path)} is a {type(value).__name__}, which JSON cannot carry")
 
 
-def _check_text(text: str, path: str) -> None:
+def _shown(path: _Path) -> str:
+    """A path as text, such as `parameters[0].total`; of a long name the beginning."""
+    parts: list[str] = []
+    at: _Path | None = path
+    while at is not None:
+        at, step = at
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        else:
+            name = step if len(step) <= _MOST_SHOWN else f"{step[:_MOST_SHOWN]}..."
+            parts.append(name if at is None else f".{name}")
+    return "".join(reversed(parts))
+
+
+def _check_text(text: str, path: _Path) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise NotJSONError(f"{path} holds a lone surrogate, which JSON text cannot carry") from error
+        raise NotJSONError(f"{_shown(path)} holds a lone surrogate, which JSON text cannot carry") from error

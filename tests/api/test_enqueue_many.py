@@ -14,6 +14,8 @@ from bgjobs.wire import Problem
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx2
 
     from bgjobs_core.store.replies import EnqueueReply
@@ -243,16 +245,85 @@ async def test_many_errors_are_told_of_the_first_job_alone(world: World) -> None
     assert len(response.content) < 2000
 
 
-@pytest.mark.parametrize("where", ["batch", "job", "labels"])
-async def test_far_too_many_fields_are_one_error(world: World, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "count", "words"),
+    [
+        ("batch", 20_000, "more than 100 fields"),
+        ("job", 20_000, "more than 100 fields"),
+        ("labels", 20_000, "more than 100 fields"),
+        ("batch", 200_000, "must come first"),
+        ("job", 200_000, "takes more than 524,288 characters"),
+        ("labels", 200_000, "takes more than 524,288 characters"),
+    ],
+)
+async def test_far_too_many_fields_are_one_error(world: World, where: str, count: int, words: str) -> None:
     """Each would become an error of its own, and all together more than the memory of a pod."""
-    many = {f"x{number}": "" for number in range(200_000)}
+    many = {f"x{number}": "" for number in range(count)}
     body = {"batch": {"jobs": [one()], **many}, "job": {"jobs": [one(), one(**many)]},
             "labels": {"jobs": [one(labels=many)]}}[where]  # fmt: skip
     response = await world.call("POST", PATH, content=json.dumps(body).encode())
     assert response.status_code == 422
     assert len(response.content) < 1000
-    assert "more than 100 fields" in response.text
+    assert words in response.text
+
+
+LARGE: list[tuple[Callable[[str], str], int, str]] = [
+    (lambda text: text, 201, "items"),
+    (lambda text: text[:-1] + ',"close":[]}', 201, "items"),
+    (lambda text: text[:-1] + ',"close":["x"]}', 422, "must name batches of these jobs"),
+    (lambda text: text[:-1] + ',"close":[],"close":[]}', 422, "given twice"),
+    (lambda text: text[:-1] + ',"close":7}', 422, "close"),
+    (lambda text: text[:-1] + ',"close":[]', 400, "expected"),
+    (lambda text: text[:-1], 400, "expected }"),
+    (lambda text: text[:-2], 400, "expected"),
+    (lambda text: text + "x", 400, "something follows"),
+    (lambda text: text.replace("[{", "[7,{", 1), 422, "jobs.0"),
+    (lambda text: text.replace("},{", "},7,{", 1), 422, "jobs.1"),
+    (lambda text: text.replace("},{", "},,{", 1), 422, "jobs.1"),
+    (lambda text: text.replace("},{", "} {", 1), 400, "expected"),
+    (lambda text: text.replace('"jobs"', '"job"', 1), 422, "must come first"),
+    (lambda text: text[:-1] + ',"jobs":[]}', 422, "must come first"),
+    (lambda text: text.replace('"build"', '"build","method":"x"', 1), 422, "jobs.0.method"),
+    (lambda text: text.replace('"build"', "{}", 1), 422, "jobs.0.method"),
+    (lambda text: "[" * len(text), 400, "expected {"),
+    (lambda text: '{"jobs":[' + '{"a":' * (len(text) // 6), 422, "nested too deeply"),
+    (lambda text: '{"jobs":[]' + " " * len(text) + "}", 422, "at least one job"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    LARGE,
+    ids=[
+        "good",
+        "batches to close",
+        "no batch of these",
+        "close twice",
+        "close a number",
+        "not closed behind close",
+        "not closed",
+        "list not closed",
+        "more behind it",
+        "a number first",
+        "a number",
+        "two commas",
+        "no comma",
+        "another name",
+        "two lists",
+        "a name twice",
+        "another type",
+        "deep",
+        "deep inside",
+        "no job",
+    ],
+)
+async def test_a_large_batch_is_read_job_by_job(
+    world: World, change: Callable[[str], str], status: int, words: str
+) -> None:
+    text = json.dumps({"jobs": [one(parameters=["x" * 200_000]) for _ in range(4)]}, separators=(",", ":"))
+    response = await world.call("POST", PATH, content=change(text).encode())
+    assert response.status_code == status, response.text[:300]
+    assert words in response.text
 
 
 async def test_redis_fails_in_the_middle(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,9 @@ body itself, after it has found out that the caller may do what is asked for: no
 come before the route. `docs/adr/0025-rights-before-the-body.md` says why.
 """
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
@@ -15,19 +16,22 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from bgjobs import strict_json
-from bgjobs.batches import BatchRequest
-from bgjobs.protocol import MAX_JSON_DEPTH
+from bgjobs.protocol import MAX_JSON_BYTES, MAX_JSON_DEPTH
 from bgjobs_api.http.callers import caller_of, deps_of
-from bgjobs_api.http.problems import ProblemError, invalid, many_invalid, of_job
+from bgjobs_api.http.problems import ProblemError, invalid, many_invalid
 
 MAX_BODY_BYTES: Final = 512 * 1024  # of what has parameters, or a piece of log
 MAX_NOTE_BYTES: Final = 16 * 1024  # of what has an id, a number, a note
 
 _MOST_FIELDS: Final = 100
+_WITHOUT_THREAD_BYTES: Final = 32 * 1024
+# What a caller may put into these has as many parts as it likes.
+_FREE_FIELDS: Final = frozenset({"checkpoint", "parameters", "result", "set"})
 _Model = TypeVar("_Model", bound=BaseModel)
-_SPACE: Final = " \t\n\r"
+_Made = TypeVar("_Made")
+SPACE: Final = " \t\n\r"
 # Finds only where a value ends; numbers are read, and judged, by strict_json.
-_SCANNER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
+SCANNER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 async def read(request: Request, limit: int) -> bytes:
@@ -62,10 +66,12 @@ def parse(model: type[_Model], body: bytes) -> _Model:
     Raises:
         ProblemError: status 400 if it is not a JSON object, status 422 if a field of it is wrong.
     """
-    if (found := _strict_object(body)) is None:
-        _check(body)
+    if (found := strict_object(body)) is None:
+        check(body)
     else:
-        _bounded(found)
+        bounded(found)
+        if len(body) > MAX_JSON_BYTES:
+            _sized(found)
     try:
         # Strict: `true` is no number and "5" is none either. By alias: on the wire it is `class`.
         return model.model_validate_json(body, strict=True, by_alias=True, by_name=False)
@@ -73,7 +79,7 @@ def parse(model: type[_Model], body: bytes) -> _Model:
         raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
 
 
-def _strict_object(body: bytes) -> dict[str, Any] | None:
+def strict_object(body: bytes) -> dict[str, Any] | None:
     """What is in a body if it is certainly a JSON object as it should be: the usual case, found out in one step."""
     try:
         # Decoded here: of bytes the decoder would take UTF-16, too.
@@ -83,28 +89,42 @@ def _strict_object(body: bytes) -> dict[str, Any] | None:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
-def _bounded(fields: dict[str, Any]) -> None:
+def bounded(fields: dict[str, Any]) -> None:
     """Refuse what has far more fields than there are, before each of them becomes an error of its own.
 
     Raises:
         ProblemError: if it has.
     """
-    for name, found in (("", fields), ("labels", fields.get("labels"))):
-        if isinstance(found, dict) and len(cast("dict[str, Any]", found)) > _MOST_FIELDS:
+    for name, found in (("", fields), *fields.items()):
+        is_many = isinstance(found, dict) and len(cast("dict[str, Any]", found)) > _MOST_FIELDS
+        if is_many and name not in _FREE_FIELDS:
             raise invalid(name, f"has more than {_MOST_FIELDS} fields")
 
 
-def _check(body: bytes) -> None:
+def _sized(fields: dict[str, Any]) -> None:
+    """Refuse what is too large before a model is made of it, which takes longer than this.
+
+    Raises:
+        ProblemError: if it is.
+    """
+    for name in _FREE_FIELDS & fields.keys():
+        try:
+            strict_json.dumps(fields[name], name)
+        except strict_json.NotJSONError as error:
+            raise invalid(name, str(error)) from error
+
+
+def check(body: bytes) -> None:
     """Look at a body field by field, so that the error can name the field.
 
     Raises:
         ProblemError: if it is not a JSON object as it should be.
     """
-    for name, raw in _fields_once(body):
-        _check_value(name, raw, len(body))
+    for name, raw in fields_once(body):
+        check_value(name, raw, len(body))
 
 
-def _fields_once(body: bytes) -> Iterator[tuple[str, str]]:
+def fields_once(body: bytes) -> Iterator[tuple[str, str]]:
     """The names, no two of them the same, and the unread values of a body."""
     try:
         fields = list(_fields(body.decode()))
@@ -118,7 +138,8 @@ def _fields_once(body: bytes) -> Iterator[tuple[str, str]]:
         yield name, raw
 
 
-def _check_value(name: str, raw: str, limit: int) -> None:
+def check_value(name: str, raw: str, limit: int) -> None:
+    """Raise a ProblemError unless the unread value of a field is JSON as it should be."""
     try:
         strict_json.loads(raw, name, limit=limit)
     except strict_json.NotJSONError as error:
@@ -127,114 +148,70 @@ def _check_value(name: str, raw: str, limit: int) -> None:
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
     """The names and the unread values of a JSON object; ValueError if the text is not one."""
-    at = _skip(text, 0, "{")
+    at = skip(text, 0, "{")
     if text[at : at + 1] == "}":
-        at = _skip(text, at, "}")
+        at = skip(text, at, "}")
     else:
         while True:
-            name, end = _scan(text, at, "")
+            name, end = scan(text, at, "")
             if not isinstance(name, str) or text[at] != '"':
                 raise ValueError(f"a name is missing at character {at}")
             name.encode()  # a lone surrogate is a ValueError too
-            at = _skip(text, end, ":")
-            _, end = _scan(text, at, name)
+            at = skip(text, end, ":")
+            _, end = scan(text, at, name)
             yield name, text[at:end]
-            at = _skip(text, end, ",}")
-            if text[end:at].strip(_SPACE) == "}":
+            at = skip(text, end, ",}")
+            if text[end:at].strip(SPACE) == "}":
                 break
     if at < len(text):
         raise ValueError(f"something follows the object at character {at}")
 
 
-def _scan(text: str, at: int, name: str) -> tuple[Any, int]:
+def scan(text: str, at: int, name: str) -> tuple[Any, int]:
+    """The value that begins here, and where it ends; ValueError if none does."""
     try:
-        return _SCANNER.raw_decode(text, at)
+        return SCANNER.raw_decode(text, at)
     except RecursionError as error:
         raise invalid(name, f"{name} is nested deeper than {MAX_JSON_DEPTH} levels") from error
 
 
-def _skip(text: str, at: int, expected: str) -> int:
+def skip(text: str, at: int, expected: str) -> int:
     """The place after one of these characters and the spaces around it; ValueError if another character is there."""
-    while text[at : at + 1] in _SPACE and at < len(text):
+    while text[at : at + 1] in SPACE and at < len(text):
         at += 1
     if at >= len(text) or text[at] not in expected:
         raise ValueError(f"expected {' or '.join(expected)} at character {at}")
     at += 1
-    while at < len(text) and text[at] in _SPACE:
+    while at < len(text) and text[at] in SPACE:
         at += 1
     return at
 
 
-def parse_batch(body: bytes) -> BatchRequest:
-    """Make of the body of `POST /api/v1/jobs:batch` what it asks for.
+async def apart(request: Request, size: int, make: Callable[[], _Made]) -> _Made:
+    """Make something of a body, on a thread if that may take long, so that others are served meanwhile.
+
+    One large body at a time, in the order in which they came: several threads would keep each other waiting, and all of
+    them the event loop.
+
+    Args:
+        request: whose body it is.
+        size: of the body, in bytes.
+        make: does it.
+    """
+    if size <= _WITHOUT_THREAD_BYTES:
+        return make()
+    async with deps_of(request).large_bodies:
+        return await asyncio.to_thread(make)
+
+
+async def read_made(request: Request, model: type[_Model], limit: int, make: Callable[[_Model], _Made]) -> _Made:
+    """As `read_model`, and make something of the model, both by `apart`.
 
     Raises:
-        ProblemError: as `parse` does; what is wrong with one job is said of the first one that is wrong.
+        ProblemError: as `read_model`, or whatever `make` raises.
     """
-    if (found := _strict_object(body)) is None:
-        _check_batch(body)
-    else:
-        _bounded_batch(found)
-    try:
-        asked = BatchRequest.model_validate_json(body, strict=True, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise _first_job(error.errors(include_url=False, include_context=False, include_input=False)) from error
-    first: dict[str, int] = {}
-    for index, job in enumerate(asked.jobs):
-        if (other := first.setdefault(job.id, index)) != index:
-            raise of_job(invalid("id", f"is that of job {other}, too"), index)
-    return asked
-
-
-def _bounded_batch(fields: dict[str, Any]) -> None:
-    _bounded(fields)
-    jobs = fields.get("jobs")
-    for index, job in enumerate(cast("list[Any]", jobs) if isinstance(jobs, list) else ()):
-        if isinstance(job, dict):
-            try:
-                _bounded(cast("dict[str, Any]", job))
-            except ProblemError as problem:
-                raise of_job(problem, index) from problem
-
-
-def _first_job(errors: Sequence[Any]) -> ProblemError:
-    """What pydantic found wrong with the first job that is wrong, or else with the batch."""
-    indexes = [one["loc"][1] for one in errors if len(one["loc"]) > 1 and one["loc"][0] == "jobs"]
-    if not indexes:
-        return many_invalid(errors)
-    index = min(indexes)
-    return of_job(
-        many_invalid([{**one, "loc": one["loc"][2:]} for one in errors if one["loc"][:2] == ("jobs", index)]), index
-    )
-
-
-def _check_batch(body: bytes) -> None:
-    """As `_check`, and in the same way job by job."""
-    for name, raw in _fields_once(body):
-        if name != "jobs" or not raw.startswith("["):
-            _check_value(name, raw, len(body))
-            continue
-        for index, item in enumerate(_items(raw)):
-            try:
-                if item.startswith("{"):
-                    _check(item.encode())
-                else:
-                    _check_value("", item, len(body))
-            except ProblemError as problem:
-                raise of_job(problem, index) from problem
-
-
-def _items(text: str) -> Iterator[str]:
-    """The unread values of a JSON array, which was read once already and so is one."""
-    at = _skip(text, 0, "[")
-    if text[at] == "]":
-        return
-    while True:
-        _, end = _scan(text, at, "jobs")
-        yield text[at:end]
-        at = _skip(text, end, ",]")
-        if text[end:at].strip(_SPACE) == "]":
-            return
+    body = await read(request, limit)
+    return await apart(request, len(body), lambda: make(parse(model, body)))
 
 
 async def read_model(
@@ -252,7 +229,9 @@ async def read_model(
         ProblemError: if it is too long, or not what it should be.
     """
     body = await read(request, limit)
-    return empty() if empty is not None and not body else parse(model, body)
+    if empty is not None and not body:
+        return empty()
+    return await apart(request, len(body), lambda: parse(model, body))
 
 
 def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class Deps:
         batches: held by whoever makes jobs of the body of a batch.
         unapproved: says what to do about a class that its queue does not approve; None: what an administrator can do.
         bodies: held by whoever reads a body, a few at a time of one caller.
+        large_bodies: held by whoever makes something of a large body.
         queues: the objects of queues, which people pause and resume; None where that cannot be done.
         gate: whether there is room in Redis for more jobs.
     """
@@ -99,6 +100,7 @@ class Deps:
     unapproved: Callable[[], str] | None = None
     queues: QueueObjects | None = None
     batches: asyncio.Lock = field(default_factory=asyncio.Lock)
+    large_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
     bodies: Turns[Identity] = field(default_factory=lambda: Turns(_BODIES_AT_ONCE))
     gate: MemoryGate = field(init=False)
 

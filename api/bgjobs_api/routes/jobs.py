@@ -32,7 +32,8 @@ from bgjobs.wire import (
     RerunRequest,
 )
 from bgjobs_api.http import answers, filter_words
-from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, parse_batch, read, read_model
+from bgjobs_api.http.batches import parse_batch
+from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read, read_made, read_model
 from bgjobs_api.http.callers import (
     MOST_NAMESPACES,
     Caller,
@@ -171,7 +172,8 @@ async def enqueue_job(request: Request) -> Response:
     # Everything by hand: FastAPI takes longer to hand over four arguments than all of this takes.
     deps, caller = deps_of(request), caller_of(request)
     await require_somewhere(deps, caller, access.ENQUEUE)  # which namespace it is, the body says
-    asked = _asked(await read_model(request, EnqueueRequest, MAX_BODY_BYTES), caller, traceparent(request))
+    trace = traceparent(request)
+    asked = await read_made(request, EnqueueRequest, MAX_BODY_BYTES, lambda body: _asked(body, caller, trace))
     await require_in(deps, caller, access.ENQUEUE, asked.namespace)
     found = await enqueue(deps.store, asked, gate=deps.gate)
     status = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK

@@ -18,7 +18,7 @@ from bgjobs.runner_wire import (
 )
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read_model
+from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read_made, read_model
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
@@ -182,10 +182,13 @@ async def parent_batch(request: Request, deps: DepsDep, caller: Caller, job_id: 
 async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> BeatReply:
     """Log, progress and checkpoint; the answer may say stop, also when there is no room for what was sent."""
     record = await _record_for(deps, caller, job_id)
-    body = _of(await read_model(request, BeatRequest, MAX_BEAT_BYTES), caller)
-    chunk = runner_statements.chunk_of(body.chunk)
-    progress = runner_statements.progress_of(body.progress)
-    checkpoint = runner_statements.checkpoint_of(body)
+
+    def judged(said: BeatRequest) -> tuple[BeatRequest, tuple[int, int, bytes] | None, str, str]:
+        body = _of(said, caller)
+        chunk, progress = runner_statements.chunk_of(body.chunk), runner_statements.progress_of(body.progress)
+        return body, chunk, progress, runner_statements.checkpoint_of(body)
+
+    body, chunk, progress, checkpoint = await read_made(request, BeatRequest, MAX_BEAT_BYTES, judged)
     if record is None:
         return BeatReply(action=GO_AWAY, beat_seconds=BEAT_SECONDS, next_offset=0)
     reply = await deps.store.beat(
@@ -211,14 +214,19 @@ async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> 
 async def finish(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> FinishReply:
     """The outcome of the attempt, with its result or error."""
     await _record_for(deps, caller, job_id)
-    body = _of(await read_model(request, FinishRequest, MAX_REPORT_BYTES), caller)
+
+    def judged(said: FinishRequest) -> tuple[FinishRequest, str, str]:
+        body = _of(said, caller)
+        return body, runner_statements.error_of(body), runner_statements.result_of(body)
+
+    body, failure, result = await read_made(request, FinishRequest, MAX_REPORT_BYTES, judged)
     reply = await deps.store.finish(
         job_id=job_id,
         pod_uid=body.pod_uid,
         attempt=body.attempt,
         outcome=body.outcome,
-        failure=runner_statements.error_of(body),
-        result=runner_statements.result_of(body),
+        failure=failure,
+        result=result,
         exit_code=body.exit_code,
         checkpoint=runner_statements.checkpoint_of(body),
     )

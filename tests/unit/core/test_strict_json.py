@@ -168,3 +168,10 @@ def test_a_key_that_appears_twice_among_very_many_is_found_in_one_pass() -> None
 
     with pytest.raises(NotJSONError, match="the key 'k399999' appears twice"):
         loads(f'{{{many},"k399999":1}}', "parameters", limit=2**23)
+
+
+def test_of_a_long_key_the_message_has_the_beginning() -> None:
+    """It was also written out for each part below it, whether or not there was a message."""
+    with pytest.raises(NotJSONError) as caught:
+        dumps({"k" * 100_000: [1, float("nan")]}, "parameters")
+    assert str(caught.value) == f"parameters.{'k' * 200}...[1] is nan, which JSON cannot carry"

@@ -34,9 +34,9 @@ def test_a_link_leads_to_the_jobs_and_only_once(stranger: Visits, dev: Dev, scri
     expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     page.goto(link)
     page.wait_for_url(f"{dev.url}/jobs")
-    expect(page.get_by_role("link", name="Queues")).to_be_visible()
-    page.get_by_role("link", name="Queues").click()
-    expect(page.get_by_role("link", name="Queues")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("link", name="Queues", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Queues", exact=True).click()
+    expect(page.get_by_role("link", name="Queues", exact=True)).to_have_attribute("aria-current", "page")
     assert not scripts or page.evaluate("document.cookie") == ""
     another = stranger.open(link, java_script_enabled=scripts)
     expect(another.get_by_role("heading", name="This link was used, or is too old")).to_be_visible()

@@ -65,8 +65,7 @@ class Waits:
 
     Attributes:
         launched: until its KubeJob was known, which is what bgjobs does.
-        ended: until it had ended. Between the two is Kubernetes, whose Job controller may make 20 calls a second for
-            all KubeJobs of the cluster together: when 100 of a namespace are let in at once, all others wait for them.
+        ended: until it had ended. Between the two is Kubernetes, and the look of bgjobs at what it says.
     """
 
     launched: list[float]
@@ -227,7 +226,5 @@ def test_what_ails_three_namespaces_is_no_trouble_for_another_one(tenanted: JobC
     assert [ended(client, job_id).state for job_id in refused] == ["succeeded"] * len(refused)
     assert max(posts.values()) <= MOST_POSTS_A_MINUTE
     # A second more is what a busy machine takes by itself; what held all others was held for minutes.
-    for part in ("during", "after"):
-        assert median(waits[part].launched) <= 2 * median(waits["before"].launched) + 1, part
     assert median(waits["during"].ended) <= 2 * median(waits["before"].ended) + 1
     assert waits["during"].ended[-1] <= 2 * waits["before"].ended[-1] + 10

@@ -48,6 +48,7 @@ _WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_
 _JSON: Final = "application/json"
 _HTTP_ERROR: Final = 400
 _FORBIDDEN: Final = 403
+_MOST_NAMED: Final = 1000
 _Headers = Mapping[str, str]
 NO_HEADERS: Final[_Headers] = MappingProxyType({})
 T = TypeVar("T")
@@ -59,10 +60,12 @@ class Kube:
     Attributes:
         forbidden: an event that is set when an answer has the status 403, except to questions about our own
             permissions. Whoever checks the permissions waits for it, and clears it.
+        forbidden_in: the namespaces in which that was since somebody cleared it; "" stands for none.
     """
 
     def __init__(self, configuration: client.Configuration) -> None:
         self.forbidden = asyncio.Event()
+        self.forbidden_in: set[str] = set()
         self._connections = Connections(configuration)
         self._pool = Pool.WORK
         self._may_write: Callable[[], bool] = lambda: True
@@ -117,6 +120,8 @@ class Kube:
         )
         # Where even the question about our permissions is refused, asking it again at once is no use.
         if response.status == _FORBIDDEN and "/selfsubject" not in path:
+            if len(self.forbidden_in) < _MOST_NAMED:
+                self.forbidden_in.add(_namespace_of(path))
             self.forbidden.set()
         return response
 
@@ -243,6 +248,10 @@ async def _body(response: aiohttp.ClientResponse, call: str) -> bytes:
             raise KubeTooLargeError(f"{call}: the answer has more than {MAX_ANSWER} bytes")
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _namespace_of(path: str) -> str:
+    return path.partition("/namespaces/")[2].partition("/")[0]
 
 
 def _object(raw: bytes, call: str) -> Object:

@@ -21,10 +21,11 @@ from tests.unit.operator.fake_cluster import status
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from bgjobs_core.health.operator_report import OperatorReport
     from bgjobs_core.kube.door import Kube
+    from bgjobs_core.kube.permissions import Permission
     from tests.unit.operator.fake_cluster import FakeCluster
     from tests.unit.operator.world import World
 
@@ -46,8 +47,8 @@ def reviews(cluster: FakeCluster) -> int:
 
 
 @asynccontextmanager
-async def going(kube: Kube, health: Health) -> AsyncGenerator[PermissionChecks]:
-    made = PermissionChecks(kube, NEEDED, health)
+async def going(kube: Kube, health: Health, wanted: Sequence[Permission] = NEEDED) -> AsyncGenerator[PermissionChecks]:
+    made = PermissionChecks(kube, wanted, health)
     task = asyncio.create_task(made.run())
     yield made
     task.cancel()
@@ -94,6 +95,42 @@ async def test_a_missing_binding_is_found_after_the_first_refusal_and_so_is_its_
         cluster.denied = set()
         await until(lambda: not health.rights.missing)  # nobody had to say no again
         assert made.regained.is_set()
+
+
+async def test_a_refusal_in_one_of_many_namespaces_asks_nothing_of_the_others(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For 120 namespaces there are 3,000 questions, and a namespace that is deleted stays forbidden."""
+    monkeypatch.setattr(permission_checks, "_PAUSE_EACH", 0.0)
+    many = needed("bgjobs", "bgjobs-operator", ("mail", "shop", *(f"team-{number}" for number in range(20))))
+    health, kube = Health(epoch="epoch"), cluster.kube()
+
+    def asked() -> list[str]:
+        found = [call.body["spec"]["resourceAttributes"]["namespace"] for call in cluster.calls if call.path == REVIEWS]
+        return found[len(many) :]
+
+    async with going(kube, health, many) as made:
+        await until(lambda: reviews(cluster) == len(many))
+        cluster.denied = {"shop"}
+        await forbidden(cluster, kube)
+        await until(lambda: health.rights.missing)
+        await until(lambda: len(asked()) > 3 * 24)  # while it lasts
+        cluster.denied = set()
+        await until(lambda: not health.rights.missing)
+        assert made.regained.is_set()
+        assert set(asked()) == {"shop"}
+        made.check_soon()
+        await until(lambda: {*asked()} == {one.namespace for one in many})
+
+
+async def test_what_is_missing_elsewhere_is_kept(cluster: FakeCluster) -> None:
+    health = Health()
+    made = PermissionChecks(cluster.kube(), NEEDED, health)
+    cluster.denied = {"mail", "shop"}
+    await made.check()
+    cluster.denied = set()
+    await made.check({"shop"})
+    assert {one.namespace for one in health.rights.missing} == {"mail"}
 
 
 async def test_one_that_stands_by_asks_no_more_until_it_leads(cluster: FakeCluster) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bgjobs.client.job_client import JobClient
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
-    from bgjobs.context import Abort, NotInJobError, current_job
+    from bgjobs.context import Abort, NotInJobError, Retry, current_job
     from bgjobs.errors import (
         BgjobsError,
         ConfigurationError,
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
         UnreachableError,
     )
     from bgjobs.ids import new_job_id
+    from bgjobs.retry_rules import Backoff, retry_policy
 
 __all__ = [
     "Abort",
     "AsyncJobClient",
     "AsyncJobHandle",
+    "Backoff",
     "BgjobsError",
     "Call",
     "ConfigurationError",
@@ -49,12 +51,14 @@ __all__ = [
     "NotFoundError",
     "NotInJobError",
     "RefusedError",
+    "Retry",
     "UnreachableError",
     "WithOptions",
     "aenqueue",
     "current_job",
     "enqueue",
     "new_job_id",
+    "retry_policy",
     "run_background_job",
     "run_background_job_async",
     "run_background_jobs",
@@ -66,15 +70,18 @@ _MODULES = {
     "Abort": "context",
     "AsyncJobClient": "client.async_job_client",
     "AsyncJobHandle": "client.async_job_handle",
+    "Backoff": "retry_rules",
     "Call": "client.batch",
     "JobClient": "client.job_client",
     "JobHandle": "client.job_handle",
     "NotInJobError": "context",
+    "Retry": "context",
     "WithOptions": "client.typed",
     "aenqueue": "client.typed",
     "current_job": "context",
     "enqueue": "client.typed",
     "new_job_id": "ids",
+    "retry_policy": "retry_rules",
     "run_background_job": "client.helper",
     "run_background_job_async": "client.async_helper",
     "run_background_jobs": "client.helper",

@@ -8,7 +8,7 @@ import os
 import traceback
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from bgjobs import approval, context, strict_json
+from bgjobs import approval, retry_rules, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
@@ -40,17 +40,20 @@ class CallOutcome(NamedTuple):
         result: what the method returned, as JSON can carry it.
         raised: the exception that job code raised; None if it raised none (the call succeeded or was rejected, or its
             result is not JSON).
+        retry_after: after how many seconds the code wants to be tried again; None if it does not say.
     """
 
     outcome: str
     error: dict[str, Any] | None = None
     result: Any = None
     raised: BaseException | None = None
+    retry_after: float | None = None
 
     def body(self) -> dict[str, Any]:
         """The outcome as the child sends it to the supervisor: `outcome` with `error`, or with the result."""
         if self.error is not None:
-            return {"outcome": self.outcome, "error": self.error}
+            said: dict[str, Any] = {"outcome": self.outcome, "error": self.error}
+            return said if self.retry_after is None else said | {"retry_after": self.retry_after}
         return {"outcome": self.outcome, "has_result": self.result is not None, "result": self.result}
 
     @property
@@ -67,6 +70,8 @@ def run_call(
     method: str,
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
+    *,
+    attempt: int = 1,
 ) -> CallOutcome:
     """Make the call. Nothing that job code raises leaves this function.
 
@@ -76,6 +81,7 @@ def run_call(
         method: the name of the method.
         parameters: a list or a dict.
         run: how to run the coroutine of an async method.
+        attempt: the number of the attempt, from 1 on.
     """
     try:
         cls = load_class(name, approved)
@@ -91,7 +97,8 @@ def run_call(
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
-        return _aborted(error) if _is_abort(error) else _raised(error)
+        verdict = retry_rules.judge(error, retry_rules.policy_of(cls, method), attempt)
+        return _aborted(error) if verdict.aborts else _raised(error)._replace(retry_after=verdict.retry_after)
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         text = (
             f"{method} is a generator, so none of its code has run; make it a method that does its work and returns, "
@@ -120,13 +127,6 @@ def _missing(name: str, error: ImportError) -> dict[str, Any]:
             "in the folder of bgjobs dev?",
         )
     return _failure(error, f"{module} cannot be imported: {error}")
-
-
-def _is_abort(error: BaseException) -> bool:
-    """Whether it is an Abort, or a group of nothing else, as a TaskGroup raises it."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_abort(one) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions)
-    return isinstance(error, context.Abort)
 
 
 def _aborted(error: BaseException) -> CallOutcome:

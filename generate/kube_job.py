@@ -71,8 +71,9 @@ REASONS: Final = {
     "can be too many for a process to start.",
     f"{_POD}.priorityClassName": "From the queue's `priorityClasses`, by the job's priority.",
     f"{_POD}.terminationGracePeriodSeconds": "The queue's `graceSeconds`: from SIGTERM to SIGKILL.",
-    f"{_POD}.activeDeadlineSeconds": "The job's `timeout_seconds`, the grace, and ten minutes. The runner ends an "
-    "attempt in time; this is for a runner that hangs.",
+    f"{_POD}.activeDeadlineSeconds": "`timeout_seconds` for each attempt that the job may have, an hour in which "
+    "they may wait for each other (if there are retries), the grace, and ten minutes. The runner ends an attempt in "
+    "time; this is for a runner that hangs.",
     f"{_POD}.securityContext": "What the Pod Security Standard `restricted` asks for: no root, and the default seccomp "
     "profile. The queue's `pod.securityContext` is laid over it.",
     f"{_POD}.volumes[bgjobs-token]": "A ServiceAccount token for the audience `bgjobs`, by which the API knows the "
@@ -88,6 +89,8 @@ REASONS: Final = {
     f"{_RUN}.env[BGJOBS_JOB_ID]": "Which job the runner asks for.",
     f"{_RUN}.env[BGJOBS_GRACE_SECONDS]": "How much time the runner has after SIGTERM: it keeps the last part of it to "
     "send the log and the outcome.",
+    f"{_RUN}.env[BGJOBS_SERIES_SECONDS]": "In how many seconds from its start the pod may run attempts, each with its "
+    "whole timeout; the pod's deadline without the grace and the ten minutes.",
     f"{_RUN}.env[BGJOBS_NAMESPACE]": "For `current_job().namespace`.",
     f"{_RUN}.env[BGJOBS_POD_NAME]": "The name under which the attempt is shown.",
     f"{_RUN}.env[BGJOBS_POD_UID]": "Tells this pod from any other one: only the pod of the current attempt may report.",

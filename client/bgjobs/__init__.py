@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bgjobs.client.job_client import JobClient
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
-    from bgjobs.context import Abort, NotInJobError, current_job
+    from bgjobs.context import Abort, NotInJobError, Retry, current_job
     from bgjobs.errors import (
         BgjobsError,
         ConfigurationError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UnreachableError,
     )
     from bgjobs.ids import new_job_id
+    from bgjobs.retry_rules import Backoff, retry_policy
 
 __all__ = [
     "Abort",
@@ -40,6 +41,7 @@ __all__ = [
     "AsyncEnqueuedBatch",
     "AsyncJobClient",
     "AsyncJobHandle",
+    "Backoff",
     "BatchHandle",
     "BgjobsError",
     "Call",
@@ -55,12 +57,14 @@ __all__ = [
     "NotFoundError",
     "NotInJobError",
     "RefusedError",
+    "Retry",
     "UnreachableError",
     "WithOptions",
     "aenqueue",
     "current_job",
     "enqueue",
     "new_job_id",
+    "retry_policy",
     "run_background_job",
     "run_background_job_async",
     "run_background_jobs",
@@ -74,17 +78,20 @@ _MODULES = {
     "AsyncEnqueuedBatch": "client.async_batch_handle",
     "AsyncJobClient": "client.async_job_client",
     "AsyncJobHandle": "client.async_job_handle",
+    "Backoff": "retry_rules",
     "BatchHandle": "client.batch_handle",
     "Call": "client.batch",
     "EnqueuedBatch": "client.batch_handle",
     "JobClient": "client.job_client",
     "JobHandle": "client.job_handle",
     "NotInJobError": "context",
+    "Retry": "context",
     "WithOptions": "client.typed",
     "aenqueue": "client.typed",
     "current_job": "context",
     "enqueue": "client.typed",
     "new_job_id": "ids",
+    "retry_policy": "retry_rules",
     "run_background_job": "client.helper",
     "run_background_job_async": "client.async_helper",
     "run_background_jobs": "client.helper",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs import strict_json
 from bgjobs.errors import BgjobsError, JobFailedError, NotFoundError, Portable
-from bgjobs.protocol import MAX_CHECKPOINT_BYTES
+from bgjobs.protocol import MAX_CHECKPOINT_BYTES, MAX_RETRY_AFTER_SECONDS
 from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
@@ -38,6 +38,39 @@ class Abort(Portable):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
+        self.reason = reason
+
+
+class Retry(Portable):
+    """Raised by job code to end its attempt, and to have the next one begin after a pause of its choice.
+
+    The attempt has failed, and counts against `max_retries`; after the last one the job has failed.
+
+    Args:
+        after: seconds from the end of this attempt to the beginning of the next one, at most a day; None: as long as
+            the `backoff` of the job's class says, or as Kubernetes waits.
+        reason: shown to people as the attempt's error.
+
+    Raises:
+        ValueError: if `after` is no number from 0 to 86,400.
+        TypeError: if it is no number at all.
+    """
+
+    def __init__(self, after: float | None = None, reason: str = "") -> None:
+        super().__init__(reason)
+        try:
+            seconds = None if after is None else float(after)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"after takes a number of seconds, and not {after!r}; the reason is another argument, as in "
+                'Retry(30, reason="…")'
+            ) from None
+        if seconds is not None and not (math.isfinite(seconds) and 0 <= seconds <= MAX_RETRY_AFTER_SECONDS):
+            raise ValueError(
+                f"after is {after!r}; it takes seconds from 0 to {MAX_RETRY_AFTER_SECONDS:,.0f} (a day). For a longer "
+                "pause, ask for a new job with a delay"
+            )
+        self.after = seconds
         self.reason = reason
 
 

@@ -48,9 +48,15 @@ ENV_JOB_ID: Final = "BGJOBS_JOB_ID"
 ENV_KUBE_UID: Final = "BGJOBS_KUBE_UID"
 ENV_POD_UID: Final = "BGJOBS_POD_UID"
 ENV_POD_NAME: Final = "BGJOBS_POD_NAME"
+# Within so many seconds from its start a pod may run attempts, each with the whole of its timeout.
+ENV_SERIES_SECONDS: Final = "BGJOBS_SERIES_SECONDS"
 
 TOKEN_FILE: Final = "/var/run/secrets/bgjobs/token"  # noqa: S105 - a path, not a secret
 TERMINATION_MESSAGE_FILE: Final = "/dev/termination-log"
+
+# For so long the code of a job may ask to be tried again later, and a pod waits for that by itself.
+MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
+SERIES_WAIT_SECONDS: Final = 3600
 
 # Limits, in bytes unless the name says otherwise.
 MAX_JSON_BYTES: Final = 256 * 1024  # parameters, result

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
 from bgjobs.vocabulary import Reported, State
 from bgjobs.wire import Failure, Parent, Progress
 
@@ -24,6 +25,10 @@ class RunnerIdentity(_Body):
 
 class StartRequest(RunnerIdentity):
     """The body of `POST /runner/v1/jobs/{id}/start`, by which a runner asks whether it may run the job."""
+
+    after: int | None = Field(
+        default=None, ge=1, description="the attempt of this pod after which it asks for the next one; absent at first"
+    )
 
 
 class StartReply(BaseModel):
@@ -50,6 +55,9 @@ class StartReply(BaseModel):
     checkpoint: Any = Field(
         default=None,
         description="the latest one of an earlier attempt, or null; that it is there says that this server keeps them",
+    )
+    retries_in_pod: bool = Field(
+        default=False, description="this server knows `retry_after_seconds`, and `after` of the next `start`"
     )
 
 
@@ -99,6 +107,13 @@ class FinishRequest(RunnerIdentity):
     error: Failure | None = None
     exit_code: int | None = Field(default=None, description="of the job's process, negative for a signal")
     checkpoint: Any = Field(default=None, description="as in a beat, where none has brought it")
+    retry_after_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_RETRY_AFTER_SECONDS,
+        description="after how long the code wants to be tried again; the same pod may do that, if another attempt may "
+        "follow",
+    )
 
 
 class FinishReply(BaseModel):
@@ -106,3 +121,4 @@ class FinishReply(BaseModel):
 
     action: Literal["recorded", "go_away"]
     state: State | None = None
+    again: bool = Field(default=False, description="another attempt may follow")

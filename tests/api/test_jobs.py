@@ -78,7 +78,7 @@ async def test_attempts_tell_how_each_ended(world: World) -> None:
     pod = await world.running()
     error = {"type": "ValueError", "message": "no such day", "traceback": "Traceback ..."}
     assert (await pod.call("finish", attempt=1, outcome="error", error=error, exit_code=1)).json() == {
-        "action": "recorded", "state": "launched",
+        "action": "recorded", "state": "launched", "again": True,
     }  # fmt: skip
     second = world.pod(pod.job_id, "second")
     assert (await second.call("start")).json()["attempt"] == 2

@@ -81,7 +81,7 @@ async def test_nobody_encodes_stored_parameters_again(world: World) -> None:
 async def test_a_result_goes_through_unchanged(world: World, value: str) -> None:
     pod = await world.running()
     finished = await pod.call("finish", attempt=1, outcome="succeeded", has_result=True, result=json.loads(value))
-    assert finished.json() == {"action": "recorded", "state": "succeeded"}
+    assert finished.json() == {"action": "recorded", "state": "succeeded", "again": False}
     response = await world.get(f"/api/v1/jobs/{pod.job_id}/result")
     assert response.content == b'{"value":' + value.encode() + b"}"
 

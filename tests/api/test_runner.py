@@ -37,7 +37,7 @@ async def test_start_gives_all_that_an_attempt_needs(world: World) -> None:
     assert StartReply.model_validate_json(response.content).model_dump(by_alias=True) == {
         "action": "run", "reason": None, "attempt": 1, "max_retries": 2, "class": "shop.jobs.Report",
         "method": "build", "parameters": {"day": 1}, "approved_classes": ["shop.jobs.*"], "timeout_seconds": 90.0,
-        "beat_seconds": 1.0, "parents": None, "traceparent": None, "checkpoint": None,
+        "beat_seconds": 1.0, "parents": None, "traceparent": None, "checkpoint": None, "retries_in_pod": True,
     }  # fmt: skip
 
 
@@ -295,7 +295,7 @@ async def test_only_some_outcomes_end_the_job(world: World, outcome: str, state:
     error = None if outcome == "succeeded" else {"type": "E", "message": "m"}
     body: dict[str, Any] = {"attempt": 1, "outcome": outcome, "error": error, "exit_code": -9}
     reply = await pod.call("finish", **body)
-    assert reply.json() == {"action": "recorded", "state": state}
+    assert reply.json() == {"action": "recorded", "state": state, "again": state == "launched"}
     assert (await pod.call("finish", **body)).json() == reply.json()
     attempt = (await world.get(f"/api/v1/jobs/{pod.job_id}/attempts")).json()["items"][0]
     assert (attempt["outcome"], attempt["exit_code"]) == (outcome, -9)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
-from bgjobs.vocabulary import Outcome, State
+from bgjobs.vocabulary import Outcome, Phase, State
 from tests.local.dev_server import wait_until
 
 if TYPE_CHECKING:
@@ -62,6 +63,45 @@ def test_one_that_ends_its_process_with_0_has_not_succeeded(dev: Dev) -> None:
     assert "without" in job.error.message or "before" in job.error.message
     assert [dev.client.logs(job.id, number) for number in (1, 2)] == ["gone\n", "gone\n"]
     assert not job.has_result
+
+
+def test_one_that_says_when_it_wants_to_be_tried_again(dev: Dev) -> None:
+    handle = dev.client.enqueue("shop.jobs.Flaky", "rate_limited", [3, 1.0], queue="single")
+
+    job = handle.wait(timeout=120, poll=0.1)
+
+    assert (job.state, job.attempt) == (State.SUCCEEDED, 3)
+    attempts = dev.client.attempts(job.id)
+    assert len({one.pod_name for one in attempts}) == 1
+    assert [one.error.words if one.error else None for one in attempts] == [
+        "Retry: rate limited",
+        "Retry: rate limited",
+        None,
+    ]
+    for before, after in pairwise(attempts):
+        assert before.ended_at is not None
+        assert (after.started_at - before.ended_at).total_seconds() > 0.9
+    assert "raise Retry" in dev.client.logs(job.id, 1)
+    assert dev.client.logs(job.id, 3) == ""
+
+
+def test_one_that_is_cancelled_while_it_waits_for_its_next_attempt(dev: Dev) -> None:
+    handle = dev.client.enqueue("shop.jobs.Flaky", "rate_limited", [3, 3600.0], queue="single")
+    wait_until("it waits", lambda: handle.refresh().phase == Phase.RETRYING)
+
+    handle.cancel("enough")
+
+    job = handle.wait(timeout=60, poll=0.1)
+    assert (job.state, job.attempt, job.note) == (State.CANCELLED, 1, "enough")
+
+
+def test_one_that_asks_to_be_tried_again_for_ever(dev: Dev) -> None:
+    handle = dev.client.enqueue("shop.jobs.Flaky", "rate_limited", [99, 0.0], max_retries=2, queue="single")
+
+    job = handle.wait(timeout=120, poll=0.1)
+
+    assert (job.state, job.outcome, job.attempt) == (State.FAILED, Outcome.ERROR, 3)
+    assert len({one.pod_name for one in dev.client.attempts(job.id)}) == 1
 
 
 def test_one_that_is_killed_and_then_loses_its_pod_goes_on_where_it_was(dev: Dev) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Phase, State
+from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Outcome, Phase, State
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.store import keys
 from tests.store import families
@@ -315,5 +316,10 @@ def _attempts_are_sound(contents: Contents) -> Iterator[str]:
             yield f"job {job.id} has ended, its last attempt has not"
         if any((one.ended_at is None) != (not one.outcome) for one in attempts):
             yield f"job {job.id} has an attempt that ended without an outcome, or the reverse"
-        if len({one.pod_uid for one in attempts}) != len(attempts):
-            yield f"job {job.id} has two attempts of one pod"
+        pods = [one.pod_uid for one in attempts]
+        in_series = sum(one == other for one, other in pairwise(pods))
+        if in_series != job.in_pod or len(set(pods)) != len(pods) - in_series:
+            yield f"job {job.id} has attempts of the pods {pods}, and its record says that {job.in_pod} went on in one"
+        charged = sum(one.outcome != Outcome.DISRUPTED for one in attempts)
+        if job.in_pod and charged > job.spec.max_retries + 1:
+            yield f"S7: job {job.id} has had {charged} attempts that count, and may have {job.spec.max_retries + 1}"

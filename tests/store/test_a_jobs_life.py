@@ -46,7 +46,7 @@ async def test_a_job_runs_and_succeeds(store: CheckedStore) -> None:
         failure="",
         result='{"rows":2}',
         exit_code=0,
-    ) == ("recorded", "succeeded")
+    ) == ("recorded", "succeeded", "no")
 
     record = await store.there(job.id)
     assert (record.state, record.outcome) == ("succeeded", "succeeded")
@@ -75,7 +75,7 @@ async def test_a_job_fails_is_tried_again_and_succeeds(store: CheckedStore) -> N
     error = '{"type":"ValueError"}'
     assert await store.finish(
         job_id=job.id, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure=error, result="", exit_code=1
-    ) == ("recorded", "launched")
+    ) == ("recorded", "launched", "yes")
     record = await store.there(job.id)
     assert (record.phase, record.last_outcome, record.error) == ("retrying", "error", error.encode())
 

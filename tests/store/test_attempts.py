@@ -45,7 +45,7 @@ async def test_what_a_runner_may_say(store: CheckedStore, life: Life, outcome: O
     )
 
     record = await store.there(job.id)
-    assert reply == ("recorded", record.state)
+    assert reply[:2] == ("recorded", record.state)
     assert (record.state, record.outcome, record.last_outcome, record.phase, record.reason) == FINISH[outcome]
     assert record.error == error.encode()
     [attempt] = await store.attempts(record)
@@ -100,22 +100,22 @@ async def test_only_the_pod_of_the_current_attempt_finishes_it(store: CheckedSto
     # The pod before: its attempt was closed as lost when the next one started, and stays so.
     assert await store.finish(
         job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("recorded", "launched")
+    ) == ("recorded", "launched", "no")
     # It does not speak for the current attempt, nor the current pod for the one before.
     assert await store.finish(
         job_id=job.id, pod_uid=POD, attempt=2, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("go_away", "launched")
+    ) == ("go_away", "launched", "no")
     assert await store.finish(
         job_id=job.id, pod_uid="pod-2", attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("go_away", "launched")
+    ) == ("go_away", "launched", "no")
     assert await store.finish(
         job_id=job.id, pod_uid="pod-2", attempt=3, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("go_away", "launched")
+    ) == ("go_away", "launched", "no")
 
     assert before.differences(await contents.read(client)) == []
     assert await store.finish(
         job_id=job.id, pod_uid="pod-2", attempt=2, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("recorded", "succeeded")
+    ) == ("recorded", "succeeded", "no")
 
 
 async def test_the_first_word_counts(store: CheckedStore, client: Client, life: Life) -> None:
@@ -125,7 +125,7 @@ async def test_the_first_word_counts(store: CheckedStore, client: Client, life: 
 
     assert await store.finish(
         job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("recorded", "launched")
+    ) == ("recorded", "launched", "yes")
     assert before.differences(await contents.read(client)) == []
 
 
@@ -140,7 +140,7 @@ async def test_what_a_cancelled_attempt_says_is_recorded_and_the_job_ends_when_i
 
     assert await store.finish(
         job_id=job.id, pod_uid=POD, attempt=1, outcome=said, failure="", result="[]", exit_code=1
-    ) == ("recorded", "stopping")
+    ) == ("recorded", "stopping", "no")
 
     record = await store.there(job.id)
     assert (record.state, record.phase, record.result) == ("stopping", "ending", b"")
@@ -233,7 +233,7 @@ async def test_a_finish_that_comes_after_the_end_was_seen_changes_nothing(
 
     assert await store.finish(
         job_id=job.id, pod_uid=POD, attempt=1, outcome=Outcome.SUCCEEDED, failure="", result="[]", exit_code=0
-    ) == ("recorded", "failed")
+    ) == ("recorded", "failed", "no")
     assert before.differences(await contents.read(client)) == []
 
 

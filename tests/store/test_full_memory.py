@@ -169,6 +169,12 @@ async def _start_next(store: CheckedStore, life: Life) -> Callable[[], Awaitable
     return lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid="pod-2", pod_name="")
 
 
+async def _start_in_series(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running(a_job().of_request())
+    await life.attempt_failed(job, POD)
+    return lambda: store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name="", after=1)
+
+
 async def _lead(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     return lambda: store.lead("epoch-2")
 
@@ -280,6 +286,7 @@ GOES_ON = {
     "suspend": _suspend,
     "see to a suspension": _suspended,
     "resume what is suspended": _resume,
+    "start of the next attempt in the same pod": _start_in_series,
     "lead": _lead,
     "pause a queue": _pause_queue,
     "drop a queue": _drop_queue,

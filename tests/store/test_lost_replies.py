@@ -141,7 +141,7 @@ async def test_a_whole_life_in_which_every_first_reply_is_lost(losing: Losing, s
         behind.finish(
             job_id=job.id, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
         )
-    ) == ("recorded", "launched")
+    ) == ("recorded", "launched", "yes")
     assert await losing(behind.start(job_id=job.id, kube_uid="kube-1", pod_uid="pod-2", pod_name="")) == (
         "run",
         2,

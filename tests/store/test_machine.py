@@ -273,13 +273,13 @@ class Machine(EnqueueRules):
         assert (reply.did == "bound") == (record is not None and record.kube_uid == kube and bool(record.claimed_at))
 
     # ----------------------------------------------------------------------- the runner
-    @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)
-    def start(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:
+    @rule(job=jobs, kube=KUBES, pod=PODS, after=st.sampled_from([None, None, 1, 2]), twice=TWICE)
+    def start(self, job: NewJob, kube: str, pod: str, twice: bool, after: int | None = None) -> None:
         pod = f"{kube}-{pod}"
         started = self._do(
             "start",
             job.id,
-            lambda: self._store.start(job_id=job.id, kube_uid=kube, pod_uid=pod, pod_name=pod),
+            lambda: self._store.start(job_id=job.id, kube_uid=kube, pod_uid=pod, pod_name=pod, after=after),
             lambda one: one.action,
             twice=twice,
         )
@@ -337,7 +337,20 @@ class Machine(EnqueueRules):
     def finish(self, job: NewJob, pod: str, attempt: int, outcome: Outcome, twice: bool) -> None:
         self._finish(job, f"kube-1-{pod}", attempt, outcome, twice=twice)
 
-    def _finish(self, job: NewJob, pod: str, attempt: int, outcome: Outcome, *, twice: bool) -> None:
+    @rule(job=jobs, outcome=st.sampled_from([Outcome.ERROR, Outcome.DISRUPTED]), times=st.integers(1, 4))
+    def a_series(self, job: NewJob, outcome: Outcome, times: int) -> None:
+        """The current pod goes on, again and again."""
+        for _ in range(times):
+            record = self._now.jobs().get(job.id)
+            if record is None or not record.fence:
+                return
+            kube, fence, attempt = record.kube_uid, record.fence, record.attempt
+            self._finish(job, fence, attempt, outcome, twice=False, retry_ms=1000)
+            self.start(job, kube, fence.removeprefix(f"{kube}-"), twice=False, after=attempt)
+
+    def _finish(
+        self, job: NewJob, pod: str, attempt: int, outcome: Outcome, *, twice: bool, retry_ms: int | None = None
+    ) -> None:
         before = self._now
         reply = self._do(
             "finish",
@@ -351,6 +364,7 @@ class Machine(EnqueueRules):
                 result="7",
                 exit_code=1,
                 checkpoint='{"row":2}',
+                retry_ms=retry_ms,
             ),
             did,
             twice=twice,

@@ -112,7 +112,7 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
         reason = f"there is no BackgroundJobQueue {record.spec.queue!r} any more"
         return answers.start(StartReply(action=WAIT, reason=reason))
     started = await deps.store.start(
-        job_id=job_id, kube_uid=body.kube_uid, pod_uid=body.pod_uid, pod_name=body.pod_name
+        job_id=job_id, kube_uid=body.kube_uid, pod_uid=body.pod_uid, pod_name=body.pod_name, after=body.after
     )
     if started.action != RUN or record is None or queue is None:
         action = GO_AWAY if started.action == RUN else started.action
@@ -128,6 +128,7 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
             "timeout_seconds": record.spec.timeout_seconds,
             "traceparent": record.spec.traceparent,
             "parents": [parent_view(one) for one in family.parents] if family else None,
+            "retries_in_pod": True,
             "beat_seconds": BEAT_SECONDS_WATCHED,  # the first beat comes soon, and its reply says how to go on
         }
     )
@@ -229,8 +230,10 @@ async def finish(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
         result=result,
         exit_code=body.exit_code,
         checkpoint=runner_statements.checkpoint_of(body),
+        retry_ms=None if body.retry_after_seconds is None else round(body.retry_after_seconds * 1000),
     )
-    return FinishReply.model_validate({"action": reply.did, "state": State(reply.state) if reply.state else None})
+    state = State(reply.state) if reply.state else None
+    return FinishReply.model_validate({"action": reply.did, "state": state, "again": reply.again == "yes"})
 
 
 async def _beat_seconds(deps: Deps, job_id: str) -> float:

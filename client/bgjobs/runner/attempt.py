@@ -10,7 +10,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from bgjobs.protocol import EXIT_REFUSED, GO_AWAY
+from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, GO_AWAY
 from bgjobs.runner import process, termination
 from bgjobs.runner.api import RunnerApi
 from bgjobs.runner.delivery import Delivery, Limits
@@ -31,59 +31,78 @@ if TYPE_CHECKING:
 # A queue may give no grace at all, but an interpreter needs a moment to end by itself.
 _LEAST_LINGER_SECONDS: Final = 2.0
 
-__all__ = ["Pod", "RunnerApi", "ask_to_start", "run"]
+__all__ = ["End", "Pod", "RunnerApi", "ask_to_start", "run"]
 
 
 class Pod(NamedTuple):
-    """What stays the same for the whole life of the pod.
+    """What stays the same for the whole life of the pod, and the child of an attempt.
 
     Attributes:
         settings: read from the environment.
         environ: the environment.
         signals: those to the supervisor.
-        child: the process for the job's code, which waits for its call; None if it could not be started yet.
+        child: the process for the code of an attempt, which waits for its call; None if it could not be started yet.
+        started_at: monotonic seconds.
     """
 
     settings: Settings
     environ: Mapping[str, str]
     signals: Signals
     child: process.Child | None
+    started_at: float
 
 
-def run(pod: Pod, api: RunnerApi, reply: dict[str, Any]) -> int:
+class End(NamedTuple):
+    """How an attempt has ended for its pod.
+
+    Attributes:
+        exit_code: that of the process, if no other attempt follows in it; see `bgjobs.protocol`.
+        retry_after: after how many seconds this pod may run the next attempt; None if it may not.
+    """
+
+    exit_code: int
+    retry_after: float | None = None
+
+
+def run(pod: Pod, api: RunnerApi, reply: dict[str, Any]) -> End:
     """Run one attempt, from the API's `run` to the report of how it ended.
 
     Args:
         pod: the pod in which it runs.
         api: the connection to use.
         reply: what the API has answered to `start`.
-
-    Returns:
-        The exit code of the process; see `bgjobs.protocol`.
     """
     settings = pod.settings
     number = int(reply["attempt"])
+    # That of an attempt before would be taken for the end of this one.
+    _write_termination_message(settings.termination_file, b"")
     log = LogBuffer()
     reporter = Reporter(api, number, log, float(reply["beat_seconds"]), pod.signals.wake)
     reporter.start()
     report = _run(pod, reply, reporter, log)
+    if not reply.get("retries_in_pod"):  # an older server would refuse a report that has it
+        report = report._replace(retry_after=None)
     # A beat that is still under way keeps the old connection; it may hang.
     if not reporter.end(min(settings.request, settings.reserve / 2)):
         api = RunnerApi(settings)
         reporter.use(api)
     if reporter.order == GO_AWAY:
         say("this attempt is not the job's current one; its code was stopped")
-        return EXIT_REFUSED
+        return End(EXIT_REFUSED)
     _write_termination_message(settings.termination_file, before_delivery(report).termination_message(number))
     limits = Limits(settings.patience, settings.result_patience, settings.grace, settings.request)
     receipt = Delivery(reporter, api, pod.signals, limits).deliver(number, report)
     api.close()
     if receipt.is_superseded:
-        return EXIT_REFUSED
+        return End(EXIT_REFUSED)
     if receipt.problem is not None:
         report = undelivered(report, receipt.problem, is_stopping=pod.signals.stop_at is not None)
     _write_termination_message(settings.termination_file, report.termination_message(number))
-    return report.process_exit_code
+    if receipt.has_ended and report.process_exit_code == EXIT_FAILED:
+        # It had more attempts than Kubernetes has seen, which would go on.
+        return End(EXIT_REFUSED)
+    goes_on = receipt.again and reporter.order is None and pod.signals.stop_at is None
+    return End(report.process_exit_code, report.retry_after if goes_on else None)
 
 
 def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) -> Report:

@@ -9,7 +9,7 @@ import traceback
 import types
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from bgjobs import context, strict_json
+from bgjobs import retry_rules, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bgjobs.calls import Parameters
+    from bgjobs.retry_rules import RetryPolicy
 
 # No pathlib: each job would pay for its import.
 _RUNNER: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120
@@ -44,17 +45,20 @@ class CallOutcome(NamedTuple):
         result: what the method returned, as JSON can carry it.
         raised: the exception that job code raised; None if it raised none (the call succeeded or was rejected, or its
             result is not JSON).
+        retry_after: after how many seconds the code wants to be tried again; None if it does not say.
     """
 
     outcome: str
     error: dict[str, Any] | None = None
     result: Any = None
     raised: BaseException | None = None
+    retry_after: float | None = None
 
     def body(self) -> dict[str, Any]:
         """The outcome as the child sends it to the supervisor: `outcome` with `error`, or with the result."""
         if self.error is not None:
-            return {"outcome": self.outcome, "error": self.error}
+            said: dict[str, Any] = {"outcome": self.outcome, "error": self.error}
+            return said if self.retry_after is None else said | {"retry_after": self.retry_after}
         return {"outcome": self.outcome, "has_result": self.result is not None, "result": self.result}
 
     @property
@@ -71,6 +75,8 @@ def run_call(
     method: str,
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
+    *,
+    attempt: int = 1,
 ) -> CallOutcome:
     """Make the call. Nothing that job code raises leaves this function, nor what its objects raise when looked at.
 
@@ -80,9 +86,10 @@ def run_call(
         method: the name of the method, or of the function.
         parameters: a list or a dict.
         run: how to run the coroutine of an async method.
+        attempt: the number of the attempt, from 1 on.
     """
     try:
-        return _run_call(name, approved, method, parameters, run)
+        return _run_call(name, approved, method, parameters, run, attempt)
     except BaseException as error:  # noqa: BLE001 - what is shown of an error is job code's
         first = error.__context__ or error
         message = "job code has raised an error that cannot be shown: to look at it raises another one"
@@ -95,6 +102,7 @@ def _run_call(
     method: str,
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object],
+    attempt: int,
 ) -> CallOutcome:
     try:
         code = load(name, method, approved)
@@ -103,13 +111,13 @@ def _run_call(
     except ImportError as error:
         return CallOutcome(Outcome.REJECTED, _missing(name, error))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
-        return _after(error)
+        return _after(error, None, attempt)
     try:
         value = call(code, method, parameters, run)
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
-        return _after(error)
+        return _after(error, retry_rules.policy_of(code, method), attempt)
     _make_room()
     if type(value) in _GENERATORS:
         text = f"{method} is a generator, so none of its code has run; let it do its work and return, without yield"
@@ -144,17 +152,11 @@ def _missing(name: str, error: ImportError) -> dict[str, Any]:
     return _failure(error, f"{name} cannot be imported: {_message(error)}")
 
 
-def _is_abort(error: BaseException) -> bool:
-    """Whether it is an Abort, or a group of nothing else, as a TaskGroup raises it."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_abort(one) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions)
-    return isinstance(error, context.Abort)
-
-
-def _after(error: BaseException) -> CallOutcome:
+def _after(error: BaseException, policy: RetryPolicy | None, attempt: int) -> CallOutcome:
     """How a call has ended whose code has raised this."""
     _make_room()
-    return _aborted(error) if _is_abort(error) else _raised(error)
+    verdict = retry_rules.judge(error, policy, attempt)
+    return _aborted(error) if verdict.aborts else _raised(error)._replace(retry_after=verdict.retry_after)
 
 
 def _aborted(error: BaseException) -> CallOutcome:

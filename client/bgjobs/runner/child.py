@@ -116,7 +116,10 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The outcome in the form of `CallOutcome.body`.
     """
-    call_outcome = run_call(call["class"], call["approved_classes"], call["method"], call["parameters"])
+    attempt = call.get("job", {}).get("attempt", 1)
+    call_outcome = run_call(
+        call["class"], call["approved_classes"], call["method"], call["parameters"], attempt=attempt
+    )
     if call_outcome.text:
         own_streams.say(call_outcome.text)
     return call_outcome.body()

@@ -12,7 +12,7 @@ from bgjobs.errors import RefusedError, UnreachableError
 from bgjobs.protocol import GO_AWAY
 from bgjobs.runner.answers import is_final
 from bgjobs.runner.mirror import say
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import TERMINAL, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +48,14 @@ class Receipt(NamedTuple):
     Attributes:
         is_superseded: the API says that the attempt is not the job's current one.
         problem: why the outcome could not be delivered; None if it was.
+        again: whether another attempt may follow, as the API says.
+        has_ended: whether the job has ended, as the API says.
     """
 
     is_superseded: bool = False
     problem: str | None = None
+    again: bool = False
+    has_ended: bool = False
 
 
 class Delivery:
@@ -94,7 +98,11 @@ class Delivery:
         if checkpoint is not None and body["outcome"] != Outcome.SUCCEEDED:  # no attempt follows a success
             body = body | {"checkpoint": json.loads(checkpoint)}
         reply = self._api.call("finish", body, timeout)
-        return Receipt(is_superseded=reply["action"] == GO_AWAY)
+        return Receipt(
+            is_superseded=reply["action"] == GO_AWAY,
+            again=reply.get("again") is True,
+            has_ended=reply.get("state") in TERMINAL,
+        )
 
     def _try(self, what: str, act: Callable[[float], Receipt], patience: float) -> Receipt:
         """Act until it is done, or there is no more time.

@@ -12,6 +12,7 @@ from bgjobs.protocol import (
     EXIT_REFUSED,
     EXIT_SUCCESS,
     EXIT_WAIT,
+    MAX_RETRY_AFTER_SECONDS,
     MAX_TERMINATION_MESSAGE_BYTES,
 )
 from bgjobs.runner.termination import STOPPED, TIMED_OUT
@@ -37,6 +38,7 @@ class Report(NamedTuple):
         error: `wire.Failure` as a dict; None if there is no error.
         has_result: whether `result` is what the method returned.
         result: the return value, as JSON can carry it.
+        retry_after: after how many seconds the code wants to be tried again; None if it does not say.
     """
 
     outcome: Outcome
@@ -44,6 +46,7 @@ class Report(NamedTuple):
     error: dict[str, Any] | None = None
     has_result: bool = False
     result: Any = None
+    retry_after: float | None = None
 
     @property
     def process_exit_code(self) -> int:
@@ -59,6 +62,8 @@ class Report(NamedTuple):
             body["error"] = self.error
         if self.has_result:
             body |= {"has_result": True, "result": self.result}
+        if self.retry_after is not None:
+            body["retry_after_seconds"] = self.retry_after
         return body
 
     def termination_message(self, attempt: int) -> bytes:
@@ -143,6 +148,7 @@ def decide(ended: Ended, timeout_seconds: float | None = None) -> Report:
             call_outcome.get("error"),
             bool(call_outcome.get("has_result")),
             call_outcome.get("result"),
+            _retry_after(call_outcome.get("retry_after")),
         )
     if ended.cause == TIMED_OUT:
         limit = "its timeout" if timeout_seconds is None else f"its timeout of {timeout_seconds:g} s"
@@ -151,6 +157,11 @@ def decide(ended: Ended, timeout_seconds: float | None = None) -> Report:
         message = "the attempt was told to stop before it had finished"
         return Report(Outcome.DISRUPTED, ended.exit_code, failure("Stopped", message))
     return Report(Outcome.ERROR, ended.exit_code, _unexplained(ended.exit_code))
+
+
+def _retry_after(said: object) -> float | None:
+    """As the child says it, which is job code's process."""
+    return min(max(0.0, said), MAX_RETRY_AFTER_SECONDS) if isinstance(said, (int, float)) else None
 
 
 def failure(kind: str, message: str, traceback: str | None = None) -> dict[str, Any]:

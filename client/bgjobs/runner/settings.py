@@ -11,6 +11,7 @@ from bgjobs.protocol import (
     ENV_NAMESPACE,
     ENV_POD_NAME,
     ENV_POD_UID,
+    ENV_SERIES_SECONDS,
     ENV_TOKEN_FILE,
     ENV_URL,
     TERMINATION_MESSAGE_FILE,
@@ -53,6 +54,8 @@ class Settings(NamedTuple):
         wait: how long a pod that was told to wait asks again before it exits and Kubernetes replaces it.
         wait_poll: between two questions while it waits.
         request: the timeout of one request to the API.
+        series: within how long from its start the pod may run attempts, each with the whole of its timeout; 0: it runs
+            only one, whatever the code asks for.
         lifeline: the descriptor of a pipe that ends with the launcher; None in a pod.
     """
 
@@ -72,6 +75,7 @@ class Settings(NamedTuple):
     wait: float = 300.0
     wait_poll: float = 3.0
     request: float = 10.0
+    series: float = 0.0
     lifeline: int | None = None
 
     @property
@@ -106,13 +110,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         if not lifeline.isdecimal():
             raise ConfigurationError(f"{ENV_LIFELINE}={lifeline} is not the number of a file descriptor")
         settings = settings._replace(lifeline=int(lifeline))
-    grace = environ.get(ENV_GRACE_SECONDS)
-    if not grace:
-        return settings
+    return settings._replace(
+        grace=_seconds(environ, ENV_GRACE_SECONDS, settings.grace),
+        series=_seconds(environ, ENV_SERIES_SECONDS, settings.series),
+    )
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
     try:
-        seconds = float(grace)
+        seconds = float(text)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise ConfigurationError(f"{ENV_GRACE_SECONDS}={grace} is not a number of seconds")
-    return settings._replace(grace=seconds)
+        raise ConfigurationError(f"{name}={text} is not a number of seconds")
+    return seconds

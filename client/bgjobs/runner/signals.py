@@ -61,6 +61,11 @@ class Signals:
         poll.poll(max(0.0, seconds) * 1000)
         self.drain()
 
+    def raise_if_stopped(self) -> None:
+        """Raise StartStoppedError if the pod was told to stop."""
+        if self.stop_at is not None:
+            raise StartStoppedError
+
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         if self.stop_at is None:
             self.stop_at = time.monotonic()

@@ -95,7 +95,12 @@ def next_step(answer: Answer, course: Course, settings: Settings, jitter: float)
 
 
 def ask_to_start(
-    api: RunnerApi, settings: Settings, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    api: RunnerApi,
+    settings: Settings,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    after: int | None = None,
 ) -> dict[str, Any] | int:
     """Ask until there is a decision.
 
@@ -104,6 +109,7 @@ def ask_to_start(
         settings: how long to wait for what.
         say: prints a line into the pod's log.
         clock: monotonic seconds.
+        after: the attempt of this pod after which the next one is asked for; None: it has had none.
 
     Returns:
         The API's reply if it says `run`, else the exit code for the supervisor.
@@ -112,7 +118,7 @@ def ask_to_start(
     failures = 0
     said: str | None = None
     while True:
-        answer = _ask(api)
+        answer = _ask(api, after)
         now = clock()
         if answer.reply is not None:
             answered, failures = now, 0
@@ -129,13 +135,17 @@ def ask_to_start(
         time.sleep(step.pause or 0)
 
 
-def _ask(api: RunnerApi) -> Answer:
+def _ask(api: RunnerApi, after: int | None) -> Answer:
     try:
-        reply = api.call("start", {})
+        reply = api.call("start", {} if after is None else {"after": after})
     except UnreachableError as error:
         return Answer(problem=str(error))
     except RefusedError as error:
-        return Answer(refusal=str(error)) if is_final(error) else Answer(objection=str(error))
+        if is_final(error):
+            return Answer(refusal=str(error))
+        # A server of an earlier version, to which a newer one has given way, knows no second attempt of a pod. Another
+        # pod can run it.
+        return Answer(objection=str(error)) if after is None else Answer(problem=str(error))
     if reply.get("action") == RUN and (lacking := _lacks(reply)):
         return Answer(problem=f"the API says run, but its reply lacks {', '.join(lacking)}")
     return Answer(reply)

@@ -1,12 +1,13 @@
 """The supervisor: the first process of a job's container. It begins what the job's code waits for.
 
 Here is only what must be there before the child is started, since every import here delays the job's code. The rest is
-in `attempt`.
+in `series` and `attempt`.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from bgjobs.errors import ConfigurationError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Run one attempt of the job that these environment variables name.
+    """Run the job that these environment variables name, until this pod has run its last attempt.
 
     Returns:
         The exit code of the process; see `bgjobs.protocol`.
@@ -36,7 +37,7 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
-    """Run one attempt, from asking the API whether it may start to reporting how it ended.
+    """Run the attempts of one pod, from asking the API whether it may start to reporting how the last one ended.
 
     Args:
         settings: read from the environment.
@@ -45,6 +46,7 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
     Returns:
         The exit code of the process; see `bgjobs.protocol`.
     """
+    started_at = time.monotonic()
     process.keep_standard_descriptors()
     if settings.lifeline is not None:
         from bgjobs.runner import lifeline  # noqa: PLC0415 - not in a pod
@@ -56,9 +58,9 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
         child = _start_child(environ)
         # Imported beside the child's start, and only after the signal handlers are installed: it is most of the
         # runner's imports, and the kernel drops a SIGTERM to process 1 that has no handler.
-        from bgjobs.runner import attempt  # noqa: PLC0415
+        from bgjobs.runner import attempt, series  # noqa: PLC0415
 
-        pod = attempt.Pod(settings, environ, signals, child)
+        pod = attempt.Pod(settings, environ, signals, child, started_at)
         api = attempt.RunnerApi(settings)
         reply = attempt.ask_to_start(api, settings, say)
         signals.interrupts = False
@@ -72,7 +74,7 @@ def supervise(settings: Settings, environ: Mapping[str, str]) -> int:
         if child is not None:
             process.discard(child)
         return reply
-    return attempt.run(pod, api, reply)
+    return series.run(pod, api, reply)
 
 
 def _start_child(environ: Mapping[str, str]) -> process.Child | None:

@@ -75,7 +75,9 @@ def run_attempt(job: RecordedJob, *, final: bool) -> CallOutcome:
     with context.running(current), _listening.while_running():
         # There is no queue: the class is approved by itself, and what it inherits within its own package.
         approved = [job.cls, f"{job.cls.partition('.')[0]}.*"]
-        call_outcome = _without_a_loop(lambda: run_call(job.cls, approved, job.method, current.parameters))
+        call_outcome = _without_a_loop(
+            lambda: run_call(job.cls, approved, job.method, current.parameters, attempt=current.attempt)
+        )
     job.end(call_outcome, final=final)
     return call_outcome
 

@@ -34,6 +34,8 @@ class RecordedJob:
         checkpoint: where it last said that its next attempt can go on; None if nowhere. It stays here when the job has
             ended, while a server forgets it then, unless the job has failed.
         attempts: the first one first.
+        retry_after: how many seconds the code wanted to wait when its latest attempt ended, by `Retry` or the backoff
+            of its class; None if it did not say. In a test nobody waits.
         rerun_of: id of the job that was run again as this one.
         priority: 0 is low, 1 is high: as it was asked for, unless it was changed since.
         parents: the jobs and batches that it needs.
@@ -61,6 +63,7 @@ class RecordedJob:
         self.progress: Progress | None = None
         self.checkpoint: Any = None
         self.attempts: list[Attempt] = []
+        self.retry_after: float | None = None
         self.note: str | None = None
         self.reason: str | None = None
         self.priority = request.priority
@@ -154,6 +157,7 @@ class RecordedJob:
             self.cancelled(self.note)
             return
         self.error = error
+        self.retry_after = call_outcome.retry_after
         if call_outcome.outcome == Outcome.ERROR and len(self.attempts) <= self.max_retries and not final:
             return
         self.outcome = outcome

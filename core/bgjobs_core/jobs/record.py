@@ -191,6 +191,8 @@ class JobRecord:
         error_attempt: the attempt whose error is the job's; None if the job has no error.
         has_result: whether the job returned something.
         batch: id of the batch that it is of; "" if it is of none.
+        in_pod: how many of its attempts were begun in the pod of the attempt before.
+        retry_at: until when its code wants to wait before the next attempt; None: it has not said.
     """
 
     id: str
@@ -235,6 +237,8 @@ class JobRecord:
     on_parent_failure: str = ""
     error_attempt: int | None = None
     has_result: int = 0
+    in_pod: int = 0
+    retry_at: int | None = None
     queue_uid: str = ""
     batch: str = ""
 

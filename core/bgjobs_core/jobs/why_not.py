@@ -264,7 +264,7 @@ def _launched(record: FullJob) -> NotRunning | None:
             message = "Its pod is pending: the image is pulled, and the container is started."
             return NotRunning(Gate.POD, WhyNot.POD_PENDING, message, since)
         case Phase.RETRYING:
-            return NotRunning(Gate.NEXT_ATTEMPT, WhyNot.BACK_OFF, _back_off(record), since)
+            return NotRunning(Gate.NEXT_ATTEMPT, WhyNot.BACK_OFF, _back_off(record), since, next_try_at=record.retry_at)
         case Phase.SUSPENDED:
             message = record.reason or "Its KubeJob is suspended, but not by bgjobs; it waits until that is lifted."
             return NotRunning(Gate.POD, WhyNot.SUSPENDED, message, since, remedy=_lift(record))
@@ -278,7 +278,10 @@ def _launched(record: FullJob) -> NotRunning | None:
 def _back_off(record: FullJob) -> str:
     ended = how_it_ended(record)
     attempt = f"Attempt {record.attempt} of at most {record.spec.max_retries + 1} ended"
-    return f"{attempt}{f': {ended}' if ended else ''}. Kubernetes starts the next pod with a growing delay."
+    goes_on = "Kubernetes starts the next pod with a growing delay."
+    if record.retry_at is not None:
+        goes_on = "The next one begins when the pause is over that its code has asked for."
+    return f"{attempt}{f': {ended}' if ended else ''}. {goes_on}"
 
 
 def _stopping(record: FullJob) -> str:

@@ -39,7 +39,11 @@ elseif what == 'absent' then
 else
   local unsaid = close_attempt(job, outcome, '', nil, now)
   -- The last attempt's own word, if it said one, is more exact than the KubeJob's condition.
-  if outcome == OUTCOME.error and job.last_outcome and not unsaid then outcome = job.last_outcome end
+  if job.last_outcome and not unsaid then
+    -- A pod that came when all attempts were used up was sent away, which says nothing of how the last one ended.
+    local used_up = outcome == OUTCOME.rejected and job.in_pod and is_used_up(job, job.last_outcome)
+    if outcome == OUTCOME.error or used_up then outcome = job.last_outcome end
+  end
   move(job, STATE.failed, {outcome = outcome, phase = false, reason = reason ~= '' and reason}, now)
 end
 return {'moved', job.state}

@@ -122,10 +122,12 @@ class FinishReply(NamedTuple):
     Attributes:
         did: go_away: this pod does not run the current attempt.
         state: the job's state after the verb; "" if there is no such job.
+        again: yes: another attempt may follow.
     """
 
     did: Literal["recorded", "go_away"]
     state: str
+    again: Literal["yes", "no"]
 
 
 class LeadReply(NamedTuple):

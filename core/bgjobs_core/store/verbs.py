@@ -183,12 +183,15 @@ class Verbs(Connected):
         result: str,
         exit_code: int | None = None,
         checkpoint: str | None = None,
+        retry_ms: int | None = None,
     ) -> replies.FinishReply:
         """The runner says how its attempt ended.
 
         A success, an abort or a rejection ends the job. Any other outcome only closes the attempt: Kubernetes decides
-        whether another one follows, and the job ends when its KubeJob does. The attempt of a job that is being stopped
-        is closed as well, and the job ends when its pods are gone. The same pod gets the same reply when it asks again.
+        whether another one follows, and the job ends when its KubeJob does. But a job that has had several attempts in
+        one pod has more of them than Kubernetes counts, and ends here with the last one that it may have. The attempt
+        of a job that is being stopped is closed as well, and the job ends when its pods are gone. The same pod gets the
+        same reply when it asks again.
 
         Args:
             job_id: the job.
@@ -199,9 +202,13 @@ class Verbs(Connected):
             result: JSON of what the code returned; "" if there is none.
             exit_code: of the code's process, if it has one.
             checkpoint: as in `beat`; nil if the beats have brought it. A success needs none any more.
+            retry_ms: after how long the code wants to be tried again, in this pod if it likes; nil: it does not
+                say.
         """
         return replies.FinishReply._make(
-            await self._scripts.run("finish", job_id, pod_uid, attempt, outcome, failure, result, exit_code, checkpoint)
+            await self._scripts.run(
+                "finish", job_id, pod_uid, attempt, outcome, failure, result, exit_code, checkpoint, retry_ms
+            )
         )
 
     async def forget(self, *, namespace: str, job_id: str) -> Literal["forgotten", "kept"]:
@@ -463,20 +470,26 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("settled", job_id, rev))[0]
 
-    async def start(self, *, job_id: str, kube_uid: str, pod_uid: str, pod_name: str) -> replies.StartReply:
+    async def start(
+        self, *, job_id: str, kube_uid: str, pod_uid: str, pod_name: str, after: int | None = None
+    ) -> replies.StartReply:
         """Decides whether a pod may run the code of a job.
 
         Only pods of the one recorded KubeJob may. A job without a recorded KubeJob is bound to the one that asks. Each
-        pod gets one attempt, and the same reply when it asks again. Before a job was claimed for the first time, no pod
-        of it can exist: one that asks was made by somebody else, and learns nothing.
+        pod gets one attempt, and the same reply when it asks again; when that attempt has ended, it may go on with the
+        next one. A pod that comes before the pause is over that the code has asked for is told to wait. A job that has
+        had several attempts in one pod has more of them than Kubernetes counts, so it is counted here how many there
+        may be. Before a job was claimed for the first time, no pod of it can exist: one that asks was made by somebody
+        else, and learns nothing.
 
         Args:
             job_id: the job.
             kube_uid: UID of the KubeJob that the pod belongs to.
             pod_uid: UID of the pod; it is the fence of the attempt.
             pod_name: for people.
+            after: the attempt of this pod after which it asks for the next one; nil: it asks for its first.
         """
-        return replies.StartReply._make(await self._scripts.run("start", job_id, kube_uid, pod_uid, pod_name))
+        return replies.StartReply._make(await self._scripts.run("start", job_id, kube_uid, pod_uid, pod_name, after))
 
     async def stop(self, *, job_id: str, verdict: Verdict, by: str, note: str) -> replies.StopReply:
         """Sees to it that no code of a job starts from now on.

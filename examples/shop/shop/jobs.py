@@ -14,7 +14,7 @@ import time
 import uuid
 from pathlib import Path
 
-from bgjobs import Abort, current_job
+from bgjobs import Abort, Retry, current_job
 
 KUBERNETES_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -100,6 +100,12 @@ class Ledger:
             os.close(descriptor)
         return job.attempt
 
+    def retried(self, token: str, after: float) -> None:
+        """Append a line, and ask for the next attempt after so many seconds."""
+        self.append(token)
+        print(f"attempt {current_job().attempt}", flush=True)
+        raise Retry(after=after, reason="once more")
+
     def until(self, name: str) -> int:
         """Print a numbered line four times a second, until a test makes a file of this name beside the ledger."""
         path = Path(os.environ.get("SHOP_LEDGER", "/ledger/ledger.txt")).with_name(name)
@@ -118,6 +124,14 @@ class Flaky:
         if attempt < n:
             raise ConnectionError(f"attempt {attempt}: the warehouse does not answer")
         return attempt
+
+    def rate_limited(self, n: int, after: float) -> dict[str, float]:
+        """Be told to come back later in the attempts before the n-th one; return when that has begun."""
+        began = time.time()
+        attempt = current_job().attempt
+        if attempt < n:
+            raise Retry(after=after, reason="rate limited")
+        return {"attempt": attempt, "began": began}
 
 
 class Imports:

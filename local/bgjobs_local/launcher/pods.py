@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PIECE_BYTES: Final = 64 * 1024
 # How long to read what the supervisor printed last; a daemon of the job may hold the streams open for ever.
 _LAST_WORDS_SECONDS: Final = 2.0
+# No pod has a deadline here.
+_FOR_EVER_SECONDS: Final = 10**9
 
 
 class Printer(Protocol):
@@ -150,6 +152,7 @@ class Kubelet:
             protocol.ENV_POD_UID: pod.uid,
             protocol.ENV_POD_NAME: pod.name,
             ENV_GRACE_SECONDS: str(job.grace_seconds),
+            protocol.ENV_SERIES_SECONDS: str(_FOR_EVER_SECONDS),
             ENV_TERMINATION_FILE: str(folder / "termination-log"),
         }
 

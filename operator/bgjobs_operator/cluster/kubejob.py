@@ -80,7 +80,7 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
                 "enableServiceLinks": False,
                 "priorityClassName": classes.high if job.spec.priority else classes.low,
                 "terminationGracePeriodSeconds": spec.grace_seconds,
-                "activeDeadlineSeconds": round(job.spec.timeout_seconds) + spec.grace_seconds + _BACKSTOP_SECONDS,
+                "activeDeadlineSeconds": _series_seconds(job) + spec.grace_seconds + _BACKSTOP_SECONDS,
                 "imagePullSecrets": pod.image_pull_secrets,
                 "nodeSelector": pod.node_selector,
                 "tolerations": pod.tolerations,
@@ -121,6 +121,12 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
     }
 
 
+def _series_seconds(job: JobRecord) -> int:
+    """In how many seconds all attempts of a job are over that may be in one pod, with what they wait for each other."""
+    retries = job.spec.max_retries
+    return round((retries + 1) * job.spec.timeout_seconds) + (protocol.SERIES_WAIT_SECONDS if retries else 0)
+
+
 def label_key(key: str) -> str:
     """The key that a job's label has on its KubeJob and pods.
 
@@ -141,6 +147,7 @@ def _container(job: JobRecord, queue: QueueRecord, api_url: str) -> dict[str, An
         protocol.ENV_TOKEN_FILE: protocol.TOKEN_FILE,
         protocol.ENV_JOB_ID: job.id,
         "BGJOBS_GRACE_SECONDS": str(queue.spec.grace_seconds),
+        protocol.ENV_SERIES_SECONDS: str(_series_seconds(job)),
     }
     downward = {
         protocol.ENV_NAMESPACE: "metadata.namespace",

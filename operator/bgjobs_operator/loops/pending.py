@@ -59,14 +59,15 @@ def waits_since(job: JobRecord, pods: Sequence[PodView]) -> int | None:
     """Since when a pod of it could have run its code (Unix ms); None: none has to.
 
     The time before a suspension was lifted does not count. Between two attempts that is since there is the next pod:
-    the back-off before it is meant.
+    the back-off before it is meant, and so is the pause that the code has asked for.
     """
     if job.attempt == 0:
         since = job.launched_at or job.claimed_at
         return since if since is None else max(since, job.resumed_at or 0)
     # The pod whose attempt has ended may look alive for some seconds, or for as long as its node is away.
     others = (pod for pod in pods if not pod.ended and pod.uid != job.fence)
-    return min((pod.created_at for pod in others if pod.created_at is not None), default=None)
+    created = min((pod.created_at for pod in others if pod.created_at is not None), default=None)
+    return None if created is None else max(created, job.retry_at or 0)
 
 
 def overdue(since: int | None, queue: QueueRecord | None, now: int) -> bool:

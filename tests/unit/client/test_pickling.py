@@ -44,7 +44,7 @@ def an_error(kind: type[Exception]) -> Exception:
         return kind("it went wrong")
     given: dict[str, Any] = {}
     for one in inspect.signature(kind).parameters.values():
-        kinds = {"int": 404, "Sequence": [JOB_ID]}
+        kinds = {"int": 404, "float": 1.5, "Sequence": [JOB_ID]}
         value = next((made for word, made in kinds.items() if word in str(one.annotation)), f"some {one.name}")
         given[one.name] = _SPECIAL.get(one.name, value)
     bound = inspect.signature(kind).bind(**given)

@@ -85,8 +85,16 @@ def test_the_job_itself_has_no_deadline() -> None:
     """It would span all attempts and delete the pods; the pod's own is a backstop for a supervisor that hangs."""
     of = made(a_record().launching().but(timeout_seconds=60.4), grace_seconds=10)
     assert "activeDeadlineSeconds" not in of["spec"]
-    assert pod_spec(of)["activeDeadlineSeconds"] == 60 + 10 + 600
+    assert pod_spec(of)["activeDeadlineSeconds"] == 242 + 3600 + 10 + 600
     assert pod_spec(of)["terminationGracePeriodSeconds"] == 10
+
+
+@pytest.mark.parametrize(("retries", "series"), [(0, 60), (1, 120 + 3600), (3, 241 + 3600)])
+def test_a_pod_has_time_for_all_attempts_and_an_hour_of_waiting(retries: int, series: int) -> None:
+    """Each with the whole of its timeout; the backstop is beyond that."""
+    of = made(a_record().launching().but(timeout_seconds=60.3 if retries == 3 else 60, max_retries=retries))
+    assert env(of)["BGJOBS_SERIES_SECONDS"]["value"] == str(series)
+    assert pod_spec(of)["activeDeadlineSeconds"] == series + pod_spec(of)["terminationGracePeriodSeconds"] + 600
 
 
 def test_it_goes_by_itself_when_we_are_uninstalled() -> None:
@@ -133,6 +141,7 @@ def test_the_runner_is_told_who_it_is() -> None:
         "BGJOBS_TOKEN_FILE": "/var/run/secrets/bgjobs/token",
         "BGJOBS_JOB_ID": JOB_ID,
         "BGJOBS_GRACE_SECONDS": "7",
+        "BGJOBS_SERIES_SECONDS": "3840",
     }
     fields = {name: e["valueFrom"]["fieldRef"]["fieldPath"] for name, e in said.items() if "valueFrom" in e}
     assert fields == {

@@ -8,6 +8,7 @@ import pytest
 
 from bgjobs.vocabulary import State
 from bgjobs_operator.cluster.lease import Seen, may_take
+from bgjobs_operator.interfaces.launcher import PodView
 from bgjobs_operator.loops import dispatch, retire
 from bgjobs_operator.loops.admit import due_ms
 from bgjobs_operator.loops.pending import overdue, pending_reason, waits_since
@@ -16,7 +17,6 @@ from tests.unit.operator.builders import CREATED, CREATED_MS, a_pod, a_queue_rec
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
-    from bgjobs_operator.interfaces.launcher import PodView
 
 NOW = 1_000_000
 
@@ -91,6 +91,16 @@ DEADLINE = 1800_000
 )
 def test_overdue(job: JobRecord, now: int, expected: bool) -> None:
     assert overdue(waits_since(job, ()), a_queue_record(pending_deadline_seconds=1800), now) is expected
+
+
+def test_the_pause_that_the_code_has_asked_for_is_no_lateness() -> None:
+    """A pod that waits for its end has not failed to start."""
+    job = a_record().launched(at=NOW).attempted(1).but(retry_at=NOW + 500).build()
+    first = PodView("a", job.fence, ended=True, created_at=NOW)
+    second = PodView("b", "another", ended=False, created_at=NOW + 9)
+
+    assert waits_since(job, [first, second]) == NOW + 500
+    assert waits_since(job, [first]) is None
 
 
 def test_without_a_queue_the_deadline_is_that_of_a_queue_that_says_none() -> None:

@@ -49,6 +49,7 @@ class FakeApi:
         self.on: dict[str, Callable[[], None]] = {}
         self._records = bytearray()
         self._next_offset = 0
+        self._attempt: Any = 0
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -116,6 +117,8 @@ class FakeApi:
             if verb == "beat" and len(self.bodies("finish")) < self.beats_after:
                 reply = 503
             if verb == "beat" and isinstance(reply, dict):
+                if body["attempt"] != self._attempt:  # each has a log of its own
+                    self._attempt, self._next_offset = body["attempt"], 0
                 if body.get("chunk") and reply.get("kept") is not False:
                     self._take(body["chunk"])
                 if "action" in reply:

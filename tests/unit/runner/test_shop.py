@@ -40,6 +40,7 @@ def call(shop: Pod, name: str, parameters: list[Any], **more: Any) -> None:
         ("Payments.charge", [9.5], 1, "error", "PaymentRefused: the bank refused 9.50 EUR"),
         ("Mail.send", ["ann@example.com", "Hello"], 0, "succeeded", "to ann@example.com: Hello"),
         ("Flaky.until_attempt", [2], 1, "error", "attempt 1: the warehouse does not answer"),
+        ("Flaky.rate_limited", [2, 5], 1, "error", "Retry: rate limited"),
         ("Flaky.until_attempt", [1], 0, "succeeded", ""),
         ("Reports.slow", [0.01], 0, "succeeded", "step 1 of 1"),
         ("Imports.rows", [2500], 0, "succeeded", "row 2000"),

@@ -7,7 +7,15 @@ import sys
 import threading
 from typing import Any
 
-from bgjobs import Abort, current_job, run_background_job, run_background_job_async
+from bgjobs import (
+    Abort,
+    Backoff,
+    Retry,
+    current_job,
+    retry_policy,
+    run_background_job,
+    run_background_job_async,
+)
 
 
 class Sample:
@@ -49,6 +57,18 @@ class Sample:
                 raise ConnectionError(f"row {row}")
             job.checkpoint({"row": row + 1})
         return first
+
+    def rate_limited(self, attempt: int) -> int:
+        if current_job().attempt < attempt:
+            raise Retry(after=3600, reason="rate limited")
+        return attempt
+
+    @retry_policy(retry_on=OSError, backoff=Backoff.exponential(2))
+    def ruled(self, rows: list[str]) -> str:
+        row = rows[current_job().attempt - 1]
+        if row == "away":
+            raise ConnectionError("away")
+        return row.removeprefix("good ") if row.startswith("good ") else str(int(row))
 
     def until(self, attempt: int) -> str:
         print(f"attempt {current_job().attempt}")

@@ -82,6 +82,8 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ("Payments.charge", [9.5], "charged"),
         ("Reports.build", [3], 3),
         ("Copies.copy", [["a", "b", "broken", "c"]], 2),
+        ("Prices.fetch", ["acme"], "fetched"),
+        ("Deliveries.announce", [7], "announced"),
     ],
 )
 def test_the_jobs_of_the_page_about_jobs(page: Any, name: str, parameters: Any, result: object) -> None:
@@ -106,3 +108,12 @@ def test_what_else_the_page_about_jobs_shows(page: Any) -> None:
         page.Reports().build(3)
 
     assert [job.outcome for job in jobs] == ["aborted", "succeeded"]
+    with eager(raise_errors=False) as jobs:
+        run_background_job(page.Deliveries, "announce", [-1])
+        run_background_job(page.Deliveries, "announce", [7], max_retries=1)
+        run_background_job(page.Prices, "fetch", ["acme"], max_retries=0)
+    assert [(job.outcome, len(job.attempts), job.retry_after) for job in jobs] == [
+        ("aborted", 3, None),
+        ("error", 2, 2.0),
+        ("error", 1, 30.0),
+    ]

@@ -23,6 +23,7 @@ from bgjobs import (
     JobHandle,
     NotFoundError,
     NotInJobError,
+    Retry,
     current_job,
     run_background_job,
     run_background_job_async,
@@ -374,3 +375,34 @@ def test_the_next_attempt_goes_on_at_the_checkpoint_of_the_last_one() -> None:
     assert (failed.job.has_checkpoint, failed.job.checkpoint) == (True, {"row": 3})
     assert [attempt.outcome for attempt in jobs.last.attempts] == ["error"], "a new job begins at the beginning"
     assert again.job.checkpoint == {"row": 3}
+
+
+def test_a_pause_before_the_next_attempt_takes_no_time() -> None:
+    with eager(raise_errors=False) as jobs:
+        handle = run_background_job(Sample, "rate_limited", [3])
+        failed = run_background_job(Sample, "rate_limited", [3], max_retries=1)
+
+    assert handle.result() == 3
+    first, second = jobs
+    assert [one.error.words if one.error else None for one in first.attempts] == [
+        "Retry: rate limited",
+        "Retry: rate limited",
+        None,
+    ]
+    assert (first.retry_after, second.retry_after) == (None, 3600)
+    assert (failed.job.state, failed.job.outcome, len(second.attempts)) == ("failed", "error", 2)
+    with eager(), pytest.raises(Retry, match="rate limited"):
+        run_background_job(Sample, "rate_limited", [3])
+
+
+def test_the_rules_of_a_method_hold() -> None:
+    with eager(raise_errors=False) as jobs:
+        run_background_job(Sample, "ruled", [["away", "away", "good 1"]])
+        run_background_job(Sample, "ruled", [["away", "no number"]])
+        run_background_job(Sample, "ruled", [["away"] * 9])
+
+    assert [(job.outcome, len(job.attempts), job.retry_after) for job in jobs] == [
+        ("succeeded", 3, None),
+        ("aborted", 2, None),
+        ("error", 4, 16.0),
+    ]

@@ -23,21 +23,26 @@ end
 -- The value of a record's `error_attempt`: the error of a job is that of an attempt, and is not kept twice.
 local function error_of(job, failure) return failure ~= '' and job.attempt or false end
 
--- Whether Kubernetes starts another attempt after one that has ended so: a disruption does not count, and of the others
--- there may be one more than retries.
-local function may_be_retried(job, outcome)
-  local failures = tonumber(job.attempt)
-  local most = tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries'))
-  if failures <= most or outcome == OUTCOME.disrupted then return true end
-  for number = 1, failures - 1 do
+-- Whether a job has failed as often as it may, if its latest attempt has ended so: a disruption does not count, and of the
+-- others there may be one more than retries.
+local function is_used_up(job, outcome)
+  local attempts = tonumber(job.attempt)
+  local failures, most = attempts, tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries'))
+  if failures <= most then return false end
+  if outcome == OUTCOME.disrupted then failures = failures - 1 end
+  for number = 1, attempts - 1 do
     if redis.call('HGET', key.attempt(job.id, number), 'outcome') == OUTCOME.disrupted then failures = failures - 1 end
   end
-  return failures <= most
+  return failures > most
 end
+
+-- Whether Kubernetes starts another attempt after one that has ended so.
+local function may_be_retried(job, outcome) return outcome == OUTCOME.disrupted or not is_used_up(job, outcome) end
 
 -- Closes the latest attempt of a job that does not end with it. Returns whether it was still open; if not, nothing is
 -- written. The pod of a job that is being cancelled dies because of that, whatever it says, unless it has succeeded.
-local function attempt_ended(job, outcome, failure, exit_code, now)
+-- Until retry_at, if there is one, no other pod begins the next attempt.
+local function attempt_ended(job, outcome, failure, exit_code, now, retry_at)
   local is_stopping = job.state == STATE.stopping
   if is_stopping and job.verdict == OUTCOME.cancelled and outcome ~= OUTCOME.succeeded then
     outcome = OUTCOME.cancelled
@@ -48,7 +53,7 @@ local function attempt_ended(job, outcome, failure, exit_code, now)
   else
     local phase = may_be_retried(job, outcome) and PHASE.retrying or PHASE.ending
     if job.paused_by or job.phase == PHASE.suspended then phase = PHASE.suspended end
-    local changes = {phase = phase, reason = false, last_outcome = outcome}
+    local changes = {phase = phase, reason = false, last_outcome = outcome, retry_at = retry_at or false}
     changes.error_attempt = error_of(job, failure)
     touch(job, changes, now)
   end

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bgjobs import Abort, current_job
+from bgjobs import Abort, Backoff, Retry, current_job, retry_policy
 
 NOT_A_CLASS = 7
 FROM_ELSEWHERE = OrderedDict[str, int]()
@@ -152,6 +152,16 @@ class Sample:
             pids.append(pid)
         for pid in pids:
             os.waitpid(pid, 0)
+
+    def retry_until(self, attempt: int, after: float) -> int:
+        print(f"attempt {current_job().attempt}", flush=True)
+        if current_job().attempt < attempt:
+            raise Retry(after=after, reason="rate limited")
+        return attempt
+
+    def retry_and_wait(self, attempt: int) -> None:
+        self.retry_until(attempt, 0)
+        self.wait()
 
     def make_progress(self, steps: int) -> None:
         for step in range(1, steps + 1):
@@ -314,3 +324,18 @@ class FailsToStart:
 
     def run(self) -> None:
         pass
+
+
+@retry_policy(retry_on=OSError, abort_on=LookupError, backoff=Backoff.fixed(1.5))
+class Ruled:
+    def raise_lookup(self) -> None:
+        raise KeyError("no such row")
+
+    def raise_connection(self) -> None:
+        raise ConnectionError("away")
+
+    def raise_other(self) -> None:
+        raise ValueError("no such month")
+
+    def raise_retry(self) -> None:
+        raise Retry(after=7)

@@ -1,0 +1,192 @@
+"""What follows from an exception of job code: another attempt, and when, by rules that a job's class may have."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+
+from bgjobs.context import Abort, Retry
+from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_POLICY: Final = "__bgjobs_retry_policy__"
+_MOST_DOUBLINGS: Final = 60
+
+_Decorated = TypeVar("_Decorated")
+_Exceptions = type[Exception] | tuple[type[Exception], ...]
+
+
+class Backoff:
+    """How long the next attempt waits: `Backoff.none()`, `Backoff.fixed(5)` or `Backoff.exponential(1, cap=60)`."""
+
+    def __init__(self, first: float, factor: float, cap: float) -> None:
+        self._first, self._factor, self._cap = first, factor, cap
+
+    def __repr__(self) -> str:
+        return f"<Backoff {self._first:g} s, times {self._factor:g}, at most {self._cap:g} s>"
+
+    @classmethod
+    def none(cls) -> Backoff:
+        """The next attempt begins at once."""
+        return cls(0.0, 1.0, 0.0)
+
+    @classmethod
+    def fixed(cls, seconds: float) -> Backoff:
+        """Each attempt begins so long after the end of the one before.
+
+        Raises:
+            ValueError: if it is no number from 0 to 86,400 (a day).
+        """
+        pause = _pause("seconds", seconds)
+        return cls(pause, 1.0, pause)
+
+    @classmethod
+    def exponential(cls, first: float, *, cap: float = 600.0) -> Backoff:
+        """The pause is `first` seconds after the first attempt, and doubled after each further one.
+
+        Args:
+            first: seconds.
+            cap: the longest pause, in seconds.
+
+        Raises:
+            ValueError: if one of them is no number from 0 to 86,400 (a day).
+        """
+        return cls(_pause("first", first), 2.0, _pause("cap", cap))
+
+    def seconds(self, attempt: int) -> float:
+        """The pause after the attempt with this number, from 1 on."""
+        return min(self._cap, self._first * self._factor ** min(attempt - 1, _MOST_DOUBLINGS))
+
+
+class RetryPolicy:
+    """The rules of one class or method.
+
+    Attributes:
+        retry_on: exceptions after which another attempt may follow; after any other one the job has failed.
+        abort_on: exceptions after which the job has failed, even if they are in `retry_on` too.
+        backoff: how long the next attempt waits; None: as Kubernetes does it, in a pod of its own.
+    """
+
+    def __init__(
+        self, retry_on: tuple[type[Exception], ...], abort_on: tuple[type[Exception], ...], backoff: Backoff | None
+    ) -> None:
+        self.retry_on, self.abort_on, self.backoff = retry_on, abort_on, backoff
+
+    def aborts(self, error: BaseException) -> bool:
+        """Whether the job has failed for good after this exception, which is no group."""
+        if isinstance(error, Abort):
+            return True
+        if isinstance(error, Retry):
+            return False
+        return isinstance(error, self.abort_on) or not isinstance(error, self.retry_on)
+
+
+def retry_policy(
+    *, retry_on: _Exceptions = Exception, abort_on: _Exceptions = (), backoff: Backoff | None = None
+) -> Callable[[_Decorated], _Decorated]:
+    """Decorate a job's class, or one method of it, with the rules for its exceptions.
+
+    Example:
+        `@retry_policy(retry_on=ConnectionError, backoff=Backoff.exponential(1, cap=60))`
+
+    Args:
+        retry_on: exceptions after which another attempt may follow; after any other one the job has failed, as after
+            `Abort`.
+        abort_on: exceptions after which the job has failed, even if they are in `retry_on` too.
+        backoff: how long the next attempt waits; None: as Kubernetes does it. `Retry(after=…)` is stronger.
+
+    Raises:
+        TypeError: if something is none of these.
+    """
+    policy = RetryPolicy(_classes("retry_on", retry_on), _classes("abort_on", abort_on), _checked(backoff))
+
+    def decorate(decorated: _Decorated) -> _Decorated:
+        setattr(decorated, _POLICY, policy)
+        return decorated
+
+    return decorate
+
+
+def policy_of(cls: object, method: str) -> RetryPolicy | None:
+    """The rules for a method of a class: its own, else those of the class; None if there are none."""
+    for one in (getattr(cls, method, None), cls):
+        found = getattr(one, _POLICY, None)
+        if isinstance(found, RetryPolicy):
+            return found
+    return None
+
+
+class Verdict(NamedTuple):
+    """What follows from an exception.
+
+    Attributes:
+        aborts: whether the job has failed for good.
+        retry_after: if not, after how many seconds the next attempt may begin; None: when Kubernetes starts it.
+    """
+
+    aborts: bool
+    retry_after: float | None = None
+
+
+def judge(error: BaseException, policy: RetryPolicy | None, attempt: int) -> Verdict:
+    """Decide what follows from an exception that a job's method has raised.
+
+    A group, as a TaskGroup raises it, aborts the job only if each exception in it does.
+
+    Args:
+        error: the exception.
+        policy: the rules of the job's method; None if it has none.
+        attempt: the number of the attempt that has ended, from 1 on.
+    """
+    leaves = _leaves(error)
+    if all(isinstance(one, Abort) for one in leaves):
+        return Verdict(aborts=True)
+    pause = None if policy is None or policy.backoff is None else policy.backoff.seconds(attempt)
+    asked = [_asked(one) for one in leaves if isinstance(one, Retry)]
+    if asked:
+        said = [one for one in asked if one is not None]
+        return Verdict(aborts=False, retry_after=max(said) if said else pause)
+    if policy is None or not all(isinstance(one, Exception) for one in leaves):  # SystemExit is no matter of a policy
+        return Verdict(aborts=False)
+    if all(policy.aborts(one) for one in leaves):
+        return Verdict(aborts=True)
+    return Verdict(aborts=False, retry_after=pause)
+
+
+def _asked(error: Retry) -> float | None:
+    return getattr(error, "after", None)  # a class of the job's own may leave it out
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The exceptions of a group and of the groups in it; the exception itself if it is none."""
+    found, open_ones = list[BaseException](), [error]
+    while open_ones:
+        one = open_ones.pop()
+        if isinstance(one, BaseExceptionGroup):
+            open_ones += cast("BaseExceptionGroup[BaseException]", one).exceptions
+        else:
+            found.append(one)
+    return found
+
+
+def _classes(name: str, given: object) -> tuple[type[Exception], ...]:
+    found = cast("tuple[object, ...]", given) if isinstance(given, tuple) else (given,)
+    for one in found:
+        if not (isinstance(one, type) and issubclass(one, Exception)):
+            raise TypeError(f"{name} takes classes of exceptions, one or a tuple of them, and not {one!r}")
+    return cast("tuple[type[Exception], ...]", found)
+
+
+def _checked(backoff: Any) -> Backoff | None:
+    if backoff is None or isinstance(backoff, Backoff):
+        return backoff
+    raise TypeError(f"backoff takes Backoff.none(), .fixed(…) or .exponential(…), and not {backoff!r}")
+
+
+def _pause(name: str, seconds: float) -> float:
+    number = float(seconds)
+    if not (math.isfinite(number) and 0 <= number <= MAX_RETRY_AFTER_SECONDS):
+        raise ValueError(f"{name} is {seconds!r}; it takes seconds from 0 to {MAX_RETRY_AFTER_SECONDS:,.0f} (a day)")
+    return number

@@ -240,7 +240,7 @@ class KubeLauncher:
 
 def _is_gone(error: KubeRefusedError) -> bool:
     """Whether the object is not there, or another one has its name by now: a patch of that says that no UID changes."""
-    return error.status in {_NOT_FOUND, _CONFLICT} or any(field == "metadata.uid" for _, field, _ in error.causes)
+    return error.status in {_NOT_FOUND, _CONFLICT} or (error.status == _INVALID and "metadata.uid" in error.message)
 
 
 def _told(error: KubeUnreachableError | KubeRefusedError) -> LauncherUnreachableError:

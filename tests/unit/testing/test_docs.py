@@ -78,7 +78,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     [
         ("Invoices.render", {"year": 2026, "month": 11}, {"invoices": 5, "folder": "invoices/de/2026/11"}),
         ("Imports.load", [["a", "b"]], 2),
-        ("Prices.headers", [], {}),
+        ("Weather.headers", [], {}),
         ("Payments.charge", [9.5], "charged"),
         ("Reports.build", [3], 3),
         ("Copies.copy", [["a", "b", "broken", "c"]], 2),

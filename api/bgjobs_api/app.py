@@ -22,6 +22,7 @@ from bgjobs.wire import (
     RunScheduleRequest,
 )
 from bgjobs_api.http import problems
+from bgjobs_api.http.bounded_query import BoundedQuery
 from bgjobs_api.http.default_headers import DefaultHeaders
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.head import Head
@@ -117,6 +118,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         app.include_router(part)
     problems.install(app)
     app.add_middleware(Head)
+    app.add_middleware(BoundedQuery)
     app.add_middleware(DefaultHeaders)
     app.add_middleware(SameOrigin)
     app.add_middleware(RequestLog)

@@ -177,3 +177,17 @@ def test_a_problem_of_a_deep_field_names_its_place() -> None:
     with pytest.raises(ProblemError) as caught:
         parse(Outer, b'{"inner":{"amounts":[1,"x"]}}')
     assert [error.field for error in caught.value.errors] == ["inner.amounts[1]"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/healthz"])
+async def test_a_query_with_thousands_of_fields_is_refused_before_it_is_read(world: World, path: str) -> None:
+    """Each would be an error of its own, and all others wait for them."""
+    response = await world.call("GET", f"{path}?{'&'.join(f'x{number}' for number in range(501))}")
+    assert response.status_code == 422
+    assert response.json()["detail"] == "the query has more than 500 fields"
+    assert len(response.content) < 500
+
+
+async def test_a_list_may_name_a_hundred_namespaces(world: World) -> None:
+    query = "&".join(["namespace=shop"] * 100)
+    assert (await world.call("GET", f"/api/v1/jobs?{query}")).status_code == 200

@@ -33,7 +33,7 @@ async def _disrupted(store: CheckedStore, job: JobRecord, outcome: Outcome = Out
     reply = await store.finish(
         job_id=job.id, pod_uid=POD, attempt=1, outcome=outcome, failure="", result="", exit_code=-15
     )
-    assert reply == ("recorded", "launched")
+    assert reply == ("recorded", "launched", "yes")
 
 
 async def _wished(store: CheckedStore) -> list[str]:
@@ -68,7 +68,7 @@ async def test_a_running_job_is_suspended_and_starts_over(store: CheckedStore, l
     ended = await store.finish(
         job_id=job.id, pod_uid="pod-2", attempt=2, outcome=Outcome.SUCCEEDED, failure="", result="7", exit_code=0
     )
-    assert ended == ("recorded", "succeeded")
+    assert ended == ("recorded", "succeeded", "no")
     record = await store.there(job.id)
     assert (record.resumed_at, record.suspensions) == (None, 1)
     assert [one.outcome for one in await store.attempts(record)] == ["disrupted", "succeeded"]

@@ -18,7 +18,7 @@ from bgjobs_core.kube.pages import pages
 from bgjobs_core.kube.reading import decoded
 from bgjobs_operator.cluster.kube_resources import FIELD_MANAGER
 from bgjobs_operator.cluster.kubejob import CONTROLLER_UID, LABEL_INSTALL, manifest
-from bgjobs_operator.cluster.refusals import classify
+from bgjobs_operator.cluster.refusals import classify, is_gone
 from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, view_of
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Present
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
-_INVALID: Final = 422
+
 _STRATEGIC: Final = "application/strategic-merge-patch+json"  # conditions are merged by their types
 
 
@@ -153,7 +153,7 @@ class KubeLauncher:
         except KubeUnreachableError as error:
             raise _told(error) from error
         except KubeRefusedError as error:
-            if not _is_gone(error):
+            if not is_gone(error):
                 raise _told(error) from error
 
     async def give_up_pod(self, namespace: str, name: str, uid: str, why: str) -> None:
@@ -236,11 +236,6 @@ class KubeLauncher:
                         yield Gone(item)
                     case _:
                         yield Listed(namespace)
-
-
-def _is_gone(error: KubeRefusedError) -> bool:
-    """Whether the object is not there, or another one has its name by now: a patch of that says that no UID changes."""
-    return error.status in {_NOT_FOUND, _CONFLICT} or (error.status == _INVALID and "metadata.uid" in error.message)
 
 
 def _told(error: KubeUnreachableError | KubeRefusedError) -> LauncherUnreachableError:

@@ -25,6 +25,7 @@ from bgjobs_core.resources.models import (
     VERSION,
 )
 from bgjobs_core.resources.schedules import SUSPENDED_BY
+from bgjobs_operator.cluster.refusals import is_gone
 from bgjobs_operator.interfaces.resources import TOO_LARGE
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class KubeResources:
         try:
             return await self._kube.request("PATCH", path, body, query, "application/merge-patch+json")
         except KubeRefusedError as error:
-            if error.status in {_NOT_FOUND, _CONFLICT}:
+            if is_gone(error):
                 return None
             raise
 

@@ -56,3 +56,8 @@ def _forbidden(message: str) -> Refusal:
         return Refusal.QUOTA
     # Admission plugins answer 403 too, in their own words, which may be of the moment; RBAC says who cannot do what.
     return Refusal.FORBIDDEN if "cannot create resource" in message else Refusal.BUSY
+
+
+def is_gone(error: KubeRefusedError) -> bool:
+    """Whether the object is not there, or another one has its name by now: a patch of that says that no UID changes."""
+    return error.status in {404, 409} or (error.status == 422 and "metadata.uid" in error.message)  # noqa: PLR2004

@@ -17,12 +17,13 @@ _REASONS: Final = {200: b"OK", 201: b"Created", 404: b"Not Found", 409: b"Confli
 
 @dataclass(frozen=True)
 class Request:
-    """One request, with all of its body."""
+    """One request, with all of its body; `accept` is the header of that name."""
 
     method: str
     path: str
     query: dict[str, str]
     body: bytes
+    accept: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Connection(asyncio.Protocol):
             return None
         head = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
         length = next((int(line[15:]) for line in head if line[:15].lower() == "content-length:"), 0)
+        accept = next((line[7:].strip() for line in head if line[:7].lower() == "accept:"), "")
         begin = end + len(_HEAD_END)
         if len(self._buffer) < begin + length:
             return None
@@ -94,7 +96,7 @@ class Connection(asyncio.Protocol):
         del self._buffer[: begin + length]
         method, target, _ = head[0].split(" ")
         path, _, query = target.partition("?")
-        return Request(method, path, dict(parse_qsl(query)), body)
+        return Request(method, path, dict(parse_qsl(query)), body, accept)
 
     def _answer(self, request: Request) -> None:
         if self._transport is None:

@@ -18,13 +18,18 @@ _REASONS: Final = {200: b"OK", 201: b"Created", 404: b"Not Found", 409: b"Confli
 
 @dataclass(frozen=True)
 class Request:
-    """One request, with all of its body; `of_metadata`: no more than the metadata of objects is wanted."""
+    """One request, with all of its body; `accept` is the header of that name."""
 
     method: str
     path: str
     query: dict[str, str]
     body: bytes
-    of_metadata: bool = False
+    accept: str = ""
+
+    @property
+    def of_metadata(self) -> bool:
+        """Whether no more than the metadata of objects is wanted."""
+        return _OF_METADATA in self.accept
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class Connection(asyncio.Protocol):
             return None
         head = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
         length = next((int(line[15:]) for line in head if line[:15].lower() == "content-length:"), 0)
+        accept = next((line[7:].strip() for line in head if line[:7].lower() == "accept:"), "")
         begin = end + len(_HEAD_END)
         if len(self._buffer) < begin + length:
             return None
@@ -105,8 +111,7 @@ class Connection(asyncio.Protocol):
         del self._buffer[: begin + length]
         method, target, _ = head[0].split(" ")
         path, _, query = target.partition("?")
-        of_metadata = any(_OF_METADATA in line for line in head if line[:7].lower() == "accept:")
-        return Request(method, path, dict(parse_qsl(query)), body, of_metadata)
+        return Request(method, path, dict(parse_qsl(query)), body, accept)
 
     def _answer(self, request: Request) -> None:
         if self._transport is None:

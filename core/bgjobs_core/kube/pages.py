@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from bgjobs_core.kube.door import Kube
 
-PAGE_BYTES: Final = 2**22
-FIRST: Final = 20  # objects of a first page, of which nothing is known: 5 MiB at 256 KiB each
+PAGE_BYTES: Final = 2**21
+FIRST: Final = 10  # objects of a first page, of which nothing is known: 2.5 MiB at 256 KiB each
 MOST: Final = 500
 _GONE: Final = 410
 _MAX_NAME: Final = 253

@@ -85,8 +85,8 @@ def asked_by(
     return AskedJob(
         id=ids.request_job_id(metadata["uid"]),
         namespace=metadata["namespace"],
-        # Both count from the request's creation, see `due_ms`.
-        spec=spec.model_copy(update={"delay_seconds": 0, "expires_after_seconds": None}),
+        # Both count from the request's creation, see `due_ms`. The parameters are there as text already.
+        spec=spec.model_copy(update={"delay_seconds": 0, "expires_after_seconds": None, "parameters": []}),
         parameters=parameters,
         created_by=f"request:{metadata['name']}",
         not_before_ms=due_ms(metadata["creationTimestamp"], spec.delay_seconds, now_ms),
@@ -218,6 +218,10 @@ class Admit:
         return WorkEnd(again=min(_LONGEST_WAIT, _RETRY_SECONDS * 2 ** (looking.waits - 1)))
 
     async def _request(self, poke: Poke) -> bool:
+        # What is asked of Redis comes first: nothing is waited for while parameters are held as Python's objects, which
+        # take ten times as much as their text.
+        job = await self.store.job(ids.request_job_id(poke.uid))
+        now = await self.store.now_ms() if job is None else 0
         obj = await self.api.get(REQUESTS, poke.namespace, poke.name)
         if obj is None or is_gone(obj, poke.uid):
             await _cancel(self.store, ids.request_job_id(poke.uid), poke.name)
@@ -233,10 +237,10 @@ class Admit:
         # is reconcile's to judge.
         if said.get("kubeJob") and not is_behind:
             return True
-        if (job := await self.store.job(ids.request_job_id(poke.uid))) is not None:
+        if job is not None:
             await self._hold(obj, job)
             return True
-        return True if said.get("kubeJob") else await self._enqueue(obj)
+        return True if said.get("kubeJob") else await self._enqueue(obj, now)
 
     async def _hold(self, obj: dict[str, Any], job: JobRecord) -> None:
         """Carry out `spec.paused` once for each generation: what somebody has done with the job since then holds.
@@ -262,8 +266,7 @@ class Admit:
             return True
         return parameters.encode() != await self.store.parameters(job.id)
 
-    async def _enqueue(self, obj: dict[str, Any]) -> bool:
-        now = await self.store.now_ms()
+    async def _enqueue(self, obj: dict[str, Any], now: int) -> bool:
         spec = parse(obj)
         if isinstance(spec, NotAdmitted):
             return await self._refuse(obj, spec, now)
@@ -273,6 +276,8 @@ class Admit:
         if isinstance(parents, WaitsFor):
             return await self._wait(obj, parents.code, parents.message, now)
         asked = asked_by(obj, spec, now, parents)
+        part(obj, "spec").pop("parameters", None)
+        del spec
         if isinstance(asked, NotAdmitted):
             return await self._refuse(obj, asked, now)
         try:

@@ -116,7 +116,7 @@ async def test_a_long_list_comes_in_pages(cluster: FakeCluster, follower: Follow
     cluster.script(LIST, page(5, thing("a"), more="token=="), page(5, thing("b")))
     await follower.see("+a", "+b", "=")
     first, second = cluster.asked("GET")
-    assert (first.query["limit"], "continue" in first.query, second.query["continue"]) == ("20", False, "token==")
+    assert (first.query["limit"], "continue" in first.query, second.query["continue"]) == ("10", False, "token==")
 
 
 async def test_a_page_that_expired_starts_the_list_again(cluster: FakeCluster, follower: Follower) -> None:

@@ -50,13 +50,15 @@ def put_the_code_there() -> None:
 @pytest.fixture(scope="module")
 def played(client: JobClient) -> Iterator[Mapping[str, Ended]]:
     """What became of each row, by its name."""
-    put_the_code_there()
-    wait_until("the queue is known", lambda: QUEUE in {view.name for view in client.queues(SHOP)})
-    calls = [Call(row.cls, row.method, row.parameters, max_retries=row.max_retries) for row in ROWS]
-    handles = client.enqueue_many(calls, queue=QUEUE, timeout_seconds=120)
-    yield {row.name: what_became_of(client, handle.id) for row, handle in zip(ROWS, handles, strict=True)}
-    kubectl("delete", "backgroundjobqueue", QUEUE, "-n", SHOP, "--ignore-not-found")
-    kubectl("delete", "configmap", QUEUE, "-n", SHOP, "--ignore-not-found")
+    try:
+        put_the_code_there()
+        wait_until("the queue is known", lambda: QUEUE in {view.name for view in client.queues(SHOP)})
+        calls = [Call(row.cls, row.method, row.parameters, max_retries=row.max_retries) for row in ROWS]
+        handles = client.enqueue_many(calls, queue=QUEUE, timeout_seconds=120)
+        yield {row.name: what_became_of(client, handle.id) for row, handle in zip(ROWS, handles, strict=True)}
+    finally:
+        kubectl("delete", "backgroundjobqueue", QUEUE, "-n", SHOP, "--ignore-not-found")
+        kubectl("delete", "configmap", QUEUE, "-n", SHOP, "--ignore-not-found")
 
 
 def what_became_of(client: JobClient, job_id: str) -> Ended:

@@ -66,7 +66,7 @@ PARTS: Final = (
     by_pytest("store: Valkey, Redis and fakeredis, one suite", *_SPREAD, "tests/store", needs=("redis-server",)),
     by_pytest("isolation: every trouble, beside a healthy namespace", *_SPREAD, "tests/isolation"),
     by_pytest("API", *_SPREAD, "tests/api"),
-    by_pytest("hostile input", "tests/hostile"),
+    by_pytest("hostile input", *_SPREAD, "tests/hostile"),
     by_pytest("nasty job code: processes, and bgjobs.testing", *_SPREAD, "tests/nasty"),
     by_pytest("local mode: the command, real processes", *_SPREAD, "tests/local"),
     by_pytest("benchmarks, each at a tiny size", "tests/bench"),

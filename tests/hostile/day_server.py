@@ -90,17 +90,6 @@ class Day(StandIn):
         metadata = {"resourceVersion": str(self._version), "continue": further}
         return Reply(_encode({"metadata": metadata, "items": part}))
 
-    def _keep(self, path: str, obj: dict[str, Any], kind: str) -> bytes:
-        """As it is, but those who follow requests are told what they ask for, which is the metadata alone."""
-        if not path.endswith(_REQUESTS):
-            return super()._keep(path, obj, kind)
-        self._version = next(self._versions)
-        obj["metadata"]["resourceVersion"] = str(self._version)
-        collection = self._collection(path)
-        collection.objects[obj["metadata"]["name"]] = obj
-        collection.tell(kind, self._version, _encode({"metadata": obj["metadata"]}))
-        return _encode(obj)
-
 
 async def serve(folder: Path, many: int, requests: int) -> None:
     """Until it is killed."""

@@ -1,7 +1,7 @@
 """A day of the operator among tenants who ask for as much as they may: its memory does not grow with that.
 
 The operator is a process, on a real Valkey with the chart's limit of memory, before a stand-in of the Kubernetes API.
-`BGJOBS_HOSTILE_SCALE=20` plays 500 requests a namespace, 2.5 GiB: most of them find no room in Redis then, and wait.
+`BGJOBS_HOSTILE_SCALE=50` plays 500 requests a namespace, 2.5 GiB: most of them find no room in Redis then, and wait.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 SCALE: Final = int(os.environ.get("BGJOBS_HOSTILE_SCALE", "1"))
 NAMESPACES: Final = 20
-REQUESTS: Final = 6 * SCALE  # in each of them
+REQUESTS: Final = 10 * SCALE  # in each of them
+IN_LINE: Final = 200  # of a namespace at a time, where there is no room for their jobs
 MOST_BYTES: Final = 200 * 1024 * 1024
 MAXMEMORY: Final = 256_000_000
 PATIENCE_SECONDS: Final = 300 + 120 * SCALE
@@ -135,7 +136,8 @@ def day(tmp_path: Path) -> Iterator[Surroundings]:
 def test_many_large_requests_take_no_more_memory_than_a_few(day: Surroundings) -> None:
     all_of_them = NAMESPACES * REQUESTS
     began = time.monotonic()
-    until("each request says how it stands", lambda: day.said()["told"] == all_of_them, day.look)
+    told = min(all_of_them, NAMESPACES * IN_LINE)
+    until("each request that is looked at says how it stands", lambda: day.said()["told"] >= told, day.look)
     until("each namespace was read as a whole", lambda: len(day.said()["lists"]) == NAMESPACES, day.look)
     # The next minute's look at everything, when all of it is known.
     before = sum(day.said()["lists"].values())

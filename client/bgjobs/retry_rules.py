@@ -111,11 +111,17 @@ def retry_policy(
 
 def policy_of(cls: object, method: str) -> RetryPolicy | None:
     """The rules for a method of a class: its own, else those of the class; None if there are none."""
-    for one in (getattr(cls, method, None), cls):
-        found = getattr(one, _POLICY, None)
+    for one in (getattr(cls, method, None), _as_defined(cls, method), cls):
+        found = getattr(one, _POLICY, None)  # a decorator above @staticmethod has marked what that makes
         if isinstance(found, RetryPolicy):
             return found
     return None
+
+
+def _as_defined(cls: object, method: str) -> object:
+    """What stands in the class under this name: of a static method, the object that makes it one."""
+    bases: tuple[type, ...] = getattr(cls, "__mro__", ())
+    return next((vars(one)[method] for one in bases if method in vars(one)), None)
 
 
 class Verdict(NamedTuple):

@@ -275,6 +275,8 @@ class _Machine:
             await self._store.put_queue(key, QueueSpec.model_validate(obj["spec"]), obj["metadata"]["uid"])
         follow = JobFollower(self._store, self._console, self._namespaces, await self._store.now_ms())
         api = self._api()
+        # Before anything is served: whoever is refused with the token of the run before finds this one then.
+        self._data.announce(self._url, self._settings.namespace, self._tokens.token)
         serving = asyncio.create_task(api.serve(sockets=[self._listening]), name="api")
         controlling = asyncio.create_task(self._launcher.run(), name="controller")
         leading = asyncio.create_task(self._leader.lead(), name="leader")
@@ -290,7 +292,6 @@ class _Machine:
         try:
             while not api.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
-            self._data.announce(self._url, self._settings.namespace, self._tokens.token)
             await self._greet(lost, there=there)
             if self._settings.hello:
                 await self._enqueue_hello()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ from bgjobs_api.http.bodies import parse
 from bgjobs_api.http.problems import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from fastapi import FastAPI
+
     from tests.api.world import World
 
 
@@ -191,3 +196,31 @@ async def test_a_query_with_thousands_of_fields_is_refused_before_it_is_read(wor
 async def test_a_list_may_name_a_hundred_namespaces(world: World) -> None:
     query = "&".join(["namespace=shop"] * 100)
     assert (await world.call("GET", f"/api/v1/jobs?{query}")).status_code == 200
+
+
+async def test_large_bodies_of_one_caller_wait_unread(app: FastAPI, world: World) -> None:
+    """Nothing is made of one while another large one is read, and hundreds of them would take all memory."""
+    begun: list[int] = []
+
+    async def body(number: int) -> AsyncGenerator[bytes]:
+        begun.append(number)
+        asked = {"id": new_job_id(), "class": "shop.jobs.Report", "method": "build", "parameters": ["x" * 100_000]}
+        yield json.dumps(asked).encode()
+
+    async def batch(number: int) -> AsyncGenerator[bytes]:
+        begun.append(number)
+        yield json.dumps({"jobs": [{"id": new_job_id(), "class": "shop.jobs.Report", "method": "build"}]}).encode()
+
+    deps = app.state.deps
+    for path, made, lock, most in (
+        ("/api/v1/jobs", body, deps.large_bodies, 16),
+        ("/api/v1/jobs:batch", batch, deps.batches, 2),
+    ):
+        begun.clear()
+        async with lock:
+            calls = [asyncio.create_task(world.call("POST", path, content=made(number))) for number in range(40)]
+            for _ in range(500):
+                await asyncio.sleep(0)
+            assert len(begun) == most
+        assert {answer.status_code for answer in await asyncio.gather(*calls)} == {201}
+        assert len(begun) == 40

@@ -226,3 +226,14 @@ async def test_what_is_seen_of_the_pod_is_its_latest_attempt(store: CheckedStore
     assert seen.did == "noted"
     attempts = await store.attempts(await store.there(job.id))
     assert [one.outcome for one in attempts] == ["error", "oom_killed"]
+
+
+async def test_a_pod_that_ends_in_a_pause_is_no_attempt_more(store: CheckedStore, clock: Clock, life: Life) -> None:
+    """It exits so that Kubernetes does not count it, which has then seen fewer failures than there were."""
+    job = await life.running(a_job().but(max_retries=1))
+    assert (await ends(store, job, 1)).again == "yes"
+    clock.forward(60)
+    assert (await starts(store, job, "pod-2")).attempt == 2
+
+    assert await ends(store, job, 2, pod="pod-2", retry_ms=None) == ("recorded", "failed", "no")
+    assert (await starts(store, job, "pod-3")).action == "go_away"

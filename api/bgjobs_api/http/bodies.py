@@ -37,6 +37,8 @@ SCANNER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 async def read(request: Request, limit: int) -> bytes:
     """Read the body of a request, and stop as soon as it is longer than `limit` bytes.
 
+    Whoever reads holds a turn of the caller's until something is made of the body: see `Deps.bodies`.
+
     Raises:
         ProblemError: status 413, if it is longer; status 408, if the rest of it has not come in time.
     """
@@ -48,12 +50,10 @@ async def read(request: Request, limit: int) -> bytes:
         raise too_large
     body = bytearray()
     try:
-        # Of one caller a few at a time, so that it cannot have hundreds of unfinished bodies kept here.
-        async with deps_of(request).bodies.of(caller_of(request)):
-            async for part in request.stream():
-                body += part
-                if len(body) > limit:
-                    raise too_large
+        async for part in request.stream():
+            body += part
+            if len(body) > limit:
+                raise too_large
     except ClientDisconnect:
         # Nobody reads the answer; it is for the log.
         raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, "body_cut_off", "the body has not come in time") from None
@@ -210,8 +210,9 @@ async def read_made(request: Request, model: type[_Model], limit: int, make: Cal
     Raises:
         ProblemError: as `read_model`, or whatever `make` raises.
     """
-    body = await read(request, limit)
-    return await apart(request, len(body), lambda: make(parse(model, body)))
+    async with _turn(request):
+        body = await read(request, limit)
+        return await apart(request, len(body), lambda: make(parse(model, body)))
 
 
 async def read_model(
@@ -228,10 +229,15 @@ async def read_model(
     Raises:
         ProblemError: if it is too long, or not what it should be.
     """
-    body = await read(request, limit)
-    if empty is not None and not body:
-        return empty()
-    return await apart(request, len(body), lambda: parse(model, body))
+    async with _turn(request):
+        body = await read(request, limit)
+        if empty is not None and not body:
+            return empty()
+        return await apart(request, len(body), lambda: parse(model, body))
+
+
+def _turn(request: Request) -> asyncio.Semaphore:
+    return deps_of(request).bodies.of(caller_of(request))
 
 
 def documented(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

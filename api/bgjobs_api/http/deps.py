@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
 
 _BODIES_AT_ONCE = 16  # of one caller; the others wait at their sockets
+_BATCHES_AT_ONCE = 2  # the same: a batch has up to 8 MiB
 
 
 async def _no_findings() -> Sequence[Finding]:
@@ -78,7 +79,8 @@ class Deps:
         roles: how the names of the chart's ClusterRoles begin, for telling callers which one they need.
         batches: held by whoever makes jobs of the body of a batch.
         unapproved: says what to do about a class that its queue does not approve; None: what an administrator can do.
-        bodies: held by whoever reads a body, a few at a time of one caller.
+        bodies: held by whoever has a body that nothing is made of yet, a few at a time of one caller.
+        batch_bodies: the same of bodies of batches.
         large_bodies: held by whoever makes something of a large body.
         queues: the objects of queues, which people pause and resume; None where that cannot be done.
         gate: whether there is room in Redis for more jobs.
@@ -102,6 +104,7 @@ class Deps:
     batches: asyncio.Lock = field(default_factory=asyncio.Lock)
     large_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
     bodies: Turns[Identity] = field(default_factory=lambda: Turns(_BODIES_AT_ONCE))
+    batch_bodies: Turns[Identity] = field(default_factory=lambda: Turns(_BATCHES_AT_ONCE))
     gate: MemoryGate = field(init=False)
 
     def __post_init__(self) -> None:

@@ -39,8 +39,8 @@ def moment(text: str, now_ms: int) -> int:
         return max(0, now_ms - int(ago[1]) * _SECONDS[ago[2]] * 1000)
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise ValueError("must be a time with its zone, such as 2026-11-24T10:00:00Z, or a time ago, such as 90m or 7d")
-    return max(0, round((found.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
+        if found.tzinfo is not None:
+            return max(0, round((found.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
+    except (ValueError, OverflowError):  # the latter at either end of the calendar
+        pass
+    raise ValueError("must be a time with its zone, such as 2026-11-24T10:00:00Z, or a time ago, such as 90m or 7d")

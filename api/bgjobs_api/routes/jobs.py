@@ -205,10 +205,11 @@ async def enqueue_jobs(request: Request) -> Response:
     """
     deps, caller = deps_of(request), caller_of(request)
     await require_somewhere(deps, caller, access.ENQUEUE)
-    body = await read(request, MAX_BATCH_BYTES)
-    # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
-    async with deps.batches:
-        asked, closed = await asyncio.to_thread(_asked_many, body, caller, traceparent(request))
+    async with deps.batch_bodies.of(caller):
+        body = await read(request, MAX_BATCH_BYTES)
+        # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
+        async with deps.batches:
+            asked, closed = await asyncio.to_thread(_asked_many, body, caller, traceparent(request))
     first: dict[str, int] = {}
     for index, one in enumerate(asked):
         first.setdefault(one.namespace, index)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
-from bgjobs.connection.exchange import Call, Patience, Trouble, no_answer, not_now, url_of
+from bgjobs.connection.exchange import Call, Patience, Trouble, has_another_token, no_answer, not_now, url_of
 from bgjobs.connection.retry import random_jitter
 from bgjobs.errors import RefusedError
 
@@ -114,19 +114,20 @@ class AsyncTransport:
             return Trouble(f"no answer within {seconds:.3g} s")
 
     async def _try(self, call: Call[Any]) -> httpx2.Response | Trouble:
+        token = self._token()
         try:
             response = await self._of_this_loop().request(
                 call.verb,
                 url_of(self.url, call.path),
                 params=call.query or None,
-                headers=call.headers(self._token()),
+                headers=call.headers(token),
                 content=call.body,
             )
         except httpx2.TransportError as error:
             return no_answer(error)
         except httpx2.InvalidURL as error:
             raise RefusedError(f"{self.url}: {error}", 0) from error
-        return not_now(response) or response
+        return not_now(response) or has_another_token(response, token, self._token()) or response
 
     def _of_this_loop(self) -> httpx2.AsyncClient:
         loop = asyncio.get_running_loop()

@@ -104,6 +104,20 @@ def no_answer(error: httpx2.TransportError) -> Trouble:
     return Trouble(f"{type(error).__name__}: {error}")
 
 
+def has_another_token(response: httpx2.Response, sent: str | None, now: str | None) -> Trouble | None:
+    """Why a call is to be sent again that was refused for its token, because there is another one by now.
+
+    `bgjobs dev` that is started again may take a call that was sent with the token of before.
+
+    Args:
+        response: the answer.
+        sent: the token that was sent.
+        now: the token by now.
+    """
+    is_refused = response.status_code == HTTPStatus.UNAUTHORIZED
+    return Trouble("its token has changed") if is_refused and now != sent else None
+
+
 def not_now(response: httpx2.Response) -> Trouble | None:
     """Why an answer is to be asked for again, because the server cannot serve it now; None for every other answer."""
     if response.status_code not in _AGAIN:

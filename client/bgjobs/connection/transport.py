@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx2
 
 from bgjobs.connection.deadline import Deadline
-from bgjobs.connection.exchange import Call, Patience, Trouble, no_answer, not_now, url_of
+from bgjobs.connection.exchange import Call, Patience, Trouble, has_another_token, no_answer, not_now, url_of
 from bgjobs.connection.retry import random_jitter
 from bgjobs.errors import RefusedError
 
@@ -98,13 +98,13 @@ class Transport:
             client.close()
 
     def _try(self, call: Call[Any], deadline: Deadline | None) -> httpx2.Response | Trouble:
-        client = self._client()
+        client, token = self._client(), self._token()
         try:
             request = client.build_request(
                 call.verb,
                 url_of(self.url, call.path),
                 params=call.query or None,
-                headers=call.headers(self._token()),
+                headers=call.headers(token),
                 content=call.body,
                 extensions=None if deadline is None else deadline.extensions(),
             )
@@ -113,7 +113,7 @@ class Transport:
             return no_answer(error)
         except httpx2.InvalidURL as error:
             raise RefusedError(f"{self.url}: {error}", 0) from error
-        return not_now(response) or response
+        return not_now(response) or has_another_token(response, token, self._token()) or response
 
     def _client(self) -> httpx2.Client:
         pid = os.getpid()

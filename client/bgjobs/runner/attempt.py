@@ -75,7 +75,7 @@ def run(pod: Pod, api: RunnerApi, reply: dict[str, Any]) -> End:
     settings = pod.settings
     number = int(reply["attempt"])
     # That of an attempt before would be taken for the end of this one.
-    _write_termination_message(settings.termination_file, b"")
+    write_termination_message(settings.termination_file, b"")
     log = LogBuffer()
     reporter = Reporter(api, number, log, float(reply["beat_seconds"]), pod.signals.wake)
     reporter.start()
@@ -89,7 +89,7 @@ def run(pod: Pod, api: RunnerApi, reply: dict[str, Any]) -> End:
     if reporter.order == GO_AWAY:
         say("this attempt is not the job's current one; its code was stopped")
         return End(EXIT_REFUSED)
-    _write_termination_message(settings.termination_file, before_delivery(report).termination_message(number))
+    write_termination_message(settings.termination_file, before_delivery(report).termination_message(number))
     limits = Limits(settings.patience, settings.result_patience, settings.grace, settings.request)
     receipt = Delivery(reporter, api, pod.signals, limits).deliver(number, report)
     api.close()
@@ -97,7 +97,7 @@ def run(pod: Pod, api: RunnerApi, reply: dict[str, Any]) -> End:
         return End(EXIT_REFUSED)
     if receipt.problem is not None:
         report = undelivered(report, receipt.problem, is_stopping=pod.signals.stop_at is not None)
-    _write_termination_message(settings.termination_file, report.termination_message(number))
+    write_termination_message(settings.termination_file, report.termination_message(number))
     if receipt.has_ended and report.process_exit_code == EXIT_FAILED:
         # It had more attempts than Kubernetes has seen, which would go on.
         return End(EXIT_REFUSED)
@@ -145,7 +145,7 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
     return decide(ended, limit)
 
 
-def _write_termination_message(path: str, message: bytes) -> None:
+def write_termination_message(path: str, message: bytes) -> None:
     """Write to the file that Kubernetes has made for it; if there is no such file, do nothing."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_TRUNC)

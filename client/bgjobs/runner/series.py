@@ -77,6 +77,8 @@ def _go_on(pod: Pod, number: int, retry_after: float) -> Next | int:
         api = attempt.RunnerApi(pod.settings)
         signals.interrupts = True
         signals.raise_if_stopped()
+        # What the attempt before has left there would be taken for the end of one that has not begun.
+        attempt.write_termination_message(pod.settings.termination_file, b"")
         child = _spawn(pod)
         reply = attempt.ask_to_start(api, pod.settings, say, after=number)
         signals.interrupts = False

@@ -78,6 +78,7 @@ class Watch:
         if not process.kill_leftovers(self._child.pid):
             self._streams.note("a process that the job started could not be killed")
         self._drain()
+        self._close()
         signalled_at = self._situation.signalled_at
         return Ended(
             self._frames.call_outcome,
@@ -158,6 +159,13 @@ class Watch:
         if checkpoint is not None:
             self._reporter.checkpoint(checkpoint)
         return bool(data)
+
+    def _close(self) -> None:
+        """Close the pipes: a pod may run many attempts."""
+        for fd in (self._child.stdout, self._child.stderr, self._child.frames):
+            os.close(fd)
+        if self._call:
+            os.close(self._child.call)
 
     def _drain(self) -> None:
         """Read what is still in the pipes; nobody is left to write to them."""

@@ -46,16 +46,18 @@ local most = tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries')) + 1
 if number > most + tonumber(job.suspensions or '0') then
   return {'go_away', '', 'all attempts are used up', ''}
 end
+even_if_full()
+-- A pod that a suspension has ended without a word is not counted.
+local unseen = is_suspension_wished(job) and OUTCOME.disrupted or OUTCOME.lost
 if in_pod or job.in_pod then
   local ended = latest_attempt(job, 'ended_at', 'outcome')
-  if is_used_up(job, ended[1] and ended[2] or OUTCOME.lost) then
-    if not ended[1] then attempt_ended(job, OUTCOME.lost, UNSEEN, nil, now) end
+  if is_used_up(job, ended[1] and ended[2] or unseen) then
+    if not ended[1] then attempt_ended(job, unseen, UNSEEN, nil, now) end
     return {'go_away', '', 'all attempts are used up', ''}
   end
 end
-even_if_full()
 -- Kubernetes runs one pod at a time (podReplacementPolicy: Failed), so the one before has ended unseen.
-close_attempt(job, OUTCOME.lost, UNSEEN, nil, now)
+close_attempt(job, unseen, UNSEEN, nil, now)
 local changes = {attempt = number, fence = pod_uid, phase = PHASE.running, reason = false, retry_at = false}
 if in_pod then changes.in_pod = tonumber(job.in_pod or '0') + 1 end
 if not job.started_at then changes.started_at = now end

@@ -447,7 +447,9 @@ class Observer:
             elif pod.disrupted:
                 self._disrupted[view.uid] = pod.uid
         if job is not None and _runs(job, view) and all(pod.uid != job.fence for pod in pods):
-            disrupted = self._disrupted.get(view.uid) == job.fence
+            # What a suspension ends is not counted, whether we or somebody else has suspended it.
+            is_suspended = bool(job.paused_by) or view.suspended
+            disrupted = is_suspended or self._disrupted.get(view.uid) == job.fence
             events = [] if disrupted else await self.launcher.events(view.namespace, job.fence)
             await self._attempt_ended(view, job.fence, outcomes.of_gone_pod(events, disrupted=disrupted))
 
@@ -463,8 +465,9 @@ class Observer:
 
 
 def _runs(job: JobRecord, view: KubeJobView) -> bool:
-    """Whether an attempt of a job runs in a pod of this KubeJob, as far as the record knows."""
-    return (job.state, job.phase, job.kube_uid) == (State.LAUNCHED, Phase.RUNNING, view.uid)
+    """Whether an attempt of a job may run in a pod of this KubeJob, as far as the record knows."""
+    may_run = job.phase in {Phase.RUNNING, Phase.SUSPENDED}  # the latter is told while the pod is still ending
+    return may_run and (job.state, job.kube_uid) == (State.LAUNCHED, view.uid)
 
 
 def _job_id(event: Seen | Gone | Missing) -> str:

@@ -56,6 +56,9 @@ def of_pod(pod: PodView) -> Ending:
         return Ending(Outcome.ERROR, pod.exit_code, _error("Evicted", words))
     if said is not None:
         return Ending(said.outcome, pod.exit_code, said.error)
+    if pod.exit_code == protocol.EXIT_WAIT:  # it was told to stop before its code had begun
+        words = "the pod was told to stop before the attempt had begun"
+        return Ending(Outcome.DISRUPTED, pod.exit_code, _error("Disrupted", words))
     if pod.terminated_reason == "DeadlineExceeded":  # before the exit code: it ends by SIGKILL then
         return Ending(Outcome.TIMED_OUT, pod.exit_code, _error("DeadlineExceeded", "the pod's own deadline passed"))
     if pod.exit_code == _SIGKILL_EXIT:

@@ -140,9 +140,10 @@ class Pending:
                 self.fair.offer(namespace, _ALL, None)
         return None
 
-    def _waits(self, job: JobRecord) -> bool:
-        is_suspended = job.paused_by or job.phase == Phase.SUSPENDED  # no pod of it has to start
-        is_due = not is_suspended and (job.attempt == 0 or job.phase == Phase.RETRYING)
+    def _waits(self, job: JobRecord, now: int) -> bool:
+        # No pod of it has to start: it is suspended, or its code has asked for a pause.
+        is_held = job.paused_by or job.phase == Phase.SUSPENDED or (job.retry_at or 0) > now
+        is_due = not is_held and (job.attempt == 0 or job.phase == Phase.RETRYING)
         return is_due and job.namespace in self.namespaces
 
     async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
@@ -154,7 +155,7 @@ class Pending:
             finally:
                 self._next[item.namespace] = self.clock.time() + pause_after(self.clock.time() - began)
         job = await self.store.job(item.key)  # it may have waited for long
-        if job is not None and job.state in _PENDING and self._waits(job):
+        if job is not None and job.state in _PENDING and self._waits(job, now):
             await self._look(_Turn(self.store, now), job)
         return None
 
@@ -165,7 +166,8 @@ class Pending:
         for index in (keys.launched, keys.launching):
             start = 0
             while ids := await self.store.ids_in(index, namespace, turn.now - AFTER_MS, _BATCH, start):
-                waiting = [job for job in await self.store.jobs(await self.store.yet_to_start(ids)) if self._waits(job)]
+                found = await self.store.jobs(await self.store.yet_to_start(ids))
+                waiting = [job for job in found if self._waits(job, turn.now)]
                 first = [job for job in waiting if job.state is State.LAUNCHED and job.attempt == 0]
                 looks = waiting
                 if len(first) > _FEW:

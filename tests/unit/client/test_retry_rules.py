@@ -46,6 +46,14 @@ class Plain:
     @retry_policy(abort_on=ValueError)
     def strict(self) -> None: ...
 
+    @retry_policy(abort_on=ValueError)
+    @staticmethod
+    def static() -> None: ...
+
+    @retry_policy(abort_on=ValueError)
+    @classmethod
+    def of_class(cls) -> None: ...
+
 
 def group(*errors: Exception) -> ExceptionGroup[Exception]:
     return ExceptionGroup("unhandled errors in a TaskGroup", errors)
@@ -77,6 +85,8 @@ def after(seconds: float) -> Verdict:
         (group(Retry(3), ValueError()), Plain, "run", 1, after(3)),
         (ValueError(), Plain, "strict", 1, ABORTS),
         (UnicodeError(), Plain, "strict", 1, ABORTS),
+        (ValueError(), Plain, "static", 1, ABORTS),
+        (ValueError(), Plain, "of_class", 1, ABORTS),
         (OSError(), Plain, "strict", 1, RETRIED),
         (SystemExit(3), Plain, "strict", 1, RETRIED),
         (group(ValueError(), OSError()), Plain, "strict", 1, RETRIED),

@@ -55,6 +55,17 @@ class TestPodThatIsGone:
         [attempt] = await world.attempts(job)
         assert (attempt.outcome, b"its pod is gone" in attempt.error) == ("lost", True)
 
+    @pytest.mark.parametrize("by_us", [True, False])
+    async def test_was_disrupted_if_it_was_suspended(self, world: World, by_us: bool) -> None:
+        job = await world.launched()
+        await world.pod_starts(job)
+        if by_us:
+            await world.store.suspend(job_id=job, by="ada", note="")
+        world.launcher.change(job, suspended=True, terminating=1)
+        world.launcher.pods_vanish(world.launcher.uid(job))
+        await world.observe()
+        assert [attempt.outcome for attempt in await world.attempts(job)] == ["disrupted"]
+
     async def test_of_a_kube_job_that_has_failed(self, world: World) -> None:
         job = await world.launched()
         await world.pod_starts(job)

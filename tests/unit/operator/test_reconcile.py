@@ -285,6 +285,21 @@ class TestPending:
         await world.pending()
         assert (await world.job(job)).reason == ""
 
+    async def test_asks_nothing_of_a_job_whose_code_wants_a_pause(self, world: World) -> None:
+        """Thousands may wait like this for an hour, and nothing could follow from an answer."""
+        job = await world.launched()
+        await world.pod_starts(job)
+        await world.store.finish(
+            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1,
+            retry_ms=600_000,
+        )  # fmt: skip
+        world.forward(60)
+        await world.pending()
+        assert world.launcher.looks == []
+        world.forward(600)
+        await world.pending()
+        assert world.launcher.looks == [world.launcher.uid(job)]
+
     async def test_gives_up_after_the_deadline(self, world: World) -> None:
         job = await world.launched()
         world.launcher.pod(job, a_pod().waiting("ErrImagePull", "not found").build())

@@ -55,6 +55,8 @@ local function attempt_ended(job, outcome, failure, exit_code, now, retry_at)
     if job.paused_by or job.phase == PHASE.suspended then phase = PHASE.suspended end
     local changes = {phase = phase, reason = false, last_outcome = outcome, retry_at = retry_at or false}
     changes.error_attempt = error_of(job, failure)
+    -- From the first pause on, the store counts: Kubernetes does not see a pod that ends in the middle of one.
+    if retry_at and not job.in_pod then changes.in_pod = 0 end
     touch(job, changes, now)
   end
   return true

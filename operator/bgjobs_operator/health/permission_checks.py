@@ -56,10 +56,11 @@ class PermissionChecks:
         self._period = max(PERIOD, _SECONDS_EACH * len(self._places))
         self._pause = _PAUSE
         self._everywhere_at = 0.0  # when to ask for everything again
+        self._soon = False  # whether somebody has asked for that, perhaps while everything was being asked for
 
     def check_soon(self) -> None:
         """Ask for everything soon, without waiting until the next time is due."""
-        self._everywhere_at = 0.0
+        self._soon = True
         self._kube.forbidden.set()
 
     async def run(self) -> None:
@@ -94,7 +95,8 @@ class PermissionChecks:
 
     def _concerned(self) -> set[str]:
         """The namespaces in which something may have changed; all of them if it is time for that."""
-        if asyncio.get_running_loop().time() >= self._everywhere_at:
+        if self._soon or asyncio.get_running_loop().time() >= self._everywhere_at:
+            self._soon = False
             return self._places
         missing = {one.namespace for one in self._health.rights.missing}
         return (self._kube.forbidden_in | missing) & self._places

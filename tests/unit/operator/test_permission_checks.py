@@ -144,6 +144,17 @@ async def test_one_that_stands_by_asks_no_more_until_it_leads(cluster: FakeClust
         await until(lambda: reviews(cluster) == 2 * len(NEEDED))
 
 
+async def test_to_be_asked_in_the_middle_of_a_check_is_to_check_again(cluster: FakeCluster) -> None:
+    """The check that goes on may have its answers already."""
+    made = PermissionChecks(cluster.kube(), NEEDED, Health())
+    checking = asyncio.create_task(made.check())
+    await until(lambda: reviews(cluster) > 0)
+    made.check_soon()
+    await checking
+    assert made._concerned() == {one.namespace for one in NEEDED}  # pyright: ignore[reportPrivateUsage]
+    assert made._concerned() == set()  # pyright: ignore[reportPrivateUsage]
+
+
 def test_many_namespaces_are_asked_for_less_often() -> None:
     many = needed("bgjobs", "x", [f"team-{number}" for number in range(99)])
     health = Health(epoch="epoch")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 import socket
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from tests.launchers.conformance import Bench
 
-_PATIENCE_SECONDS: Final = 60.0
 INSTALL: Final = "conformance"  # so that the operator of the cluster does not see these KubeJobs
 
 
@@ -64,16 +62,8 @@ class TestKubeLauncher(Conformance):
             kubectl("delete", "jobs", "-n", SHOP, "-l", f"bgjobs.dev/install={INSTALL}", "--wait=false")
         await kube.close()
 
-    async def test_a_pod_that_is_given_up_is_followed_by_another_one(self, bench: Bench) -> None:
-        """As one whose node does not answer; here the node does, and ends what runs."""
-        job, uid = await bench.running("Orders.hold", 600)
+    async def test_a_pod_that_has_the_name_of_one_that_is_given_up_is_left_as_it_is(self, bench: Bench) -> None:
+        _, uid = await bench.running("Orders.hold", 600)
         [pod] = await bench.launcher.pods(SHOP, uid)
         await bench.launcher.give_up_pod(SHOP, pod.name, "another-pod", "its node does not answer")
         assert [one.uid for one in await bench.launcher.pods(SHOP, uid) if not one.ended] == [pod.uid]
-        await bench.launcher.give_up_pod(SHOP, pod.name, pod.uid, "its node does not answer")
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while {one.uid for one in await bench.launcher.pods(SHOP, uid)} <= {pod.uid}:  # noqa: ASYNC110 - a watch of KubeJobs has no event for it
-                await asyncio.sleep(0.1)
-        found = await bench.launcher.find(SHOP, job.kube_job)
-        assert found is not None
-        assert (found.failed, found.failure) == (0, ""), "a disruption is not counted"

@@ -124,6 +124,8 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     exact = {keys.cell, keys.lane, keys.start_by, keys.due, keys.launching, keys.launched, keys.stopping, keys.expiring}
     found = {name: entry.value for name, entry in contents.entries.items() if family(name) in exact}
     for name in sorted({*found, *expected}):
+        if family(name) is keys.expiring and _at_their_time_or_later(found.get(name), expected.get(name)):
+            continue
         if found.get(name) != expected.get(name):
             yield f"S8: {name} is {found.get(name)}, the records say {expected.get(name)}"
 
@@ -153,6 +155,12 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
         job = jobs.get(job_id)
         if job is None or keys.dirty(job.namespace) != name or not job.request_name:
             yield f"S8: {job_id} is in {name}"
+
+
+def _at_their_time_or_later(found: dict[str, int] | None, expected: dict[str, int] | None) -> bool:
+    """What open jobs still need is put off, so its time may be a later one."""
+    found, expected = found or {}, expected or {}
+    return found.keys() == expected.keys() and all(found[one] >= expected[one] for one in found)
 
 
 def _wishes_are_listed(contents: Contents) -> Iterator[str]:

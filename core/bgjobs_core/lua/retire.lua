@@ -4,8 +4,12 @@
 --@ job_id  text  the job
 --@ stage   kube_job|record  what is dropped
 --> did  retired|kept|missing  kept: the job has not ended, its KubeJob is not retired, its time has not come, its request
---    does not say yet how it ended, or open jobs need it or
---    its batch; missing: there is no such job
+--    does not say yet how it ended, or open jobs need it or its batch (then its time comes again in ten minutes, after
+--    that of others); missing: there is no such job
+local KEPT_FOR_CHILDREN_MS = 600000
+
+local function has_children(id) return redis.call('EXISTS', key.children(id)) == 1 end
+
 local job = load_job(job_id)
 if not job then return {'missing'} end
 if not TERMINAL[job.state] then return {'kept'} end
@@ -17,8 +21,12 @@ end
 local due = redis.call('ZSCORE', expiring, job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
 if redis.call('ZSCORE', ended, job_id) or redis.call('ZSCORE', key.dirty(job.namespace), job_id) then return {'kept'} end
-if redis.call('EXISTS', key.children(job_id)) == 1 then return {'kept'} end
-if job.batch and redis.call('EXISTS', key.children(job.batch)) == 1 then return {'kept'} end
+-- Ten thousand jobs of one batch may be kept for weeks, so they do not stand before what can go. Where memory is full,
+-- they do so until it is not.
+if has_children(job_id) or (job.batch and has_children(job.batch)) then
+  redis.pcall('ZADD', expiring, 'XX', now_ms() + KEPT_FOR_CHILDREN_MS, job_id)
+  return {'kept'}
+end
 redis.call('ZREM', expiring, job_id)
 drop_from_unblocking(job.namespace, job_id)
 unshelve(job, cell_of(job))

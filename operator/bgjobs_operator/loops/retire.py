@@ -104,7 +104,9 @@ class Retire:
         elif (job.finished_at or 0) > self._until(await self.store.now_ms()):
             return WorkEnd(heard=False)  # its KubeJob is kept still, and may not outlive its record
         elif await self.store.has_children(job_id, job.batch):
-            return WorkEnd(again=_KEPT_SECONDS, heard=False)  # which may read what it returned; its request stays, too
+            # They may read what it returned. Its request stays, too, and the store puts it behind the others.
+            await self.store.retire(job_id=job_id, stage=stage)
+            return WorkEnd(heard=False)
         elif job.request_uid and ours:  # the request goes with its record
             await self.drop_request(job)
         self.fair.answered(item)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import OnParentFailure, Outcome
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.store import keys
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
+from bgjobs_operator.loops import flows
 from bgjobs_operator.loops.retire import LOOK_AGAIN_SECONDS
 from tests.store.builders import a_job, a_queue, many
 from tests.unit.operator.builders import NAMESPACE, a_request
@@ -173,3 +174,30 @@ async def test_one_that_a_policy_keeps_does_not_stand_before_the_others_of_its_n
         await world.retired(retire)
     assert {job for job in jobs if world.launcher.view(job) is not None} == kept
     assert world.in_trouble("retire") == set()
+
+
+async def test_what_open_jobs_need_does_not_stand_before_the_others_of_its_namespace(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "RESTING_MOST", 2)  # a batch may have 10,000 jobs, which wait for its child for weeks
+    parents, others = many(a_job(), 90), many(a_job(), 2)
+    for one in parents:
+        await world.store.enqueue(one)
+    child = a_job().but(needs=tuple(one.id for one in parents), on_parent_failure=OnParentFailure.RUN).build()
+    await world.store.enqueue(child)
+    for one in parents:
+        await world.store.stop(job_id=one.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    world.forward(1)
+    for one in others:
+        await world.store.enqueue(one)
+        await world.store.stop(job_id=one.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    world.forward(3601)
+    retire = world.retire(line=2)
+    for _ in range(50):
+        await world.retired(retire)
+    assert [await world.store.job(one.id) for one in others] == [None, None]
+    await world.store.stop(job_id=child.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    world.forward(601)
+    for _ in range(50):
+        await world.retired(retire)
+    assert [one.id for one in parents if await world.store.job(one.id) is not None] == []

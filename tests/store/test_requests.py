@@ -65,11 +65,27 @@ async def test_who_has_waited_longest_comes_first(store: CheckedStore, clock: Cl
     for job in (first, second):
         await store.enqueue(job)
         clock.forward(1)
-    await store.stop(
-        job_id=first.id, verdict=Outcome.CANCELLED, by="ada", note=""
-    )  # more news do not send it to the end
+    await store.pause(job_id=first.id, by="ada", note="")  # more news do not send it to the end
 
     assert await store.ids_in(keys.dirty, "shop") == [first.id, second.id]
+
+
+async def test_an_end_is_told_at_once_and_anything_else_with_what_changes_soon_after(
+    store: CheckedStore, life: Life, clock: Clock
+) -> None:
+    waiting, ended = a_job().of_request("first").build(), a_job().of_request("second").build()
+    for job in (waiting, ended):
+        await store.enqueue(job)
+    began = (await store.there(waiting.id)).created_at
+    clock.forward(1)
+    await store.pause(job_id=waiting.id, by="ada", note="")
+    await store.stop(job_id=ended.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    ended_at = (await store.there(ended.id)).changed_at
+
+    assert await store.ids_in(keys.dirty, "shop", until=ended_at - 1) == []
+    assert await store.ids_in(keys.dirty, "shop", until=ended_at) == [ended.id]
+    assert await store.ids_in(keys.dirty, "shop", until=began + 1499) == [ended.id]
+    assert await store.ids_in(keys.dirty, "shop", until=began + 1500) == [ended.id, waiting.id]
 
 
 async def test_jobs_of_the_api_are_never_dirty(store: CheckedStore, life: Life) -> None:

@@ -61,10 +61,7 @@ class Connected:
         if not commands:
             return []
         try:
-            pipe = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipe.execute_command(*command)
-            found: list[object] = await pipe.execute(raise_on_error=False)
+            found = await (self._alone(commands[0]) if len(commands) == 1 else self._in_one(commands))
         except (rex.RedisError, OSError) as error:
             raise translate(error) from error
         for place, one in enumerate(found):
@@ -73,6 +70,19 @@ class Connected:
                     raise translate(one) from one
                 found[place] = UNREADABLE
         return found
+
+    async def _alone(self, command: Sequence[object]) -> list[object]:
+        """It goes together with what others ask for at this time, if the client does that; a pipeline goes alone."""
+        try:
+            return [await self._client.execute_command(*command)]
+        except rex.ResponseError as error:
+            return [error]
+
+    async def _in_one(self, commands: Sequence[Sequence[object]]) -> list[object]:
+        pipe = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        return await pipe.execute(raise_on_error=False)
 
     async def _hash(self, name: str) -> dict[bytes, bytes]:
         try:

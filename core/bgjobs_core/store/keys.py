@@ -141,7 +141,11 @@ cells = Key(
 )
 namespaces = Key("namespaces", "namespaces", "set", "namespaces that have cells", "namespaces with records")
 dirty = Key(
-    "dirty", "dirty:{namespace}", "zset", "request-born jobs whose status is to be written", "one per job, settled"
+    "dirty",
+    "dirty:{namespace}",
+    "zset",
+    "request-born jobs, by when their status is due",
+    "one per job, settled",
 )
 queue = Key("queue", "queue:{queue}", "hash", "settings of a queue", "one per BackgroundJobQueue")
 gone = Key(

@@ -432,8 +432,8 @@ class Verbs(Connected):
 
         Returns:
             `retired`, `kept`, `missing`. kept: the job has not ended, its KubeJob is not retired, its time has
-            not come, its request does not say yet how it ended, or open jobs need it or its batch; missing:
-            there is no such job.
+            not come, its request does not say yet how it ended, or open jobs need it or its batch (then its
+            time comes again in ten minutes, after that of others); missing: there is no such job.
         """
         return (await self._scripts.run("retire", job_id, stage))[0]
 

@@ -1,12 +1,14 @@
 """settle: the status of requests follows the records, in few writes.
 
-What changes within `COALESCE_SECONDS` is written once; an end is written at once. An older record is never written
-over a newer one: within this process revisions are compared, and the API server refuses another state after an end.
+The store lists the jobs by when their requests are to hear of them: what changes within `COALESCE_SECONDS` is written
+once, an end at once. An older record is never written over a newer one: within this process revisions are compared, and
+the API server refuses another state after an end.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +20,7 @@ from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 from bgjobs_operator.loops.flows import DONE, Item, WorkEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
@@ -26,13 +28,8 @@ if TYPE_CHECKING:
     from bgjobs_operator.loops.troubles import Trouble
 
 PERIOD: Final = 10.0
-COALESCE_SECONDS: Final = 1.5
+COALESCE_SECONDS: Final = 1.5  # as in `lua/parts/moves.lua`
 BATCH: Final = 500
-
-
-def ready(job: JobRecord, now: int) -> bool:
-    """Whether the status is to be written now; `now` in ms."""
-    return job.state in TERMINAL or now - job.changed_at >= COALESCE_SECONDS * 1000
 
 
 @dataclass
@@ -79,24 +76,28 @@ class Settle:
     async def _namespace(self, namespace: str, now: int) -> bool:
         """Whether anything is left that was not offered."""
         start = 0
-        left = False
-        while room := self.fair.room(namespace):
-            page = await self.store.ids_in(keys.dirty, namespace, limit=BATCH, start=start)
-            new = [job_id for job_id in page if self.fair.knows(namespace, job_id) is None]
-            newer = self._meanwhile[namespace] = dict[str, int]()
-            found = {job.id: job for job in await self.store.jobs(new)} if new else {}
-            for job_id in new:
-                if job_id not in found:
-                    self._written.pop(job_id, None)
-                    await self.store.forget(namespace=namespace, job_id=job_id)
-            due = [job for job in found.values() if ready(job, now) and job.rev >= newer.get(job.id, 0)]
-            left = left or len(due) < len(found)
-            for job in due[:room]:
-                self.fair.offer(namespace, job.id, Due(job))
+        while self.fair.room(namespace):
+            page = await self.store.ids_in(keys.dirty, namespace, now, BATCH, start)
+            new = deque(job_id for job_id in page if self.fair.knows(namespace, job_id) is None)
+            # No more records are read than can be offered: thousands may be listed while the line has room for a few.
+            while new and (room := self.fair.room(namespace)):
+                await self._offer(namespace, [new.popleft() for _ in range(min(room, len(new)))])
             start += len(page)
+            if new:
+                return True
             if len(page) < BATCH:
-                return left
+                return bool(await self.store.ids_in(keys.dirty, namespace, limit=1, start=start))
         return True
+
+    async def _offer(self, namespace: str, new: Sequence[str]) -> None:
+        newer = self._meanwhile[namespace] = dict[str, int]()
+        found = {job.id: job for job in await self.store.jobs(new)}
+        for job_id in new:
+            if job_id not in found:
+                self._written.pop(job_id, None)
+                await self.store.forget(namespace=namespace, job_id=job_id)
+            elif found[job_id].rev >= newer.get(job_id, 0):
+                self.fair.offer(namespace, job_id, Due(found[job_id]))
 
     async def _work(self, item: Item[Due]) -> WorkEnd:
         job, item.what.job = item.what.job or await self.store.job(item.key), None

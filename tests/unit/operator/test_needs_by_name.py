@@ -143,5 +143,6 @@ async def test_the_record_of_a_parent_and_its_request_stay_until_the_child_has_e
     assert (await world.state(_job("parent")), world.resources.deleted) == ("cancelled", [])
 
     await world.store.stop(job_id=_job("child"), verdict=Outcome.CANCELLED, by="ada", note="")
+    world.forward(601)
     await world.retired(world.retire())
     assert world.resources.deleted == ["parent"]

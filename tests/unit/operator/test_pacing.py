@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bgjobs.vocabulary import State
 from bgjobs_operator.cluster.lease import Seen, may_take
 from bgjobs_operator.interfaces.launcher import PodView
 from bgjobs_operator.loops import dispatch, retire
 from bgjobs_operator.loops.admit import due_ms
 from bgjobs_operator.loops.pending import overdue, pending_reason, waits_since
-from bgjobs_operator.loops.settle import ready
 from tests.unit.operator.builders import CREATED, CREATED_MS, a_pod, a_queue_record, a_record
 
 if TYPE_CHECKING:
@@ -35,19 +33,6 @@ def test_dispatch_sleeps_until_the_next_job_is_due(next_due: int | None, expecte
 )
 def test_retire_sleeps_until_a_kube_job_was_kept_for_ten_minutes(oldest: int | None, expected: float) -> None:
     assert retire.sleep_seconds(oldest, 600, NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("job", "expected"),
-    [
-        pytest.param(a_record().but(changed_at=NOW).build(), False, id="just changed: more may follow"),
-        pytest.param(a_record().but(changed_at=NOW - 1499).build(), False, id="not quiet for long enough"),
-        pytest.param(a_record().but(changed_at=NOW - 1500).build(), True, id="quiet"),
-        pytest.param(a_record().ended(State.FAILED).but(changed_at=NOW).build(), True, id="an end is told at once"),
-    ],
-)
-def test_settle_writes(job: JobRecord, expected: bool) -> None:
-    assert ready(job, NOW) is expected
 
 
 @pytest.mark.parametrize(

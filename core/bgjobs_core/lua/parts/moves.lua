@@ -8,6 +8,20 @@ local function may_move(job, to) return ARROWS[job.state .. ' ' .. to] end
 -- older than the world when somebody looked. Then Kubernetes knows more than the record does.
 local function may_have_kube_job(job) return job.claimed_at or redis.call('EXISTS', key.hold()) == 1 end
 
+-- Its request is to hear how a job is: of an end at once, of anything else together with what changes soon after.
+local TELL_MS = 1500
+
+local function tell_request(job, now)
+  local dirty = key.dirty(job.namespace)
+  local is_sooner
+  if TERMINAL[job.state] then
+    is_sooner = redis.call('ZADD', dirty, 'LT', 'CH', now, job.id)
+  else
+    is_sooner = redis.call('ZADD', dirty, 'NX', now + TELL_MS, job.id)
+  end
+  if is_sooner == 1 then wake('settle') end
+end
+
 local function write_job(job, changes, now)
   changes.rev = tonumber(job.rev) + 1
   changes.changed_at = now
@@ -19,7 +33,7 @@ local function write_job(job, changes, now)
   write_hash(key.job(job.id), changes)
   shelve(job, now)
   redis.call('INCR', key.seq())
-  if job.request_name and redis.call('ZADD', key.dirty(job.namespace), 'NX', now, job.id) == 1 then wake('settle') end
+  if job.request_name then tell_request(job, now) end
 end
 
 -- Writes fields of a job without changing its state; a field that is `false` is removed.

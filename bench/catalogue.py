@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.cluster import fleet_launch, startup
 from bench.errors import BenchError
-from bench.measures import enqueue, fairness, http, launch, memory, observe, runners, scheduled, start, store
+from bench.measures import children, enqueue, fairness, http, launch, memory, observe, runners, scheduled, start, store
 
 if TYPE_CHECKING:
     from bench.benchmark import Benchmark
@@ -16,6 +16,7 @@ ALL: Final[tuple[Benchmark[Any], ...]] = (
     enqueue.BENCHMARK,
     http.BENCHMARK,
     store.BENCHMARK,
+    children.BENCHMARK,
     fairness.BENCHMARK,
     launch.BENCHMARK,
     scheduled.BENCHMARK,

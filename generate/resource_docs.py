@@ -106,7 +106,8 @@ kubectl wait --for=condition=Complete bgjob/november -n shop --timeout=10m
 kubectl wait --for=condition=Failed bgjob/november -n shop --timeout=0
 ```
 
-There are two conditions, as with a Job of Kubernetes, and in the end one of them is `True`: **`Complete`** when the job
+There are two conditions, as with a Job of Kubernetes, and in the end one of them is `True` (or, with a
+[unique key](unique.md#requests) that another job has, `Unneeded`): **`Complete`** when the job
 has succeeded, **`Failed`** when it has failed, was cancelled, or was refused at once. The condition's `reason` says
 which, for example `Succeeded`, `Error`, `TimedOut`, `Cancelled` or `ClassNotApproved`. How a job has ended stays: the
 API server refuses every other state then. A script that waits for either:
@@ -170,7 +171,8 @@ next tick. `pause` sets `spec.suspend` of the object; a Git repository that is a
 same. Who may do that is decided by RBAC: `patch` on `backgroundjobschedules`, and to run it also `create` on
 `backgroundjobrequests`.
 
-All fields of `spec`; those of `job` are the fields of a [request](requests.md), without `delaySeconds`:
+All fields of `spec`; those of `job` are the fields of a [request](requests.md), without `delaySeconds`,
+`traceparent` and a unique key:
 
 {fields}
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from bgjobs.protocol import MAX_BATCH_JOBS
-from bgjobs.vocabulary import TERMINAL, BatchState, State
+from bgjobs.vocabulary import TERMINAL, BatchState, State, UniqueAnswer
 from bgjobs.wire import EnqueueRequest, Note
 
 
@@ -30,14 +30,21 @@ class BatchRequest(BaseModel):
 class EnqueuedJob(BaseModel):
     """One of many jobs."""
 
-    id: str
+    id: str = Field(description="that of another job, if `unique` is `returned` or `ignored`")
     state: State
-    is_new: bool = Field(description="false: the same job had been asked for before")
+    is_new: bool = Field(description="false: the same job had been asked for before, or none was made")
     batch: str | None = Field(
         default=None,
         description="the batch that it is of, where one was named; a job that had been asked for before may be of "
         "another one, or of none",
     )
+    unique: UniqueAnswer | str | None = Field(
+        default=None,
+        description="what has happened because of its unique key: `new`; `replaced`; `returned` or `ignored`: no job "
+        "was made, and this is the one that has the key; absent without a key",
+        union_mode="left_to_right",
+    )
+    replaced_id: str | None = Field(default=None, description="the job that was cancelled because of this one")
 
 
 class EnqueuedList(BaseModel):

@@ -11,8 +11,10 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from bgjobs import trace
+from bgjobs.vocabulary import UniqueMode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,7 @@ CLASS_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 METHOD_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DAY: Final = 86400
+MAX_UNIQUE_SECONDS: Final = 7 * _DAY
 _MAX_LABELS: Final = 16
 _LABEL_VALUE: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
 # The key of a label in the syntax of Kubernetes: a name, which may follow a domain and a slash, as `team` or
@@ -35,9 +38,9 @@ ClassName = Annotated[str, StringConstraints(pattern=CLASS_PATTERN, max_length=2
 MethodName = Annotated[str, StringConstraints(pattern=METHOD_PATTERN, max_length=100)]
 LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-ConcurrencyKey = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.@/]*[A-Za-z0-9])?$", max_length=63)
-]
+_Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.@/]*[A-Za-z0-9])?$", max_length=63)]
+ConcurrencyKey = _Key
+UniqueKey = _Key
 JobKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Parameters = list[Any] | dict[str, Any]
 Priority = Annotated[int, Field(ge=0, le=1, strict=True)]
@@ -66,6 +69,21 @@ Labels = Annotated[
 def _after_it_is_due(seconds: float | None, info: ValidationInfo) -> float | None:
     if seconds is not None and seconds <= info.data.get("delay_seconds", 0):
         raise ValueError("must be more than delay_seconds, or the job would expire before it is due")
+    return seconds
+
+
+def _has_unique_key(mode: UniqueMode | None, info: ValidationInfo) -> UniqueMode | None:
+    if mode is not None and "unique_key" in info.data and info.data["unique_key"] is None:
+        raise PydanticCustomError("without_key", "can only be given with a unique_key")
+    return mode
+
+
+def _is_of_ignore(seconds: int | None, info: ValidationInfo) -> int | None:
+    is_ignore = info.data.get("unique_mode") is UniqueMode.IGNORE
+    if seconds is not None and not is_ignore and "unique_mode" in info.data:
+        raise PydanticCustomError("other_mode", "can only be given with the unique_mode ignore")
+    if seconds is None and is_ignore:
+        raise PydanticCustomError("needed", "must be a number of seconds with the unique_mode ignore")
     return seconds
 
 
@@ -99,6 +117,12 @@ class EnqueueOptions(TypedDict, total=False):
             default: it waits however long it takes. For a moment: `(moment - datetime.now(UTC)).total_seconds()`.
         image: an image that the queue's `images` allow; default: the queue's own image.
         concurrency_key: whose work it is, such as a customer's name; jobs of different keys take turns in their queue.
+        unique_key: a name for the work, such as `report-2026`: of a namespace, one job at a time has it, as long as
+            that job waits or runs. The handle's `unique` says what has happened.
+        unique_mode: what happens if another job has the key: `"return"` (the default) gives that one, `"replace"`
+            cancels it if it waits and makes the new one, `"ignore"` makes none for a time either.
+        unique_for_seconds: this time, with `"ignore"` alone: a whole number of seconds, from when the other one was
+            made.
         labels: at most 16 of them, in the syntax of labels of Kubernetes, such as `{"team": "billing"}`.
         traceparent: the trace that the job belongs to, in the form of W3C Trace Context; default: the one that the
             caller is in, if the program uses OpenTelemetry or is itself a job.
@@ -118,6 +142,9 @@ class EnqueueOptions(TypedDict, total=False):
     expires_after_seconds: float | None
     image: str | None
     concurrency_key: str | None
+    unique_key: str | None
+    unique_mode: Literal["return", "replace", "ignore"] | None
+    unique_for_seconds: int | None
     labels: dict[str, str] | None
     traceparent: str | None
     id: str | None
@@ -170,6 +197,26 @@ class JobSpec(BaseModel, frozen=True):
         description="Whose work it is, such as a customer's name. Jobs of one queue and priority take turns by their "
         "keys, so that a key with many jobs does not hold up the others. Jobs without a key are like one more key.",
     )
+    unique_key: UniqueKey | None = Field(
+        default=None,
+        description="A name for the work, such as report-2026. Of a namespace, one job at a time has it, as long as "
+        "that job waits or runs.",
+    )
+    unique_mode: Annotated[UniqueMode | None, AfterValidator(_has_unique_key)] = Field(
+        default=None,
+        description="What happens if another job has the unique key. If it is absent or `return`, no job is made, and "
+        "that one is the answer; `replace` cancels that one if it waits, and makes the new one; `ignore` makes no job "
+        "for a time either.",
+    )
+    unique_for_seconds: Annotated[int | None, AfterValidator(_is_of_ignore)] = Field(
+        default=None,
+        ge=1,
+        le=MAX_UNIQUE_SECONDS,
+        strict=True,
+        validate_default=True,
+        description="With `ignore` alone, and needed there: for how many seconds after the job was made no other one "
+        "is made with its unique key.",
+    )
     labels: Labels = Field(
         default_factory=dict[str, str],
         description="At most 16, in the syntax of labels of Kubernetes. The KubeJob and its pods get them too, with "
@@ -182,7 +229,10 @@ class JobSpec(BaseModel, frozen=True):
     )
 
     def again(self) -> Self:
-        """The spec of a job that runs this one again: due at once, in no trace, and in the image of its queue then."""
+        """The spec of a job that runs this one again: due at once, in no trace, and in the image of its queue then.
+
+        It keeps the unique key; whatever its mode, a job that is run again neither replaces one nor is ignored.
+        """
         return self.model_copy(update={"delay_seconds": 0.0, "image": None, "traceparent": None})
 
 

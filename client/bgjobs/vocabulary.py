@@ -102,6 +102,23 @@ class OnParentFailure(StrEnum):
     RUN = "run"  # it runs when all that it needs have ended, however they did
 
 
+class UniqueMode(StrEnum):
+    """What becomes of a new job if there is one already that has its unique key."""
+
+    RETURN = "return"  # no job is made, and that one is the answer, as long as it waits or runs
+    REPLACE = "replace"  # that one is cancelled, if it waits; the new one is made
+    IGNORE = "ignore"  # no job is made, also for a time after that one was
+
+
+class UniqueAnswer(StrEnum):
+    """What has become of a job that was asked for with a unique key."""
+
+    NEW = "new"
+    RETURNED = "returned"  # no job was made: another one, which waits or runs, has the key
+    REPLACED = "replaced"  # the job was made, and the one that waited with the key was cancelled
+    IGNORED = "ignored"  # no job was made: another one has the key, or was made too short a time ago
+
+
 class Gate(StrEnum):
     """What stands between a job and its code, in the order in which a job passes it."""
 

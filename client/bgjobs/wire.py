@@ -15,7 +15,7 @@ from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
 from bgjobs.protocol import MAX_NEEDS
-from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, State, WhyNot
+from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, State, UniqueAnswer, WhyNot
 
 
 def _job_id(text: str) -> str:
@@ -321,6 +321,18 @@ class Job(CompleteSpec, frozen=True):
     request: str | None = Field(default=None, description="name of the BackgroundJobRequest it came from")
     rerun_of: str | None = Field(default=None, description="the job that was run again as this one")
     batch: str | None = Field(default=None, description="the batch that it is of")
+    unique: UniqueAnswer | str | None = Field(
+        default=None,
+        description="what has happened because of the unique key, where the job was just asked for: `new`; `replaced` "
+        "(`replaced_id` was cancelled); `returned` or `ignored`: no job was made, and this is the one that has the key",
+        union_mode="left_to_right",
+    )
+    replaced_id: str | None = Field(
+        default=None, description="the job that waited with the same unique key, and was cancelled because of this one"
+    )
+    key_taken_by: str | None = Field(
+        default=None, description="the job that has got the unique key of this one, while it waited or ran"
+    )
     needs: int = Field(default=0, description="how many jobs and batches must end before this one runs")
     on_parent_failure: OnParentFailure | None = Field(
         default=None, description="what happens if one of them fails or is cancelled; absent if it needs none"

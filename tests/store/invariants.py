@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Outcome, Phase, State
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.store import keys
-from tests.store import families
+from tests.store import families, unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,7 @@ def broken(contents: Contents) -> list[str]:
         *_texts_have_their_job(contents),
         *_attempts_are_sound(contents),
         *families.broken(contents),
+        *unique_keys.broken(contents),
     ]
 
 
@@ -68,7 +69,7 @@ def _keys_are_known(contents: Contents) -> Iterator[str]:
             continue
         if key.kind != entry.kind:
             yield f"S9: {name} is a {entry.kind}, keys.py says {key.kind}"
-        if entry.expires != ("expires" in key.bound):
+        if entry.expires != ("expires" in key.bound) and key is not keys.unique:  # which `unique_keys` looks at
             yield f"S9: {name} {'expires' if entry.expires else 'never expires'}"
         if entry.kind == "stream" and len(entry.value) > _LONGEST_STREAM:
             yield f"S9: {name} has {len(entry.value)} entries"
@@ -116,7 +117,8 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
         yield keys.start_by(), job.start_by
     if job.state in TERMINAL and job.finished_at is not None:
         spec = contents.fields(keys.job(job.id))[b"spec"].decode()
-        yield keys.expiring(job.namespace), job.finished_at + int(contents.fields(keys.spec(spec))[b"records_ms"])
+        kept = int(contents.fields(keys.spec(spec))[b"records_ms"])
+        yield keys.expiring(job.namespace), max(job.finished_at + kept, unique_keys.alone_until(job))
 
 
 def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:

@@ -18,7 +18,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bgjobs.protocol import RUN
-from bgjobs.vocabulary import OnParentFailure, Outcome, Phase, State
+from bgjobs.vocabulary import WAITING, OnParentFailure, Outcome, Phase, State
 from bgjobs_core.jobs import lifecycle
 from bgjobs_core.jobs.lifecycle import STATES, TRANSITIONS
 from bgjobs_core.store import assembly, keys
@@ -391,9 +391,10 @@ def test_table_has_a_column_for_every_state() -> None:
 
 def test_every_arrow_of_the_lifecycle_is_seen_in_the_table_and_no_other() -> None:
     drawn = {(t.verb, source, t.target.value) for t in TRANSITIONS for source in t.sources}
-    # test_enqueue.py, test_holding.py, and test_needs.py
+    # test_enqueue.py, test_holding.py, test_needs.py, and test_unique.py
     others = {("enqueue", lifecycle.NEW, state) for state in ("scheduled", "paused", "blocked", "cancelled")}
     others |= {("resume", "paused", "blocked"), ("unblock", "paused", "cancelled")}
+    others |= {("enqueue", state.value, "cancelled") for state in WAITING}
 
     assert _arrows() | others == drawn
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from bgjobs.vocabulary import UniqueAnswer
+    from bgjobs_core.actions.enqueue import Enqueued
     from bgjobs_core.actions.enqueue_many import Stored
     from bgjobs_core.jobs.family import Family
     from bgjobs_core.jobs.record import FullJob, JobRecord
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def _shown(record: FullJob, why: NotRunning | None, family: Family | None = None) -> dict[str, Any]:
+def _shown(
+    record: FullJob, why: NotRunning | None, family: Family | None = None, unique: UniqueAnswer | None = None
+) -> dict[str, Any]:
     checkpoint = msgspec.Raw(record.checkpoint) if record.checkpoint else None
-    return job_fields(record, msgspec.Raw(record.parameters), why, family, checkpoint)
+    return job_fields(record, msgspec.Raw(record.parameters), why, family, checkpoint, unique)
 
 
 def _json(content: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -46,6 +50,12 @@ def job(
 ) -> Response:
     """An answer that is one job, as `bgjobs.wire.Job`."""
     return _json(_ENCODER.encode(_shown(record, why, family)), status, headers)
+
+
+def asked(found: Enqueued, status: int) -> Response:
+    """An answer that is a job that was asked for, with what has happened because of its unique key."""
+    content = _ENCODER.encode(_shown(found.record, None, unique=found.unique))
+    return _json(content, status, {"Location": f"/api/v1/jobs/{found.record.id}"})
 
 
 def job_list(records: Sequence[FullJob], whys: Sequence[NotRunning | None], next_cursor: str | None) -> Response:

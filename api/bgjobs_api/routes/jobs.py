@@ -7,7 +7,7 @@ missing. An id that no job has is a 404 for everybody. An id that was derived fr
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -20,7 +20,7 @@ from bgjobs.ids import key_job_id
 from bgjobs.job_spec import LabelName
 from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs.refusals import NO_RESULT
-from bgjobs.vocabulary import Outcome, State
+from bgjobs.vocabulary import Outcome, State, UniqueMode
 from bgjobs.wire import (
     AttemptList,
     CancelRequest,
@@ -51,6 +51,7 @@ from bgjobs_api.http.problems import ProblemError, invalid, not_found, of_job, r
 from bgjobs_api.http.reading import load_batch_for, load_for, load_in_full_for, whys, with_checkpoint
 from bgjobs_api.http.tracing import traceparent
 from bgjobs_api.identity import access
+from bgjobs_api.identity.access import Action
 from bgjobs_api.identity.caller import Identity
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.batches import page_of_batch
@@ -154,9 +155,14 @@ class LogQuery(BaseModel):
     summary="Enqueue a job",
     openapi_extra=documented(EnqueueRequest),
     responses={
-        200: {"model": Job, "description": "The same request was made before; this is its job"},
+        200: {
+            "model": Job,
+            "description": "The same request was made before, and this is its job; or `unique` says that no job was "
+            "made, and this is the one that has its unique key",
+        },
         **responses(
             HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
             HTTPStatus.CONFLICT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.INSUFFICIENT_STORAGE,
@@ -167,17 +173,26 @@ async def enqueue_job(request: Request) -> Response:
     """Store a job safely; it runs when it is due and its queue has room.
 
     The caller makes the id, so that sending the request again is asking once. A job that names no trace gets that of
-    the header `traceparent`, if there is one.
+    the header `traceparent`, if there is one. With a unique key, another job may be the answer, or be cancelled: this
+    takes the right to `get` jobs of the namespace, and in the mode `replace` that to cancel them.
     """
     # Everything by hand: FastAPI takes longer to hand over four arguments than all of this takes.
     deps, caller = deps_of(request), caller_of(request)
     await require_somewhere(deps, caller, access.ENQUEUE)  # which namespace it is, the body says
     trace = traceparent(request)
     asked = await read_made(request, EnqueueRequest, MAX_BODY_BYTES, lambda body: _asked(body, caller, trace))
-    await require_in(deps, caller, access.ENQUEUE, asked.namespace)
+    for action in _actions(asked):
+        await require_in(deps, caller, action, asked.namespace)
     found = await enqueue(deps.store, asked, gate=deps.gate)
-    status = HTTPStatus.CREATED if found.is_new else HTTPStatus.OK
-    return answers.job(found.record, status, {"Location": f"/api/v1/jobs/{found.record.id}"})
+    return answers.asked(found, HTTPStatus.CREATED if found.is_new else HTTPStatus.OK)
+
+
+def _actions(asked: AskedJob) -> Sequence[Action]:
+    """What whoever asks for a job must be allowed to do: by its unique key it may come to another job."""
+    if asked.spec.unique_key is None:
+        return (access.ENQUEUE,)
+    is_replace = asked.spec.unique_mode is UniqueMode.REPLACE
+    return (access.ENQUEUE, access.GET, access.CANCEL) if is_replace else (access.ENQUEUE, access.GET)
 
 
 @router.post(
@@ -210,19 +225,20 @@ async def enqueue_jobs(request: Request) -> Response:
         # One at a time, since reading one may take some hundred MiB; on a thread, so that others are served meanwhile.
         async with deps.batches:
             asked, closed = await asyncio.to_thread(_asked_many, body, caller, traceparent(request))
-    first: dict[str, int] = {}
+    first: dict[tuple[str, Action], int] = {}
     for index, one in enumerate(asked):
-        first.setdefault(one.namespace, index)
-    for namespace, index in first.items():
+        for action in _actions(one):
+            first.setdefault((one.namespace, action), index)
+    for (namespace, action), index in first.items():
         try:
-            await require_in(deps, caller, access.ENQUEUE, namespace)
+            await require_in(deps, caller, action, namespace)
         except ProblemError as problem:
             is_of_it = problem.refusal or problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
             raise (of_job(problem, index) if is_of_it else problem) from problem
     stored = await enqueue_many(deps.store, asked, gate=deps.gate)
     # Of those that are there: if all jobs had been asked for before, they may all be of another batch.
     for batch in (await deps.store.batches(closed)).values():
-        if batch.namespace in first:
+        if (batch.namespace, access.ENQUEUE) in first:
             await deps.store.close_batch(batch_id=batch.id)
     return answers.enqueued(stored)
 
@@ -371,24 +387,31 @@ async def cancel_job(request: Request, deps: DepsDep, caller: Caller, job_id: st
     status_code=HTTPStatus.CREATED,
     summary="Run a job again",
     openapi_extra=documented(RerunRequest),
-    responses=responses(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.INSUFFICIENT_STORAGE,
-    ),
+    responses={
+        200: {
+            "model": Job,
+            "description": "`unique` says `returned`: no job was made, and this is the one that has the unique key",
+        },
+        **responses(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.INSUFFICIENT_STORAGE,
+        ),
+    },
 )
 async def rerun_job(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """The same call as a new job, which says in `rerun_of` where it comes from; the old one stays as it ended.
 
-    The new one may have other parameters, priority, queue, delay, timeout, retries and labels.
+    The new one may have other parameters, priority, queue, delay, timeout, retries and labels. It has the unique key of
+    the old one: if another job has that at present, no job is made, and that one is the answer.
     """
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
     body = await read_model(request, RerunRequest, MAX_BODY_BYTES)
     made = await rerun(deps.store, record, new_id=body.id, by=caller.user, gate=deps.gate, changes=body)
-    return answers.job(made.record, HTTPStatus.CREATED, {"Location": f"/api/v1/jobs/{made.record.id}"})
+    return answers.asked(made, HTTPStatus.OK if made.is_another else HTTPStatus.CREATED)
 
 
 @router.get("/jobs/{job_id}/attempts", summary="List a job's attempts", responses=responses(HTTPStatus.NOT_FOUND))

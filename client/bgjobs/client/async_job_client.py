@@ -121,7 +121,7 @@ class AsyncJobClient:
         requests = batch.build_requests(calls, priority=priority, delay=delay, **options)
         answered = await self.send_many(requests)
         known = batch_view.known(new_job_id(), requests, answered)
-        return AsyncEnqueuedBatch(self, known, [AsyncJobHandle(self, one.id) for one in answered])
+        return AsyncEnqueuedBatch(self, known, [AsyncJobHandle(self, one.id, asked=one) for one in answered])
 
     async def send_many(
         self, requests: Sequence[EnqueueRequest], told: Callable[[Sequence[EnqueuedJob]], None] | None = None

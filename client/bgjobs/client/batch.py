@@ -10,6 +10,7 @@ from bgjobs.client.request import build_request
 from bgjobs.errors import BgjobsError, EnqueueManyError, InvalidJobError, RefusedError
 from bgjobs.ids import new_job_id
 from bgjobs.protocol import MAX_BATCH_BYTES, MAX_BATCH_JOBS
+from bgjobs.vocabulary import UniqueAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bgjobs.wire import EnqueueRequest
 
 MOST_JOBS: Final = 10_000
+_OF_ANOTHER: Final = frozenset({UniqueAnswer.RETURNED, UniqueAnswer.IGNORED})
 _PIECE_BYTES: Final = MAX_BATCH_BYTES // 2
 
 
@@ -189,7 +191,8 @@ def checked(piece: Piece, answered: Sequence[EnqueuedJob]) -> Sequence[EnqueuedJ
     """
     asked = [one.id if one.key is None else None for one in piece.requests]
     if len(answered) != len(asked) or any(
-        there not in {None, one.id} for there, one in zip(asked, answered, strict=True)
+        there not in {None, one.id} and one.unique not in _OF_ANOTHER
+        for there, one in zip(asked, answered, strict=True)
     ):
         raise RefusedError("the server answers with other jobs than it was asked for; is it a bgjobs API?", 0)
     return answered

@@ -25,7 +25,7 @@ class Known(NamedTuple):
         id: of their batch.
         batches: ids of the batches that they are of: usually that one alone, and none if there are no jobs. Jobs that
             had been asked for before stay in the batch that they are of.
-        singles: ids of jobs that were there before, and are of no batch.
+        singles: ids of jobs that were there before, and are of no batch, or of another one whose unique key they have.
     """
 
     id: str
@@ -47,12 +47,12 @@ def known(new_id: str, requests: Sequence[EnqueueRequest], answered: Sequence[En
         answered: for each request its job.
     """
     batches: dict[str, None] = {}
-    singles: list[str] = []
+    singles: dict[str, None] = {}
     for request, job in zip(requests, answered, strict=True):
         if (batch := job.batch or (request.batch if job.is_new else None)) is not None:
             batches.setdefault(batch)
         else:
-            singles.append(job.id)
+            singles.setdefault(job.id)
     own = next((one.batch for one in requests if one.batch in batches), None)
     return Known(own or next(iter(batches), None) or new_id, tuple(batches), tuple(singles))
 

@@ -133,8 +133,8 @@ class JobClient:
             options: `queue` (`"default"`), `namespace`, `max_retries` (default: the queue's), `timeout_seconds` of
                 one attempt (default: the queue's), `image` (one that the queue lists; default: its own), `id` (a
                 UUIDv7 of `new_job_id`; default: a new one), or in its place `key` (a name of your own; the same key
-                in a namespace is the same job), `concurrency_key`, `labels`,
-                `traceparent` (default: that of the caller).
+                in a namespace is the same job), `unique_key` (one job at a time has it) with `unique_mode` and
+                `unique_for_seconds`, `concurrency_key`, `labels`, `traceparent` (default: that of the caller).
 
         Returns:
             A handle on the job, which is safely stored.
@@ -185,7 +185,7 @@ class JobClient:
         requests = batch.build_requests(calls, priority=priority, delay=delay, **options)
         answered = self.send_many(requests)
         known = batch_view.known(new_job_id(), requests, answered)
-        return EnqueuedBatch(self, known, [JobHandle(self, one.id) for one in answered])
+        return EnqueuedBatch(self, known, [JobHandle(self, one.id, asked=one) for one in answered])
 
     def send_many(
         self, requests: Sequence[EnqueueRequest], told: Callable[[Sequence[EnqueuedJob]], None] | None = None

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, overload
 
 from bgjobs.client import polling
-from bgjobs.vocabulary import TERMINAL, State
+from bgjobs.vocabulary import TERMINAL, State, UniqueAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bgjobs.batches import EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.endpoints import LogPart
     from bgjobs.wire import Job, JobWhy
@@ -44,12 +45,24 @@ class JobHandle:
 
     Attributes:
         id: the job's UUID.
+        unique: what happened because of its unique key when it was asked for: `new`, `replaced`, or, if no job was made
+            and this is the one that has the key, `returned` or `ignored`; None without a key, and of a handle that has
+            not asked for the job.
+        replaced_id: id of the job that waited with the key and was cancelled, if it is `replaced`; else None.
     """
 
     def __init__(
-        self, client: _Jobs, job_id: str, job: Job | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        client: _Jobs,
+        job_id: str,
+        job: Job | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        asked: EnqueuedJob | None = None,
     ) -> None:
         self.id = job_id
+        said = asked or job
+        self.unique = None if said is None else said.unique
+        self.replaced_id = said.replaced_id if said is not None and self.unique == UniqueAnswer.REPLACED else None
         self._client = client
         self._job = job
         self._clock = clock

@@ -14,7 +14,7 @@ from bgjobs.client.batch_view import known
 from bgjobs.errors import NotFoundError
 from bgjobs.ids import new_job_id
 from bgjobs.testing.handles import async_handle_on, handle_on, memory_named
-from bgjobs.vocabulary import TERMINAL, WAITING, State
+from bgjobs.vocabulary import TERMINAL, WAITING, State, UniqueAnswer
 from bgjobs.wire import JobList
 
 if TYPE_CHECKING:
@@ -25,30 +25,36 @@ if TYPE_CHECKING:
     from bgjobs.client.batch_view import Known
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.testing.memory import Memory
-    from bgjobs.testing.recorded import RecordedJob
+    from bgjobs.testing.unique import Taken
     from bgjobs.wire import EnqueueRequest
 
 _MOST_PRETENDED_SECONDS: Final = 3600.0  # as of a handle on one job
 
 
-def batch_on(memory: Memory, requests: Sequence[EnqueueRequest], jobs: Sequence[RecordedJob]) -> EnqueuedBatch:
+def batch_on(memory: Memory, requests: Sequence[EnqueueRequest], taken: Sequence[Taken]) -> EnqueuedBatch:
     """A handle on jobs in memory, as `run_background_jobs` returns it."""
     answers = _Answers(memory)
-    handles = [handle_on(memory, job) for job in jobs]
-    return EnqueuedBatch(answers, _known(requests, jobs), handles, clock=answers.clock)
+    handles = [handle_on(memory, one.job, one.unique) for one in taken]
+    return EnqueuedBatch(answers, _known(requests, taken), handles, clock=answers.clock)
 
 
-def async_batch_on(
-    memory: Memory, requests: Sequence[EnqueueRequest], jobs: Sequence[RecordedJob]
-) -> AsyncEnqueuedBatch:
+def async_batch_on(memory: Memory, requests: Sequence[EnqueueRequest], taken: Sequence[Taken]) -> AsyncEnqueuedBatch:
     """A handle on jobs in memory, as `run_background_jobs_async` returns it."""
     answers = _AsyncAnswers(memory)
-    handles = [async_handle_on(memory, job) for job in jobs]
-    return AsyncEnqueuedBatch(answers, _known(requests, jobs), handles, clock=answers.clock)
+    handles = [async_handle_on(memory, one.job, one.unique) for one in taken]
+    return AsyncEnqueuedBatch(answers, _known(requests, taken), handles, clock=answers.clock)
 
 
-def _known(requests: Sequence[EnqueueRequest], jobs: Sequence[RecordedJob]) -> Known:
-    answered = [EnqueuedJob(id=one.id, state=one.state, is_new=False, batch=one.request.batch) for one in jobs]
+def _known(requests: Sequence[EnqueueRequest], taken: Sequence[Taken]) -> Known:
+    answered = [
+        EnqueuedJob(
+            id=one.job.id,
+            state=one.job.state,
+            is_new=False,
+            batch=None if one.unique in {UniqueAnswer.RETURNED, UniqueAnswer.IGNORED} else one.job.request.batch,
+        )
+        for one in taken
+    ]
     return known(new_job_id(), requests, answered)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bgjobs.client.batch_handle import EnqueuedBatch
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.testing.memory import Memory
-    from bgjobs.testing.recorded import RecordedJob
+    from bgjobs.testing.unique import Taken
     from bgjobs.wire import EnqueueRequest
 
 
@@ -34,7 +34,7 @@ class InMemoryEnqueuer:
     def send(self, request: EnqueueRequest) -> JobHandle:
         """Record a request, and run its job if that is wanted; the job has run when this returns."""
         __tracebackhide__ = True
-        return handle_on(self._memory, self._memory.take(request))
+        return handle_on(self._memory, *self._memory.take(request)[:2])
 
     def send_many(self, requests: Sequence[EnqueueRequest]) -> EnqueuedBatch:
         """Record requests, piece by piece as a server would get them, and run their jobs if that is wanted.
@@ -50,9 +50,9 @@ class InMemoryEnqueuer:
         __tracebackhide__ = True
         return async_batch_on(self._memory, requests, self._take_many(requests))
 
-    def _take_many(self, requests: Sequence[EnqueueRequest]) -> list[RecordedJob]:
+    def _take_many(self, requests: Sequence[EnqueueRequest]) -> list[Taken]:
         __tracebackhide__ = True
-        taken: list[RecordedJob] = []
+        taken: list[Taken] = []
         for piece in batch.pieces(requests):
             try:
                 taken += self._memory.take_many(piece.requests)
@@ -65,4 +65,4 @@ class InMemoryEnqueuer:
     def send_async(self, request: EnqueueRequest) -> AsyncJobHandle:
         """As `send`, for asyncio programs."""
         __tracebackhide__ = True
-        return async_handle_on(self._memory, self._memory.take(request))
+        return async_handle_on(self._memory, *self._memory.take(request)[:2])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bgjobs.changes import RerunChanges
     from bgjobs.testing.memory import Memory
     from bgjobs.testing.recorded import RecordedJob
+    from bgjobs.vocabulary import UniqueAnswer
     from bgjobs.wire import Job
 
 # For so long a `wait()` without a timeout pretends to wait for a job that nobody runs.
@@ -29,16 +30,16 @@ _MOST_PRETENDED_SECONDS: Final = 3600.0
 _memories: Final[WeakValueDictionary[str, Memory]] = WeakValueDictionary()
 
 
-def handle_on(memory: Memory, job: RecordedJob) -> JobHandle:
+def handle_on(memory: Memory, job: RecordedJob, unique: UniqueAnswer | None = None) -> JobHandle:
     """A handle on a job in memory, as `run_background_job` returns it."""
     answers = _Answers(memory, job)
-    return JobHandle(answers, job.id, job.shown(), clock=answers.clock)
+    return JobHandle(answers, job.id, job.shown(unique), clock=answers.clock)
 
 
-def async_handle_on(memory: Memory, job: RecordedJob) -> AsyncJobHandle:
+def async_handle_on(memory: Memory, job: RecordedJob, unique: UniqueAnswer | None = None) -> AsyncJobHandle:
     """A handle on a job in memory, as `run_background_job_async` returns it."""
     answers = _AsyncAnswers(memory, job)
-    return AsyncJobHandle(answers, job.id, job.shown(), clock=answers.clock)
+    return AsyncJobHandle(answers, job.id, job.shown(unique), clock=answers.clock)
 
 
 def memory_named(name: str) -> Memory | None:
@@ -101,7 +102,7 @@ class _Answers:
         **changes: Unpack[RerunChanges],
     ) -> JobHandle:
         __tracebackhide__ = True
-        return handle_on(self._memory, self._memory.rerun(job_id, id, **changes))
+        return handle_on(self._memory, *self._memory.rerun(job_id, id, **changes)[:2])
 
     def logs(self, job_id: str, attempt: int | None = None) -> str:
         return self._memory.find(job_id).log(attempt)
@@ -184,7 +185,7 @@ class _AsyncAnswers:
         **changes: Unpack[RerunChanges],
     ) -> AsyncJobHandle:
         __tracebackhide__ = True
-        return async_handle_on(self._memory, self._memory.rerun(job_id, id, **changes))
+        return async_handle_on(self._memory, *self._memory.rerun(job_id, id, **changes)[:2])
 
     async def logs(self, job_id: str, attempt: int | None = None) -> str:
         return self._answers.logs(job_id, attempt)

@@ -18,6 +18,7 @@ from bgjobs.testing.family import children_of, failed_parent, is_open, missing_p
 from bgjobs.testing.in_place import run_attempt
 from bgjobs.testing.recorded import RecordedJob
 from bgjobs.testing.recorded_batch import RecordedBatch
+from bgjobs.testing.unique import Taken, UniqueKeys, what_happened
 from bgjobs.vocabulary import TERMINAL, WAITING, State
 
 if TYPE_CHECKING:
@@ -67,12 +68,14 @@ class Memory:
         self.jobs: list[RecordedJob] = []
         self._by_id: dict[str, RecordedJob] = {}
         self._batches: dict[str, RecordedBatch] = {}
+        self._unique = UniqueKeys()
+        self._replaced: list[RecordedJob] = []  # of which the jobs that need them have not heard
         self._runs = run
         self._raise_errors = raise_errors
         self._lock = threading.Lock()
         self._nested = 0
 
-    def take(self, request: EnqueueRequest, rerun_of: str | None = None) -> RecordedJob:
+    def take(self, request: EnqueueRequest, rerun_of: str | None = None) -> Taken:
         """Record a request, and run its job if that is wanted; the same request again is the same job.
 
         Args:
@@ -86,13 +89,29 @@ class Memory:
         __tracebackhide__ = True
         request = _with_id(request)
         with self._lock:
-            before = self._same(request, rerun_of)
-            job = before or self._record(request, self._parents_of(request), rerun_of)
-        if before is None:
-            self._run_unless_blocked(job)
-        return job
+            taken = self._same(request, rerun_of) or self._take(request, rerun_of)
+        if taken.is_new:
+            self._go_on_with(taken.job)
+        return taken
 
-    def take_many(self, requests: Sequence[EnqueueRequest]) -> list[RecordedJob]:
+    def _take(self, request: EnqueueRequest, rerun_of: str | None = None) -> Taken:
+        parents = self._parents_of(request)
+        if request.unique_key is not None and (instead := self._unique.instead(request, rerun_of)) is not None:
+            return instead
+        job = self._record(request, parents, rerun_of)
+        if (replaced := self._unique.take(job)) is not None:
+            replaced.cancelled(None, f"It was replaced by the job {job.id}, which has its unique key.")
+            self._replaced.append(replaced)
+        return Taken(job, what_happened(job), is_new=True)
+
+    def _go_on_with(self, job: RecordedJob) -> None:
+        """What follows from a new job: those hear of it that need a job which it has replaced, and it runs."""
+        __tracebackhide__ = True
+        while self._replaced:
+            self._tell_children(self._replaced.pop())
+        self._run_unless_blocked(job)
+
+    def take_many(self, requests: Sequence[EnqueueRequest]) -> list[Taken]:
         """Record requests, all of them or none, and then run their jobs if that is wanted.
 
         Raises:
@@ -103,20 +122,21 @@ class Memory:
         with self._lock:
             before = [self._same(request, index=index) for index, request in enumerate(requests)]
             self._look_at_parents(requests)
-            taken = [
-                known or self._record(request, self._parents_of(request))
-                for known, request in zip(before, requests, strict=True)
-            ]
-        for known, job in zip(before, taken, strict=True):
-            if known is None:
-                self._run_unless_blocked(job)
+            taken = [known or self._take(request) for known, request in zip(before, requests, strict=True)]
+        for one in taken:
+            if one.is_new:
+                self._go_on_with(one.job)
         return taken
 
     def _parents_of(self, request: EnqueueRequest) -> list[RecordedJob | RecordedBatch]:
-        return parents_of(request, {**self._batches, **self._by_id}) if request.needs else []
+        if not request.needs:
+            return []
+        found = parents_of(request, {**self._batches, **self._unique.stand_ins(), **self._by_id})
+        return list(dict.fromkeys(found))
 
     def _look_at_parents(self, requests: Sequence[EnqueueRequest]) -> None:
         there = {one.id: one.namespace for one in (*self._batches.values(), *self._by_id.values())}
+        there |= {job_id: one.namespace for job_id, one in self._unique.stand_ins().items()}
         for index, request in enumerate(requests):
             namespace = request.namespace or "default"
             if request.id not in there and (missing := [one for one in request.needs if there.get(one) != namespace]):
@@ -132,15 +152,18 @@ class Memory:
         elif job.state == State.LAUNCHING:
             self._run(job)
 
-    def _same(
-        self, request: EnqueueRequest, rerun_of: str | None = None, index: int | None = None
-    ) -> RecordedJob | None:
-        """The job that the same request has made before."""
-        before = self._by_id.get(request.id)
-        asked = request.model_copy(update={"batch": before.request.batch}) if before is not None else request
-        if before is not None and (before.request, before.rerun_of) != (asked, rerun_of):
+    def _same(self, request: EnqueueRequest, rerun_of: str | None = None, index: int | None = None) -> Taken | None:
+        """What has become of the same request before."""
+        job, said = self._by_id.get(request.id), self._unique.said(request)
+        if job is not None:
+            first, of, taken = job.request, job.rerun_of, Taken(job, what_happened(job))
+        elif said is not None:
+            first, of, taken = said
+        else:
+            return None
+        if (first, of) != (request.model_copy(update={"batch": first.batch}), rerun_of):
             raise ConflictError(refusals.id_taken(request.id), HTTPStatus.CONFLICT, index=index)
-        return before
+        return taken
 
     def _record(
         self, request: EnqueueRequest, parents: Sequence[RecordedJob | RecordedBatch], rerun_of: str | None = None
@@ -316,7 +339,7 @@ class Memory:
         if job.state not in WAITING:
             raise _conflict(refusals.not_waiting(job.state, done))
 
-    def rerun(self, job_id: str, new_id: str | None, **changes: Unpack[RerunChanges]) -> RecordedJob:
+    def rerun(self, job_id: str, new_id: str | None, **changes: Unpack[RerunChanges]) -> Taken:
         """Ask for what a job called once more, as a new job, without its delay and with these changes.
 
         Raises:

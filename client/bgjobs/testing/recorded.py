@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bgjobs.runner.call_outcome import CallOutcome
     from bgjobs.testing.recorded_batch import RecordedBatch
+    from bgjobs.vocabulary import UniqueAnswer
 
 # What a queue says of them unless somebody else does.
 DEFAULT_MAX_RETRIES: Final = 3
@@ -41,6 +42,8 @@ class RecordedJob:
         parents: the jobs and batches that it needs.
         children: how many jobs that have not ended need it.
         due_at: when a server would begin to look for a place for it.
+        replaced_id: id of the job that waited with its unique key, and was cancelled because of it.
+        key_taken_by: id of the job that has got its unique key, while it waited or ran.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class RecordedJob:
         self.retry_after: float | None = None
         self.note: str | None = None
         self.reason: str | None = None
+        self.replaced_id: str | None = None
+        self.key_taken_by: str | None = None
         self.priority = request.priority
         self.due_at = self.created_at + timedelta(seconds=request.delay_seconds)
         self._logs: list[list[str]] = []
@@ -201,8 +206,8 @@ class RecordedJob:
         self.outcome = Outcome.CANCELLED
         self._change(State.CANCELLED)
 
-    def shown(self) -> Job:
-        """The job as the API of a server would show it."""
+    def shown(self, unique: UniqueAnswer | None = None) -> Job:
+        """The job as the API of a server would show it, and what has happened if it was just asked for."""
         first, last = (self.attempts[0], self.attempts[-1]) if self.attempts else (None, None)
         checkpoint = None if self.state in {State.SUCCEEDED, State.CANCELLED} else self.checkpoint
         running = last is not None and self.state not in TERMINAL and self.state not in WAITING
@@ -234,6 +239,9 @@ class RecordedJob:
                 "note": self.note,
                 "rerun_of": self.rerun_of,
                 "reason": self.reason,
+                "unique": unique,
+                "replaced_id": self.replaced_id,
+                "key_taken_by": self.key_taken_by,
                 "needs": len(self.parents),
                 "on_parent_failure": self.request.on_parent_failure if self.parents else None,
                 "parents": [one.model_dump() for one in shown_parents(self)],

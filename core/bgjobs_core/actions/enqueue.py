@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import State, UniqueAnswer
 from bgjobs_core.actions.errors import (
     ActionError,
     BatchRefusedError,
     IdTakenError,
+    JobNotFoundError,
     NoRoomError,
     NotAdmittedError,
     TooManyClassesError,
@@ -35,12 +36,26 @@ class Enqueued:
     """A job that is safely stored.
 
     Attributes:
-        record: the job as it is now.
-        is_new: whether this call stored it; False if the same request had been made before.
+        record: the job as it is now; another one if its unique key was `returned` or `ignored`.
+        is_new: whether this call stored it; False if the same request had been made before, or if no job was made.
+        unique: what has happened because of its unique key; None if it has none.
     """
 
     record: FullJob
     is_new: bool
+    unique: UniqueAnswer | None = None
+
+    @property
+    def is_another(self) -> bool:
+        """Whether no job was made, because another one has its unique key."""
+        return self.unique in {UniqueAnswer.RETURNED, UniqueAnswer.IGNORED}
+
+
+def what_happened(record: JobRecord) -> UniqueAnswer | None:
+    """What happened because of its unique key when a job was made."""
+    if record.spec.unique_key is None:
+        return None
+    return UniqueAnswer.REPLACED if record.replaced_id else UniqueAnswer.NEW
 
 
 async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> Enqueued:
@@ -56,6 +71,7 @@ async def enqueue(store: Store, asked: AskedJob, *, gate: MemoryGate | None) -> 
         IdTakenError: the id belongs to another job.
         BatchRefusedError: the batch that it names cannot take it.
         NoRoomError: Redis is too full.
+        JobNotFoundError: the same request was answered with another job before, and that is not kept any more.
     """
     # Settings that were read before save a trip to Redis; the verb tells whether they hold still.
     remembered = await store.remembered_queue(asked.queue_key)
@@ -89,7 +105,10 @@ async def _store(store: Store, job: NewJob, gate: MemoryGate | None, *, rules: s
         case "created" if reply.state == State.CANCELLED:  # a job that it needs has failed, which is read with it
             return await _asked_before(store, asked, IdTakenError(asked.id), is_new=True)
         case "created":
-            return Enqueued(job.as_created(State(reply.state), reply.now), is_new=True)
+            made = job.as_created(State(reply.state), reply.now, reply.other)
+            return Enqueued(made, is_new=True, unique=what_happened(made))
+        case "returned" | "ignored":
+            return await _another(store, reply.other, reply.did)
         case "too_many_classes":
             raise TooManyClassesError(asked.namespace)
         case "batch_closed" | "batch_needed" | "batch_taken":
@@ -99,8 +118,22 @@ async def _store(store: Store, job: NewJob, gate: MemoryGate | None, *, rules: s
 
 
 async def _asked_before(store: Store, asked: AskedJob, error: ActionError, *, is_new: bool = False) -> Enqueued:
-    """The job that the same request has made before; if there is none, the error stands."""
-    return Enqueued(same_job(await store.full_job(asked.id), asked, error), is_new=is_new)
+    """The job that the same request has made before, or was answered with; if there is none, the error stands."""
+    found = await store.full_job(asked.id)
+    if found is None and (said := await store.answer(asked.id) if asked.spec.unique_key else None) is not None:
+        if said.digest != asked.digest:
+            raise IdTakenError(asked.id)
+        return await _another(store, said.other, said.what)
+    record = same_job(found, asked, error)
+    return Enqueued(record, is_new=is_new, unique=what_happened(record))
+
+
+async def _another(store: Store, job_id: str, what: str) -> Enqueued:
+    """The job that has the unique key of one that was not made."""
+    record = await store.full_job(job_id)
+    if record is None:
+        raise JobNotFoundError(job_id)
+    return Enqueued(record, is_new=False, unique=UniqueAnswer(what))
 
 
 def same_job(found: Found | None, asked: AskedJob, error: ActionError) -> Found:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bgjobs.vocabulary import State
-from bgjobs_core.actions.enqueue import same_job
+from bgjobs.vocabulary import State, UniqueAnswer
+from bgjobs_core.actions.enqueue import same_job, what_happened
 from bgjobs_core.actions.errors import (
     ActionError,
     BatchRefusedError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bgjobs_core.jobs.record import AskedJob, JobRecord
     from bgjobs_core.redis.memory import MemoryGate
+    from bgjobs_core.store.enqueueing import Placed
     from bgjobs_core.store.store import Store
 
 
@@ -34,16 +35,20 @@ class Stored(NamedTuple):
     """A job that is safely stored. Its record is not read again: of a thousand jobs, nobody needs it.
 
     Attributes:
-        id: the job's UUID.
+        id: the job's UUID; that of another one if its unique key was `returned` or `ignored`.
         state: the job's state.
-        is_new: whether this call stored it; False if the same request had been made before.
+        is_new: whether this call stored it; False if the same request had been made before, or if no job was made.
         batch: the batch that it is of, if it was to be of one; None if it is of none.
+        unique: what has happened because of its unique key; None if it has none.
+        replaced_id: id of the job that it has replaced; None if there was none.
     """
 
     id: str
     state: State
     is_new: bool
     batch: str | None = None
+    unique: UniqueAnswer | None = None
+    replaced_id: str | None = None
 
 
 async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryGate | None) -> list[Stored]:
@@ -93,7 +98,14 @@ async def _asked_before(
         return {}
     found: dict[str, JobRecord] = {one.id: one for one in await store.jobs([asked[index].id for index in refused])}
     before: dict[int, Stored] = {}
+    answers = await store.answers([asked[index].id for index in refused if asked[index].spec.unique_key])
     for index, error in refused.items():
+        said = answers.get(asked[index].id)
+        if said is not None and asked[index].id not in found:
+            if said.digest != asked[index].digest:
+                raise OneOfManyError(index, IdTakenError(asked[index].id))
+            before[index] = Stored(said.other, said.state, is_new=False, unique=UniqueAnswer(said.what))
+            continue
         try:
             record = same_job(found.get(asked[index].id), asked[index], error)
         except NoRoomError:
@@ -101,7 +113,8 @@ async def _asked_before(
         except ActionError as why:
             raise OneOfManyError(index, why) from why
         batch = record.batch or None if asked[index].batch else None
-        before[index] = Stored(record.id, record.state, is_new=False, batch=batch)
+        unique, replaced = what_happened(record), record.replaced_id or None
+        before[index] = Stored(record.id, record.state, is_new=False, batch=batch, unique=unique, replaced_id=replaced)
     return before
 
 
@@ -130,11 +143,19 @@ async def _look_at_parents(store: Store, new: Mapping[int, NewJob]) -> None:
     for start in range(0, len(ids), _READ_AT_ONCE):
         others = [one for one in ids[start : start + _READ_AT_ONCE] if one not in there]
         there |= {one.id: one.namespace for one in (await store.batches(others)).values()}
+        there |= await _stood_for(store, [one for one in others if one not in there])
     for index, needs in wanted.items():
         asked = new[index].asked
         missing = [one for one in needs if not is_before(one, index) and there.get(one) != asked.namespace]
         if missing and asked.id not in there:
             raise OneOfManyError(index, NotAdmittedError(parents_missing(asked, missing)))
+
+
+async def _stood_for(store: Store, ids: Sequence[str]) -> dict[str, str]:
+    """Those of these ids for which no job was made, because another one has its unique key, with its namespace."""
+    answers = await store.answers(ids)
+    others = {one.id: one.namespace for one in await store.jobs([said.other for said in answers.values()])}
+    return {job_id: others[said.other] for job_id, said in answers.items() if said.other in others}
 
 
 async def _look_at_batches(store: Store, new: Mapping[int, NewJob]) -> None:
@@ -176,7 +197,17 @@ async def _store(store: Store, new: Mapping[int, NewJob]) -> dict[int, Stored]:
             raise OneOfManyError(index, NotAdmittedError(parents_missing(new[index].asked, reply.missing)))
         if reply.did in {"batch_closed", "batch_needed", "batch_taken"}:
             raise OneOfManyError(index, BatchRefusedError(new[index].asked.batch, reply.did))
-    return {
-        index: Stored(new[index].id, State(reply.state), is_new=reply.did == "created", batch=reply.batch or None)
-        for index, reply in made.items()
-    }
+    return {index: _stored(new[index], reply) for index, reply in made.items()}
+
+
+def _stored(job: NewJob, reply: Placed) -> Stored:
+    state = State(reply.state)
+    if reply.did in {"returned", "ignored"}:
+        return Stored(reply.other, state, is_new=False, unique=UniqueAnswer(reply.did))
+    unique = None
+    if job.spec.unique_key is not None:
+        unique = UniqueAnswer.REPLACED if reply.other else UniqueAnswer.NEW
+    is_new = reply.did == "created"
+    return Stored(
+        job.id, state, is_new=is_new, batch=reply.batch or None, unique=unique, replaced_id=reply.other or None
+    )

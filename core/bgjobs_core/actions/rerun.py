@@ -30,7 +30,8 @@ async def rerun(
     """Enqueue what a job asked for once more; parameters that are not changed are taken over byte for byte.
 
     The new job is due at once. It runs in the queue's image of today, since a job is mostly run again when its code was
-    mended; in its old image only where the queue leaves the image to those who ask.
+    mended; in its old image only where the queue leaves the image to those who ask. It has the unique key of the old
+    one: if another job has that at present, no job is made, and that one is the answer.
 
     Args:
         store: where the jobs are.
@@ -63,5 +64,6 @@ async def rerun(
         last_image=ended.spec.image or "",
     )
     made = await enqueue(store, asked, gate=gate)
-    await store.note_rerun(job_id=ended.id, by=by, new_id=new_id)
+    if not made.is_another:
+        await store.note_rerun(job_id=ended.id, by=by, new_id=new_id)
     return made

@@ -101,6 +101,13 @@ TRANSITIONS: Final = (
         "API, admit",
         "the same, and a job that it needs has failed; on_parent_failure is cancel",
     ),
+    _row(
+        "enqueue",
+        WAITING,
+        State.CANCELLED,
+        "API, admit",
+        "a new job has its unique key, in the mode replace; the new one does not need it",
+    ),
     _row("unblock", {State.BLOCKED}, State.QUEUED, "unblock", "all jobs that it needs have ended; it is due"),
     _row("unblock", {State.BLOCKED}, State.SCHEDULED, "unblock", "the same, and it is not due yet"),
     _row(

@@ -103,8 +103,8 @@ class NewJob:
     logs_seconds: int
     queue_uid: str = ""
 
-    def as_created(self, state: State, now_ms: int) -> FullJob:
-        """The job as the store has it right after it was enqueued into this state."""
+    def as_created(self, state: State, now_ms: int, replaced_id: str = "") -> FullJob:
+        """The job as the store has it right after it was enqueued into this state, in place of another one perhaps."""
         asked = self.asked
         due = max(now_ms + round(asked.spec.delay_seconds * 1000), asked.not_before_ms or 0)
         return FullJob(
@@ -131,6 +131,7 @@ class NewJob:
             needs=len(asked.needs),
             on_parent_failure=asked.on_parent_failure if asked.needs else "",
             batch=asked.batch,
+            replaced_id=replaced_id,
             parameters=asked.parameters.encode(),
         )
 
@@ -193,6 +194,8 @@ class JobRecord:
         batch: id of the batch that it is of; "" if it is of none.
         in_pod: how many of its attempts were begun in the pod of the attempt before.
         retry_at: until when its code wants to wait before the next attempt; None: it has not said.
+        replaced_id: id of the waiting job that it has replaced, by its unique key; "" if there was none.
+        key_taken_by: id of the job that has got its unique key while this one was open; "" if none has.
     """
 
     id: str
@@ -239,6 +242,8 @@ class JobRecord:
     has_result: int = 0
     in_pod: int = 0
     retry_at: int | None = None
+    replaced_id: str = ""
+    key_taken_by: str = ""
     queue_uid: str = ""
     batch: str = ""
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from enum import StrEnum
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 # What differs from job to job, and is kept in each record. Everything else is what many jobs have in common.
-_OWN: Final = frozenset({"priority", "delay_seconds", "concurrency_key", "labels", "traceparent"})
+_OWN: Final = frozenset({
+    "priority", "delay_seconds", "concurrency_key", "unique_key", "unique_mode", "unique_for_seconds", "labels",
+    "traceparent",
+})  # fmt: skip
 # Who asks again asks from another place of a program, and still for the same job.
 _NOT_ASKED: Final = frozenset({"traceparent"})
 # What the verbs read; anything else is left out where it is what it is by default.
@@ -46,6 +50,8 @@ def _codec(annotation: Any) -> tuple[Callable[[Any], str | int | float], Callabl
         return str, bytes.decode
     if kind is int or kind is float:
         return kind, kind
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return str, lambda raw: kind(raw.decode())
     return json.dumps, json.loads
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from bgjobs.vocabulary import UniqueAnswer
     from bgjobs_core.jobs.batch import BatchRecord
     from bgjobs_core.jobs.family import Family, Parent
     from bgjobs_core.jobs.history import Entry
@@ -85,6 +86,7 @@ def job_fields(
     why: NotRunning | None = None,
     family: Family | None = None,
     checkpoint: object = None,
+    unique: UniqueAnswer | None = None,
 ) -> dict[str, Any]:
     """A job for the API (`bgjobs.wire.Job`) as an object of JSON; what is empty in the record is None.
 
@@ -96,6 +98,7 @@ def job_fields(
         why: why it does not run, if that was asked.
         family: the jobs that it needs and how many need it, if that was asked.
         checkpoint: what stands for its checkpoint, if it is to be shown.
+        unique: what has happened because of its unique key, if it was just asked for.
 
     Returns:
         The fields by their names in JSON, in their order. A time is a datetime, everything else is as in JSON.
@@ -116,6 +119,7 @@ def job_fields(
         "has_result": bool(record.has_result),
         "has_checkpoint": record.has_checkpoint,
         "checkpoint": checkpoint,
+        "unique": unique,
         "expires_at": moment(record.start_by),
         "needs": record.needs,
         "parents": None if family is None else [_plain(parent_view(one)) for one in family.parents],

@@ -36,6 +36,7 @@ end
 redis.call('UNLINK', key.job(job_id), key.payload(job_id), key.result(job_id), key.progress(job_id), key.history(job_id))
 redis.call('UNLINK', key.checkpoint(job_id))
 if job.needs then redis.call('UNLINK', key.needs(job_id)) end
+forget_key(job)
 if job.batch then leave_batch(job.batch, job_id, job.namespace) end
 if redis.call('HINCRBY', key.spec(job.spec), 'jobs', -1) == 0 then redis.call('DEL', key.spec(job.spec)) end
 redis.call('INCR', key.seq())

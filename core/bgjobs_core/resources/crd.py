@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from bgjobs.job_spec import LABEL_KEY, MAX_LABEL_KEY
 from bgjobs.protocol import MAX_JSON_BYTES
-from bgjobs.vocabulary import TERMINAL
+from bgjobs.vocabulary import TERMINAL, UniqueAnswer
 from bgjobs_core.resources.models import (
     ENDED_STAYS,
     GROUP,
@@ -255,7 +255,7 @@ def _unchanged(spec: type[BaseModel], besides: str) -> str:
 
 def _ended_stays() -> Rule:
     """An older write of a status that is on its way for long may arrive after the one that told the end."""
-    ended = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
+    ended = ", ".join(f"'{state}'" for state in sorted([*TERMINAL, UniqueAnswer.RETURNED, UniqueAnswer.IGNORED]))
     same = "has(self.state) && self.state == oldSelf.state"
     return Rule(f"!has(oldSelf.state) || !(oldSelf.state in [{ended}]) || ({same})", ENDED_STAYS)
 
@@ -266,6 +266,14 @@ def _label_keys(job: str) -> Rule:
         "the key of a label must be a name as `team`, which may follow a domain as in `example.com/team`",
     )
 
+
+_UNIQUE: Final = (
+    Rule("!has(self.uniqueMode) || has(self.uniqueKey)", "uniqueMode needs uniqueKey, whose mode it is"),
+    Rule(
+        "has(self.uniqueForSeconds) == (has(self.uniqueMode) && self.uniqueMode == 'ignore')",
+        "uniqueForSeconds is for uniqueMode ignore, which needs it, and for no other one",
+    ),
+)
 
 DEFINITIONS: Final = (
     Definition(
@@ -294,6 +302,7 @@ DEFINITIONS: Final = (
                 "a request can't be changed, but for spec.paused: delete it and create another",
             ),
             _label_keys("self"),
+            *_UNIQUE,
         ),
         status_rules=(_ended_stays(),),
     ),

@@ -81,7 +81,9 @@ class RequestStatus(Resource):
     """Written by the operator: the job's record, in short."""
 
     state: Annotated[str, StringConstraints(max_length=20)] | None = Field(
-        default=None, description="The state of the job, in the words of the API; `waiting` while it is no job yet."
+        default=None,
+        description="The state of the job, in the words of the API; `waiting` while it is no job yet; `returned` or "
+        "`ignored` if no job was made because of its unique key.",
     )
     phase: Annotated[str, StringConstraints(max_length=20)] | None = Field(
         default=None, description="What is seen of the job while its state is launched."
@@ -90,7 +92,9 @@ class RequestStatus(Resource):
         default=None, description="Why the job waits, or why it failed, in words."
     )
     job_id: Annotated[str, StringConstraints(max_length=36)] | None = Field(
-        default=None, description="The id of the job in the API and the command."
+        default=None,
+        description="The id of the job in the API and the command; if no job was made because of its unique key, that "
+        "of the one that has the key.",
     )
     kube_job: Annotated[str, StringConstraints(max_length=63)] | None = Field(
         default=None, description="Name of the Job of Kubernetes that runs the job."
@@ -110,7 +114,8 @@ class RequestStatus(Resource):
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list[Condition],
-        description="Complete or Failed, once the job has ended; Admitted is False while it is no job yet.",
+        description="Complete or Failed, once the job has ended; Unneeded, if no job was made because of its unique "
+        "key; Admitted is False while it is no job yet.",
     )
 
 

@@ -22,12 +22,18 @@ _JobId = Annotated[str, StringConstraints(max_length=36)]
 
 
 class ScheduledJob(JobCall, frozen=True):
-    """A job as a request asks for it, without a delay and a trace: the schedule says when, and nobody asks."""
+    """A job as a request asks for it, without a delay, a trace and a unique key.
+
+    The schedule says when, nobody asks, and what happens at a tick while a job is there is its concurrencyPolicy.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel)
 
     delay_seconds: ClassVar[float] = 0  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
     traceparent: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
+    unique_key: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
+    unique_mode: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
+    unique_for_seconds: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride] (no field here)
 
 
 class ScheduleSpec(Resource):

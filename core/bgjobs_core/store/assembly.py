@@ -37,6 +37,8 @@ LIMITS: Final = {
     "history": 50,  # lines of what people did with a job
     "runs_bytes": 50 * 37,  # ids of jobs that were run by hand, of which a schedule's operator has not taken note
     "reopened": 25,  # concurrency keys that one claim lets go on
+    "slack_ms": 60_000,  # for so much longer a unique key is kept that expires: the record says the exact time
+    "answer_ms": 3_600_000,  # for so long the same is said again to whoever asked for a job that was not made
     "cells": 10_000,  # of a namespace; a new job that would need another one is refused
 }
 
@@ -44,7 +46,7 @@ _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
     "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "limits", "work_list", "lists",
-    "needs", "batches", "suspension", "moves", "attempts", "waiting", "history",
+    "needs", "batches", "suspension", "unique", "moves", "attempts", "waiting", "history",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
-from bgjobs.vocabulary import OnParentFailure
+from bgjobs.vocabulary import OnParentFailure, State, UniqueMode
 from bgjobs_core.jobs.spec import short_digest, to_hashes
 from bgjobs_core.store import keys
 from bgjobs_core.store.verbs import Verbs
@@ -21,8 +21,10 @@ _JOB_WEIGHT: Final = 10  # what a job costs, in jobs that one needs
 # Scripts that are under way at once: Redis writes to the disk once for all of them, and serves others between them.
 _AT_ONCE: Final = 4
 
+_STATES: Final = frozenset(State)
+
 Did = Literal[
-    "created", "exists", "conflict", "too_many_classes", "other_rules", "no_parent",
+    "created", "exists", "returned", "ignored", "conflict", "too_many_classes", "other_rules", "no_parent",
     "batch_closed", "batch_needed", "batch_taken",
 ]  # fmt: skip
 
@@ -31,14 +33,17 @@ class Placed(NamedTuple):
     """What became of one job that was to be enqueued.
 
     Attributes:
-        did: `created`, `exists` (the same id and digest were there), `conflict` (the id is that of another job), or
+        did: `created`, `exists` (the same id and digest were there), `returned` or `ignored` (another job has its
+            unique key, and none was made), `conflict` (the id is that of another job), or
             `too_many_classes` (the namespace has too many different queues, states and classes), or `other_rules` (the
             queue has other settings by now), or `no_parent` (a job that it needs is not there), or `batch_closed`,
             `batch_needed` or `batch_taken` (its batch cannot take it: `BatchRefusedError` has the words).
-        state: the job's state; "" if it was not taken.
+        state: the job's state, or that of the other job if none was made; "" if it was refused.
         now: Redis TIME in ms.
         missing: ids of the jobs and batches that it needs and that are not there.
         batch: the batch that it is of, if it was to be of one; "" if it is of none.
+        other: id of the job that has its unique key, if none was made, or of the one that it has replaced; "" if there
+            is none.
     """
 
     did: Did
@@ -46,6 +51,23 @@ class Placed(NamedTuple):
     now: int
     missing: tuple[str, ...] = ()
     batch: str = ""
+    other: str = ""
+
+
+class Answer(NamedTuple):
+    """What was said to whoever asked for a job that was not made because of its unique key.
+
+    Attributes:
+        digest: of what was asked for.
+        what: `returned` or `ignored`.
+        other: id of the job that has the key.
+        state: that this one had then.
+    """
+
+    digest: str
+    what: Literal["returned", "ignored"]
+    other: str
+    state: State
 
 
 class Enqueueing(Verbs):
@@ -78,13 +100,36 @@ class Enqueueing(Verbs):
         """What would become of each, as far as it can be known before."""
         found = await self._ask_all([("HMGET", keys.job(one.id), "digest", "state") for one in jobs])
         batches = await self._batches_among(jobs)
+        answers = await self.answers([one.id for one in jobs])
         placed: list[Placed] = []
         for job, (digest, state) in zip(jobs, cast("list[tuple[bytes | None, bytes | None]]", found), strict=True):
+            said = answers.get(job.id) if digest is None else None
             is_same = digest is not None and digest.decode() == job.asked.digest
             is_free = digest is None and job.id not in batches
+            if said is not None:
+                is_free, is_same = False, said.digest == job.asked.digest
             did: Did = "created" if is_free else "exists" if is_same else "conflict"
             placed.append(Placed(did, (state or b"").decode(), 0))
         return placed
+
+    async def answer(self, job_id: str) -> Answer | None:
+        """What was said to whoever asked for this job, if it was not made because of its unique key.
+
+        It is kept for an hour; if a BackgroundJobRequest has asked, for as long as the records of ended jobs are.
+        """
+        return (await self.answers([job_id])).get(job_id)
+
+    async def answers(self, ids: Sequence[str]) -> dict[str, Answer]:
+        """The same of many jobs, by their ids; usually there is none, which one question tells."""
+        if not ids or not await self._ask("EXISTS", *(keys.answer(one) for one in ids)):
+            return {}
+        found = await self._ask_each([("GET", keys.answer(one)) for one in ids])
+        there: dict[str, Answer] = {}
+        for job_id, raw in zip(ids, found, strict=True):
+            parts = raw.decode(errors="replace").split(" ") if isinstance(raw, bytes) else []
+            if len(parts) == len(Answer._fields) and parts[1] in {"returned", "ignored"} and parts[3] in _STATES:
+                there[job_id] = Answer(parts[0], cast("Any", parts[1]), parts[2], State(parts[3]))
+        return there
 
     async def _batches_among(self, jobs: Sequence[NewJob]) -> set[str]:
         """Ids of these jobs that are those of batches; usually none is, which one question tells."""
@@ -104,29 +149,41 @@ class Enqueueing(Verbs):
     async def _place_wave(
         self, jobs: Mapping[int, NewJob], rules: str, found: dict[int, Placed], at: int | None
     ) -> int | None:
-        """Add jobs in batches of those that have a lot in common, each batch at once; since when they are there."""
+        """Add jobs in batches of those that have a lot in common, each batch at once; since when they are there.
+
+        Those with a unique key are added in their order, since it may matter which one of a key comes last.
+        """
         alike: dict[str, _Alike] = {}
+        in_order: list[tuple[str, _Alike]] = []
         for place, job in jobs.items():
             shared, own = _fields(job)
-            alike.setdefault(short_digest(shared), _Alike(shared, [], [])).add(place, own)
+            digest = short_digest(shared)
+            if job.spec.unique_key is None:
+                alike.setdefault(digest, _Alike(shared, [], [])).add(place, own)
+                continue
+            if not in_order or in_order[-1][0] != digest:
+                in_order.append((digest, _Alike(shared, [], [])))
+            in_order[-1][1].add(place, own)
         batches = (batch for digest, one in alike.items() for batch in one.batches(digest))
+        one_by_one = (batch for digest, one in in_order for batch in one.batches(digest))
 
         async def add(batch: _Batch, at: int | None) -> int:
             reply = await self._enqueue(spec=batch.spec, shared=batch.shared, rules=rules, at=at, jobs=batch.jobs)
-            parts = (reply.did, reply.states, reply.missing, reply.batches)
-            for place, did, state, missing, its_batch in zip(batch.places, *parts, strict=True):
-                found[place] = Placed(cast("Did", did), state, reply.now, tuple(missing.split()), its_batch)
+            parts = (reply.did, reply.states, reply.missing, reply.batches, reply.others)
+            for place, did, state, missing, its_batch, other in zip(batch.places, *parts, strict=True):
+                found[place] = Placed(cast("Did", did), state, reply.now, tuple(missing.split()), its_batch, other)
             return reply.now
 
-        async def add_further(at: int) -> None:
+        async def add_further(at: int, batches: Iterator[_Batch]) -> None:
             for batch in batches:
                 await add(batch, at)
 
-        if (first := next(batches, None)) is not None:
+        if (first := next(batches, None) or next(one_by_one, None)) is not None:
             # All of them are there since the first one was, so that their ids alone say which comes first.
             now = await add(first, at)
             at = now if at is None else at
-            ends = await asyncio.gather(*(add_further(at) for _ in range(_AT_ONCE)), return_exceptions=True)
+            further = [add_further(at, batches) for _ in range(_AT_ONCE)]
+            ends = await asyncio.gather(*further, add_further(at, one_by_one), return_exceptions=True)
             for error in ends:
                 if error is not None:
                     raise error
@@ -171,7 +228,8 @@ class _Alike(NamedTuple):
         """All of them, as many as a script takes."""
         start, weight = 0, 0
         for end, own in enumerate(self.own):
-            more = _JOB_WEIGHT + str(own.get("needs", "")).count(" ")
+            replaces = own.get("unique_mode") == UniqueMode.REPLACE  # and so may move another one
+            more = _JOB_WEIGHT * (1 + replaces) + str(own.get("needs", "")).count(" ")
             if end > start and weight + more > _BATCH * _JOB_WEIGHT:
                 yield _Batch(digest, self.shared, self.places[start:end], self.own[start:end])
                 start, weight = end, 0

@@ -118,6 +118,15 @@ starts = Key("starts", "starts:{queue}", "list", "times of the latest starts of 
 starts_by = Key(
     "starts_by", "starts_by:{queue}:{key}", "list", "times of the latest starts of a concurrency key", "1,000, expires"
 )
+unique = Key(
+    "unique", "unique:{namespace}:{key}", "string", "id of the job that has this unique key",
+    "its end, or expires a while after",
+)  # fmt: skip
+answer = Key(
+    "answer", "answer:{id}", "string",
+    "of a job that was not made because of its unique key: digest, what was said, the other job and its state",
+    "expires after an hour; of a request, after the retention",
+)  # fmt: skip
 launching = Key("launching", "launching:{namespace}", "zset", "write-ahead intents", "one per launching job")
 launched = Key(
     "launched", "launched:{namespace}", "zset", "jobs with a KubeJob, by launched_at", "one per launched job"
@@ -181,7 +190,7 @@ operator = Key(
 KEYS: Final = (
     history, start_by, needs, children, batch, batch_jobs, unblocking, unblockings,
     job, spec, payload, result, progress, checkpoint, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
-    owned_by, closed, reopening, starts, starts_by,
+    owned_by, closed, reopening, starts, starts_by, unique, answer,
     launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,
     queues, schedule, schedules, wished, epoch, layout, seq, store_id, hold,
     emptied, wake, watched, operator,

@@ -79,17 +79,22 @@ class EnqueueReply(NamedTuple):
     """What `enqueue` replies.
 
     Attributes:
-        did: for each job: `created`, `exists` (it was there already), `conflict` (the id is that of another
-            job), `too_many_classes` (the namespace has too many different queues, states and classes),
-            `other_rules` (the queue has other settings by now, or is gone), `no_parent` (a job or batch
-            that it needs is not there), `batch_closed` (its batch takes no more jobs), `batch_needed` (a
-            job needs the batch already, so one that needs others itself could wait for itself) or
-            `batch_taken` (the id of the batch is that of a job, or of a batch of another namespace).
-        states: for each job its state after the verb; "" if there is none.
+        did: for each job: `created`, `exists` (it was there already), `returned` (another job has its
+            unique key, and none was made), `ignored` (the same, or another one was made too short a time
+            ago), `conflict` (the id is that of another job), `too_many_classes` (the namespace has too many
+            different queues, states and classes), `other_rules` (the queue has other settings by now, or is
+            gone), `no_parent` (a job or batch that it needs is not there), `batch_closed` (its batch takes
+            no more jobs), `batch_needed` (a job needs the batch already, so one that needs others itself
+            could wait for itself) or `batch_taken` (the id of the batch is that of a job, or of a batch of
+            another namespace).
+        states: for each job its state after the verb; "" if there is none. That of the other job if none
+            was made.
         missing: for each job the ids of those that it needs and that are not there, with blanks between
             them.
         batches: for each job the batch that it is of, if they are to be of one: one that was there already
             may be of another one; "" if it is of none.
+        others: for each job the id of the one that has its unique key, if none was made, or of the one that
+            it has replaced; "" if there is none.
         now: Redis TIME in ms.
     """
 
@@ -97,6 +102,7 @@ class EnqueueReply(NamedTuple):
     states: tuple[str, ...]
     missing: tuple[str, ...]
     batches: tuple[str, ...]
+    others: tuple[str, ...]
     now: int
 
 

@@ -168,7 +168,8 @@ class Verbs(Connected):
                 Unix time before which it is not due; the later of the two holds), perhaps `expires_ms` (after
                 which it is cancelled if it has not started), `paused_by` (then it is paused from the start) or
                 `needs` (ids of jobs and batches that must end first, with blanks between them), and with all
-                other fields of its record.
+                other fields of its record, such as `unique_key` with `unique_mode` (`replace` or `ignore`) and
+                `unique_for_seconds`.
         """
         return replies.EnqueueReply._make(await self._scripts.run("enqueue", spec, rules, at, shared, jobs))
 

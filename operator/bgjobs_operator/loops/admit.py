@@ -281,7 +281,8 @@ class Admit:
         if isinstance(asked, NotAdmitted):
             return await self._refuse(obj, asked, now)
         try:
-            await enqueue(self.store, asked, gate=self.gate)
+            with contextlib.suppress(JobNotFoundError):  # it has the unique key, and is not kept any more
+                await enqueue(self.store, asked, gate=self.gate)
         except NotAdmittedError as error:
             # It may be applied a moment later, in the same file; a job was dropped since it was looked at.
             if error.refusal.code in {"queue_not_found", "needs_not_found"}:
@@ -294,8 +295,10 @@ class Admit:
                 "spec", "spec_changed", "the spec was changed after its job was made; make a new request"
             )
             return await self._refuse(obj, changed, now)
+        if (own := asked.spec.unique_key) and (said := await self.store.answer(asked.id)) is not None:
+            await self._say(obj, request_status.unneeded(said, own, obj["metadata"]["generation"], now))
         self._others_may_go_on(obj)
-        return True  # settle writes the status from the record
+        return True  # settle writes the status of a job from its record
 
     def _others_may_go_on(self, obj: dict[str, Any]) -> None:
         """Requests may have waited for this one to be a job, or to be refused."""

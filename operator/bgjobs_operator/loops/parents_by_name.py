@@ -71,6 +71,10 @@ class ParentsByName:
             job_id = ids.request_job_id(parent["metadata"]["uid"])
             if await self.store.job(job_id) is not None:
                 found.append(job_id)
+            elif request_status.is_unneeded(parent):
+                # Another job stands for it. One that is not kept any more has ended.
+                other = await self._stands_for(namespace, job_id, part(parent, "status").get("jobId"))
+                found += [] if other is None else [other]
             elif not request_status.has_ended(parent):
                 unadmitted[name] = parent
             elif spec.on_parent_failure is OnParentFailure.CANCEL and not _succeeded(parent):
@@ -82,7 +86,15 @@ class ParentsByName:
         if absent or unadmitted:
             self._waited_for.setdefault(namespace, set()).update([*absent, *unadmitted])
             return WaitsFor("waits_for_parents", _waits_for(namespace, absent, [*unadmitted]))
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
+
+    async def _stands_for(self, namespace: str, job_id: str, told: object) -> str | None:
+        """The job that has the unique key of a request of which no job was made; None if it is not kept any more."""
+        said = await self.store.answer(job_id)
+        other = told if said is None else said.other
+        job = await self.store.job(other) if isinstance(other, str) and ids.is_stored_id(other) else None
+        # Whoever may write the status of a request has no rights over jobs of other namespaces by that.
+        return job.id if job is not None and job.namespace == namespace else None
 
     async def _request(self, namespace: str, name: str) -> dict[str, Any] | None:
         found = await self.api.get(REQUESTS, namespace, name)

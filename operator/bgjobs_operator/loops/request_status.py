@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bgjobs.vocabulary import TERMINAL, Phase, State
+from bgjobs.vocabulary import TERMINAL, Phase, State, UniqueAnswer
 from bgjobs_core.kube.objects import part, parts
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.enqueueing import Answer
 
 Status = dict[str, Any]
 
@@ -75,6 +76,26 @@ def refused(code: str, message: str, generation: int, at_ms: int) -> Status:
     }
 
 
+# The condition of a request of which no job is made, because another job has its unique key.
+UNNEEDED: Final = "Unneeded"
+
+
+def unneeded(said: Answer, unique_key: str, generation: int, at_ms: int) -> Status:
+    """What a request says of which no job is made: `returned` or `ignored`, and the job that has its unique key."""
+    if said.what == UniqueAnswer.RETURNED:
+        words = f"no job is made: the job {said.other} has the unique key {unique_key}, and waits or runs"
+    else:
+        words = f"no job is made: the job {said.other} has, or had a short time ago, the unique key {unique_key}"
+    return {
+        "state": said.what,
+        "jobId": said.other,
+        "reason": words,
+        "observedGeneration": generation,
+        "finishedAt": _time(at_ms),
+        "conditions": [condition(UNNEEDED, camel(said.what), words, at_ms)],
+    }
+
+
 # The state of a request that is no job yet; no job has it.
 WAITING = "waiting"
 
@@ -107,7 +128,8 @@ def spec_changed(job: JobRecord, at_ms: int) -> Status:
 
 def code_of(status: Status) -> str:
     """The reason of the condition that says why a request is no job, or not what it says; "" if none says it."""
-    found = (one for one in parts(status, "conditions") if one.get("type") in {"Admitted", "Failed", SPEC_CHANGED})
+    kinds = {"Admitted", "Failed", UNNEEDED, SPEC_CHANGED}
+    found = (one for one in parts(status, "conditions") if one.get("type") in kinds)
     return next((str(one.get("reason") or "") for one in found), "")
 
 
@@ -142,7 +164,8 @@ def queue_says_the_same(before: dict[str, Any], said: Status) -> bool:
 def refused_for_ms(obj: dict[str, Any], now: int) -> int:
     """For how long a request has said that it will never be a job; 0 if it says something else, or not since when."""
     said = part(obj, "status")
-    if said.get("jobId") or said.get("state") != State.FAILED.value:
+    is_refused = said.get("state") == State.FAILED.value and not said.get("jobId")
+    if not is_refused and not is_unneeded(obj):
         return 0
     try:
         since = datetime.fromisoformat(str(said.get("finishedAt"))).astimezone(UTC).timestamp()
@@ -159,5 +182,14 @@ def is_behind(obj: dict[str, Any]) -> bool:
 
 def has_ended(obj: dict[str, Any]) -> bool:
     """Whether a request's own status says that it has ended."""
+    return _says(obj, {"Complete", "Failed", UNNEEDED})
+
+
+def is_unneeded(obj: dict[str, Any]) -> bool:
+    """Whether a request's own status says that no job is made of it, because another one has its unique key."""
+    return _says(obj, {UNNEEDED})
+
+
+def _says(obj: dict[str, Any], kinds: set[str]) -> bool:
     conditions = parts(part(obj, "status"), "conditions")
-    return any(one.get("type") in {"Complete", "Failed"} and one.get("status") == "True" for one in conditions)
+    return any(one.get("type") in kinds and one.get("status") == "True" for one in conditions)

@@ -114,7 +114,7 @@ def test_a_name_is_taken_as_it_is() -> None:
     request = build_request(
         NAME, "send", {"to": "a"}, priority=1, delay=2.5, queue="mail", namespace="team-a", max_retries=0,
         timeout_seconds=9, image="shop:1", id=OTHER_ID, labels={"team": "billing"}, concurrency_key="acme",
-        expires_after_seconds=60,
+        unique_key="report", unique_mode="ignore", unique_for_seconds=60, expires_after_seconds=60,
     )  # fmt: skip
 
     assert request.model_dump(by_alias=True) == {
@@ -122,7 +122,7 @@ def test_a_name_is_taken_as_it_is() -> None:
         "parameters": {"to": "a"}, "priority": 1, "delay_seconds": 2.5, "max_retries": 0, "timeout_seconds": 9.0,
         "image": "shop:1", "labels": {"team": "billing"}, "concurrency_key": "acme", "traceparent": None, "key": None,
         "expires_after_seconds": 60.0, "needs": [], "on_parent_failure": "cancel",
-        "batch": None,
+        "batch": None, "unique_key": "report", "unique_mode": "ignore", "unique_for_seconds": 60,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from bgjobs.job_spec import CompleteSpec, JobSpec
+from bgjobs.vocabulary import UniqueMode
 from bgjobs_core.jobs.admission import NotAdmitted, approved, decide, image_allowed
 from bgjobs_core.jobs.record import AskedJob, NewJob
 from bgjobs_core.jobs.spec import shared_part, to_hashes, with_own_part
@@ -133,6 +134,7 @@ DIGESTED: dict[str, Any] = {
     "priority": 0, "delay_seconds": 1.0, "max_retries": 2, "timeout_seconds": 90.0, "image": "registry/shop:1",
     "expires_after_seconds": 60.0,
     "request_uid": "u", "rerun_of": "01", "labels": {"team": "billing"}, "concurrency_key": "acme",
+    "unique_key": "report", "unique_mode": UniqueMode.REPLACE, "unique_for_seconds": 60,
 }  # fmt: skip
 
 
@@ -161,6 +163,7 @@ def test_a_spec_comes_back_from_redis_as_it_was() -> None:
     full = CompleteSpec(
         queue="mail", cls="shop.jobs.Mail", method="send", priority=1, delay_seconds=0.5, max_retries=0,
         timeout_seconds=1.5, image="registry/shop:1", labels={"example.com/team": "billing", "empty": ""},
+        unique_key="report", unique_mode=UniqueMode.IGNORE, unique_for_seconds=60,
     )  # fmt: skip
     least = CompleteSpec(cls="shop.jobs.Mail", method="send", max_retries=3, timeout_seconds=60)
 
@@ -172,7 +175,10 @@ def test_a_spec_comes_back_from_redis_as_it_was() -> None:
             "queue": "mail", "class": "shop.jobs.Mail", "method": "send", "max_retries": 0, "timeout_seconds": 1.5,
             "image": "registry/shop:1",
         },
-        {"priority": 1, "delay_seconds": 0.5, "labels": '{"example.com/team": "billing", "empty": ""}'},
+        {
+            "priority": 1, "delay_seconds": 0.5, "labels": '{"example.com/team": "billing", "empty": ""}',
+            "unique_key": "report", "unique_mode": "ignore", "unique_for_seconds": 60,
+        },
     )  # fmt: skip
 
 

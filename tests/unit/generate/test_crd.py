@@ -201,10 +201,19 @@ def test_the_end_that_a_request_tells_of_stays() -> None:
     """The API server refuses an older status that arrives after the one that told the end."""
     [rule] = OURS["BackgroundJobRequest.status"]["x-kubernetes-validations"]
     assert rule == {
-        "rule": "!has(oldSelf.state) || !(oldSelf.state in ['cancelled', 'failed', 'succeeded']) || "
+        "rule": "!has(oldSelf.state) || !(oldSelf.state in "
+        "['cancelled', 'failed', 'ignored', 'returned', 'succeeded']) || "
         "(has(self.state) && self.state == oldSelf.state)",
         "message": ENDED_STAYS,
     }
+
+
+def test_a_schedule_has_no_unique_key() -> None:
+    """What happens at a tick while a job of it is there is its concurrencyPolicy."""
+    request, job = OURS["BackgroundJobRequest.spec"], OURS["BackgroundJobSchedule.spec.job"]
+    names = {"uniqueKey", "uniqueMode", "uniqueForSeconds"}
+    assert {name for name in request["properties"] if name.startswith("unique")} == names
+    assert not {name for name in job["properties"] if name.startswith("unique")}
 
 
 def test_a_short_name_is_no_category() -> None:
@@ -255,4 +264,4 @@ def test_parameters_have_no_type_so_that_a_change_is_seen() -> None:
     assert rules[0].startswith("self.paused == oldSelf.paused ? self == oldSelf : (has(self.queue) ==")
     fields = {*RequestSpec.model_json_schema(by_alias=True)["properties"]}
     assert {name for name in fields if f"oldSelf.{name}" in rules[0]} == fields - {"parameters"}
-    assert [rule.partition("(")[0] for rule in rules[1:]] == ["self.labels.all"]
+    assert [rule.partition("(")[0] for rule in rules[1:]] == ["self.labels.all", "!has", "has"]

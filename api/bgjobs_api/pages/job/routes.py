@@ -182,6 +182,9 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
         problem = problem_of(error)
         sentence = f"It was not run again: {problem.detail}."
         return await _show(request, deps, caller, record, sentence=sentence, status=problem.status)
+    if made.is_another:
+        sentence = f"No new job was made: this one has the unique key {record.spec.unique_key}."
+        return await _show(request, deps, caller, made.record, sentence=sentence, status=HTTPStatus.OK)
     return rendering.redirect(f"/jobs/{made.record.id}")
 
 

@@ -11,6 +11,7 @@ from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
 from bgjobs.cli.showing import durations
+from bgjobs.vocabulary import UniqueMode
 
 if TYPE_CHECKING:
     from bgjobs.changes import RerunChanges
@@ -118,6 +119,27 @@ def run(
             help="Whose work it is, such as a customer's name: in a queue, jobs of different keys take turns.",
         ),
     ] = None,
+    unique_key: Annotated[
+        str | None,
+        typer.Option(
+            "--unique-key",
+            metavar="KEY",
+            help="A name for the work: while a job with it waits or runs, no other is made, and that one is printed.",
+        ),
+    ] = None,
+    unique_mode: Annotated[
+        UniqueMode | None,
+        typer.Option(
+            "--unique-mode",
+            metavar="return|replace|ignore",
+            help="What happens if a job with the key is there: `replace` cancels it if it waits, and makes the new "
+            "one; `ignore` makes none for a time either.",
+        ),
+    ] = None,
+    unique_for: Annotated[
+        str | None,
+        typer.Option("--unique-for", metavar="SECONDS", help="This time, for `ignore`: 90, 10m, 2h; whole seconds."),
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label for the job, may be repeated: team=billing."),
@@ -178,6 +200,7 @@ def run(
       bgjobs run shop.mail.send '["ann@example.com"]'
       bgjobs run shop.jobs.Mail send -a ann@example.com --delay 5m --priority high
       bgjobs run shop.jobs.Invoices.render '[2026, 11]' --key invoices-2026-11
+      bgjobs run shop.jobs.Search.index --delay 1m --unique-key index --unique-mode replace
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
       bgjobs run shop.jobs.Mail.send -a ann@example.com --needs last
       jq -c '.[]' customers.json | bgjobs run shop.jobs.Mail.send --each - --queue mail
@@ -185,7 +208,8 @@ def run(
     called = parameters.call((target, method, json_parameters))
     alone = {
         "PARAMETERS": called.parameters, "-p": named, "-a": positional, "--parameters-file": parameters_file,
-        "--id": job_id, "--key": key, "--wait": wait, "--logs": logs, "--wait-timeout": wait_timeout,
+        "--id": job_id, "--key": key, "--unique-key": unique_key, "--wait": wait, "--logs": logs,
+        "--wait-timeout": wait_timeout,
     }  # fmt: skip
     if each is not None and (odd := [name for name, value in alone.items() if value]):
         raise UsageError(f"--each asks for many jobs, and cannot be used with {' and '.join(odd)}")
@@ -202,6 +226,9 @@ def run(
         "timeout_seconds": timeout_seconds,
         "image": image,
         "concurrency_key": concurrency_key,
+        "unique_key": unique_key,
+        "unique_mode": None if unique_mode is None else unique_mode.value,
+        "unique_for_seconds": durations.whole_seconds(unique_for, "--unique-for"),
         "labels": parameters.labels(label or ()) or None,
         "traceparent": traceparent or None,
     }
@@ -318,9 +345,11 @@ def _asked(
     session: Session, jobs: "list[Job]", output: Format, wait: bool, logs: bool, limit: float | None
 ) -> int | None:
     from bgjobs.cli.commands import endings  # noqa: PLC0415 - as above
-    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing import printing, unique  # noqa: PLC0415 - `--help` does not pay for models
 
     for job in jobs:
+        if words := unique.words(job):
+            session.say(words)
         session.say(f"{job.cls}.{job.method} is {job.state} in queue {job.queue} of namespace {job.namespace}")
     world = session.world
 

@@ -37,6 +37,18 @@ def seconds(text: str | None, option: str) -> float | None:
     return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(cleaned)
 
 
+def whole_seconds(text: str | None, option: str) -> int | None:
+    """As `seconds`, of a time that has whole seconds.
+
+    Raises:
+        UsageError: if it has a part of one.
+    """
+    found = seconds(text, option)
+    if found is not None and found != int(found):
+        raise UsageError(f"{option} must be whole seconds, and not {text!r}")
+    return None if found is None else int(found)
+
+
 def short(span: timedelta) -> str:
     """A duration in one unit, as `kubectl get` writes it: `45s`, `3m`, `5h`, `12d`."""
     whole = max(0, int(span.total_seconds()))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.cli.arguments.shared_options import Format
-from bgjobs.cli.showing import durations, text
+from bgjobs.cli.showing import durations, text, unique
 from bgjobs.vocabulary import TERMINAL, OnParentFailure, Phase, State, shown_state
 
 if TYPE_CHECKING:
@@ -216,6 +216,9 @@ def job_page(
         ("namespace", job.namespace),
         ("queue", f"{job.queue} (priority {'high' if job.priority else 'low'})"),
         ("concurrency key", job.concurrency_key or ""),
+        ("unique key", unique.described(job)),
+        ("in place of", job.replaced_id or ""),
+        ("key taken by", job.key_taken_by or ""),
         ("image", text.clean(job.image or "")),
         ("labels", text.clean(", ".join(f"{key}={value}" for key, value in job.labels.items()))),
         ("trace", job.traceparent or ""),
@@ -238,7 +241,7 @@ def job_page(
         ("KubeJob", job.kube_job or ""),
         ("result", "" if result is None else text.clean(result)),
     ]
-    lines = [f"{f'{title}:':<12}{value}" for title, value in rows if value]
+    lines = [f"{f'{title}:':<11} {value}" for title, value in rows if value]
     if history:
         lines.extend(["", "history:"])
         for one in history:

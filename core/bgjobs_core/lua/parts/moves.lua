@@ -78,7 +78,9 @@ local function move(job, to, changes, now)
   if TERMINAL[to] then
     -- Of a job that has failed it stays: people want to see how far it came.
     if job.attempt and to ~= STATE.failed then redis.call('DEL', key.checkpoint(job.id)) end
-    redis.call('ZADD', key.expiring(job.namespace), now + job.records_ms, job.id)
+    -- One that keeps others from being made is there as long as it does.
+    redis.call('ZADD', key.expiring(job.namespace), math.max(now + job.records_ms, alone_until(job) or 0), job.id)
+    leave_key(job, now)
     -- Counted for as long as there is such a queue; what is kept of ended jobs does not tell how many there were.
     if redis.call('EXISTS', key.queue(job.queue)) == 1 then
       redis.call('HINCRBY', key.endings(job.queue), standing(job), 1)

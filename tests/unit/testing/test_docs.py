@@ -102,6 +102,11 @@ def test_what_else_the_page_about_jobs_shows(page: Any) -> None:
 
     assert [job.outcome for job in jobs] == ["aborted", "succeeded"]
     with eager(raise_errors=False) as jobs:
+        page.announce_patiently(7)
+        page.announce_patiently(7).rerun(max_retries=1)
+    # A TimeoutError is none of the call's exceptions, whatever the rules of the class are.
+    assert [(job.outcome, len(job.attempts)) for job in jobs] == [("aborted", 1)] * 3
+    with eager(raise_errors=False) as jobs:
         run_background_job(page.Deliveries, "announce", [-1])
         run_background_job(page.Deliveries, "announce", [7], max_retries=1)
         run_background_job(page.Prices, "fetch", ["acme"], max_retries=0)

@@ -9,6 +9,7 @@ RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.ready
 PEERS := $(VENV)/.bench
 AUDIT := $(VENV)/audit/.ready
+DJANGO := $(VENV)/django/.ready
 MINORS := $(notdir $(basename $(wildcard requirements/minors/*.txt))) # of Kubernetes, whose models the chart is checked by
 DEV := $(PYTHON) devcluster/dev
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
@@ -83,6 +84,19 @@ verify: $(STAMP) ## fail if anything generated is out of date
 .PHONY: test
 test: $(STAMP) ## every test, set-up included; needs root on Debian, or Docker and kind, for the cluster tests
 	@$(BIN)/python -m tests.run
+
+# In an environment of their own, with a Python that is new enough for Django.
+$(DJANGO): $(STAMP) requirements/django.txt client/pyproject.toml tests/newer_python.py
+	$(call say,adding an environment with Django)
+	@python=$$($(BIN)/python -m tests.newer_python) && "$$python" -m venv --clear $(VENV)/django
+	@requirements/install $(VENV)/django/bin/python --require-hashes -r requirements/django.txt
+	@requirements/install $(VENV)/django/bin/python --no-deps --no-build-isolation -e client
+	@touch $@
+
+.PHONY: django-env django
+django-env: $(DJANGO)
+django: $(DJANGO) ## test the backend for tasks of Django (needs Python 3.12 or newer)
+	@$(VENV)/django/bin/python -m pytest -q tests/django
 
 $(PEERS): $(STAMP) requirements/bench.txt
 	$(call say,adding the programs that bgjobs is measured beside)

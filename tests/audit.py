@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / ".venv" / "audit" / "bin"
-LOCKS: Final = ("server", "local", "dev", "build", "bench", "uv", "audit")
+LOCKS: Final = ("server", "local", "dev", "build", "bench", "uv", "audit", "django")
 _WARNING: Final = 2  # of helm's severities
 # Guesses by randomness take each hash of a lock file and each id of a test for a secret.
 _GUESSES: Final = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")

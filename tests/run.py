@@ -69,6 +69,13 @@ PARTS: Final = (
     by_pytest("hostile input", *_SPREAD, "tests/hostile"),
     by_pytest("nasty job code: processes, and bgjobs.testing", *_SPREAD, "tests/nasty"),
     by_pytest("local mode: the command, real processes", *_SPREAD, "tests/local"),
+    Part("an environment with Django", (*_MAKE, "django-env")),
+    Part(
+        "tasks of Django",
+        (".venv/django/bin/python", "-m", "pytest", "-q", "tests/django"),
+        needs=("an environment with Django",),
+        pytest=True,
+    ),
     by_pytest("benchmarks, each at a tiny size", "tests/bench"),
     Part("a browser", (sys.executable, "-m", "tests.machine", "browser")),
     by_pytest("pages in a browser", *_SPREAD, "tests/browser", needs=("a browser",)),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UnreachableError,
     )
     from bgjobs.ids import new_job_id
-    from bgjobs.retry_rules import Backoff, retry_policy
+    from bgjobs.retry_rules import Backoff, RetryPolicy, retry_policy
 
 __all__ = [
     "Abort",
@@ -58,6 +58,7 @@ __all__ = [
     "NotInJobError",
     "RefusedError",
     "Retry",
+    "RetryPolicy",
     "UnreachableError",
     "WithOptions",
     "aenqueue",
@@ -86,6 +87,7 @@ _MODULES = {
     "JobHandle": "client.job_handle",
     "NotInJobError": "context",
     "Retry": "context",
+    "RetryPolicy": "retry_rules",
     "WithOptions": "client.typed",
     "aenqueue": "client.typed",
     "current_job": "context",

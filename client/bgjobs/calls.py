@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs.errors import Portable
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     Parameters = Sequence[Any] | Mapping[str, Any]
+
+# Among the named parameters of a task of Django: a list of those that are given by position.
+POSITIONAL: Final = "*"
 
 
 class UnfitCallError(Portable):
@@ -128,6 +131,47 @@ def check_function(name: str, function: types.FunctionType, parameters: Paramete
     _check_parameters(name, function, (), parameters)
 
 
+def join_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any] | dict[str, Any]:
+    """The parameters of a job for arguments of both kinds, as `{"*": [1], "two": 2}`; a list if none has a name."""
+    if not kwargs:
+        return list(args)
+    return {POSITIONAL: list(args), **kwargs} if args else dict(kwargs)
+
+
+def split_arguments(parameters: Parameters) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments that stand for these parameters: what `join_arguments` has made of them, undone.
+
+    Raises:
+        UnfitCallError: if what should be a list is none.
+    """
+    if not isinstance(parameters, dict):
+        return list(parameters), {}
+    named = {**parameters}
+    args: object = named.pop(POSITIONAL, [])
+    if not isinstance(args, list):
+        raise UnfitCallError(f'parameters has {args!r} as "{POSITIONAL}", which must be a list', "parameters")
+    return cast("list[Any]", args), named
+
+
+def check_arguments(
+    name: str, function: Any, first: tuple[object, ...], args: Sequence[object], kwargs: Mapping[str, object]
+) -> None:
+    """Check that `function(*first, *args, **kwargs)` fits its signature.
+
+    Args:
+        name: how messages call it.
+        function: what is called.
+        first: what is put before the arguments of the caller.
+        args: the arguments by position.
+        kwargs: those by name.
+
+    Raises:
+        UnfitCallError: if it does not fit; the message says what is missing or too much.
+    """
+    if problem := _misfit(function, (*first, *args), kwargs):
+        raise UnfitCallError(f"{name}{inspect.signature(function)}: {problem}", "parameters")
+
+
 def near(name: str, others: Iterable[str]) -> str:
     """The rest of a sentence that asks whether one of these was meant; "" if none is like it."""
     import difflib  # noqa: PLC0415 - only somebody who has made a mistake pays for it
@@ -158,11 +202,9 @@ def _what(member: object) -> str:
 
 def _check_parameters(name: str, function: Any, first: tuple[object, ...], parameters: Parameters) -> None:
     if isinstance(parameters, dict):
-        problem = _misfit(function, first, cast("dict[str, object]", parameters))
+        check_arguments(name, function, first, (), cast("dict[str, object]", parameters))
     else:
-        problem = _misfit(function, (*first, *cast("Sequence[object]", parameters)), {})
-    if problem:
-        raise UnfitCallError(f"{name}{inspect.signature(function)}: {problem}", "parameters")
+        check_arguments(name, function, first, cast("Sequence[object]", parameters), {})
 
 
 def _member(cls: type, method: str) -> object:

@@ -14,10 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from bgjobs import trace
+from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
 from bgjobs.vocabulary import UniqueMode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from bgjobs.retry_rules import RetryPolicy
 
 CLASS_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 METHOD_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -42,6 +45,11 @@ _Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.@/]*
 ConcurrencyKey = _Key
 UniqueKey = _Key
 JobKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+ExceptionName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$", max_length=200)
+]
+ExceptionNames = Annotated[list[ExceptionName], Field(max_length=20)]
+PauseSeconds = Annotated[float, Field(ge=0, le=MAX_RETRY_AFTER_SECONDS, allow_inf_nan=False)]
 Parameters = list[Any] | dict[str, Any]
 Priority = Annotated[int, Field(ge=0, le=1, strict=True)]
 DelaySeconds = Annotated[float, Field(ge=0, le=366 * _DAY, allow_inf_nan=False)]
@@ -105,6 +113,9 @@ class HasId(Protocol):
         ...
 
 
+RETRY_FIELDS: Final = ("retry_on", "abort_on", "backoff_seconds", "backoff_cap_seconds")
+
+
 class EnqueueOptions(TypedDict, total=False):
     """What a program may say about a job besides the call itself, as keywords of `enqueue` and `run_background_job`.
 
@@ -113,6 +124,8 @@ class EnqueueOptions(TypedDict, total=False):
         namespace: the job's namespace; default: that of the client, else that of the caller's ServiceAccount.
         max_retries: how many more attempts may follow a failed one; default: what the queue says.
         timeout_seconds: how long one attempt may take; default: what the queue says.
+        retry: a `RetryPolicy`: after which exceptions the job is tried again, and when; default: what its class or
+            method says.
         expires_after_seconds: it is cancelled unless it has begun to start so many seconds after it was asked for;
             default: it waits however long it takes. For a moment: `(moment - datetime.now(UTC)).total_seconds()`.
         image: an image that the queue's `images` allow; default: the queue's own image.
@@ -139,6 +152,7 @@ class EnqueueOptions(TypedDict, total=False):
     namespace: str | None
     max_retries: int | None
     timeout_seconds: float | None
+    retry: RetryPolicy | None
     expires_after_seconds: float | None
     image: str | None
     concurrency_key: str | None
@@ -222,11 +236,54 @@ class JobSpec(BaseModel, frozen=True):
         description="At most 16, in the syntax of labels of Kubernetes. The KubeJob and its pods get them too, with "
         "`label.bgjobs.dev` in their keys.",
     )
+    retry_on: ExceptionNames | None = Field(
+        default=None,
+        description="At most 20 names of classes of exceptions, such as `ConnectionError` or "
+        "`requests.exceptions.Timeout`: after one of these, or one that derives from it, another attempt may follow, "
+        "and after any other one the job has failed. If absent, after all. If one of the four fields for exceptions is "
+        "there, they take the place of the rules that the job's code has.",
+    )
+    abort_on: ExceptionNames = Field(
+        default_factory=list[str],
+        description="At most 20 such names: after one of these the job has failed, even if another attempt could "
+        "follow otherwise.",
+    )
+    backoff_seconds: PauseSeconds | None = Field(
+        default=None,
+        description="How long the next attempt waits after an exception; it follows in the same pod. If absent, "
+        "Kubernetes starts it, in a new one; if the longest wait alone is there, it is 1.",
+    )
+    backoff_cap_seconds: PauseSeconds | None = Field(
+        default=None,
+        description="The longest wait: it is doubled after each attempt, up to this. If absent, it stays as it is.",
+    )
     traceparent: TraceParent | None = Field(
         default=None,
         description="The trace that the job belongs to, in the form of W3C Trace Context. Job code finds it as "
         "`current_job().traceparent` and in the environment as TRACEPARENT.",
     )
+
+    @property
+    def retry_rules(self) -> dict[str, Any] | None:
+        """What it says of exceptions, as `retry_rules.policy_of_call` reads it; None if it says nothing."""
+        said = {name: getattr(self, name) for name in RETRY_FIELDS}
+        rules = {name: value for name, value in said.items() if value is not None and (name != "abort_on" or value)}
+        return rules or None
+
+    @property
+    def retry_words(self) -> str:
+        """The same for people: `only after ConnectionError; waits 1 s, doubled up to 60 s`; "" if it says nothing."""
+        words: list[str] = []
+        if self.retry_on is not None:
+            words.append(f"only after {', '.join(self.retry_on)}" if self.retry_on else "after no exception")
+        if self.abort_on:
+            words.append(f"never after {', '.join(self.abort_on)}")
+        first, cap = self.backoff_seconds, self.backoff_cap_seconds
+        if cap is not None:
+            words.append(f"waits {1.0 if first is None else first:g} s, doubled up to {cap:g} s")
+        elif first is not None:
+            words.append(f"waits {first:g} s" if first else "at once")
+        return "; ".join(words)
 
     def again(self) -> Self:
         """The spec of a job that runs this one again: due at once, in no trace, and in the image of its queue then.

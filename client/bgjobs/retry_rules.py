@@ -1,21 +1,29 @@
-"""What follows from an exception of job code: another attempt, and when, by rules that a job's class may have."""
+"""What follows from an exception of job code: another attempt, and when, by rules that a call or its code may have.
+
+Rules of a call travel with it, as names: who asks for a job may not be able to import what the job's code can.
+"""
 
 from __future__ import annotations
 
+import builtins
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from bgjobs.context import Abort, Retry
 from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _POLICY: Final = "__bgjobs_retry_policy__"
 _MOST_DOUBLINGS: Final = 60
+_FIRST_SECONDS: Final = 1.0  # of a back-off of which a request says the longest pause alone
 
 _Decorated = TypeVar("_Decorated")
-_Exceptions = type[Exception] | tuple[type[Exception], ...]
+_Exception = type[Exception] | str
+_Exceptions = _Exception | tuple[_Exception, ...]
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 
 
 class Backoff:
@@ -55,24 +63,43 @@ class Backoff:
         """
         return cls(_pause("first", first), 2.0, _pause("cap", cap))
 
+    def said(self) -> dict[str, float]:
+        """What a request says of it."""
+        doubles = {"backoff_cap_seconds": self._cap} if self._factor > 1 else {}
+        return {"backoff_seconds": self._first, **doubles}
+
     def seconds(self, attempt: int) -> float:
         """The pause after the attempt with this number, from 1 on."""
         return min(self._cap, self._first * self._factor ** min(attempt - 1, _MOST_DOUBLINGS))
 
 
 class RetryPolicy:
-    """The rules of one class or method.
+    """Rules for the exceptions of a job: `with_options(retry=RetryPolicy(retry_on=ConnectionError)).enqueue(...)`.
 
-    Attributes:
-        retry_on: exceptions after which another attempt may follow; after any other one the job has failed.
+    They take the place of those that its class or method may have by `retry_policy`. An exception is named by its
+    class, or by the name that this class has for itself: `"ConnectionError"` of Python's own, else with its module, as
+    `"requests.exceptions.Timeout"`. Those that derive from it count as well.
+
+    Args:
+        retry_on: exceptions after which another attempt may follow, one or a tuple of them; after any other one the
+            job has failed, as after `Abort`.
         abort_on: exceptions after which the job has failed, even if they are in `retry_on` too.
-        backoff: how long the next attempt waits; None: as Kubernetes does it, in a pod of its own.
+        backoff: how long the next attempt waits; None: as Kubernetes does it, in a pod of its own. `Retry(after=…)` is
+            stronger.
+
+    Raises:
+        TypeError: if something is none of these.
     """
 
     def __init__(
-        self, retry_on: tuple[type[Exception], ...], abort_on: tuple[type[Exception], ...], backoff: Backoff | None
+        self, *, retry_on: _Exceptions = Exception, abort_on: _Exceptions = (), backoff: Backoff | None = None
     ) -> None:
-        self.retry_on, self.abort_on, self.backoff = retry_on, abort_on, backoff
+        self._retry_on, self._abort_on = _exceptions("retry_on", retry_on), _exceptions("abort_on", abort_on)
+        self.backoff = _checked(backoff)
+
+    def __repr__(self) -> str:
+        on, never = (", ".join(map(_name, one)) for one in (self._retry_on, self._abort_on))
+        return f"<RetryPolicy retry_on ({on}) abort_on ({never}) {self.backoff}>"
 
     def aborts(self, error: BaseException) -> bool:
         """Whether the job has failed for good after this exception, which is no group."""
@@ -80,7 +107,42 @@ class RetryPolicy:
             return True
         if isinstance(error, Retry):
             return False
-        return isinstance(error, self.abort_on) or not isinstance(error, self.retry_on)
+        return _is_one_of(error, self._abort_on) or not _is_one_of(error, self._retry_on)
+
+    def said(self) -> dict[str, Any]:
+        """What a request says of it: `retry_on`, `abort_on`, `backoff_seconds` and `backoff_cap_seconds`.
+
+        Raises:
+            ValueError: if a job cannot know a class by its name.
+        """
+        said: dict[str, Any] = {} if self.backoff is None else {**self.backoff.said()}
+        if self._retry_on != (Exception,) or not (said or self._abort_on):  # something must show that there are rules
+            said["retry_on"] = [_portable_name(one) for one in self._retry_on]
+        if self._abort_on:
+            said["abort_on"] = [_portable_name(one) for one in self._abort_on]
+        return said
+
+
+def policy_of_call(said: Mapping[str, Any] | None) -> RetryPolicy | None:
+    """The rules that a request says; None if it says none.
+
+    Args:
+        said: as `RetryPolicy.said` gives it; what it does not say is absent, or None.
+    """
+    if not said:
+        return None
+    first, cap = said.get("backoff_seconds"), said.get("backoff_cap_seconds")
+    backoff = None
+    if cap is not None:
+        backoff = Backoff.exponential(_FIRST_SECONDS if first is None else first, cap=cap)
+    elif first is not None:
+        backoff = Backoff.fixed(first)
+    retry_on = said.get("retry_on")
+    return RetryPolicy(
+        retry_on=Exception if retry_on is None else tuple(retry_on),
+        abort_on=tuple(said.get("abort_on") or ()),
+        backoff=backoff,
+    )
 
 
 def retry_policy(
@@ -100,7 +162,7 @@ def retry_policy(
     Raises:
         TypeError: if something is none of these.
     """
-    policy = RetryPolicy(_classes("retry_on", retry_on), _classes("abort_on", abort_on), _checked(backoff))
+    policy = RetryPolicy(retry_on=retry_on, abort_on=abort_on, backoff=backoff)
 
     def decorate(decorated: _Decorated) -> _Decorated:
         setattr(decorated, _POLICY, policy)
@@ -177,12 +239,48 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _classes(name: str, given: object) -> tuple[type[Exception], ...]:
+def _exceptions(name: str, given: object) -> tuple[_Exception, ...]:
     found = cast("tuple[object, ...]", given) if isinstance(given, tuple) else (given,)
     for one in found:
-        if not (isinstance(one, type) and issubclass(one, Exception)):
-            raise TypeError(f"{name} takes classes of exceptions, one or a tuple of them, and not {one!r}")
-    return cast("tuple[type[Exception], ...]", found)
+        is_class = isinstance(one, type) and issubclass(one, Exception)
+        if not (is_class or (isinstance(one, str) and _NAME.fullmatch(one))):
+            raise TypeError(
+                f"{name} takes classes of exceptions or their names, one or a tuple of them, and not {one!r}"
+            )
+    return cast("tuple[_Exception, ...]", found)
+
+
+def _name(exception: _Exception) -> str:
+    """The name by which a class is known: of Python's own alone, else with its module."""
+    if isinstance(exception, str):
+        return exception.removeprefix("builtins.")
+    return f"{exception.__module__}.{exception.__qualname__}".removeprefix("builtins.")
+
+
+def _portable_name(exception: _Exception) -> str:
+    """The name, if a job can know it.
+
+    Raises:
+        ValueError: saying why it cannot.
+    """
+    name = _name(exception)
+    if name.startswith("__main__."):
+        raise ValueError(f"{name} belongs to the script that is running, which a job cannot import; move it")
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name} is not at the top level of its module, so a job cannot know it; move it")
+    if "." not in name and not isinstance(getattr(builtins, name, None), type):
+        raise ValueError(
+            f"Python has no exception {name!r}; name others with their module, as requests.exceptions.Timeout"
+        )
+    return name
+
+
+def _is_one_of(error: BaseException, exceptions: tuple[_Exception, ...]) -> bool:
+    classes = tuple(one for one in exceptions if not isinstance(one, str))
+    if isinstance(error, classes):
+        return True
+    names = {_name(one) for one in exceptions if isinstance(one, str)}
+    return bool(names) and any(_name(one) in names for one in type(error).__mro__ if issubclass(one, Exception))
 
 
 def _checked(backoff: Any) -> Backoff | None:

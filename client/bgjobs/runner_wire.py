@@ -31,6 +31,15 @@ class StartRequest(RunnerIdentity):
     )
 
 
+class RetryRules(BaseModel):
+    """What the call says of exceptions of its code; what it does not say is absent."""
+
+    retry_on: list[str] | None = None
+    abort_on: list[str] | None = None
+    backoff_seconds: float | None = None
+    backoff_cap_seconds: float | None = None
+
+
 class StartReply(BaseModel):
     """The answer to `start`.
 
@@ -49,6 +58,9 @@ class StartReply(BaseModel):
     parameters: list[Any] | dict[str, Any] | None = None
     approved_classes: list[str] | None = None
     timeout_seconds: float | None = None
+    retry: RetryRules | None = Field(
+        default=None, description="in place of the rules that the code has for its exceptions; absent: those hold"
+    )
     traceparent: str | None = None
     beat_seconds: float | None = None
     parents: list[Parent] | None = Field(default=None, description="the jobs that it needs; absent if there are none")

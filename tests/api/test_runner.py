@@ -38,7 +38,36 @@ async def test_start_gives_all_that_an_attempt_needs(world: World) -> None:
         "action": "run", "reason": None, "attempt": 1, "max_retries": 2, "class": "shop.jobs.Report",
         "method": "build", "parameters": {"day": 1}, "approved_classes": ["shop.jobs.*"], "timeout_seconds": 90.0,
         "beat_seconds": 1.0, "parents": None, "traceparent": None, "checkpoint": None, "retries_in_pod": True,
+        "retry": None,
     }  # fmt: skip
+
+
+async def test_start_gives_the_rules_that_the_call_has(world: World) -> None:
+    """Of a call without rules there is not a word of them."""
+    rules = {"retry_on": ["ConnectionError"], "abort_on": ["shop.errors.Gone"], "backoff_seconds": 0.0}
+    ruled, plain = await world.launched(**rules), await world.launched()
+
+    assert (await world.pod(ruled).call("start")).json()["retry"] == rules | {"backoff_cap_seconds": None}
+    assert (await world.pod(plain).call("start")).json().get("retry") is None
+    shown = (await world.call("GET", f"/api/v1/jobs/{ruled}")).json()
+    assert rules.items() <= shown.items()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("retry_on", ["no name"]),
+        ("retry_on", ["OSError"] * 21),
+        ("abort_on", "KeyError"),
+        ("backoff_seconds", -1),
+        ("backoff_cap_seconds", 86_401),
+    ],
+)
+async def test_rules_that_are_none(world: World, field: str, value: object) -> None:
+    response = await world.enqueue(**{field: value})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"].startswith(field)
 
 
 async def test_the_same_pod_gets_the_same_answer(world: World) -> None:

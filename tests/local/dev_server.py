@@ -69,18 +69,21 @@ class Dev:
     client: JobClient
 
     @classmethod
-    def start(cls, project: Path, *options: str, output: int | None = None) -> Self:
+    def start(
+        cls, project: Path, *options: str, output: int | None = None, python: str | Path = sys.executable
+    ) -> Self:
         """Start it and wait until it is ready.
 
         Args:
             project: the folder with code.
             options: more of them; the last one of its kind holds.
             output: descriptor to write to, in place of a file.
+            python: that of the server.
         """
         output_file = project / "output.txt"
         data = Path(options[options.index("--data") + 1]) if "--data" in options else project / ".bgjobs"
         command = [
-            sys.executable,
+            python,
             "-m",
             "bgjobs.cli",
             "dev",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from bgjobs import Backoff, RetryPolicy
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import Outcome, Phase, State
 from tests.local.dev_server import wait_until
@@ -83,6 +84,21 @@ def test_one_that_says_when_it_wants_to_be_tried_again(dev: Dev) -> None:
         assert (after.started_at - before.ended_at).total_seconds() > 0.9
     assert "raise Retry" in dev.client.logs(job.id, 1)
     assert dev.client.logs(job.id, 3) == ""
+
+
+def test_one_whose_call_has_rules(dev: Dev) -> None:
+    """It goes on in the same pod, as its code would never ask for, and gives up at another exception."""
+    again = RetryPolicy(retry_on="ConnectionError", backoff=Backoff.fixed(0.1))
+    handle = dev.client.enqueue("shop.jobs.Flaky", "until_attempt", [3], queue="single", retry=again)
+    never = dev.client.enqueue(
+        "shop.jobs.Flaky", "until_attempt", [3], queue="single", retry=RetryPolicy(abort_on=ConnectionError)
+    )
+
+    job = handle.wait(timeout=120, poll=0.1)
+    assert (job.state, job.attempt, job.retry_words) == (State.SUCCEEDED, 3, "only after ConnectionError; waits 0.1 s")
+    assert len({one.pod_name for one in dev.client.attempts(job.id)}) == 1
+    job = never.wait(timeout=120, poll=0.1)
+    assert (job.state, job.outcome, job.attempt) == (State.FAILED, "aborted", 1)
 
 
 def test_one_that_is_cancelled_while_it_waits_for_its_next_attempt(dev: Dev) -> None:

@@ -126,6 +126,7 @@ async def start(request: Request, deps: DepsDep, caller: Caller, job_id: str) ->
             "method": record.spec.method,
             "approved_classes": list(queue.spec.approved_classes),
             "timeout_seconds": record.spec.timeout_seconds,
+            "retry": record.spec.retry_rules,
             "traceparent": record.spec.traceparent,
             "parents": [parent_view(one) for one in family.parents] if family else None,
             "retries_in_pod": True,

@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from bgjobs.client.batch_handle import EnqueuedBatch
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.job_spec import EnqueueOptions
-    from bgjobs.wire import EnqueueRequest
+    from bgjobs.wire import Attempt, EnqueueRequest, Job
 
 # By process, so that a forked one does not write into its parent's connection.
 _clients: dict[int, JobClient] = {}
 
 
-class _Enqueuer(Protocol):
+class _Jobs(Protocol):
+    """What knows of jobs: a client of a server, or what stands in its place."""
+
+    def get(self, job_id: str) -> Job: ...
+    def attempts(self, job_id: str) -> Sequence[Attempt]: ...
+    def result(self, job_id: str) -> Any: ...
+
+
+class _Enqueuer(_Jobs, Protocol):
     """What takes requests in place of a server."""
 
     def send(self, request: EnqueueRequest) -> JobHandle: ...
@@ -121,6 +129,15 @@ def default_client() -> JobClient:
     if client is None:
         client = _clients.setdefault(pid, JobClient())
     return client
+
+
+def lookup() -> _Jobs:
+    """What knows of the jobs that the helpers ask for.
+
+    Raises:
+        ConfigurationError: if there is no server or no token.
+    """
+    return in_use() or default_client()
 
 
 def close_default_client() -> None:

@@ -18,6 +18,7 @@ from bgjobs.changes import RerunChanges
 from bgjobs.errors import InvalidJobError
 from bgjobs.ids import STORED_VERSIONS, is_job_id, new_job_id
 from bgjobs.job_spec import EnqueueOptions
+from bgjobs.retry_rules import RetryPolicy
 from bgjobs.wire import EnqueueRequest, RerunRequest
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def build_request(
     said: dict[str, object] = {name: value for name, value in options.items() if value is not None}
     if "needs" in said:
         said["needs"] = _ids(said["needs"])
+    if "retry" in said:
+        said |= _retry(said.pop("retry"))
     if "traceparent" not in said and (here := trace.current()):
         said["traceparent"] = here
     try:
@@ -102,6 +105,16 @@ def build_rerun(new_id: str | None, **changes: Unpack[RerunChanges]) -> RerunReq
         return RerunRequest.model_validate({"id": new_id or new_job_id(), **said})
     except ValidationError as error:
         raise _from_validation(error) from error
+
+
+def _retry(policy: object) -> dict[str, Any]:
+    """The rules of a call, as the API has them."""
+    if not isinstance(policy, RetryPolicy):
+        raise InvalidJobError(f"retry is a RetryPolicy, not {policy!r}", "retry")
+    try:
+        return policy.said()
+    except ValueError as error:
+        raise InvalidJobError(f"retry: {error}", "retry") from error
 
 
 def _ids(needs: object) -> list[str]:

@@ -124,6 +124,7 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
             "namespace": settings.namespace,
             "traceparent": reply.get("traceparent"),
         },
+        "retry": reply.get("retry"),
         "parents": reply.get("parents") or [],
         "checkpoint": reply.get("checkpoint"),
         "keeps_checkpoints": "checkpoint" in reply,  # an older server would refuse a beat that has one

@@ -13,7 +13,7 @@ from bgjobs import retry_rules, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
-from bgjobs.runner.job_code import call, load, run_coroutine
+from bgjobs.runner.job_code import call, load, policy_of, run_coroutine
 from bgjobs.runner.outcome import failure
 from bgjobs.vocabulary import Outcome
 
@@ -77,6 +77,7 @@ def run_call(
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
     *,
     attempt: int = 1,
+    policy: RetryPolicy | None = None,
 ) -> CallOutcome:
     """Make the call. Nothing that job code raises leaves this function, nor what its objects raise when looked at.
 
@@ -87,9 +88,10 @@ def run_call(
         parameters: a list or a dict.
         run: how to run the coroutine of an async method.
         attempt: the number of the attempt, from 1 on.
+        policy: the rules that the call has for exceptions; None: those of its code hold.
     """
     try:
-        return _run_call(name, approved, method, parameters, run, attempt)
+        return _run_call(name, approved, method, parameters, run, attempt, policy)
     except BaseException as error:  # noqa: BLE001 - what is shown of an error is job code's
         first = error.__context__ or error
         message = "job code has raised an error that cannot be shown: to look at it raises another one"
@@ -103,6 +105,7 @@ def _run_call(
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object],
     attempt: int,
+    policy: RetryPolicy | None,
 ) -> CallOutcome:
     try:
         code = load(name, method, approved)
@@ -111,13 +114,14 @@ def _run_call(
     except ImportError as error:
         return CallOutcome(Outcome.REJECTED, _missing(name, error))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
-        return _after(error, None, attempt)
+        return _after(error, policy, attempt)
+    policy = policy or policy_of(code, method)
     try:
-        value = call(code, method, parameters, run)
+        value = call(code, method, parameters, run, policy)
     except UnfitCallError as error:
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, SystemExit too
-        return _after(error, retry_rules.policy_of(code, method), attempt)
+        return _after(error, policy, attempt)
     _make_room()
     if type(value) in _GENERATORS:
         text = f"{method} is a generator, so none of its code has run; let it do its work and return, without yield"

@@ -23,6 +23,7 @@ from typing import Any  # noqa: E402
 
 from bgjobs import context, trace  # noqa: E402
 from bgjobs.protocol import EXIT_NO_PIPE  # noqa: E402
+from bgjobs.retry_rules import policy_of_call  # noqa: E402
 from bgjobs.runner import leaving, no_terminal, own_streams  # noqa: E402
 from bgjobs.runner.call_outcome import run_call  # noqa: E402
 from bgjobs.runner.frames import FrameSender  # noqa: E402
@@ -111,14 +112,19 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
     Nothing that job code raises leaves this function.
 
     Args:
-        call: `class`, `method`, `parameters` and `approved_classes`, as the API's reply to `start` has them.
+        call: `class`, `method`, `parameters`, `approved_classes` and `retry`, as the API's reply to `start` has them.
 
     Returns:
         The outcome in the form of `CallOutcome.body`.
     """
     attempt = call.get("job", {}).get("attempt", 1)
     call_outcome = run_call(
-        call["class"], call["approved_classes"], call["method"], call["parameters"], attempt=attempt
+        call["class"],
+        call["approved_classes"],
+        call["method"],
+        call["parameters"],
+        attempt=attempt,
+        policy=policy_of_call(call.get("retry")),
     )
     if call_outcome.text:
         own_streams.say(call_outcome.text)

@@ -6,18 +6,25 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, cast
 
-from bgjobs import approval
+from bgjobs import approval, retry_rules
 from bgjobs.calls import UnfitCallError, check_call, check_function, module_function
+from bgjobs.runner import django_tasks
+from bgjobs.runner.django_tasks import DjangoTask
 
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Coroutine, Sequence
 
     from bgjobs.calls import Parameters
+    from bgjobs.retry_rules import RetryPolicy
+
+    Code = type | types.FunctionType | DjangoTask
 
 
-def load(name: str, method: str, approved: Sequence[str]) -> type | types.FunctionType:
+def load(name: str, method: str, approved: Sequence[str]) -> Code:
     """Import what a call names; the code of its module runs here if it was not imported before.
+
+    Where the environment names settings of Django, these are loaded before that.
 
     Args:
         name: the dotted name of a class, or of the module of a function.
@@ -25,18 +32,22 @@ def load(name: str, method: str, approved: Sequence[str]) -> type | types.Functi
         approved: the queue's approved classes, exact names or patterns.
 
     Returns:
-        The class, of which the method is approved, or the function.
+        The class, of which the method is approved, or the function, or the task of Django that was made of it.
 
     Raises:
         UnfitCallError: if it is not approved, or there is no such thing in the module.
         Exception: whatever the module raises when it is imported.
     """
     approval.check_name(name, approved)
+    django_tasks.set_up()
     found = _class_or_module(name)
     if isinstance(found, type):
         approval.check_home(name, found, approved)
         approval.check_method(found, method, approved)
         return found
+    if (task := django_tasks.find(found, method)) is not None:
+        approval.check_function(f"{name}.{method}", task.function, approved)
+        return task
     function = module_function(found, method)
     approval.check_function(f"{name}.{method}", function, approved)
     return function
@@ -86,23 +97,27 @@ def _is_awaitable(value: object) -> bool:
 
 
 def call(
-    code: type | types.FunctionType,
+    code: Code,
     method: str,
     parameters: Parameters,
     run: Callable[[Coroutine[Any, Any, object]], object] = run_coroutine,
+    policy: RetryPolicy | None = None,
 ) -> object:
     """Call `cls().method(...)`, or a function, and return its value; what is async is run to its end.
 
     Args:
-        code: the class to make an object of, or the function.
+        code: the class to make an object of, or the function, or the task.
         method: the name of the method, or of the function.
         parameters: a list for `method(*list)`, or a dict for `method(**dict)`.
         run: how to run the coroutine of an async method or function.
+        policy: the rules that hold for its exceptions; a task of Django tells by them whether it has failed for good.
 
     Raises:
         UnfitCallError: if the call does not fit the code; then none of it has run.
         Exception: whatever the code raises.
     """
+    if isinstance(code, DjangoTask):
+        return code.call(parameters, run, policy)
     function: Any
     if isinstance(code, type):
         check_call(code, method, parameters)
@@ -118,3 +133,8 @@ def call(
         return await value
 
     return run(wait())
+
+
+def policy_of(code: Code, method: str) -> RetryPolicy | None:
+    """The rules that this code has for its exceptions; see `retry_rules`."""
+    return retry_rules.policy_of(code.function if isinstance(code, DjangoTask) else code, method)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from bgjobs.client import batch
 from bgjobs.errors import ConflictError, InvalidJobError
 from bgjobs.testing.batches import async_batch_on, batch_on
-from bgjobs.testing.handles import async_handle_on, handle_on
+from bgjobs.testing.handles import async_handle_on, handle_on, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from bgjobs.client.async_batch_handle import AsyncEnqueuedBatch
     from bgjobs.client.async_job_handle import AsyncJobHandle
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bgjobs.client.job_handle import JobHandle
     from bgjobs.testing.memory import Memory
     from bgjobs.testing.unique import Taken
-    from bgjobs.wire import EnqueueRequest
+    from bgjobs.wire import Attempt, EnqueueRequest, Job
 
 
 class InMemoryEnqueuer:
@@ -66,3 +67,19 @@ class InMemoryEnqueuer:
         """As `send`, for asyncio programs."""
         __tracebackhide__ = True
         return async_handle_on(self._memory, *self._memory.take(request)[:2])
+
+    def get(self, job_id: str) -> Job:
+        """The job as a server would show it.
+
+        Raises:
+            NotFoundError: if there is none in this test.
+        """
+        return self._memory.find(job_id).shown()
+
+    def attempts(self, job_id: str) -> Sequence[Attempt]:
+        """The attempts of a job, the first one first."""
+        return list(self._memory.find(job_id).attempts)
+
+    def result(self, job_id: str) -> Any:
+        """What its method returned; errors are those of `JobClient.result`."""
+        return result_of(self._memory, job_id)

@@ -42,6 +42,21 @@ def async_handle_on(memory: Memory, job: RecordedJob, unique: UniqueAnswer | Non
     return AsyncJobHandle(answers, job.id, job.shown(unique), clock=answers.clock)
 
 
+def result_of(memory: Memory, job_id: str) -> Any:
+    """What the method of a job returned.
+
+    Raises:
+        ConflictError: while it has not ended.
+        NotFoundError: if it returned nothing.
+    """
+    job = memory.find(job_id)
+    if job.state not in TERMINAL:
+        raise ConflictError(f"the job has not ended: it is {job.state}", HTTPStatus.CONFLICT)
+    if job.result is None:
+        raise NotFoundError("the job has no result", HTTPStatus.NOT_FOUND)
+    return job.result
+
+
 def memory_named(name: str) -> Memory | None:
     """A memory of this process; None if there is none with this name."""
     return _memories.get(name)
@@ -115,12 +130,7 @@ class _Answers:
         return LogPart(data[offset:], len(data), not runs)
 
     def result(self, job_id: str) -> Any:
-        job = self._memory.find(job_id)
-        if job.state not in TERMINAL:
-            raise ConflictError(f"the job has not ended: it is {job.state}", HTTPStatus.CONFLICT)
-        if job.result is None:
-            raise NotFoundError("the job has no result", HTTPStatus.NOT_FOUND)
-        return job.result
+        return result_of(self._memory, job_id)
 
     def clock(self) -> float:
         return time.monotonic() + self._pretended

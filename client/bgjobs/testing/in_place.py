@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from bgjobs import context, strict_json
+from bgjobs.retry_rules import policy_of_call
 from bgjobs.runner.call_outcome import run_call
 from bgjobs.testing.family import readable_parents
 from bgjobs.testing.output import Listening
@@ -76,7 +77,14 @@ def run_attempt(job: RecordedJob, *, final: bool) -> CallOutcome:
         # There is no queue: the class is approved by itself, and what it inherits within its own package.
         approved = [job.cls, f"{job.cls.partition('.')[0]}.*"]
         call_outcome = _without_a_loop(
-            lambda: run_call(job.cls, approved, job.method, current.parameters, attempt=current.attempt)
+            lambda: run_call(
+                job.cls,
+                approved,
+                job.method,
+                current.parameters,
+                attempt=current.attempt,
+                policy=policy_of_call(job.request.retry_rules),
+            )
         )
     job.end(call_outcome, final=final)
     return call_outcome

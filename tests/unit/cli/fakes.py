@@ -36,6 +36,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "delay_seconds": 0.0, "labels": {}, "concurrency_key": None, "traceparent": None,
         "unique_key": None, "unique_mode": None, "unique_for_seconds": None, "unique": None, "replaced_id": None,
         "key_taken_by": None,
+        "retry_on": None, "abort_on": [], "backoff_seconds": None, "backoff_cap_seconds": None,
         "image": None, "created_at": "2026-11-24T09:57:00Z", "not_before": None, "queued_at": None,
         "launched_at": None, "started_at": None, "finished_at": None, "changed_at": "2026-11-24T09:57:00Z",
         "created_by": "system:serviceaccount:shop:web", "stopped_by": None, "note": None, "request": None,

@@ -38,6 +38,29 @@ def test_run_prints_the_id(terminal: Terminal, api: FakeApi) -> None:
     ]  # fmt: skip
 
 
+def test_run_with_rules_for_exceptions(terminal: Terminal, api: FakeApi) -> None:
+    rules: dict[str, Any] = {"retry_on": ["ConnectionError", "requests.exceptions.Timeout"], "abort_on": ["KeyError"]}
+    waits = {"backoff_seconds": 1.0, "backoff_cap_seconds": 60.0}
+    api.on("POST", JOBS, job(**rules, **waits))
+    words = [part for name in rules["retry_on"] for part in ("--retry-on", name)]
+
+    ran = terminal.run(
+        "run", "shop.jobs.Mail.send", *words, "--abort-on", "KeyError", "--backoff", "1s", "--backoff-cap", "1m"
+    )
+
+    assert ran.code == 0
+    assert (rules | waits).items() <= api.bodies()[0].items()
+
+    for wrong, said in (
+        (["--retry-on", "Timeout"], "Python has no exception 'Timeout'"),
+        (["--abort-on", "no name"], "takes classes of exceptions or their names"),
+        (["--backoff", "2d"], "from 0 to 86,400"),
+    ):
+        ran = terminal.run("run", "shop.jobs.Mail.send", *wrong)
+        assert ran.code == 2
+        assert said in ran.err
+
+
 def test_run_with_labels(terminal: Terminal, api: FakeApi) -> None:
     labels = {"team": "billing", "example.com/run": "june"}
     api.on("POST", JOBS, job(labels=labels))

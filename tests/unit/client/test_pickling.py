@@ -30,9 +30,9 @@ _SPECIAL: dict[str, Any] = {"rest": [build_request("shop.jobs.Mail", "send")]}
 
 def error_classes() -> Iterator[type[Exception]]:
     """Every class of error that a module of bgjobs defines."""
-    for module in pkgutil.walk_packages(bgjobs.__path__, "bgjobs."):
-        if module.name.endswith("__main__"):
-            continue
+    for module in pkgutil.walk_packages(bgjobs.__path__, "bgjobs.", onerror=lambda _: None):
+        if module.name.endswith("__main__") or module.name.startswith("bgjobs.django"):
+            continue  # a program, and what needs Django 6, whose errors it raises
         for kind in vars(importlib.import_module(module.name)).values():
             if inspect.isclass(kind) and issubclass(kind, Exception) and kind.__module__ == module.name:
                 yield kind

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs import InvalidJobError
+from bgjobs import Backoff, InvalidJobError, RetryPolicy
 from bgjobs.client.request import build_request
 from bgjobs.ids import is_job_id
 
@@ -115,6 +115,7 @@ def test_a_name_is_taken_as_it_is() -> None:
         NAME, "send", {"to": "a"}, priority=1, delay=2.5, queue="mail", namespace="team-a", max_retries=0,
         timeout_seconds=9, image="shop:1", id=OTHER_ID, labels={"team": "billing"}, concurrency_key="acme",
         unique_key="report", unique_mode="ignore", unique_for_seconds=60, expires_after_seconds=60,
+        retry=RetryPolicy(retry_on=ConnectionError, abort_on="KeyError", backoff=Backoff.exponential(1, cap=60)),
     )  # fmt: skip
 
     assert request.model_dump(by_alias=True) == {
@@ -123,6 +124,8 @@ def test_a_name_is_taken_as_it_is() -> None:
         "image": "shop:1", "labels": {"team": "billing"}, "concurrency_key": "acme", "traceparent": None, "key": None,
         "expires_after_seconds": 60.0, "needs": [], "on_parent_failure": "cancel",
         "batch": None, "unique_key": "report", "unique_mode": "ignore", "unique_for_seconds": 60,
+        "retry_on": ["ConnectionError"], "abort_on": ["KeyError"], "backoff_seconds": 1.0,
+        "backoff_cap_seconds": 60.0,
     }  # fmt: skip
 
 
@@ -205,6 +208,10 @@ def test_what_cannot_be_called(cls: Any, method: Any, parameters: Any, field: st
         ({"max_retries": True}, "max_retries", "a whole number"),
         ({"max_retries": "3"}, "max_retries", "a whole number"),
         ({"max_retries": 101}, "max_retries", "less than or equal to 100"),
+        ({"retry": {"retry_on": []}}, "retry", "retry is a RetryPolicy, not {"),
+        ({"retry": RetryPolicy(retry_on="Timeout")}, "retry", "Python has no exception 'Timeout'"),
+        ({"retry": RetryPolicy(abort_on="a." * 100 + "Error")}, "abort_on", "at most 200 characters"),
+        ({"retry": RetryPolicy(retry_on=("OSError",) * 21)}, "retry_on", "at most 20 items"),
         ({"queue": "Not A Name"}, "queue", "match pattern"),
         ({"namespace": "x" * 64}, "namespace", "at most 63"),
         ({"image": ""}, "image", "at least 1"),

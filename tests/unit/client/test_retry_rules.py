@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs import Abort, Backoff, Retry, retry_policy
-from bgjobs.retry_rules import Verdict, judge, policy_of
+from bgjobs import Abort, Backoff, Retry, RetryPolicy, retry_policy
+from bgjobs.job_spec import JobSpec
+from bgjobs.retry_rules import Verdict, judge, policy_of, policy_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,3 +182,70 @@ def test_a_retry_keeps_its_words() -> None:
 
 def test_a_backoff_says_what_it_is() -> None:
     assert repr(Backoff.exponential(1, cap=60)) == "<Backoff 1 s, times 2, at most 60 s>"
+
+
+@pytest.mark.parametrize(
+    ("policy", "said", "words"),
+    [
+        (RetryPolicy(), {"retry_on": ["Exception"]}, "only after Exception"),
+        (RetryPolicy(retry_on=()), {"retry_on": []}, "after no exception"),
+        (RetryPolicy(retry_on=OSError), {"retry_on": ["OSError"]}, "only after OSError"),
+        (
+            RetryPolicy(retry_on=("builtins.OSError", json.JSONDecodeError), abort_on=ConnectionRefusedError),
+            {"retry_on": ["OSError", "json.decoder.JSONDecodeError"], "abort_on": ["ConnectionRefusedError"]},
+            "only after OSError, json.decoder.JSONDecodeError; never after ConnectionRefusedError",
+        ),
+        (RetryPolicy(abort_on="shop.errors.Gone"), {"abort_on": ["shop.errors.Gone"]}, "never after shop.errors.Gone"),
+        (RetryPolicy(backoff=Backoff.none()), {"backoff_seconds": 0}, "at once"),
+        (RetryPolicy(backoff=Backoff.fixed(5)), {"backoff_seconds": 5}, "waits 5 s"),
+        (
+            RetryPolicy(backoff=Backoff.exponential(2, cap=60)),
+            {"backoff_seconds": 2, "backoff_cap_seconds": 60},
+            "waits 2 s, doubled up to 60 s",
+        ),
+    ],
+    ids=repr,
+)
+def test_the_rules_of_a_call_travel_as_names(policy: RetryPolicy, said: dict[str, Any], words: str) -> None:
+    assert policy.said() == said
+    spec = JobSpec.model_validate({"class": "shop.jobs.Mail", "method": "send", **said})
+    assert spec.retry_rules == said
+    assert spec.retry_words == words
+    again = policy_of_call(spec.retry_rules)
+    assert again is not None
+    errors = (OSError(), ConnectionRefusedError(), json.JSONDecodeError("", "", 0), ValueError(), Abort(), Retry(3))
+    for error in errors:
+        for attempt in (1, 2, 9):
+            assert judge(error, again, attempt) == judge(error, policy, attempt)
+
+
+def test_a_call_without_rules() -> None:
+    spec = JobSpec.model_validate({"class": "shop.jobs.Mail", "method": "send"})
+
+    assert spec.retry_rules is None
+    assert spec.retry_words == ""
+    assert policy_of_call(None) is None
+
+
+def test_a_cap_alone_begins_with_a_second() -> None:
+    policy = policy_of_call({"backoff_cap_seconds": 3})
+
+    assert [judge(ValueError(), policy, attempt) for attempt in (1, 2, 3)] == [after(1), after(2), after(3)]
+
+
+def test_a_class_is_known_by_the_name_that_it_has_for_itself() -> None:
+    class Inside(Exception):  # noqa: N818 - short
+        pass
+
+    by_name = RetryPolicy(retry_on=f"{Gone.__module__}.Busy")
+    assert not by_name.aborts(Busy())
+    assert by_name.aborts(Inside())
+    with pytest.raises(ValueError, match="is not at the top level of its module"):
+        RetryPolicy(abort_on=Inside).said()
+    with pytest.raises(ValueError, match="Python has no exception 'Timeuot'; name others with their module"):
+        RetryPolicy(abort_on="Timeuot").said()
+    Inside.__module__ = "__main__"
+    with pytest.raises(ValueError, match="belongs to the script that is running"):
+        RetryPolicy(abort_on=Inside).said()
+    with pytest.raises(TypeError, match=r"and not 'no name'"):
+        RetryPolicy(abort_on="no name")

@@ -133,6 +133,7 @@ DIGESTED: dict[str, Any] = {
     "namespace": "other", "queue": "other", "cls": "shop.jobs.Other", "method": "other", "parameters": "[2]",
     "priority": 0, "delay_seconds": 1.0, "max_retries": 2, "timeout_seconds": 90.0, "image": "registry/shop:1",
     "expires_after_seconds": 60.0,
+    "retry_on": ["OSError"], "abort_on": ["KeyError"], "backoff_seconds": 1.0, "backoff_cap_seconds": 60.0,
     "request_uid": "u", "rerun_of": "01", "labels": {"team": "billing"}, "concurrency_key": "acme",
     "unique_key": "report", "unique_mode": UniqueMode.REPLACE, "unique_for_seconds": 60,
 }  # fmt: skip
@@ -164,6 +165,7 @@ def test_a_spec_comes_back_from_redis_as_it_was() -> None:
         queue="mail", cls="shop.jobs.Mail", method="send", priority=1, delay_seconds=0.5, max_retries=0,
         timeout_seconds=1.5, image="registry/shop:1", labels={"example.com/team": "billing", "empty": ""},
         unique_key="report", unique_mode=UniqueMode.IGNORE, unique_for_seconds=60,
+        retry_on=[], abort_on=["shop.errors.Gone"], backoff_seconds=0, backoff_cap_seconds=60,
     )  # fmt: skip
     least = CompleteSpec(cls="shop.jobs.Mail", method="send", max_retries=3, timeout_seconds=60)
 
@@ -173,7 +175,8 @@ def test_a_spec_comes_back_from_redis_as_it_was() -> None:
     assert to_hashes(full) == (
         {
             "queue": "mail", "class": "shop.jobs.Mail", "method": "send", "max_retries": 0, "timeout_seconds": 1.5,
-            "image": "registry/shop:1",
+            "image": "registry/shop:1", "retry_on": "[]", "abort_on": '["shop.errors.Gone"]', "backoff_seconds": 0.0,
+            "backoff_cap_seconds": 60.0,
         },
         {
             "priority": 1, "delay_seconds": 0.5, "labels": '{"example.com/team": "billing", "empty": ""}',

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bgjobs import Abort, enqueue, run_background_job
 from bgjobs.testing import eager, within_job
+from tests.unit.testing.pages import DOCS, blocks
 
 from .test_plugin import run_pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DOCS = Path(__file__).parents[3] / "docs"
-
-
-def blocks(page: str) -> list[str]:
-    """The pieces of Python of a page."""
-    return re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    from pathlib import Path
 
 
 def examples(page: str) -> str:
@@ -108,6 +101,11 @@ def test_what_else_the_page_about_jobs_shows(page: Any) -> None:
         page.Reports().build(3)
 
     assert [job.outcome for job in jobs] == ["aborted", "succeeded"]
+    with eager(raise_errors=False) as jobs:
+        page.announce_patiently(7)
+        page.announce_patiently(7).rerun(max_retries=1)
+    # A TimeoutError is none of the call's exceptions, whatever the rules of the class are.
+    assert [(job.outcome, len(job.attempts)) for job in jobs] == [("aborted", 1)] * 3
     with eager(raise_errors=False) as jobs:
         run_background_job(page.Deliveries, "announce", [-1])
         run_background_job(page.Deliveries, "announce", [7], max_retries=1)

@@ -16,6 +16,7 @@ import pytest
 
 from bgjobs import (
     Abort,
+    Backoff,
     ConfigurationError,
     ConflictError,
     InvalidJobError,
@@ -24,9 +25,11 @@ from bgjobs import (
     NotFoundError,
     NotInJobError,
     Retry,
+    RetryPolicy,
     current_job,
     run_background_job,
     run_background_job_async,
+    with_options,
 )
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.testing import RecordedJobs, eager
@@ -393,6 +396,21 @@ def test_a_pause_before_the_next_attempt_takes_no_time() -> None:
     assert (failed.job.state, failed.job.outcome, len(second.attempts)) == ("failed", "error", 2)
     with eager(), pytest.raises(Retry, match="rate limited"):
         run_background_job(Sample, "rate_limited", [3])
+
+
+def test_the_rules_of_a_call_hold_in_place_of_those_of_its_code() -> None:
+    patient = with_options(retry=RetryPolicy(abort_on="builtins.IndexError", backoff=Backoff.fixed(7)))
+    with eager(raise_errors=False) as jobs:
+        patient.enqueue(Sample.ruled, ["away", "no number", "good 1"])
+        patient.enqueue(Sample.ruled, ["away"])
+        with_options(retry=RetryPolicy(retry_on=ValueError)).enqueue(Sample.ruled, ["away"]).rerun()
+
+    assert [(job.outcome, len(job.attempts), job.retry_after) for job in jobs] == [
+        ("succeeded", 3, None),  # its method would have given up at what is no number
+        ("aborted", 2, None),
+        ("aborted", 1, None),
+        ("aborted", 1, None),
+    ]
 
 
 def test_the_rules_of_a_method_hold() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bgjobs import strict_json
 from bgjobs.cli.exits import UsageError
+from bgjobs.retry_rules import RetryPolicy, policy_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,6 +124,26 @@ def labels(pairs: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--label must look like team=billing, with each key once, and not {pair!r}")
         found[key] = value
     return found
+
+
+def retry(
+    retry_on: Sequence[str], abort_on: Sequence[str], backoff: float | None, cap: float | None
+) -> RetryPolicy | None:
+    """The rules that `--retry-on`, `--abort-on`, `--backoff` and `--backoff-cap` say; None if none of them is given.
+
+    Raises:
+        UsageError: if one of them is no rule.
+    """
+    said = {
+        "retry_on": list(retry_on) or None,
+        "abort_on": list(abort_on) or None,
+        "backoff_seconds": backoff,
+        "backoff_cap_seconds": cap,
+    }
+    try:
+        return policy_of_call(said) if any(value is not None for value in said.values()) else None
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"--retry-on, --abort-on and --backoff: {error}") from error
 
 
 def _content(text: str | None, file: str | None, stdin: Callable[[], bytes]) -> str:

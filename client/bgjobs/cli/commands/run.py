@@ -107,6 +107,32 @@ def run(
             "--timeout", metavar="SECONDS", help="How long one attempt may take, like --delay; else as the queue says."
         ),
     ] = None,
+    retry_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--retry-on",
+            metavar="EXCEPTION",
+            help="Try again only after such an exception, like requests.exceptions.Timeout. May be repeated.",
+        ),
+    ] = None,
+    abort_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--abort-on", metavar="EXCEPTION", help="Never try again after such an exception. May be repeated."
+        ),
+    ] = None,
+    backoff: Annotated[
+        str | None,
+        typer.Option(
+            "--backoff",
+            metavar="SECONDS",
+            help="How long the next attempt waits, like --delay; else 10 s, 20 s, 40 s, ...",
+        ),
+    ] = None,
+    backoff_cap: Annotated[
+        str | None,
+        typer.Option("--backoff-cap", metavar="SECONDS", help="Double --backoff after each attempt, up to this."),
+    ] = None,
     image: Annotated[
         str | None,
         typer.Option("--image", metavar="IMAGE", help="One of the images that the queue allows; else the queue's own."),
@@ -203,6 +229,7 @@ def run(
       bgjobs run shop.jobs.Search.index --delay 1m --unique-key index --unique-mode replace
       jq -c . order.json | bgjobs run shop.jobs.Orders.place --parameters-file -
       bgjobs run shop.jobs.Mail.send -a ann@example.com --needs last
+      bgjobs run shop.jobs.Mail.send -a ann@example.com --retry-on ConnectionError --backoff 1s --backoff-cap 1m
       jq -c '.[]' customers.json | bgjobs run shop.jobs.Mail.send --each - --queue mail
     """
     called = parameters.call((target, method, json_parameters))
@@ -224,6 +251,12 @@ def run(
         "queue": queue,
         "max_retries": max_retries,
         "timeout_seconds": timeout_seconds,
+        "retry": parameters.retry(
+            retry_on or (),
+            abort_on or (),
+            durations.seconds(backoff, "--backoff"),
+            durations.seconds(backoff_cap, "--backoff-cap"),
+        ),
         "image": image,
         "concurrency_key": concurrency_key,
         "unique_key": unique_key,

@@ -223,6 +223,7 @@ def job_page(
         ("labels", text.clean(", ".join(f"{key}={value}" for key, value in job.labels.items()))),
         ("trace", job.traceparent or ""),
         ("attempt", f"{attempts_label(job)}, each of at most {job.timeout_seconds:g} s"),
+        ("retry rules", text.clean(job.retry_words)),
         ("progress", progress_bar(job.progress) if job.progress else ""),
         ("checkpoint", _checkpoint(job)),
         ("created", f"{_moment(job.created_at)} by {text.clean(job.created_by)}"),

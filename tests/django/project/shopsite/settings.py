@@ -1,0 +1,30 @@
+"""Settings of a small project; those of its tasks, and its application, are the examples of docs/frameworks.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from shopsite import settings_tasks  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
+
+TASKS: dict[str, Any] = settings_tasks.TASKS  # pyright: ignore[reportUnknownMemberType]
+SECRET_KEY = "not a secret"
+USE_TZ = True
+ROOT_URLCONF = "shopsite.urls"
+INSTALLED_APPS = ["orders"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Jobs are processes of their own, which use it at the same time.
+DATABASES: dict[str, Any] = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": Path(__file__).parents[1] / "db.sqlite3",
+        "OPTIONS": {"timeout": 30},
+    }
+}
+# Those of `django.tasks` say in the log of a job what Django hears of it.
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django.tasks": {"handlers": ["console"], "level": "INFO"}},
+}

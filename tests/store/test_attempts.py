@@ -316,6 +316,23 @@ async def test_a_phase_is_shown_and_guards_nothing(store: CheckedStore, life: Li
     assert (record.phase, record.reason) == ("running", "")
 
 
+async def test_a_node_that_does_not_answer_is_one_behind_which_an_attempt_runs(store: CheckedStore, life: Life) -> None:
+    job = await life.launched()
+
+    async def seen(phase: Phase) -> str:
+        await store.observe_phase(job_id=job.id, kube_uid=KUBE, phase=phase, reason="")
+        return str((await store.there(job.id)).phase)
+
+    assert [await seen(Phase.UNREACHABLE), await seen(Phase.RUNNING)] == ["pending", "pending"]
+    await store.start(job_id=job.id, kube_uid=KUBE, pod_uid=POD, pod_name="")
+    assert [await seen(Phase.UNREACHABLE), await seen(Phase.UNREACHABLE)] == ["unreachable", "unreachable"]
+    assert [await seen(Phase.RUNNING), await seen(Phase.UNREACHABLE)] == ["running", "unreachable"]
+    await store.observe_attempt(
+        job_id=job.id, kube_uid=KUBE, pod_uid=POD, outcome=Outcome.DISRUPTED, exit_code=None, failure=""
+    )
+    assert [await seen(Phase.UNREACHABLE), await seen(Phase.RUNNING)] == ["retrying", "retrying"]
+
+
 async def test_why_the_next_attempt_does_not_start(store: CheckedStore, life: Life) -> None:
     job = await life.launched()
     words = "0/3 nodes: no memory"

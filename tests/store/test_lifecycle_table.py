@@ -219,7 +219,7 @@ class Verbs:
             ),
             "observe_phase": lambda: _did(
                 self.store.observe_phase(
-                    job_id=self.job.id, kube_uid=KUBE, phase=Phase.UNREACHABLE, reason="node is gone"
+                    job_id=self.job.id, kube_uid=KUBE, phase=Phase.SUSPENDED, reason="by somebody else"
                 )
             ),
             "stop cancelled": lambda: _did(

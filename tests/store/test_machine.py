@@ -48,6 +48,7 @@ Answer = TypeVar("Answer")
 # Half of the draws are what the real KubeJob and its pods would say, so that runs get far.
 KUBES: Final = st.sampled_from(["kube-1", "kube-1", "kube-1", "kube-2"])
 PODS: Final = st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"])
+SEEN_PHASES: Final = st.sampled_from([Phase.PENDING, Phase.UNREACHABLE, Phase.RUNNING, Phase.SUSPENDED])
 _ENDS: Final = ["succeeded", "error", "error", "timed_out", "aborted", "rejected"]
 OUTCOMES: Final = st.sampled_from([Outcome(word) for word in _ENDS])
 # Mostly the leader, sometimes the one before, who does not know it yet, or somebody who never led.
@@ -412,7 +413,7 @@ class Machine(EnqueueRules):
             twice=twice,
         )
 
-    @rule(job=jobs, kube=KUBES, phase=st.sampled_from([Phase.PENDING, Phase.UNREACHABLE, Phase.SUSPENDED]), twice=TWICE)
+    @rule(job=jobs, kube=KUBES, phase=SEEN_PHASES, twice=TWICE)
     def observe_phase(self, job: NewJob, kube: str, phase: Phase, twice: bool) -> None:
         self._do(
             "observe_phase",

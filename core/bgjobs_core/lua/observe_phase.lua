@@ -16,6 +16,9 @@ if job.state ~= STATE.launched then return {'same', job.state} end
 -- It was looked at before the pod started.
 if phase == PHASE.pending and job.attempt then return {'same', job.state} end
 local was_suspended = job.phase == PHASE.suspended
+-- A node that does not answer is one behind which an attempt runs, and one that answers again is that same one.
+if phase == PHASE.unreachable and job.phase ~= PHASE.running and job.phase ~= phase then return {'same', job.state} end
+if phase == PHASE.running and job.phase ~= PHASE.unreachable then return {'same', job.state} end
 if phase == PHASE.retrying and job.phase ~= PHASE.retrying and not was_suspended then return {'same', job.state} end
 if job.phase == phase and (job.reason or '') == reason then return {'same', job.state} end
 if job.paused_by or (phase == PHASE.suspended and is_suspension_wished(job)) then return {'same', job.state} end

@@ -39,6 +39,8 @@ class _Condition(msgspec.Struct):
 class _KubeJobStatus(msgspec.Struct):
     failed: _Count | None = None
     terminating: _Count | None = None
+    active: _Count | None = None
+    ready: _Count | None = None
     conditions: list[_Condition] | None = None
 
 
@@ -65,9 +67,14 @@ class _Waiting(msgspec.Struct):
     message: str | None = None
 
 
+class _Running(msgspec.Struct):
+    pass
+
+
 class _State(msgspec.Struct):
     terminated: _Terminated | None = None
     waiting: _Waiting | None = None
+    running: _Running | None = None
 
 
 class _ContainerStatus(msgspec.Struct):
@@ -148,6 +155,8 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         terminating=status.terminating or 0,
         suspended=found.spec is not None and bool(found.spec.suspend),
         created_at=_ms(metadata.creation_timestamp),
+        active=status.active or 0,
+        ready=status.ready or 0,
     )
 
 
@@ -158,7 +167,7 @@ def pod_view(pod: Pod) -> PodView:
     states = [one.state for one in status.container_statuses or () if one.name == CONTAINER]
     state = (states[0] if states else None) or _State()
     terminated, waiting = state.terminated or _Terminated(), state.waiting or _Waiting()
-    scheduled, disrupted = conditions.get("PodScheduled"), conditions.get("DisruptionTarget")
+    scheduled, disrupted, ready = map(conditions.get, ("PodScheduled", "DisruptionTarget", "Ready"))
     if not waiting.reason and scheduled is not None and scheduled.status == "False":
         waiting = _Waiting(scheduled.reason, scheduled.message)
     # The kubelet says of the pod, not of its container, that its deadline has passed or that it was evicted; the
@@ -171,6 +180,7 @@ def pod_view(pod: Pod) -> PodView:
         created_at=_ms(pod.metadata.creation_timestamp),
         ends_by=_ms(pod.metadata.deletion_timestamp),
         disrupted=disrupted is not None and disrupted.status == "True",
+        unready=state.running is not None and ready is not None and ready.status != "True",
         exit_code=terminated.exit_code,
         terminated_reason=cleaned(status.reason if of_pod else terminated.reason, _WORD),
         termination_message=cleaned(terminated.message),

@@ -77,6 +77,8 @@ class KubeJobView:
         terminating: how many of its pods were deleted and have not ended yet.
         suspended: Kubernetes makes no pod of it, and deletes the one that is there.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
+        active, ready: how many of its pods have not ended and were not deleted, and how many of these run, as far as
+            their nodes are heard. Two views that differ in these alone are equal: they change with each job.
     """
 
     namespace: str
@@ -91,6 +93,8 @@ class KubeJobView:
     terminating: int = 0
     suspended: bool = False
     created_at: int | None = None
+    active: int = field(default=0, compare=False)
+    ready: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class PodView:
         created_at: Unix ms, if that is known.
         ends_by: until when it should have ended, in Unix ms, because it was deleted; None: it was not.
         disrupted: evicted, preempted, or its node went away.
+        unready: its container runs, as far as was heard, and Kubernetes does not count on that any more.
         exit_code: of the job's container, once it has ended.
         terminated_reason: as `OOMKilled`; `DeadlineExceeded` if the pod's own deadline has passed, `Evicted` if the
             kubelet has ended the pod.
@@ -115,6 +120,7 @@ class PodView:
     created_at: int | None = None
     ends_by: int | None = None
     disrupted: bool = False
+    unready: bool = False
     exit_code: int | None = None
     terminated_reason: str = ""
     termination_message: str = ""

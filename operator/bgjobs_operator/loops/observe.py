@@ -23,7 +23,7 @@ from bgjobs_core.cancellation import end_if_cancelled
 from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import Gone, Listed, Seen
-from bgjobs_operator.loops import outcomes
+from bgjobs_operator.loops import nodes, outcomes
 from bgjobs_operator.loops.admit import cancel_with_request
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 from bgjobs_operator.loops.flows import Item, WorkEnd
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.store import Store
-    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher, PodView
+    from bgjobs_operator.interfaces.launcher import KubeJobView, Launcher
     from bgjobs_operator.interfaces.resources import ResourcesApi
     from bgjobs_operator.loops.outcomes import Ending
     from bgjobs_operator.loops.troubles import Trouble
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 64  # events that are taken in together
 _PLACES: Final = 16
 _RETRY_SECONDS: Final = 1.0
-_NODE_LOST: Final = "its node was to end it, and does not answer"
-NODE_LOST_SECONDS: Final = 600.0  # after a pod should have ended
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -62,12 +60,14 @@ class ObserveStep(Enum):
     NOTE_SUSPENDED = "note suspended"
     NOTE_PENDING = "note pending"
     NOTE_RETRYING = "note retrying"
+    NOTE_RUNNING = "note running"
 
 
 _PHASES: Final = {
     ObserveStep.NOTE_SUSPENDED: Phase.SUSPENDED,
     ObserveStep.NOTE_PENDING: Phase.PENDING,
     ObserveStep.NOTE_RETRYING: Phase.RETRYING,
+    ObserveStep.NOTE_RUNNING: Phase.RUNNING,
 }
 # These ask Kubernetes something, so that its answer tells how its namespace is.
 _ASKS: Final = frozenset({ObserveStep.DELETE_STRAY, ObserveStep.READ_PODS, ObserveStep.CHECK_ABSENT})
@@ -126,9 +126,13 @@ def plan_launched(view: KubeJobView, job: JobRecord, looked: Looked) -> list[Obs
     """What is done about the KubeJob that a job is bound to."""
     if view.failure:
         return [ObserveStep.READ_PODS, ObserveStep.FAILED]
-    has_news = view.failed > looked.failed or view.terminating != looked.terminating
+    has_news = view.failed > looked.failed or view.terminating != looked.terminating or nodes.may_be_away(view, job)
     steps = [ObserveStep.READ_PODS] if has_news and job.state is State.LAUNCHED else []
-    return [*steps, ObserveStep.COMPLETE] if view.complete else [*steps, *_plan_suspension(view, job)]
+    if view.complete:
+        return [*steps, ObserveStep.COMPLETE]
+    if job.phase == Phase.UNREACHABLE and view.ready and job.state is State.LAUNCHED:
+        steps.append(ObserveStep.NOTE_RUNNING)
+    return [*steps, *_plan_suspension(view, job)]
 
 
 def _plan_suspension(view: KubeJobView, job: JobRecord) -> list[ObserveStep]:
@@ -159,14 +163,6 @@ def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
     if view.complete:
         return [ObserveStep.COMPLETE]
     return [ObserveStep.FAILED] if view.failure else [ObserveStep.CHECK_ABSENT]
-
-
-def node_is_lost(pod: PodView, now: int) -> bool:
-    """Whether the node of a pod does not answer any more: it was to end the pod, and has not; `now` in Unix ms.
-
-    Kubernetes has deleted the pod by then, five minutes after the node was heard last.
-    """
-    return not pod.ended and pod.ends_by is not None and now - pod.ends_by > NODE_LOST_SECONDS * 1000
 
 
 def is_quiet(view: KubeJobView) -> bool:
@@ -222,6 +218,7 @@ class Observer:
     # pod that is being evicted.
     _looked: dict[str, Looked] = field(default_factory=dict[str, Looked])
     _disrupted: dict[str, str] = field(default_factory=dict[str, str])
+    _unheard: set[str] = field(default_factory=set[str])  # UIDs of those whose pod was unreachable
     _bound: set[str] = field(default_factory=set[str])  # UIDs of what was bound just now and is not seen yet
     _unread: set[str] = field(default_factory=set[str])  # UIDs of what was seen, and left to the launch loop
     # What is to be looked at, by UID: as it was last seen, and that it is gone. Records as they were read for that.
@@ -274,6 +271,7 @@ class Observer:
         """Remember what is seen; whether something may have to be done about it."""
         view = event.view
         if isinstance(event, Gone):
+            self._unheard.discard(view.uid)
             self.views.pop(view.uid, None)
             self._looked.pop(view.uid, None)
             self._disrupted.pop(view.uid, None)
@@ -284,7 +282,7 @@ class Observer:
         before, self.views[view.uid] = self.views.get(view.uid), view
         if view.complete or view.failure:
             self.on_ended(self.namespace)
-        if before == view and view.uid not in self._unread:
+        if before == view and view.uid not in self._unread and not self._is_heard_otherwise(before, view):
             return False
         just_bound = view.uid in self._bound
         self._bound.discard(view.uid)
@@ -293,6 +291,13 @@ class Observer:
             self._unread.add(view.uid)  # it may be another one than the one that is bound then
             return False
         return not (is_quiet(view) and just_bound)
+
+    def _is_heard_otherwise(self, before: KubeJobView, view: KubeJobView) -> bool:
+        """Whether a pod that ran is not ready any more, or one that was unreachable is."""
+        if view.ready and view.uid in self._unheard:
+            self._unheard.discard(view.uid)
+            return True
+        return bool(before.ready and view.active and not view.ready)
 
     def bound(self, uid: str) -> None:
         """The launch loop has bound this KubeJob, and nothing is to be done about it while it is new."""
@@ -415,7 +420,7 @@ class Observer:
                 await self._check_absent(view.job_id, view.uid)
             case ObserveStep.POKE_SUSPEND:
                 self.poke_suspend(self.namespace, view.job_id)
-            case ObserveStep.NOTE_SUSPENDED | ObserveStep.NOTE_PENDING | ObserveStep.NOTE_RETRYING:
+            case _:  # NOTE_…
                 await self.store.observe_phase(job_id=view.job_id, kube_uid=view.uid, phase=_PHASES[step], reason="")
         return True
 
@@ -438,12 +443,18 @@ class Observer:
     async def _read_pods(self, view: KubeJobView) -> None:
         job = await self.store.job(view.job_id)  # before the look, so that the pod of a later attempt is not missed
         pods = await self.launcher.pods(view.namespace, view.uid)
+        now = await self.store.now_ms()
         for pod in pods:
+            if job is not None and job.phase == Phase.RUNNING and pod.uid == job.fence and nodes.is_away(pod, now):
+                self._unheard.add(view.uid)
+                await self.store.observe_phase(
+                    job_id=job.id, kube_uid=view.uid, phase=Phase.UNREACHABLE, reason=nodes.AWAY
+                )
             if pod.ended:
                 await self._attempt_ended(view, pod.uid, outcomes.of_pod(pod))
-            elif node_is_lost(pod, await self.store.now_ms()):
+            elif nodes.is_lost(pod, now):
                 log.warning("a pod is given up, as its node does not answer", job=view.job_id, pod=pod.name)
-                await self.launcher.give_up_pod(view.namespace, pod.name, pod.uid, _NODE_LOST)
+                await self.launcher.give_up_pod(view.namespace, pod.name, pod.uid, nodes.LOST)
             elif pod.disrupted:
                 self._disrupted[view.uid] = pod.uid
         if job is not None and _runs(job, view) and all(pod.uid != job.fence for pod in pods):
@@ -466,7 +477,8 @@ class Observer:
 
 def _runs(job: JobRecord, view: KubeJobView) -> bool:
     """Whether an attempt of a job may run in a pod of this KubeJob, as far as the record knows."""
-    may_run = job.phase in {Phase.RUNNING, Phase.SUSPENDED}  # the latter is told while the pod is still ending
+    # `suspended` is told while the pod is still ending, and behind a node that does not answer it may run as well.
+    may_run = job.phase in {Phase.RUNNING, Phase.SUSPENDED, Phase.UNREACHABLE}
     return may_run and (job.state, job.kube_uid) == (State.LAUNCHED, view.uid)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from bgjobs.vocabulary import Outcome
 from bgjobs_operator.interfaces.launcher import EventView
-from bgjobs_operator.loops.observe import NODE_LOST_SECONDS, node_is_lost
-from tests.unit.operator.builders import a_pod
+from bgjobs_operator.loops import nodes
+from tests.unit.operator.builders import NAMESPACE, a_pod
+from tests.unit.operator.world import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +87,82 @@ class TestPodThatIsGone:
         assert [attempt.outcome for attempt in await world.attempts(job)] == ["error"]
 
 
+class TestNodeThatDoesNotAnswer:
+    """Kubernetes says so of the pod about a minute after it has heard the node last."""
+
+    async def running(self, world: World) -> str:
+        """A job whose pod runs, as Kubernetes knows; its id."""
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.pod(job, a_pod().build())
+        world.launcher.change(job, active=1, ready=1)
+        return job
+
+    def goes_away(self, world: World, job: str) -> None:
+        world.launcher.pod(job, a_pod().but(unready=True).build())
+        world.launcher.change(job, ready=0)
+
+    def comes_back(self, world: World, job: str) -> None:
+        world.launcher.pod(job, a_pod().build())
+        world.launcher.change(job, ready=1)
+
+    async def comes_to(self, world: World, job: str, phase: str) -> str:
+        """Wait until the record has this phase; the reason that it gives."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while (found := await world.job(job)).phase != phase:  # noqa: ASYNC110 - the store has no event for it
+                await asyncio.sleep(0.001)
+        return found.reason
+
+    async def test_is_told_at_once_and_that_it_answers_again(self, world: World) -> None:
+        job = await self.running(world)
+        async with world.watching():
+            self.goes_away(world, job)
+            assert await self.comes_to(world, job, "unreachable") == nodes.AWAY
+            self.comes_back(world, job)
+            assert await self.comes_to(world, job, "running") == ""
+        assert len(world.launcher.looks) == 1, "that it answers again is seen without a look"
+
+    async def test_one_of_another_leader_is_told_when_it_answers_again(self, world: World) -> None:
+        job = await self.running(world)
+        self.goes_away(world, job)
+        await world.observe()
+        assert (await world.job(job)).phase == "unreachable"
+        world.observer = world.observer_of(NAMESPACE)
+        self.comes_back(world, job)
+        await world.observe()
+        assert (await world.job(job)).phase == "running"
+
+    async def test_what_its_runner_still_says_is_newer(self, world: World) -> None:
+        job = await self.running(world)
+        self.goes_away(world, job)
+        await world.observe()
+        await world.store.finish(
+            job_id=job, pod_uid="pod-1", attempt=1, outcome=Outcome.ERROR, failure="", result="", exit_code=1
+        )
+        await world.observe()
+        assert (await world.job(job)).phase == "retrying"
+
+    async def test_a_pod_that_is_only_starting_is_no_such(self, world: World) -> None:
+        job = await world.launched()
+        world.launcher.pod(job, a_pod().build())
+        world.launcher.change(job, active=1)
+        await world.observe()
+        await world.pod_starts(job)
+        await world.observe()  # Kubernetes has not heard yet that its container runs
+        assert (await world.job(job)).phase == "running"
+
+    async def test_a_pod_that_is_gone_by_then_was_disrupted_all_the_same(self, world: World) -> None:
+        job = await self.running(world)
+        self.goes_away(world, job)
+        await world.observe()
+        world.launcher.told["pod-1"] = [EventView("TaintManagerEviction", "Marking for deletion Pod shop/x")]
+        world.launcher.pods_vanish(world.launcher.uid(job))
+        world.launcher.change(job, active=0, terminating=1)
+        await world.observe()
+        [attempt] = await world.attempts(job)
+        assert (attempt.outcome, (await world.job(job)).phase) == ("disrupted", "retrying")
+
+
 class TestNodeThatIsLost:
     async def running(self, world: World) -> str:
         """A job whose pod Kubernetes has deleted because its node was not heard; the id of the job."""
@@ -98,9 +176,10 @@ class TestNodeThatIsLost:
 
     async def test_its_pod_is_given_up_after_the_deadline_and_another_attempt_follows(self, world: World) -> None:
         job = await self.running(world)
-        world.forward(NODE_LOST_SECONDS - 1)
+        world.forward(nodes.LOST_SECONDS - 1)
         await world.reconcile()
         assert (world.launcher.given_up, await world.state(job)) == ([], "launched")
+        assert (await world.job(job)).phase == "unreachable", "it was to end its pod"
         world.forward(2)
         await world.reconcile()
         [(pod, why)] = world.launcher.given_up
@@ -115,7 +194,7 @@ class TestNodeThatIsLost:
         world.launcher.pod(job, a_pod().exited(143).disrupted().build())
         world.launcher.change(job, terminating=0)
         await world.observe()
-        world.forward(NODE_LOST_SECONDS + 1)
+        world.forward(nodes.LOST_SECONDS + 1)
         await world.reconcile()
         assert world.launcher.given_up == []
         assert [attempt.outcome for attempt in await world.attempts(job)] == ["disrupted"]
@@ -131,4 +210,18 @@ class TestNodeThatIsLost:
     ],
 )
 def test_node_is_lost(pod: PodView, expected: bool) -> None:
-    assert node_is_lost(pod, MADE + round(NODE_LOST_SECONDS * 1000) + 1) is expected
+    assert nodes.is_lost(pod, MADE + round(nodes.LOST_SECONDS * 1000) + 1) is expected
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (a_pod().build(), False),
+        (a_pod().but(unready=True).build(), True),
+        (a_pod().but(unready=True, ended=True).build(), False),
+        (a_pod().but(unready=True, ends_by=MADE).build(), False),  # it ends
+        (a_pod().but(unready=True, ends_by=MADE - 6000).build(), True),
+    ],
+)
+def test_node_is_away(pod: PodView, expected: bool) -> None:
+    assert nodes.is_away(pod, MADE) is expected

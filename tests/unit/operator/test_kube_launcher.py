@@ -87,6 +87,11 @@ def test_what_is_seen_of_a_kube_job(fields: dict[str, Any], expected: dict[str, 
     assert view == replace(SEEN, **expected)
 
 
+def test_how_many_of_its_pods_are_ready_is_seen_and_makes_no_other_view() -> None:
+    view = view_of(json.dumps(kube_job(status={"active": 1, "ready": 1})).encode())
+    assert (view.active, view.ready, view == SEEN) == (1, 1, True)
+
+
 def pod(**state: Any) -> dict[str, Any]:
     return {"metadata": {"name": "bgjob-pod", "uid": "pod-1"}, "status": state}
 
@@ -100,6 +105,20 @@ def job_container(**state: Any) -> list[dict[str, Any]]:
     [
         pytest.param(pod(), {}, id="nothing is known yet"),
         pytest.param(pod(phase="Running", containerStatuses=job_container(running={})), {}, id="running"),
+        pytest.param(
+            pod(phase="Running", containerStatuses=job_container(running={}), conditions=[condition("Ready", "False")]),
+            {"unready": True},
+            id="running, and its node does not answer",
+        ),
+        pytest.param(
+            pod(
+                phase="Running",
+                containerStatuses=job_container(terminated={"exitCode": 1}),
+                conditions=[condition("Ready", "False")],
+            ),
+            {"exit_code": 1},
+            id="its container has ended",
+        ),
         pytest.param(
             pod(phase="Failed", containerStatuses=job_container(terminated={"exitCode": 137, "reason": "OOMKilled"})),
             {"ended": True, "exit_code": 137, "terminated_reason": "OOMKilled"},

@@ -338,6 +338,19 @@ class World:
         if not task.cancelled():
             task.result()
 
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None]:
+        """The observer has listed, and watches during the block; what is seen in it is done after it."""
+        before = self.poked.count("listed")
+        async with self.working(self.observing):
+            task = asyncio.create_task(self.observer.run())
+            await until(lambda: task.done() or self.poked.count("listed") > before)
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+
     # ------------------------------------------------------------------- jobs
     async def queued(self, builder: JobBuilder | None = None) -> str:
         """A new job, admitted to the queue that is there; returns its id."""

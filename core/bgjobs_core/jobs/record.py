@@ -193,6 +193,7 @@ class JobRecord:
         batch: id of the batch that it is of; "" if it is of none.
         in_pod: how many of its attempts were begun in the pod of the attempt before.
         retry_at: until when its code wants to wait before the next attempt; None: it has not said.
+        hold: id of the hold that has set it aside; "" if none has. A queued job can be held before that is done.
     """
 
     id: str
@@ -239,6 +240,7 @@ class JobRecord:
     has_result: int = 0
     in_pod: int = 0
     retry_at: int | None = None
+    hold: str = ""
     queue_uid: str = ""
     batch: str = ""
 

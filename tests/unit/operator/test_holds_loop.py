@@ -50,7 +50,7 @@ async def test_many_held_jobs_go_aside_and_come_back_in_some_turns(
     monkeypatch.setattr(holds, "_SCRIPTS", 3)
     hold = a_hold()
     await store.put_hold(hold)
-    for job in many(a_job(), 120):
+    for job in many(a_job(), 100):
         await store.enqueue(job)
     last = a_job().but(cls="shop.jobs.Mail").build()
     await store.enqueue(last)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bgjobs.retry_rules import RetryPolicy
 
 CLASS_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
+# A class or a module by its exact name, or all that is in a package: `shop.jobs.*`.
+CODE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\.([A-Za-z_][A-Za-z0-9_]*|\*)$"
 METHOD_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DAY: Final = 86400
@@ -39,6 +41,7 @@ LABEL_KEY: Final = (
 
 ClassName = Annotated[str, StringConstraints(pattern=CLASS_PATTERN, max_length=253)]
 MethodName = Annotated[str, StringConstraints(pattern=METHOD_PATTERN, max_length=100)]
+ClassPattern = Annotated[str, StringConstraints(pattern=CODE_PATTERN, max_length=253)]
 LabelName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=63)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.@/]*[A-Za-z0-9])?$", max_length=63)]

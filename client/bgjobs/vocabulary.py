@@ -145,6 +145,7 @@ class WhyNot(StrEnum):
     QUEUE_PAUSED = "queue_paused"
     QUEUE_REFUSED = "queue_refused"
     HELD = "held"
+    ON_HOLD = "on_hold"
     QUEUE_FULL = "queue_full"
     KEY_FULL = "key_full"
     RATE_LIMITED = "rate_limited"

@@ -24,6 +24,8 @@ from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.loops.expire import PERIOD as EXPIRE_PERIOD
 from bgjobs_operator.loops.expire import Expire
 from bgjobs_operator.loops.fresh_queues import FreshQueues
+from bgjobs_operator.loops.holds import PERIOD as HOLDS_PERIOD
+from bgjobs_operator.loops.holds import Holds
 from bgjobs_operator.loops.launch import IN_FLIGHT, Launch
 from bgjobs_operator.loops.launch import PERIOD as LAUNCH_PERIOD
 from bgjobs_operator.loops.loop import Loop
@@ -190,6 +192,7 @@ class Leader:
             Loop("dispatch", dispatch.turn, LONGEST_SLEEP),
             Loop("expire", Expire(store).turn, EXPIRE_PERIOD),
             Loop("unblock", Unblock(store).turn, UNBLOCK_PERIOD),
+            Loop("holds", Holds(store).turn, HOLDS_PERIOD),
             Loop("launch", self.rollback.unless_older(launch.turn), LAUNCH_PERIOD),
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("suspend", suspend.turn, SUSPEND_PERIOD),

@@ -36,22 +36,23 @@ WITHOUT_BODY: Final = {
     "/api/v1/schedules/{namespace}/{name}:pause",
     "/api/v1/schedules/{namespace}/{name}:resume",
     "/api/v1/batches/{batch_id}/close",
+    "/api/v1/holds/{namespace}/{hold_id}",
 }
 BATCH: Final = "0192f0c1-2a3b-7c4d-8e5f-001122334455"
 MIB: Final = 1024 * 1024
 
 
-def changing(app: FastAPI) -> Iterator[str]:
-    """The paths of all routes that may have a body."""
+def changing(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """The methods and paths of all routes that may have a body."""
     for context in iter_route_contexts(app.routes):
-        if (context.methods or {"GET"}) - {"GET", "HEAD"} and context.path not in PUBLIC_PATHS:
-            yield str(context.path)
+        if context.path not in PUBLIC_PATHS:
+            yield from ((method, str(context.path)) for method in (context.methods or {"GET"}) - {"GET", "HEAD"})
 
 
 class Sent:
     """One request by ASGI, which counts what is read of its body."""
 
-    def __init__(self, path: str, token: str, body: bytes) -> None:
+    def __init__(self, method: str, path: str, token: str, body: bytes) -> None:
         self.read, self.status, self.answer = 0, 0, b""
         self._parts = [body[start : start + 65536] for start in range(0, len(body), 65536)]
         headers = [
@@ -61,7 +62,7 @@ class Sent:
             (b"content-type", b"application/json"),
         ]  # no Content-Length: by that alone a long body could be refused
         self.scope: dict[str, Any] = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
             "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
             "client": ("127.0.0.1", 1), "server": ("api", 80),
         }  # fmt: skip
@@ -76,8 +77,9 @@ class Sent:
         self.answer += message.get("body", b"")
 
 
-async def send(app: FastAPI, path: str, job_id: str, token: str, body: bytes) -> Sent:
-    sent = Sent(path.format(job_id=job_id, batch_id=BATCH, namespace="shop", name="default"), token, body)
+async def send(app: FastAPI, method: str, path: str, job_id: str, token: str, body: bytes) -> Sent:
+    known = {"job_id": job_id, "batch_id": BATCH, "hold_id": BATCH, "namespace": "shop", "name": "default"}
+    sent = Sent(method, path.format(**known), token, body)
     await app(sent.scope, cast("Any", sent.receive), cast("Any", sent.send))
     return sent
 
@@ -93,8 +95,8 @@ async def test_a_caller_without_rights_costs_no_body(site: Site, pages_app: Fast
         site.world.access.deny(verb, resource, "shop", "mail")
     token = site.world.token("mail", "nobody")
     seen: set[str] = set()
-    for path in changing(pages_app):
-        sent = await send(pages_app, path, job_id, token, body)
+    for method, path in changing(pages_app):
+        sent = await send(pages_app, method, path, job_id, token, body)
         assert (path, sent.read, sent.status) == (path, 0, 403), sent.answer[:300]
         seen.add(path)
     assert len(seen) >= 15, seen
@@ -102,18 +104,18 @@ async def test_a_caller_without_rights_costs_no_body(site: Site, pages_app: Fast
 
 @pytest.mark.usefixtures("site")
 async def test_nobody_costs_no_body(pages_app: FastAPI) -> None:
-    for path in changing(pages_app):
-        sent = await send(pages_app, path, "x", "nobody knows it", b"x" * MIB)
+    for method, path in changing(pages_app):
+        sent = await send(pages_app, method, path, "x", "nobody knows it", b"x" * MIB)
         assert (path, sent.read, sent.status) == (path, 0, 401)
 
 
 async def test_each_route_has_a_limit(site: Site, pages_app: FastAPI) -> None:
     """Of a caller who may do everything, no more is read than the route can use."""
     job_id = await site.world.launched(batch=BATCH)
-    for path in changing(pages_app):
+    for method, path in changing(pages_app):
         limit = next((most for end, most in LIMITS.items() if path.endswith(end)), MAX_NOTE_BYTES)
         token = site.world.pod(job_id).token if path.startswith("/runner") else site.world.token()
-        sent = await send(pages_app, path, job_id, token, b" " * (limit + MIB))
+        sent = await send(pages_app, method, path, job_id, token, b" " * (limit + MIB))
         if path in WITHOUT_BODY:
             assert (path, sent.read) == (path, 0)
         else:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 EXPECTED = {
     "GET /api/openapi.json",
+    "DELETE /api/v1/holds/{namespace}/{hold_id}",
     "GET /api/v1/batches/{batch_id}",
+    "GET /api/v1/holds",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
     "GET /api/v1/jobs/{job_id}/attempts",
@@ -38,6 +40,7 @@ EXPECTED = {
     "GET /readyz",
     "POST /api/v1/batches/{batch_id}/cancel",
     "POST /api/v1/batches/{batch_id}/close",
+    "POST /api/v1/holds",
     "POST /api/v1/jobs",
     "POST /api/v1/jobs:batch",
     "POST /api/v1/jobs/{job_id}/cancel",
@@ -112,7 +115,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     method, path = route.split(" ")
     response = await world.http.request(
         method,
-        path.format(job_id="x", batch_id="x", number=1, namespace="shop", name="nightly"),
+        path.format(job_id="x", batch_id="x", hold_id="x", number=1, namespace="shop", name="nightly"),
         headers={PROTOCOL_HEADER: "1"},
         content=b"{}" * (method == "POST"),
     )
@@ -174,6 +177,7 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "jobs": "#/components/schemas/EnqueueRequest",
         "jobs:batch": "#/components/schemas/BatchRequest",
         "batches/{batch_id}/cancel": "#/components/schemas/CancelBatchRequest",
+        "holds": "#/components/schemas/PutHoldRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
         "pause": "#/components/schemas/HoldRequest",

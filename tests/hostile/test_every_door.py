@@ -196,6 +196,7 @@ def test_each_route_has_its_inputs_here() -> None:
 def path_of(route: str, **values: str) -> str:
     """The path of a route; what is not given is something that is there."""
     known = {"namespace": "shop", "name": "default", "number": "1", "digest": "x", "path": "bgjobs.css"} | values
+    known.setdefault("hold_id", new_job_id())
     if "schedules" in route:
         known["name"] = values.get("name", "nightly")
     path = route.partition(" ")[2].replace(":path}", "}")

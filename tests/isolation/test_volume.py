@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome
+from bgjobs_core.jobs.holds import NewHold
 from bgjobs_core.resources.models import REQUESTS
 from tests.isolation.course import Course, Trouble, played, readable, slow
 from tests.isolation.healthy import DEEDS
@@ -31,6 +33,7 @@ NAMESPACES: Final = 150
 REQUESTS_AT_ONCE: Final = 1500 * SCALE
 WAITING: Final = 10_000 * SCALE
 WITHOUT_QUOTA: Final = 3000 * SCALE
+HELD: Final = 5000 * SCALE
 KEPT_SECONDS: Final = 7200
 MOST_POSTS_A_MINUTE: Final = 30
 
@@ -107,6 +110,28 @@ class UsedUpQuota(Trouble):
         await it.become(self.jobs[:200], "succeeded", 300.0, "jobs that had no quota have")
 
 
+class ManyHeld(Trouble):
+    """So many jobs with a label that is held stand before one that is not; later the hold is released."""
+
+    namespaces = (ILL,)
+    hold = NewHold(new_job_id(), ILL, "", {"customer": "8841"}, "ada")
+
+    async def begins(self, it: Installation) -> None:
+        await it.store.put_hold(self.hold)
+        self.held = await it.enqueue(ILL, "quick", HELD, labels={"customer": "8841"}, records_seconds=KEPT_SECONDS)
+        self.others = await it.enqueue(ILL, "quick", records_seconds=KEPT_SECONDS)
+
+    async def ends(self, it: Installation) -> None:
+        await it.become(self.others, "succeeded", 120.0 * SCALE, "a job behind many held ones has")
+        for job in self.held[200:]:  # the others are too many for the suite
+            await it.store.stop(job_id=job, verdict=Outcome.CANCELLED, by="ada", note="")
+        await it.become(self.held[:200], "queued", 1.0, "held jobs are")
+        await it.store.drop_hold(namespace=ILL, hold_id=self.hold.id)
+
+    async def recovered(self, it: Installation) -> None:
+        await it.become(self.held[:200], "succeeded", 300.0, "released jobs have")
+
+
 NO_TROUBLE: Final = "no trouble"
 TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     NO_TROUBLE: Trouble,
@@ -114,6 +139,7 @@ TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     "many requests": ManyRequests,
     "many waiting jobs": ManyWaiting,
     "a used up quota": UsedUpQuota,
+    "many held jobs": ManyHeld,
 }
 
 

@@ -11,7 +11,8 @@ from bgjobs.vocabulary import TERMINAL, OnParentFailure, State, UniqueMode
 from bgjobs_core.store import keys
 from tests.store import families, unique_keys
 from tests.store.builders import a_job
-from tests.store.holding_rules import TWICE, HoldingRules
+from tests.store.hold_rules import HoldRules
+from tests.store.holding_rules import TWICE
 from tests.store.safety import did
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ BATCHES: Final = tuple(f"0192f0c1-2a3b-7c4d-8e5f-00000000000{number}" for number
 batches = st.sampled_from([None, None, None, *BATCHES])
 
 
-class EnqueueRules(HoldingRules):
+class EnqueueRules(HoldRules):
     """What the machine adds to them: whether Redis is full."""
 
     jobs: Bundle[Any] = Bundle("jobs")
@@ -52,6 +53,7 @@ class EnqueueRules(HoldingRules):
         retries=st.integers(0, 1),
         how=st.sampled_from([None, None, "requested", "requested", "expires", "paused"]),
         own=st.sampled_from([None, None, "acme", "zeta"]),
+        customer=st.sampled_from([None, None, "8841"]),
         uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
         first=jobs_or_none,
         second=jobs_or_none,
@@ -71,6 +73,7 @@ class EnqueueRules(HoldingRules):
         retries: int,
         how: str | None,
         own: str | None,
+        customer: str | None,
         uid: str,
         first: NewJob | None,
         second: NewJob | None,
@@ -83,7 +86,8 @@ class EnqueueRules(HoldingRules):
         twice: bool,
     ) -> NewJob:
         builder = a_job().on(queue).delayed(delay).retried(retries).kept(records_seconds=60)
-        builder = builder.but(concurrency_key=own, queue_uid=uid)
+        labels = {"team": "billing", **({} if customer is None else {"customer": customer})}
+        builder = builder.but(concurrency_key=own, queue_uid=uid, labels=labels)
         builder = builder.high() if high else builder
         if how == "expires":
             builder = builder.but(expires_after_seconds=30)

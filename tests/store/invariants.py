@@ -102,7 +102,9 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
     yield keys.cell(f"{job.queue_key}:{standing}:{job.spec.cls}"), job.changed_at
     own: dict[State, tuple[str, int | None]] = {
         State.QUEUED: (
-            keys.lane(job.queue_key, job.queue_uid, job.spec.priority, job.spec.concurrency_key or ""),
+            keys.aside(job.hold, job.queue_key, job.queue_uid)
+            if job.hold
+            else keys.lane(job.queue_key, job.queue_uid, job.spec.priority, job.spec.concurrency_key or ""),
             job.queued_at,
         ),
         State.SCHEDULED: (keys.due(job.namespace), job.not_before),
@@ -123,7 +125,8 @@ def _places(job: JobRecord, contents: Contents) -> Iterator[tuple[str, int]]:
 
 def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     jobs, expected = contents.jobs(), expected_indexes(contents)
-    exact = {keys.cell, keys.lane, keys.start_by, keys.due, keys.launching, keys.launched, keys.stopping, keys.expiring}
+    exact = {keys.cell, keys.lane, keys.aside, keys.start_by, keys.due, keys.launching, keys.launched, keys.stopping}
+    exact |= {keys.expiring}
     found = {name: entry.value for name, entry in contents.entries.items() if family(name) in exact}
     for name in sorted({*found, *expected}):
         if family(name) is keys.expiring and _at_their_time_or_later(found.get(name), expected.get(name)):
@@ -145,6 +148,7 @@ def _indexes_follow_from_records(contents: Contents) -> Iterator[str]:
     yield from _namespaces_are_listed(contents)
     yield from _cells_are_listed(contents)
     yield from _lanes_take_turns(contents)
+    yield from _holds_know_their_jobs(contents)
     yield from _specs_are_counted(contents)
 
     # Whoever deletes KubeJobs and writes status takes these two down, so they hold some of what they may hold.
@@ -228,6 +232,8 @@ def _lanes_take_turns(contents: Contents) -> Iterator[str]:
             queue, uid, priority, own = name.removeprefix(keys.PREFIX).removeprefix("lane:").split(":")
             lanes[keys.turns(queue, uid, priority)].add(own)
             queued[f"{queue}:{uid}"] += len(entry.value)
+        if family(name) is keys.aside:
+            queued[name.removeprefix(keys.PREFIX).split(":", 2)[2]] += len(entry.value)
     turns = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.turns}
     shut = defaultdict[str, set[str]](set)
     for kept in (keys.closed, keys.reopening):
@@ -244,7 +250,31 @@ def _lanes_take_turns(contents: Contents) -> Iterator[str]:
             yield f"S8: in {name} are {takes}, closed are {shut[name]}, lanes with jobs are {has}"
     counted = {name.decode(): int(number) for name, number in contents.fields(keys.ready()).items()}
     if counted != queued:
-        yield f"S8: {keys.ready()} is {counted}, in the lanes are {dict(queued)}"
+        yield f"S8: {keys.ready()} is {counted}, in the lanes and aside are {dict(queued)}"
+
+
+def _holds_know_their_jobs(contents: Contents) -> Iterator[str]:
+    """Every hold with jobs is there, names the queues of these, and is among those that end if it does."""
+    there: dict[str, bytes] = {}
+    for name, entry in contents.entries.items():
+        if family(name) is keys.holds:
+            namespace = name.removeprefix(keys.holds(""))
+            there |= {f"{namespace}/{one.decode()}": said for one, said in entry.value.items()}
+    ends = {one: int(said.partition(b"\n")[0]) for one, said in there.items() if said.partition(b"\n")[0]}
+    listed = contents.scores(keys.hold_ends())
+    if listed.keys() != ends.keys() or any(listed[one] < at for one, at in ends.items()):
+        yield f"S8: {keys.hold_ends()} is {listed}, the holds end at {ends}"
+    places: dict[str, set[str]] = defaultdict(set)
+    for job in contents.jobs().values():
+        if job.hold and job.state is not State.QUEUED:
+            yield f"{job.state.value} job {job.id} is held by {job.hold}"
+        elif job.hold:
+            places[keys.holding(job.hold)].add(f"{job.queue_key}:{job.queue_uid}")
+            if f"{job.namespace}/{job.hold}" not in there:
+                yield f"S8: {job.id} is held by {job.hold}, which is not there"
+    found = {name: set(entry.value) for name, entry in contents.entries.items() if family(name) is keys.holding}
+    if found != places:
+        yield f"S8: holds have jobs of {found}, the records say {dict(places)}"
 
 
 def _specs_are_counted(contents: Contents) -> Iterator[str]:

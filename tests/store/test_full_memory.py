@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import OnParentFailure, Outcome, Phase, State
 from bgjobs_core.health.operator_report import OperatorReport
+from bgjobs_core.jobs.holds import NewHold
 from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.redis.errors import StoreFullError
 from tests.store import contents
@@ -262,7 +264,52 @@ async def _resume(store: CheckedStore, life: Life) -> Callable[[], Awaitable[obj
     return lambda: store.resume(job_id=job.id, by="ada", note="")
 
 
+def _a_hold() -> NewHold:
+    return NewHold(new_job_id(), "shop", "shop.jobs.*", {}, "ada", "why")
+
+
+async def _put_hold(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    return lambda: store.put_hold(_a_hold())
+
+
+async def _drop_hold(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    hold = _a_hold()
+    await store.put_hold(hold)
+    return lambda: store.drop_hold(namespace="shop", hold_id=hold.id)
+
+
+async def _claim_what_is_held(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await life.leader()
+    await life.enqueued()
+    await store.put_hold(_a_hold())
+    return lambda: store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
+
+
+async def _set_aside(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    await life.leader()
+    await store.put_hold(_a_hold())
+    for _ in range(3):
+        await life.enqueued()
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
+    return store.set_aside
+
+
+async def _let_go(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    hold = _a_hold()
+    await life.leader()
+    await life.enqueued()
+    await store.put_hold(hold)
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
+    await store.drop_hold(namespace="shop", hold_id=hold.id)
+    return store.let_go
+
+
 GOES_ON = {
+    "put a hold": _put_hold,
+    "drop a hold": _drop_hold,
+    "claim of what is held": _claim_what_is_held,
+    "set aside": _set_aside,
+    "let go": _let_go,
     "finish": _finish,
     "finish with an error": _finish_with_error,
     "finish with a checkpoint": _finish_with_a_checkpoint,

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 from fakeredis import FakeAsyncRedis, FakeServer
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import Bundle, initialize, precondition, rule, run_state_machine_as_test
 
 from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS
@@ -229,12 +223,16 @@ class Machine(EnqueueRules):
         free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
         ended = [one for one, job in self._now.jobs().items() if job.state != before.jobs()[one].state]
+        aside = [one for one, job in self._now.jobs().items() if job.hold != before.jobs()[one].hold]
+        held = self._held(before, ready)
+        assert not held & set(claimed.ids), "what is held was claimed"
+        assert set(aside) - set(claimed.ids) <= held, "what is not held was set aside"
         expired = {one for one in ended if self._now.jobs()[one].state is State.CANCELLED}
         assert all(before.scores(keys.start_by())[one] <= self._now.jobs()[one].changed_at for one in expired)
-        if not expired:
+        if not expired and not held:
             expected = ready[: max(0, min(limit, free))] if is_open else []
             assert list(claimed.ids) == expected, "S5, S6, or the order"
-        if not ended:
+        if not ended and not aside:
             assert before.differences(self._now, besides=TURNS) == []
 
     @rule(queue=queues, uid=st.sampled_from(["uid-1", "uid-2"]), limit=st.integers(1, 3))

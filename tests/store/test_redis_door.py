@@ -89,6 +89,8 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "suspend": ["id", "ada", ""], "suspended": ["id", "k", "yes"], "run_now": ["id", "ada", ""],
         "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20], "unblock": [20],
         "hold": ["e", "older"], "release": [], "close_batch": ["id"],
+        "put_hold": ["n", "hold", None, "a.*", "held", "[]", []], "drop_hold": ["n", "hold"], "let_go": [20],
+        "set_aside": [20],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)

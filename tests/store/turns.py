@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import OWNED
+from bgjobs.vocabulary import OWNED, State
 from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ def in_order(scores: dict[str, int]) -> list[str]:
 
 
 def in_lanes(before: contents.Contents, queue: str, uid: str) -> list[str]:
-    """All queued jobs of a queue, in no order that means anything."""
-    start = keys.lane(queue, uid, "", "").removesuffix(":")
-    return [one for name in before.entries if name.startswith(start) for one in before.scores(name)]
+    """All queued jobs of a queue, in no order that means anything, also those that are set aside."""
+    jobs = before.jobs().values()
+    return [one.id for one in jobs if one.state is State.QUEUED and (one.queue_key, one.queue_uid) == (queue, uid)]
 
 
 def in_turn(before: contents.Contents, queue: str, uid: str, most_of_key: int | None = None) -> list[str]:

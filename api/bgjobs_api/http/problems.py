@@ -19,6 +19,8 @@ from bgjobs_core.actions.errors import (
     BatchNotFoundError,
     BatchRefusedError,
     ChangeUnfitError,
+    HoldNotFoundError,
+    HoldTakenError,
     IdTakenError,
     JobNotFoundError,
     NoRoomError,
@@ -31,6 +33,7 @@ from bgjobs_core.actions.errors import (
     QueueUnchangedError,
     ScheduleInvalidError,
     ScheduleNotFoundError,
+    TooManyHoldsError,
 )
 from bgjobs_core.jobs.admission import ADD_IT, NOT_APPROVED
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
@@ -58,6 +61,9 @@ _OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
     NotRunningError: (HTTPStatus.CONFLICT, "job_not_running"),
     QueueNotFoundError: (HTTPStatus.NOT_FOUND, "queue_not_found"),
     QueueUnchangedError: (HTTPStatus.SERVICE_UNAVAILABLE, "queue_unchanged"),
+    HoldNotFoundError: (HTTPStatus.NOT_FOUND, "hold_not_found"),
+    HoldTakenError: (HTTPStatus.CONFLICT, "id_taken"),
+    TooManyHoldsError: (HTTPStatus.CONFLICT, "too_many_holds"),
     ScheduleNotFoundError: (HTTPStatus.NOT_FOUND, "schedule_not_found"),
     ScheduleInvalidError: (HTTPStatus.CONFLICT, "schedule_invalid"),
 }

@@ -116,6 +116,8 @@ async def around_of(deps: Deps, records: Sequence[JobRecord]) -> Callable[[JobRe
     """What is around each of these jobs; the operator's reports are read once, if a job waits for the operator."""
     if not any(one.state in _WAITS_FOR_OPERATOR for one in records):
         return lambda _: ALL_WELL
+    waiting = sorted({one.namespace for one in records if one.state is State.QUEUED})
+    holds = tuple(await deps.store.holds(waiting)) if waiting else ()
     leads, troubles = True, dict[str, "Finding"]()
     for finding in await deps.ask_operator():
         if finding.code in _NOBODY_LEADS:
@@ -125,7 +127,8 @@ async def around_of(deps: Deps, records: Sequence[JobRecord]) -> Callable[[JobRe
 
     def around(record: JobRecord) -> Around:
         trouble = troubles.get(record.namespace)
-        return Around(leads, trouble.detail, trouble.remedy) if trouble is not None else Around(leads)
+        detail, remedy = (trouble.detail, trouble.remedy) if trouble is not None else ("", "")
+        return Around(leads, detail, remedy, holds=holds)
 
     return around
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import ValidationError
 
-from bgjobs_api.http.callers import Caller, DepsDep, identify
+from bgjobs.job_spec import LabelName
+from bgjobs_api.http.callers import Caller, DepsDep, identify, require_in
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import invalid, many_invalid
 from bgjobs_api.http.reading import around_of, load_batch_for, queues_of
@@ -16,9 +18,11 @@ from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
 from bgjobs_api.pages.jobs.filters import JobsQuery, NamespacesQuery
-from bgjobs_api.pages.shared import assets, errors, reading, rendering, sign_in, words
+from bgjobs_api.pages.shared import assets, errors, forms, holds, reading, rendering, sign_in, words
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.batches import page_of_batch
+from bgjobs_core.actions.errors import HoldNotFoundError
+from bgjobs_core.actions.holds import release_hold
 from bgjobs_core.actions.queues import queues_now
 from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.store.cells import Row
@@ -103,6 +107,7 @@ async def _list(
     chosen: filters.Choice = where["chosen"]
     queues = await queues_of(deps, caller, page.records)
     around = await around_of(deps, page.records)
+    held = await holds.read(deps, caller, where["namespaces"], now)
     return rendering.page(
         request,
         "jobs",
@@ -110,6 +115,7 @@ async def _list(
         caller.user,
         **where,
         facets=found,
+        holds=held,
         rows=rows.rows(page.records, now, queues, around),
         older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
         matching="" if found.matching is None else words.count(found.matching),
@@ -142,6 +148,7 @@ async def queues_page(
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST_QUEUES, query.ns)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
     found = (await queues_now(deps.store, keys)).values()
+    held = await holds.read(deps, caller, namespaces, await deps.store.now_ms())
     return rendering.page(
         request,
         "queues",
@@ -150,9 +157,28 @@ async def queues_page(
         chosen=filters.Choice(tuple(query.ns)),
         namespaces=namespaces,
         pickable=pickable,
+        holds=held,
         queues=[(one.record, one.load) for one in found if one.record is not None],
         jobs_url=_jobs_url,
     )
+
+
+@router.post("/holds/{namespace}/{hold_id}/release")
+async def release(request: Request, deps: DepsDep, caller: Caller, namespace: LabelName, hold_id: str) -> Response:
+    """Release a hold, and lead back to the page where its button was. One that is over already does no harm."""
+    await require_in(deps, caller, access.PAUSE, namespace)
+    form = await forms.read(request, "to")
+    if is_stored_id(hold_id):
+        with suppress(HoldNotFoundError):
+            await release_hold(deps.store, namespace, hold_id)
+    to = "/queues" if form.get("to") == "queues" else "/jobs"
+    return rendering.redirect(f"{to}?ns={namespace}")
+
+
+@router.get("/holds/{namespace}/{hold_id}/release")
+async def after_sign_in(namespace: LabelName, hold_id: str) -> Response:
+    """The proxy leads here whose form met no session; nothing is released by looking at it."""
+    return rendering.redirect(f"/jobs?ns={namespace}{f'#hold-{hold_id}' if is_stored_id(hold_id) else ''}")
 
 
 def _jobs_url(namespace: str, queue: str, state: str | None = None) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import batches, following, holding, jobs, run, schedules, server, why
+from bgjobs.cli.commands import batches, following, holding, holds, jobs, run, schedules, server, why
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -67,6 +67,16 @@ GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]]
             "pause": schedules.pause,
             "resume": schedules.resume,
         },
+    ),
+    "hold": (
+        """Hold jobs by what they are, by their class or a label, list what is held, and release it.
+
+\b
+  bgjobs hold add --class 'shop.jobs.Mail.*' --note 'the provider is down' --for 2h
+  bgjobs hold list
+  bgjobs hold release 0192f0c1-2a3b-7c4d-8e5f-001122334455
+""",
+        {"add": holds.add, "list": holds.list_holds, "release": holds.release},
     ),
     "queue": (
         """Pause queues, and resume them; `bgjobs queues` lists them.

@@ -10,6 +10,7 @@ from bgjobs.client.list_filters import query_of
 from bgjobs.client.request import build_rerun
 from bgjobs.connection.exchange import Call, reader
 from bgjobs.errors import ConfigurationError, InvalidJobError
+from bgjobs.holds import Hold, HoldList, PutHoldRequest
 from bgjobs.ids import new_job_id
 from bgjobs.wire import (
     Attempt,
@@ -139,6 +140,24 @@ def history(job_id: str) -> Call[Sequence[HistoryEntry]]:
     """`GET /api/v1/jobs/{id}/history`."""
     read = reader(History)
     return Call("GET", f"{_path(job_id)}/history", lambda response: read(response).items)
+
+
+def put_hold(request: PutHoldRequest) -> Call[Hold]:
+    """`POST /api/v1/holds`."""
+    body = request.model_dump_json(by_alias=True, exclude_none=True).encode()
+    return Call("POST", "/api/v1/holds", reader(Hold), body=body)
+
+
+def holds(namespace: str | None) -> Call[Sequence[Hold]]:
+    """`GET /api/v1/holds`."""
+    query = {} if namespace is None else {"namespace": namespace}
+    return Call("GET", "/api/v1/holds", lambda response: reader(HoldList)(response).items, query=query)
+
+
+def release_hold(namespace: str, hold_id: str, note: str | None) -> Call[Hold]:
+    """`DELETE /api/v1/holds/{namespace}/{id}`."""
+    path = f"/api/v1/holds/{quote(namespace, safe='')}/{quote(hold_id, safe='')}"
+    return Call("DELETE", path, reader(Hold), query={} if note is None else {"note": note})
 
 
 def hold_queue(namespace: str, name: str, deed: str, note: str | None) -> Call[QueueView]:

@@ -18,6 +18,9 @@ what to do about it:
     ├── NotRunningError         only a launched job can be suspended
     ├── QueueNotFoundError      there is no such queue
     ├── QueueUnchangedError     Kubernetes does not let the queue be changed
+    ├── HoldNotFoundError       there is no such hold, or no longer
+    ├── HoldTakenError          the id belongs to a hold that was asked for with other words
+    ├── TooManyHoldsError       the namespace has as many holds as it may
     ├── ScheduleNotFoundError   there is no such schedule
     ├── ScheduleInvalidError    the spec of the schedule is invalid, so that no job can be made of it
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
@@ -117,6 +120,30 @@ class BatchNotFoundError(ActionError):
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"there is no batch {batch_id}, or all of its jobs were dropped after their retention")
+
+
+class HoldNotFoundError(ActionError):
+    """There is no hold with this id, or it is over."""
+
+    def __init__(self, hold_id: str) -> None:
+        super().__init__(f"there is no hold {hold_id}, or it is over")
+
+
+class HoldTakenError(ActionError):
+    """The id belongs to a hold that was asked for with other words."""
+
+    def __init__(self, hold_id: str) -> None:
+        super().__init__(f"the id {hold_id} is that of another hold; make a new id")
+
+
+class TooManyHoldsError(ActionError):
+    """The namespace has as many holds as it may."""
+
+    def __init__(self, namespace: str, most: int) -> None:
+        super().__init__(
+            f"namespace {namespace} has {most} holds, which is as many as there may be; release one, or use a label "
+            "that all of these jobs have. One that is over counts until all of its jobs go on"
+        )
 
 
 class JobNotFoundError(ActionError):

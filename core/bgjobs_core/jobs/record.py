@@ -196,6 +196,7 @@ class JobRecord:
         retry_at: until when its code wants to wait before the next attempt; None: it has not said.
         replaced_id: id of the waiting job that it has replaced, by its unique key; "" if there was none.
         key_taken_by: id of the job that has got its unique key while this one was open; "" if none has.
+        hold: id of the hold that has set it aside; "" if none has. A queued job can be held before that is done.
     """
 
     id: str
@@ -244,6 +245,7 @@ class JobRecord:
     retry_at: int | None = None
     replaced_id: str = ""
     key_taken_by: str = ""
+    hold: str = ""
     queue_uid: str = ""
     batch: str = ""
 

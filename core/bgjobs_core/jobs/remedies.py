@@ -49,6 +49,10 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
         "Redis was older than what the operator remembers of it, and nothing is launched until somebody has looked.",
         "bgjobs doctor -n {namespace}",
     ),
+    WhyNot.ON_HOLD: Row(
+        "Somebody holds all jobs of its class, its method or a label of it. The job's own line names the hold.",
+        "bgjobs hold list -n {namespace}",
+    ),
     WhyNot.KEY_FULL: Row(
         "Its concurrency key has all the slots that it may have.", f"{_BY_ITSELF} when one of its jobs ends"
     ),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import TERMINAL, WAITING, Gate, Outcome, Phase, State, WhyNot
 from bgjobs.wire import Failure
+from bgjobs_core.jobs.holds import which
 from bgjobs_core.jobs.kube_words import cause
 from bgjobs_core.jobs.orphans import GONE_SECONDS
 from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held
 from bgjobs_core.jobs.remedies import remedy, said
 
 if TYPE_CHECKING:
+    from bgjobs_core.jobs.holds import JobHold
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import FullJob
     from bgjobs_core.resources.models import QueueSpec
@@ -53,12 +55,14 @@ class Around:
         trouble: what is wrong with the job's namespace, as the operator says it; "" if nothing is.
         trouble_remedy: what helps then.
         ahead: how many jobs of its concurrency key wait before it; None if that was not looked at.
+        holds: what is held of its namespace by what it is.
     """
 
     leads: bool = True
     trouble: str = ""
     trouble_remedy: str = ""
     ahead: int | None = None
+    holds: tuple[JobHold, ...] = ()
 
 
 ALL_WELL: Final = Around()
@@ -110,7 +114,7 @@ def _held_up(record: FullJob, now_ms: int, queue: QueueNow | None, around: Aroun
         case State.SCHEDULED:
             return _not_due(record, now_ms, around)
         case State.QUEUED:
-            return _queued(record, queue, around)
+            return _queued(record, now_ms, queue, around)
         case State.LAUNCHING:
             if queue is not None and queue.held:
                 return _all_are_held(queue.held, record.claimed_at)
@@ -170,7 +174,15 @@ def _no_leader(since: int | None) -> NotRunning:
     return NotRunning(Gate.OPERATOR, WhyNot.NO_LEADER, message, since)
 
 
-def _queued(record: FullJob, queue: QueueNow | None, around: Around) -> NotRunning:
+def _on_hold(hold: JobHold, since: int) -> NotRunning:
+    what, line = hold.view().what, f"bgjobs hold release {hold.id} -n {hold.namespace}"
+    note = f": {hold.note.rstrip('.')}" if hold.note else ""
+    goes_on = f"at {said(hold.until)}" if hold.until is not None else "when somebody releases that"
+    message = f"All jobs {what} are held by {hold.by} since {said(hold.at)}{note}. It goes on {goes_on}."
+    return NotRunning(Gate.PAUSE, WhyNot.ON_HOLD, message, max(since, hold.at), hold.until, remedy=line)
+
+
+def _queued(record: FullJob, now_ms: int, queue: QueueNow | None, around: Around) -> NotRunning:
     name, since = record.spec.queue, record.queued_at or record.created_at
     if queue is not None and queue.held:
         return _all_are_held(queue.held, since)
@@ -181,6 +193,8 @@ def _queued(record: FullJob, queue: QueueNow | None, around: Around) -> NotRunni
     if queue is not None and queue.record is not None and queue.record.refused:
         message = f"No job of the queue {name} is launched: {queue.record.refused}."
         return NotRunning(Gate.QUEUE, WhyNot.QUEUE_REFUSED, message, since)
+    if (hold := which(around.holds, record, now_ms)) is not None:
+        return _on_hold(hold, since)
     if queue is not None and queue.record is not None and queue.record.spec.paused:
         held = queue.record.held or Held()
         message = _held(f"The queue {name}", held.by, held.at, held.note)

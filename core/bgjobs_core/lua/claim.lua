@@ -4,7 +4,7 @@
 -- waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before Kubernetes is asked for
 -- anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat after a lost reply claims what
 -- is free then. No caller depends on the reply, because the launch loop reads the index of launching jobs. An id that is
--- no queued job of the lane, or whose record cannot be read, is dropped. Jobs that were admitted to an earlier queue of
+-- no queued job of the lane, or whose record cannot be read, is dropped. What somebody holds is set aside. Jobs that were admitted to an earlier queue of
 -- this name, with another UID, are not looked at: `disown` ends them.
 --@ epoch  text   the leader's token
 --@ queue  text   as namespace/name
@@ -19,7 +19,8 @@
 --    that
 if redis.call('GET', key.epoch()) ~= epoch then return {'not_leader', {}, 0, ''} end
 if tonumber(redis.call('GET', key.seq()) or 0) < floor then return {'older', {}, 0, ''} end
-if redis.call('EXISTS', key.hold()) == 1 then return {'held', {}, 0, ''} end
+local may_hold = redis.call('EXISTS', key.hold(), key.holds(namespace_of(queue))) > 0
+if may_hold and redis.call('EXISTS', key.hold()) == 1 then return {'held', {}, 0, ''} end
 local settings = redis.call(
   'HMGET', key.queue(queue), 'max_concurrent', 'is_paused', 'uid', 'max_per_key', 'starts', 'span_ms', 'key_starts',
   'key_span_ms'
@@ -34,6 +35,7 @@ local most_of_key = number(settings[4])
 local rate = {starts = number(settings[5]), span_ms = number(settings[6])}
 local rate_of_key = {starts = number(settings[7]), span_ms = number(settings[8])}
 local ids, dropped, next_at = {}, 0, nil
+local holds, aside = may_hold and holds_of(namespace_of(queue), now) or {}, 0
 local to_look_at = left + limit -- what is dropped takes time, too
 
 -- Until when a key may not have another slot; nil if it may.
@@ -48,10 +50,15 @@ local function claim_from(priority, own, count)
   local lane = key.lane(queue, uid, priority, own)
   for _, job_id in ipairs(redis.call('ZRANGE', lane, 0, count - 1)) do
     local job = load_job(job_id)
+    local is_here = job and job.state == STATE.queued and lane_of(job) == lane
+    local hold = is_here and hold_on(job, holds)
     to_look_at = to_look_at - 1
-    if job and job.state == STATE.queued and lane_of(job) == lane and has_expired(job, now) then
+    if is_here and has_expired(job, now) then
       expire_job(job, now)
-    elseif job and job.state == STATE.queued and lane_of(job) == lane then
+    elseif hold then
+      put_aside(job, hold, now)
+      aside = aside + 1
+    elseif is_here then
       move(job, STATE.launching, {epoch = epoch, claimed_at = now, reason = false}, now)
       if rate.starts then note_start(key.starts(queue), rate.starts, rate.span_ms, now) end
       if rate_of_key.starts and own ~= '' then
@@ -95,7 +102,11 @@ for priority = 1, 0, -1 do
   end
 end
 -- There may be more to open than one claim opens, and more to look at than one claim looks at: then the caller comes back.
-if not next_at then
+-- If that is because of held jobs, they are set aside by another verb, which then wakes the caller.
+if aside > 0 and to_look_at <= 0 then
+  redis.call('ZADD', key.sweeping(), 'NX', next_turn(), home(queue, uid))
+  wake('holds')
+elseif not next_at then
   local opens = redis.call('ZRANGE', key.closed(queue, uid), 0, 0, 'WITHSCORES')[2]
   if redis.call('EXISTS', key.reopening(queue, uid)) == 1 or to_look_at <= 0 then
     next_at = now

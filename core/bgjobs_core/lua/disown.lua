@@ -32,4 +32,19 @@ for priority = 1, 0, -1 do
     if #ids == 0 then redis.call('ZREM', key.turns(queue, uid, priority), own) end
   end
 end
+-- Those that a hold has set aside are in no lane.
+for _, hold in ipairs(redis.call('HKEYS', key.holds(namespace_of(queue)))) do
+  if found >= limit then break end
+  local aside = key.aside(hold, queue, uid)
+  local ids = redis.call('ZRANGE', aside, 0, limit - found - 1)
+  for _, job_id in ipairs(ids) do
+    local job = load_job(job_id)
+    if job and job.state == STATE.queued and lane_of(job) == aside then
+      move(job, STATE.failed, {outcome = OUTCOME.never_started, reason = reason ~= '' and reason}, now)
+    else
+      drop_from_aside(hold, queue, uid, job_id)
+    end
+  end
+  found = found + #ids
+end
 return {'ended', found}

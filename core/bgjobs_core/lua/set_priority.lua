@@ -13,8 +13,9 @@ if not WAITING[job.state] then return {'kept', job.state} end
 if tonumber(job.priority) == priority then return {'same', job.state} end
 local now = now_ms()
 even_if_full()
-if job.state == STATE.queued then leave_lane(job) end
+local is_in_lane = job.state == STATE.queued and not job.hold
+if is_in_lane then leave_lane(job) end
 write_job(job, {priority = priority}, now)
-if job.state == STATE.queued then enter_lane(job) end
+if is_in_lane then enter_lane(job) end
 remember(job, priority == 1 and 'priority high' or 'priority low', by, note, now)
 return {'set', job.state}

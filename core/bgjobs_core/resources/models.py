@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from bgjobs.job_spec import Image, JobCall
+from bgjobs.job_spec import ClassPattern, Image, JobCall
 from bgjobs.protocol import MAX_NEEDS
 from bgjobs.vocabulary import OnParentFailure
 
@@ -27,12 +27,6 @@ SCHEDULES: Final = "backgroundjobschedules"
 # What the API server says to whoever would change the state in the status of a request whose job has ended.
 ENDED_STAYS: Final = "the request says already how its job ended"
 
-ClassPattern = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\.([A-Za-z_][A-Za-z0-9_]*|\*)$", max_length=253
-    ),
-]
 RequestName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
 ]

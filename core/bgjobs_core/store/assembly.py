@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import FINAL, OWNED, TERMINAL, WAITING
+from bgjobs_core.jobs.holds import MOST_HOLDS
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from bgjobs_core.jobs.logs import CHUNK_COST_BYTES
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
@@ -36,6 +37,7 @@ LIMITS: Final = {
     "log_chunk_bytes": CHUNK_COST_BYTES,
     "history": 50,  # lines of what people did with a job
     "runs_bytes": 50 * 37,  # ids of jobs that were run by hand, of which a schedule's operator has not taken note
+    "holds": MOST_HOLDS,  # of a namespace, by what jobs are
     "reopened": 25,  # concurrency keys that one claim lets go on
     "slack_ms": 60_000,  # for so much longer a unique key is kept that expires: the record says the exact time
     "answer_ms": 3_600_000,  # for so long the same is said again to whoever asked for a job that was not made
@@ -46,7 +48,7 @@ _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
     "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "limits", "work_list", "lists",
-    "needs", "batches", "suspension", "unique", "moves", "attempts", "waiting", "history",
+    "needs", "batches", "suspension", "unique", "moves", "holds", "attempts", "waiting", "history",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)

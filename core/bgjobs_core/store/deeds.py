@@ -5,10 +5,13 @@ A verb whose method begins with `_` is called by another part of the store, whic
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bgjobs_core.store import replies
 from bgjobs_core.store.connected import Connected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Deeds(Connected):
@@ -27,6 +30,21 @@ class Deeds(Connected):
         """
         return (await self._scripts.run("close_batch", batch_id))[0]
 
+    async def drop_hold(self, *, namespace: str, hold_id: str) -> Literal["dropped", "missing"]:
+        """Ends a hold, so that all jobs that it held go on.
+
+        Those that were set aside are brought back by `let_go`.
+
+        Args:
+            namespace: of the jobs.
+            hold_id: the hold.
+
+        Returns:
+            `dropped`, `missing`. dropped: also if it was over already, and jobs of it are still to be brought
+            back; missing: there is no such hold.
+        """
+        return (await self._scripts.run("drop_hold", namespace, hold_id))[0]
+
     async def expire(self, *, limit: int = 20) -> replies.ExpireReply:
         """Cancels jobs that wait and should have started by now.
 
@@ -37,6 +55,17 @@ class Deeds(Connected):
             limit: how many jobs at most.
         """
         return replies.ExpireReply._make(await self._scripts.run("expire", limit))
+
+    async def let_go(self, *, limit: int = 20) -> replies.LetGoReply:
+        """Brings back jobs whose holds are over, those of each hold and of each queue in turn, the oldest first.
+
+        A hold of which nothing is left is forgotten. An id that is no job of a hold, or whose record cannot be read, is
+        dropped.
+
+        Args:
+            limit: how many jobs at most, and how many holds are looked at.
+        """
+        return replies.LetGoReply._make(await self._scripts.run("let_go", limit))
 
     async def note_rerun(self, *, job_id: str, by: str, new_id: str) -> Literal["noted", "same", "missing"]:
         """Notes in the history of a job that it was run again as another one.
@@ -66,6 +95,37 @@ class Deeds(Connected):
         """
         return replies.PauseReply._make(await self._scripts.run("pause", job_id, by, note, generation))
 
+    async def _put_hold(
+        self,
+        *,
+        namespace: str,
+        hold_id: str,
+        for_ms: int | None = None,
+        pattern: str,
+        why: str,
+        said: str,
+        labels: Sequence[str],
+    ) -> Literal["put", "same", "conflict", "too_many"]:
+        """Holds jobs by what they are: from now on none of them gets a slot, whether it waits or comes.
+
+        What runs goes on. A hold with an end is over then by itself. The caller makes the id, so a hold can be sent
+        twice.
+
+        Args:
+            namespace: of the jobs.
+            hold_id: a new id.
+            for_ms: after which it is over; nil: it holds until somebody drops it.
+            pattern: of their class or their method, as package.*; "" for any.
+            why: what the jobs say meanwhile.
+            said: what was asked for, as JSON.
+            labels: that they have, each as JSON has it in the record of a job.
+
+        Returns:
+            `put`, `same`, `conflict`, `too_many`. same: it is there already; conflict: the id is that of
+            another hold; too_many: the namespace has as many holds as it may.
+        """
+        return (await self._scripts.run("put_hold", namespace, hold_id, for_ms, pattern, why, said, labels))[0]
+
     async def resume(self, *, job_id: str, by: str, note: str, generation: int | None = None) -> replies.ResumeReply:
         """Lets a job that is paused or suspended go on from where it belongs by now.
 
@@ -93,6 +153,17 @@ class Deeds(Connected):
             note: why, in words; "" if nothing is said.
         """
         return replies.RunNowReply._make(await self._scripts.run("run_now", job_id, by, note))
+
+    async def set_aside(self, *, limit: int = 20) -> replies.SetAsideReply:
+        """Sets held jobs aside that stand before others in their queue, of one queue in turn.
+
+        A claim does so itself, and leaves a queue to this verb in which it has met only held jobs. It is done with a
+        queue when the job whose turn it is is not held.
+
+        Args:
+            limit: how many jobs at most.
+        """
+        return replies.SetAsideReply._make(await self._scripts.run("set_aside", limit))
 
     async def set_priority(self, *, job_id: str, priority: int, by: str, note: str) -> replies.SetPriorityReply:
         """Gives a job that waits another priority.

@@ -103,6 +103,17 @@ start_by = Key(
     "waiting jobs that expire, by when they must have a slot",
     "waiting jobs that expire",
 )
+holds = Key("holds", "holds:{namespace}", "hash", "what is held of a namespace by what it is", "50 a namespace, let_go")
+hold_ends = Key(
+    "hold_ends", "hold_ends", "zset", "holds that end, as namespace/id, by the time at which they do", "50 a namespace"
+)
+holding = Key("holding", "holding:{hold}", "zset", "queues with jobs that a hold has set aside, by turn", "held jobs")
+aside = Key(
+    "aside", "aside:{hold}:{queue}:{uid}", "zset", "queued jobs that a hold has set aside, by queued_at", "held jobs"
+)
+sweeping = Key(
+    "sweeping", "sweeping", "zset", "queues in which held jobs stand before others, by turn", "queues with held jobs"
+)
 owned = Key("owned", "owned:{queue}", "zset", "jobs that hold a slot", "max_concurrent")
 owned_by = Key(
     "owned_by", "owned_by:{queue}:{key}", "zset", "jobs of a concurrency key that hold a slot", "max_concurrent"
@@ -189,7 +200,8 @@ operator = Key(
 
 KEYS: Final = (
     history, start_by, needs, children, batch, batch_jobs, unblocking, unblockings,
-    job, spec, payload, result, progress, checkpoint, attempt, log_head, log_tail, lane, turns, ready, due, dues, owned,
+    job, spec, payload, result, progress, checkpoint, attempt, log_head, log_tail, lane, turns, ready, due, dues, holds,
+    hold_ends, holding, aside, sweeping, owned,
     owned_by, closed, reopening, starts, starts_by, unique, answer,
     launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,
     queues, schedule, schedules, wished, epoch, layout, seq, store_id, hold,

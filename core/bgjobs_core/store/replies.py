@@ -148,6 +148,24 @@ class LeadReply(NamedTuple):
     seq: int
 
 
+class LetGoReply(NamedTuple):
+    """What `let_go` replies.
+
+    Attributes:
+        let_go: how many jobs went back into their lanes.
+        dropped: how many ids were dropped.
+        more: yes: there are others.
+        next_at: Unix time in ms at which the next hold ends; None if none does.
+        now: Redis TIME in ms.
+    """
+
+    let_go: int
+    dropped: int
+    more: Literal["yes", "no"]
+    next_at: int | None
+    now: int
+
+
 class NewestReply(NamedTuple):
     """What `newest` replies.
 
@@ -252,6 +270,18 @@ class RunNowReply(NamedTuple):
 
     did: Literal["queued", "same", "kept", "missing"]
     state: str
+
+
+class SetAsideReply(NamedTuple):
+    """What `set_aside` replies.
+
+    Attributes:
+        aside: how many were set aside.
+        more: yes: others may have to be.
+    """
+
+    aside: int
+    more: Literal["yes", "no"]
 
 
 class SetPriorityReply(NamedTuple):

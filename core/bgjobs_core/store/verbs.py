@@ -80,8 +80,9 @@ class Verbs(Connected):
         has waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before Kubernetes is
         asked for anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat after a lost
         reply claims what is free then. No caller depends on the reply, because the launch loop reads the index of
-        launching jobs. An id that is no queued job of the lane, or whose record cannot be read, is dropped. Jobs that
-        were admitted to an earlier queue of this name, with another UID, are not looked at: `disown` ends them.
+        launching jobs. An id that is no queued job of the lane, or whose record cannot be read, is dropped. What
+        somebody holds is set aside. Jobs that were admitted to an earlier queue of this name, with another UID, are not
+        looked at: `disown` ends them.
 
         Args:
             epoch: the leader's token.

@@ -55,6 +55,8 @@ def test_these_are_the_pages(pages_app: FastAPI) -> None:
         "POST /jobs/{job_id}/run-now",
         "GET /jobs/{job_id}/rerun",
         "GET /queues",
+        "GET /holds/{namespace}/{hold_id}/release",
+        "POST /holds/{namespace}/{hold_id}/release",
         f"GET {SIGNED_OUT}",
         "POST /jobs/{job_id}/cancel",
         "POST /jobs/{job_id}/rerun",
@@ -81,7 +83,9 @@ async def _answers(site: Site, app: FastAPI, token: str | None) -> list[tuple[st
     for method, path in routes(app):
         for one in (job_id, new_job_id()):
             headers = FORM | ({"Authorization": f"Bearer {token}"} if token else {})
-            response = await site.world.http.request(method, path.format(job_id=one, number=1), headers=headers)
+            response = await site.world.http.request(
+                method, path.format(job_id=one, hold_id=one, namespace="shop", number=1), headers=headers
+            )
             found.append((f"{method} {path}", response.status_code, dict(response.headers)))
     return found
 

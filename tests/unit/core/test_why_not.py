@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bgjobs.vocabulary import TERMINAL, Gate, Phase, State, WhyNot
+from bgjobs_core.jobs.holds import JobHold
 from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held, QueueLoad, QueueNow
 from bgjobs_core.jobs.remedies import TABLE
 from bgjobs_core.jobs.why_not import Around, why_not
@@ -338,7 +339,7 @@ def test_when_a_job_is_given_up(built: RecordBuilder, now: QueueNow | None, fail
 
 def test_every_code_has_its_case_and_its_remedy() -> None:
     of_queues = {case.values[2] for case in QUEUES} | {WhyNot.RATE_LIMITED}
-    others = {case.values[3] for case in AROUND} | {case.values[1] for case in WORDS}
+    others = {case.values[3] for case in AROUND} | {case.values[1] for case in WORDS} | {WhyNot.ON_HOLD}
     assert {_of(cast("RecordBuilder", case.values[0])).code for case in CASES} | of_queues | others == set(WhyNot)
     assert set(TABLE) == set(WhyNot)
 
@@ -347,3 +348,41 @@ def _of(built: RecordBuilder) -> NotRunning:
     found = why_not(built.build(), NOW, None)
     assert found is not None
     return found
+
+
+HOLD = JobHold("h", "shop", "shop.jobs.*", {"customer": "8841"}, "ada", "the provider is down.", at=DUE - 120_000)
+HELD = BUILT.but(state=State.QUEUED, cls="shop.jobs.Mail", labels={"customer": "8841"}, queued_at=3)
+
+
+@pytest.mark.parametrize(
+    ("until", "next_try", "ends"),
+    [(None, None, "It goes on when somebody releases that."), (DUE, DUE, "It goes on at 2026-11-18 11:07:40 UTC.")],
+)
+def test_a_held_job_says_by_whom_and_what_releases_it(until: int | None, next_try: int | None, ends: str) -> None:
+    around = Around(leads=False, holds=(replace(HOLD, until=until),))
+
+    found = why_not(HELD.build(), NOW, queue(paused=True), around)
+
+    assert found is not None
+    assert (found.gate, found.code, found.since) == (Gate.PAUSE, WhyNot.ON_HOLD, HOLD.at)
+    assert found.message == (
+        "All jobs of shop.jobs.* with the label customer=8841 are held by ada since 2026-11-18 11:05:40 UTC: "
+        f"the provider is down. {ends}"
+    )
+    assert (found.next_try_at, found.remedy) == (next_try, "bgjobs hold release h -n shop")
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        replace(HOLD, until=NOW),
+        replace(HOLD, namespace="mail"),
+        replace(HOLD, labels={"customer": "8842"}),
+        replace(HOLD, pattern="shop.jobs.Sms"),
+    ],
+)
+def test_a_hold_that_is_over_or_of_others_is_no_reason(hold: JobHold) -> None:
+    found = why_not(HELD.build(), NOW, queue(paused=True), Around(holds=(hold,)))
+
+    assert found is not None
+    assert found.code == WhyNot.QUEUE_PAUSED

@@ -130,6 +130,8 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
             return _Words("Not running: waits for other jobs", why.message, "", why.message)
         case WhyNot.PAUSED:
             return _Words("Not running: paused", "It waits until it is resumed.", "warn", why.message)
+        case WhyNot.ON_HOLD:
+            return _Words("Not running: its class or a label of it is held", why.message, "warn", "held")
         case WhyNot.SCHEDULED:
             when = due(record, now)
             return _Words(f"Not running: {when}", "Nothing is wrong with this job.", "", when, record.reason)

@@ -85,8 +85,8 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
             left = (why.next_try_at or now) - now
             when = f"in {words.span(left)}" if left > 0 else "now"
             return RowWords(f"{when}: {record.reason}", "warn") if record.reason else RowWords(when)
-        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_REFUSED:
-            return _by_the_queue(why.code, record.spec.queue)
+        case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_REFUSED | WhyNot.ON_HOLD:
+            return _by_the_queue(why.code, record)
         case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
             return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
         case WhyNot.HELD | WhyNot.NO_LEADER | WhyNot.NAMESPACE_IN_TROUBLE:
@@ -114,10 +114,13 @@ def _suspended(record: FullJob) -> str:
     return f"by {words.who(record.paused_by)}{note}" if record.paused_by else ""
 
 
-def _by_the_queue(code: WhyNot, name: str) -> RowWords:
+def _by_the_queue(code: WhyNot, record: FullJob) -> RowWords:
+    name = record.spec.queue
     match code:
         case WhyNot.QUEUE_MISSING:
             return RowWords(f"there is no queue {name}", "bad")
+        case WhyNot.ON_HOLD:
+            return RowWords(record.reason or "its class or a label of it is held", "warn")
         case WhyNot.QUEUE_REFUSED:
             return RowWords(f"the queue {name} asks for what is not allowed", "bad")
         case _:

@@ -69,6 +69,16 @@ def schedules(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
+def holds(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The ids of holds that begin like this, each with what it holds."""
+    found: list[tuple[str, str]] = []
+    with _silently():
+        client = _session_client(ctx)
+        if client is not None:
+            found = [(one.id, f"jobs {one.what}") for one in client.holds()]
+    return [one for one in found if one[0].startswith(incomplete)]
+
+
 def _session_client(ctx: typer.Context) -> "JobClient | None":
     session = session_of(ctx)
     # kubectl would take seconds to forward a port, while somebody waits for the cursor.

@@ -8,7 +8,16 @@ local function next_turn() return redis.call('INCR', key.seq()) end
 -- The field of `ready` for the jobs of a queue.
 local function home(queue, uid) return queue .. ':' .. uid end
 
-local function lane_of(job) return key.lane(job.queue, job.queue_uid, job.priority, job.concurrency_key or '') end
+-- Where a queued job lies: in a lane, or aside if a hold has set it aside.
+local function lane_of(job)
+  if job.hold then return key.aside(job.hold, job.queue, job.queue_uid) end
+  return key.lane(job.queue, job.queue_uid, job.priority, job.concurrency_key or '')
+end
+
+local function count_ready(queue, uid, by)
+  local field = home(queue, uid)
+  if redis.call('HINCRBY', key.ready(), field, by) <= 0 then redis.call('HDEL', key.ready(), field) end
+end
 
 local function enter_lane(job)
   redis.call('ZADD', lane_of(job), job.queued_at, job.id)
@@ -22,10 +31,18 @@ local function drop_from_lane(queue, uid, priority, own, job_id)
   local lane = key.lane(queue, uid, priority, own)
   redis.call('ZREM', lane, job_id)
   if redis.call('EXISTS', lane) == 0 then redis.call('ZREM', key.turns(queue, uid, priority), own) end
-  local field = home(queue, uid)
-  if redis.call('HINCRBY', key.ready(), field, -1) <= 0 then redis.call('HDEL', key.ready(), field) end
+  count_ready(queue, uid, -1)
+end
+
+-- Takes an id out of those that a hold has set aside of a queue, whether there is a job of this id or not.
+local function drop_from_aside(hold, queue, uid, job_id)
+  local aside = key.aside(hold, queue, uid)
+  redis.call('ZREM', aside, job_id)
+  if redis.call('EXISTS', aside) == 0 then redis.call('ZREM', key.holding(hold), home(queue, uid)) end
+  count_ready(queue, uid, -1)
 end
 
 local function leave_lane(job)
+  if job.hold then return drop_from_aside(job.hold, job.queue, job.queue_uid, job.id) end
   drop_from_lane(job.queue, job.queue_uid, job.priority, job.concurrency_key or '', job.id)
 end

@@ -52,6 +52,10 @@ local function move(job, to, changes, now)
   leave_list(job)
   if from == STATE.launched then leave_suspension(job, changes) end
   if from == STATE.queued then leave_lane(job) end
+  if job.hold then
+    changes.hold = false
+    if changes.reason == nil then changes.reason = false end
+  end
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)
     slot_of_key_is_free(job)

@@ -1,0 +1,64 @@
+"""What is held of the namespaces of a page, with who may release it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bgjobs_api.http.reading import allowed_in
+from bgjobs_api.identity import access
+from bgjobs_api.pages.shared import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bgjobs.holds import Hold
+    from bgjobs_api.http.deps import Deps
+    from bgjobs_api.identity.caller import Identity
+    from bgjobs_core.jobs.holds import JobHold
+
+MOST: Final = 10  # that a page names, and namespaces that it looks into for that
+
+
+@dataclass(frozen=True)
+class ShownHold:
+    """A hold on a page.
+
+    Attributes:
+        hold: as the API has it.
+        who: who wants it.
+        since: since when.
+        until: for how long still, as `for 2 h`; "" if there is no end.
+        may_release: whether the reader may release it.
+    """
+
+    hold: Hold
+    who: str
+    since: words.Stamp
+    until: str
+    may_release: bool
+
+
+@dataclass(frozen=True)
+class Holds:
+    """Those that a page names, and how many more there are."""
+
+    shown: tuple[ShownHold, ...] = ()
+    more: int = 0
+
+
+async def read(deps: Deps, caller: Identity, namespaces: Sequence[str], now: int) -> Holds:
+    """What is held of these namespaces, as far as the reader may list jobs there."""
+    found = await deps.store.holds(namespaces)
+    if not found:
+        return Holds()
+    some = list(dict.fromkeys(one.namespace for one in found))[:MOST]
+    seen = await allowed_in(deps, caller, access.LIST, some)
+    may = await allowed_in(deps, caller, access.PAUSE, seen)
+    holds = [one for one in found if one.namespace in seen]
+    return Holds(tuple(_shown(one, now, one.namespace in may) for one in holds[:MOST]), max(0, len(holds) - MOST))
+
+
+def _shown(hold: JobHold, now: int, may_release: bool) -> ShownHold:
+    until = "" if hold.until is None else f"for {words.span(max(0, hold.until - now))}"
+    return ShownHold(hold.view(), words.who(hold.by), words.age(hold.at, now), until, may_release)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXPECTED = {
     "GET /api/openapi.json",
+    "GET /api/v1/batches",
     "GET /api/v1/batches/{batch_id}",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",

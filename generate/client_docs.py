@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, get_overloads
 import bgjobs
 from bgjobs import errors
 from bgjobs.client.batch import Call
+from bgjobs.client.batch_calls import BatchCalls
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.helper import run_background_job, run_background_jobs
 from bgjobs.client.holds import Holds
@@ -20,7 +21,7 @@ from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 PAGE = """\
 {header}
@@ -192,11 +193,11 @@ def _function(level: str, name: str, function: Callable[..., Any]) -> str:
     return f"{level} `{name}`\n\n```python\n{_signature(name, function)}\n```\n\n{_text(function.__doc__ or '')}"
 
 
-def _class(kind: type, *, is_made_by_users: bool, base: type = object) -> str:
-    """The section of a class, with the members that it has from one base of its own."""
+def _class(kind: type, *, is_made_by_users: bool, parts_of_it: Sequence[type] = ()) -> str:
+    """The section of a class, with the members that it has from bases of its own."""
     made = f"```python\n{_signature(kind.__name__, kind.__init__)}\n```\n\n" if is_made_by_users else ""
     parts = [f"## `{kind.__name__}`\n\n{made}{_text(kind.__doc__ or '')}"]
-    for name, member in (*vars(kind).items(), *vars(base).items()):
+    for name, member in (pair for one in (kind, *parts_of_it) for pair in vars(one).items()):
         if name.startswith("_"):
             continue
         if isinstance(member, property):
@@ -236,7 +237,7 @@ def files() -> Iterator[tuple[str, str]]:
             batch=_class(EnqueuedBatch, is_made_by_users=False).replace("## ", "### ", 1)
             + "\n"
             + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
-            client=_class(JobClient, is_made_by_users=True, base=Holds),
+            client=_class(JobClient, is_made_by_users=True, parts_of_it=[BatchCalls, Holds]),
             filters=_text(JobFilters.__doc__ or ""),
             handle=_class(JobHandle, is_made_by_users=False),
             errors=table(["Error", "When"], _errors()),

@@ -84,6 +84,13 @@ class Batch(BaseModel):
         return ", ".join(f"{number:,} {state}" for state, number in self.counts.items() if number) or "no jobs"
 
 
+class BatchList(BaseModel):
+    """One page of batches, the newest first."""
+
+    items: list[Batch]
+    next_cursor: str | None = Field(default=None, description="for the next page; absent at the end")
+
+
 class CancelBatchRequest(BaseModel):
     """The body of `POST /api/v1/batches/{id}/cancel`; it may be left out."""
 

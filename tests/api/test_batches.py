@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from bgjobs.batches import Batch, BatchCancelled
+from bgjobs.batches import Batch, BatchCancelled, BatchList
 from bgjobs.ids import new_job_id
 from bgjobs.parent_result import ParentBatchReply
 from bgjobs.vocabulary import State
@@ -76,6 +76,46 @@ async def test_it_is_shown_with_its_counts(world: World) -> None:
     assert (found.state, found.ended, found.words) == ("failed", 2, "2 cancelled")
     assert found.ended_at is not None
     assert (await world.get(f"/api/v1/jobs/{first}")).json()["batch"] == batch
+
+
+async def test_batches_are_listed_the_newest_first(world: World) -> None:
+    await world.put_queue("mail/default")
+    made = [(await a_batch(world, 1))[0] for _ in range(3)]
+    other, _ = await a_batch(world, 1, namespace="mail")
+    newest = [other, *reversed(made)]
+
+    seen: list[str] = []
+    query: dict[str, Any] = {"limit": 3}
+    while True:
+        page = BatchList.model_validate_json((await world.get("/api/v1/batches", **query)).content)
+        seen += [one.id for one in page.items]
+        if page.next_cursor is None:
+            break
+        query["cursor"] = page.next_cursor
+    assert sorted(seen) == sorted(newest)
+    assert [one["id"] for one in (await world.get("/api/v1/batches", namespace="mail")).json()["items"]] == [other]
+    (shown, *_) = (await world.get("/api/v1/batches", namespace="shop")).json()["items"]
+    assert shown == (await world.get(f"/api/v1/batches/{shown['id']}")).json()
+
+
+async def test_batches_are_listed_where_requests_may_be(world: World) -> None:
+    batch, _ = await a_batch(world)
+    world.access.deny("list", "backgroundjobrequests", "shop")
+    assert (await world.get("/api/v1/batches", namespace="shop")).status_code == 403
+    found = await world.get("/api/v1/batches")
+    assert (found.status_code, batch in found.text) == (200, False)
+    world.access.deny("list", "backgroundjobrequests", "mail")
+    assert (await world.get("/api/v1/batches")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({"cursor": "x"}, "cursor"), ({"limit": 0}, "limit"), ({"namespace": "UPPER"}, "namespace"), ({"ns": "x"}, "ns")],
+)
+async def test_a_list_of_batches_that_cannot_be_asked_for(world: World, query: dict[str, Any], field: str) -> None:
+    answer = await world.get("/api/v1/batches", **query)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"].startswith(field)
 
 
 async def test_its_jobs_are_listed_in_the_order_of_their_ids(world: World) -> None:

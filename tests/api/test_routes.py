@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXPECTED = {
     "GET /api/openapi.json",
     "DELETE /api/v1/holds/{namespace}/{hold_id}",
+    "GET /api/v1/batches",
     "GET /api/v1/batches/{batch_id}",
     "GET /api/v1/holds",
     "GET /api/v1/jobs",

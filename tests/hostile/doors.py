@@ -102,6 +102,7 @@ DOORS: Final = {
     "POST /api/v1/jobs/{job_id}/resume": _note(),
     "POST /api/v1/jobs/{job_id}/run-now": _note(),
     "POST /api/v1/jobs/{job_id}/suspend": _note(),
+    "GET /api/v1/batches": Door(query=("namespace", "limit", "cursor")),
     "GET /api/v1/batches/{batch_id}": Door(),
     "POST /api/v1/batches/{batch_id}/cancel": _note(),
     "POST /api/v1/batches/{batch_id}/close": Door(),

@@ -50,6 +50,13 @@ def _batches_are_counted(contents: Contents, jobs: dict[str, JobRecord]) -> Iter
     if not set(listed) == set(kept) == known:
         yield f"S9: there are the batches {known}, lists of {set(listed)}, and jobs of {set(kept)}"
         return
+    begun: dict[str, dict[str, int]] = defaultdict(dict)
+    for batch_id in known:
+        batch = batch_of(contents, batch_id)
+        assert batch is not None
+        begun[batch.namespace][batch_id] = batch.created_at
+    if _named(contents, "batches:") != begun:
+        yield f"S8: listed are the batches {_named(contents, 'batches:')}, the records say {dict(begun)}"
     for batch_id, members in kept.items():
         batch = batch_of(contents, batch_id)
         assert batch is not None

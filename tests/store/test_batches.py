@@ -8,7 +8,7 @@ import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import OnParentFailure, Outcome, State
-from bgjobs_core.actions.batches import CANCELLED_AT_ONCE, cancel_part, close_batch, page_of_batch
+from bgjobs_core.actions.batches import CANCELLED_AT_ONCE, cancel_part, close_batch, newest_batches, page_of_batch
 from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.enqueue_many import enqueue_many
 from bgjobs_core.actions.errors import BatchNotFoundError, BatchRefusedError, OneOfManyError
@@ -311,6 +311,59 @@ async def test_a_cancel_goes_part_by_part_and_can_be_sent_again(store: CheckedSt
     assert (record.stopped_by, record.note) == ("ada", "wrong list")
     with pytest.raises(BatchNotFoundError):
         await cancel_part(store, new_job_id(), by="ada")
+
+
+async def test_batches_are_listed_the_newest_first(store: CheckedStore, clock: Clock) -> None:
+    made: list[str] = []
+    for number in range(5):
+        clock.forward(1)
+        builder = a_job().on("default", "mail") if number == 3 else a_job()
+        made.append((await _batch(store, 1, builder))[0])
+    newest = made[::-1]
+
+    assert [one for _, one in await store.newest_batches([NAMESPACE, "mail"], 10)] == newest
+    assert [one for _, one in await store.newest_batches(["mail"], 10)] == [made[3]]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await newest_batches(store, [NAMESPACE, "mail"], 2, cursor)
+        seen += [one.id for one in page.records]
+        if page.next_cursor is None:
+            break
+        cursor = read_cursor(page.next_cursor)
+    assert seen == newest
+
+
+async def test_batches_of_one_millisecond_are_all_listed(store: CheckedStore) -> None:
+    ids = sorted(new_job_id() for _ in range(5))
+    # What is sent together is there since the same time.
+    await store.enqueue_many([a_job().but(id=new_job_id(), batch=batch_id).build() for batch_id in ids])
+    assert len({at for at, _ in await store.newest_batches([NAMESPACE], 10)}) == 1
+    first = await store.newest_batches([NAMESPACE], 2)
+    rest = await store.newest_batches([NAMESPACE], 10, first[-1])
+    assert [one for _, one in first + rest] == ids[::-1]
+
+
+async def test_what_an_earlier_version_left_in_the_list_goes(
+    store: CheckedStore, client: Client, life: Life, clock: Clock
+) -> None:
+    await life.leader()
+    left = new_job_id()
+    page = await newest_batches(store, [NAMESPACE], 10, None)
+    assert page == ((), None)
+    await client.zadd(keys.batches(NAMESPACE), {left: 1})
+
+    assert (await newest_batches(store, [NAMESPACE], 10, None)).records == ()
+    batch_id, _ = await _batch(store, 1)
+
+    assert [one for _, one in await store.newest_batches([NAMESPACE], 10)] == [batch_id]
+
+
+async def test_the_list_tells_nobody_of_a_batch_of_another_namespace(store: CheckedStore, client: Client) -> None:
+    batch_id, _ = await _batch(store, 1)
+    await client.zadd(keys.batches("mail"), {batch_id: 1})
+    assert (await newest_batches(store, ["mail"], 10, None)).records == ()
+    await client.delete(keys.batches("mail"))
 
 
 async def test_a_page_of_it(store: CheckedStore, life: Life) -> None:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import ValidationError
 
 from bgjobs.job_spec import LabelName
+from bgjobs_api.http import cursors
 from bgjobs_api.http.callers import Caller, DepsDep, identify, require_in
 from bgjobs_api.http.deps import Deps
-from bgjobs_api.http.problems import invalid, many_invalid
+from bgjobs_api.http.problems import many_invalid
 from bgjobs_api.http.reading import around_of, load_batch_for, queues_of
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
@@ -63,7 +64,7 @@ async def jobs_page(request: Request, deps: DepsDep, caller: Caller, query: Anno
         return rendering.redirect(f"/jobs?batch={chosen.cls}" if is_batch else f"/jobs/{chosen.cls}")
     if chosen.cls is not None and (said := _said(chosen)) is not None:
         return rendering.redirect(said.url)
-    cursor = _cursor(query.cursor)
+    cursor = cursors.row(query.cursor, "a page")
     if chosen.batch is not None:
         return await _batch_page(request, deps, caller, chosen, chosen.batch, cursor)
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST, query.ns)
@@ -129,15 +130,6 @@ def _said(chosen: filters.Choice) -> filters.Choice | None:
         return chosen.said(chosen.cls or "")
     except ValidationError as error:
         raise many_invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
-
-
-def _cursor(text: str | None) -> Row | None:
-    if text is None:
-        return None
-    try:
-        return listing.read_cursor(text)
-    except ValueError as error:
-        raise invalid("cursor", "is not one that a page gave") from error
 
 
 @router.get("/queues")

@@ -44,14 +44,21 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
 # Subcommands of a subcommand, with the help of the latter.
 GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]] = {
     "batch": (
-        """Show a batch, which is many jobs under one id, wait for it, cancel it.
+        """List batches, which are many jobs under one id, show one, wait for it, cancel it.
 
 \b
+  bgjobs batch list
   bgjobs batch show 0192f0c1-2a3b-7c4d-8e5f-001122334455
   bgjobs batch wait 0192f0c1-2a3b-7c4d-8e5f-001122334455
   bgjobs batch cancel 0192f0c1-2a3b-7c4d-8e5f-001122334455
 """,
-        {"show": batches.show, "wait": batches.wait, "cancel": batches.cancel, "close": batches.close},
+        {
+            "list": batches.list_batches,
+            "show": batches.show,
+            "wait": batches.wait,
+            "cancel": batches.cancel,
+            "close": batches.close,
+        },
     ),
     "schedule": (
         """List schedules, run the job of one now, pause and resume them.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from bgjobs.batches import Batch, BatchCancelled, EnqueuedJob
+    from bgjobs.batches import Batch, BatchCancelled, BatchList, EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
@@ -146,6 +146,12 @@ class AsyncJobClient(AsyncHolds):
     def batch(self, batch_id: str) -> AsyncBatchHandle:
         """A handle on a batch that exists; nothing is sent yet."""
         return AsyncBatchHandle(self, batch_id)
+
+    async def list_batches(
+        self, namespace: str | None = None, *, limit: int | None = None, cursor: str | None = None
+    ) -> BatchList:
+        """One page of batches, the newest first; see `JobClient.list_batches`."""
+        return await self._transport.send(endpoints.list_batches(namespace or self._namespace, limit, cursor))
 
     async def get_batch(self, batch_id: str) -> Batch:
         """The batch as it is now; see `JobClient.get_batch`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 from urllib.parse import quote
 
-from bgjobs.batches import Batch, BatchCancelled, CancelBatchRequest, EnqueuedJob, EnqueuedList
+from bgjobs.batches import Batch, BatchCancelled, BatchList, CancelBatchRequest, EnqueuedJob, EnqueuedList
 from bgjobs.client.list_filters import query_of
 from bgjobs.client.request import build_rerun
 from bgjobs.connection.exchange import Call, reader
@@ -88,6 +88,13 @@ def list_jobs(limit: int | None, cursor: str | None, **filters: Unpack[JobFilter
     page = {"limit": None if limit is None else str(limit), "cursor": cursor}
     asked = {name: value for name, value in page.items() if value is not None}
     return Call("GET", _JOBS, reader(JobList), query={**query_of(**filters), **asked})
+
+
+def list_batches(namespace: str | None, limit: int | None, cursor: str | None) -> Call[BatchList]:
+    """`GET /api/v1/batches`, without what is None."""
+    asked = {"namespace": namespace, "limit": None if limit is None else str(limit), "cursor": cursor}
+    query = {name: value for name, value in asked.items() if value is not None}
+    return Call("GET", "/api/v1/batches", reader(BatchList), query=query)
 
 
 def get_batch(batch_id: str) -> Call[Batch]:

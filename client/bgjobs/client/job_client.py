@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from bgjobs.client import batch, batch_view, endpoints
+from bgjobs.client.batch_calls import BatchCalls
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.holds import Holds
 from bgjobs.client.job_handle import JobHandle
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from bgjobs.batches import Batch, BatchCancelled, EnqueuedJob
+    from bgjobs.batches import EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.batch import Call
     from bgjobs.client.endpoints import LogPart
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     )
 
 
-class JobClient(Holds):
+class JobClient(Holds, BatchCalls):
     """A connection to the API, safe to share between threads and to carry over a fork.
 
     Copied it is the same connection. Pickled it takes its URL and settings along, but no token: where it is unpickled,
@@ -221,49 +222,6 @@ class JobClient(Holds):
     def batch(self, batch_id: str) -> BatchHandle:
         """A handle on a batch that exists; nothing is sent yet."""
         return BatchHandle(self, batch_id)
-
-    def get_batch(self, batch_id: str) -> Batch:
-        """The batch as it is now: its state, its times, and how many of its jobs are in each state.
-
-        Raises:
-            NotFoundError: if there is none, or all of its jobs were dropped after their retention.
-        """
-        return self._transport.send(endpoints.get_batch(batch_id))
-
-    def cancel_batch(
-        self, batch_id: str, note: str | None = None, told: Callable[[BatchCancelled], None] | None = None
-    ) -> Batch:
-        """Cancel all jobs of a batch that have not ended, each as `cancel` does, 200 in a request; it is closed.
-
-        Broken off and called again, it goes on.
-
-        Args:
-            batch_id: of the batch.
-            note: why, for people who look at the jobs.
-            told: is called with what was done, after each request.
-
-        Raises:
-            NotFoundError: if there is none.
-        """
-        after: str | None = None
-        while True:
-            part = self._transport.send(endpoints.cancel_batch(batch_id, note, after))
-            if told is not None:
-                told(part)
-            if part.next_after is None:
-                return part.batch
-            after = part.next_after
-
-    def close_batch(self, batch_id: str) -> Batch:
-        """Say that all jobs of a batch are there, so that it ends with them; more are refused from now on.
-
-        `enqueue_many` does it. It is needed where a program was ended in the middle of that, and some job needs the
-        batch, or waits for it.
-
-        Raises:
-            NotFoundError: if there is none.
-        """
-        return self._transport.send(endpoints.close_batch(batch_id))
 
     def get(self, job_id: str) -> Job:
         """The job as it is now.

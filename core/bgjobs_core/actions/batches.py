@@ -11,9 +11,12 @@ from bgjobs_core.actions.errors import BatchNotFoundError
 from bgjobs_core.actions.listing import MAX_PAGE_BYTES, Page, has_error, write_cursor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bgjobs_core.actions.listing import Filter
     from bgjobs_core.jobs.batch import BatchRecord
     from bgjobs_core.jobs.record import FullJob
+    from bgjobs_core.store.cells import Row
     from bgjobs_core.store.store import Store
 
 CANCELLED_AT_ONCE: Final = 200  # jobs of one call
@@ -37,6 +40,29 @@ class CancelledPart(NamedTuple):
     cancelled: int
     stopping: int
     next_after: str | None
+
+
+class BatchPage(NamedTuple):
+    """Some batches, the newest first, and where to go on; None at the end."""
+
+    records: tuple[BatchRecord, ...]
+    next_cursor: str | None
+
+
+async def newest_batches(store: Store, namespaces: Sequence[str], limit: int, cursor: Row | None) -> BatchPage:
+    """One page of the batches of some namespaces, the newest first.
+
+    Args:
+        store: where they are.
+        namespaces: of the batches.
+        limit: how many at most; a page may have fewer, and not be the last one.
+        cursor: the row behind which to begin; None for the first page.
+    """
+    rows = await store.newest_batches(namespaces, limit + 1, cursor)
+    found = await store.batches([batch_id for _, batch_id in rows[:limit]])
+    # The namespace decides who may see it, so it is that of the record that counts.
+    records = tuple(one for one in found.values() if one.namespace in namespaces)
+    return BatchPage(records, write_cursor(rows[limit - 1]) if len(rows) > limit else None)
 
 
 async def close_batch(store: Store, batch_id: str) -> BatchRecord:

@@ -8,6 +8,7 @@ import structlog
 
 from bgjobs_core.jobs.batch import BatchRecord
 from bgjobs_core.store import keys
+from bgjobs_core.store.cells import scored
 from bgjobs_core.store.connected import UNREADABLE
 from bgjobs_core.store.reading import Reading
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bgjobs_core.jobs.record import JobRecord
+    from bgjobs_core.store.cells import Row
 
+_AT_ONE_TIME: Final = 1000  # batches of one millisecond among which a page can begin
 PAGE_BYTES: Final = 1024 * 1024  # of results in one page, unless the first is larger
 
 log: Any = structlog.get_logger(__name__)
@@ -52,6 +55,26 @@ class Batches(Reading):
             except (KeyError, ValueError) as error:
                 log.warning("a batch cannot be read, and is left out", batch=batch_id, error=repr(error))
         return found
+
+    async def newest_batches(self, namespaces: Sequence[str], limit: int, before: Row | None = None) -> list[Row]:
+        """Times of the first jobs, in Unix ms, and ids of the newest batches of some namespaces, the newest first.
+
+        Args:
+            namespaces: of the batches.
+            limit: at most so many rows.
+            before: the last row of the page before; None for the first page.
+        """
+        top = "+inf" if before is None else f"({before[0]}"
+        commands: list[tuple[object, ...]] = []
+        for one in namespaces:
+            name = keys.batches(one)
+            commands.append(("ZRANGE", name, top, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit, "WITHSCORES"))
+            if before is not None:
+                at = before[0]
+                commands.append(("ZRANGE", name, at, at, "BYSCORE", "REV", "LIMIT", 0, _AT_ONE_TIME, "WITHSCORES"))
+        found = [reply for reply in await self._ask_each(commands) if reply is not UNREADABLE]
+        rows = {(at, batch_id) for reply in found for batch_id, at in scored(cast("list[object]", reply))}
+        return sorted((row for row in rows if before is None or row < before), reverse=True)[:limit]
 
     async def batch_ids(self, batch_id: str, after: str, limit: int) -> list[str]:
         """Ids of jobs of a batch that are kept, in their order as text, which is that in which a client made them.

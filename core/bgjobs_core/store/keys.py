@@ -80,6 +80,9 @@ batch = Key(
     "batch", "batch:{id}", "hash", "a batch: how many jobs it has had, how many are in each state, and its times",
     "retire, with its last job",
 )  # fmt: skip
+batches = Key(
+    "batches", "batches:{namespace}", "zset", "batches by the time at which their first job came", "one per batch"
+)  # fmt: skip
 batch_jobs = Key("batch_jobs", "batch_jobs:{id}", "zset", "jobs of a batch that are kept, all with 0", "retire")
 unblocking = Key(
     "unblocking", "unblocking:{namespace}", "zset", "ended jobs and batches whose children do not all know that",
@@ -199,7 +202,7 @@ operator = Key(
 )
 
 KEYS: Final = (
-    history, start_by, needs, children, batch, batch_jobs, unblocking, unblockings,
+    history, start_by, needs, children, batch, batches, batch_jobs, unblocking, unblockings,
     job, spec, payload, result, progress, checkpoint, attempt, log_head, log_tail, lane, turns, ready, due, dues, holds,
     hold_ends, holding, aside, sweeping, owned,
     owned_by, closed, reopening, starts, starts_by, unique, answer,

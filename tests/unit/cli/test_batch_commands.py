@@ -13,7 +13,8 @@ from tests.unit.cli.fakes import JOB_ID, JOBS, OTHER_ID, job, problem
 if TYPE_CHECKING:
     from tests.unit.cli.fakes import FakeApi, Terminal
 
-PATH = f"/api/v1/batches/{OTHER_ID}"
+BATCHES = "/api/v1/batches"
+PATH = f"{BATCHES}/{OTHER_ID}"
 
 
 def batch(state: str = "running", **counts: int) -> dict[str, Any]:
@@ -26,6 +27,32 @@ def batch(state: str = "running", **counts: int) -> dict[str, Any]:
         "closed_at": None if state == "open" else "2026-11-24T09:58:00Z",
         "ended_at": "2026-11-24T09:59:00Z" if has_ended else None,
     }  # fmt: skip
+
+
+def test_list(terminal: Terminal, api: FakeApi) -> None:
+    first, second = batch("running", queued=2, succeeded=1), {**batch("open", queued=1), "id": JOB_ID}
+    api.on("GET", BATCHES, {"items": [first], "next_cursor": "more"}, {"items": [second], "next_cursor": None})
+    ran = terminal.run("batch", "list", "-n", "shop")
+    title, *rows = ran.text.splitlines()
+    assert title.split() == ["ID", "NAMESPACE", "STATE", "ENDED", "JOBS", "AGE", "BY"]
+    assert rows[0].split() == [OTHER_ID, "shop", "running", "1/3", "2", "queued,", "1", "succeeded", "3m", "ada"]
+    assert rows[1].split()[:6] == [JOB_ID, "shop", "open", "0/1", "1", "queued"]
+    assert [one.get("cursor") for one in api.queries()] == [None, "more"]
+    assert api.queries()[0]["namespace"] == "shop"
+
+
+def test_more_than_are_shown(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", BATCHES, {"items": [batch(queued=1)], "next_cursor": "more"})
+    ran = terminal.run("batch", "list", "--limit", "1", "-o", "name")
+    assert (ran.text, ran.err) == (f"{OTHER_ID}\n", "the newest 1 are shown; --limit or --all shows more\n")
+    assert api.queries()[0]["limit"] == "1"
+
+
+def test_no_batches(terminal: Terminal, api: FakeApi) -> None:
+    api.on("GET", BATCHES, {"items": [], "next_cursor": None})
+    ran = terminal.run("batch", "list", "-n", "shop")
+    assert (ran.code, ran.text, ran.err) == (0, "", "no batches in namespace shop\n")
+    assert terminal.run("batch", "list", "-o", "json").text == "[]\n"
 
 
 def test_show(terminal: Terminal, api: FakeApi) -> None:

@@ -68,7 +68,8 @@ def log_part(content: bytes, complete: bool) -> httpx2.Response:
 
 
 def names(kind: type) -> dict[str, list[inspect.Parameter]]:
-    public = {name: member for name, member in vars(kind).items() if not name.startswith("_")}
+    parts = (pair for one in kind.__mro__ if one is not object for pair in vars(one).items())
+    public = {name: member for name, member in parts if not name.startswith("_")}
     return {
         name: list(inspect.signature(member).parameters.values()) if callable(member) else []
         for name, member in public.items()

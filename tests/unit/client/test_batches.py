@@ -44,6 +44,8 @@ class Api(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             return self._page(dict(request.url.params))
         if path.startswith("jobs/"):
             return httpx2.Response(200, json=job(id=path.partition("/")[2], state="succeeded"))
+        if path == "batches":
+            return self._list(dict(request.url.params))
         _, batch, *verb = path.split("/")
         if batch not in {one["batch"] for one in self.jobs.values()}:
             return problem(404, "there is no such batch", code="batch_not_found")
@@ -69,6 +71,15 @@ class Api(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         items = [job(id=one["id"], state=one["state"]) for one in found[start : start + 2]]
         more = str(start + 2) if len(found) > start + 2 else None
         return httpx2.Response(200, json={"items": items, "next_cursor": more})
+
+    def _list(self, query: dict[str, str]) -> httpx2.Response:
+        ids = list(dict.fromkeys(one["batch"] for one in self.jobs.values()))[::-1]
+        start, size = int(query.get("cursor", 0)), int(query.get("limit", 50))
+        mine = [[job for job in self.jobs.values() if job["batch"] == one] for one in ids[start : start + size]]
+        more = str(start + size) if len(ids) > start + size else None
+        return httpx2.Response(
+            200, json={"items": [self.shown(one[0]["batch"], one) for one in mine], "next_cursor": more}
+        )
 
     def _batch(self, batch: str, verb: list[str], body: dict[str, Any]) -> httpx2.Response:
         mine = [one for one in self.jobs.values() if one["batch"] == batch]
@@ -132,6 +143,21 @@ def test_it_is_counted_and_waited_for(client: JobClient) -> None:
     ended = batch.wait(timeout=100)
     assert (ended.state, ended.jobs, ended.ended) == ("succeeded", 3, 3)
     assert client.batch(batch.id).refresh() == ended
+
+
+def test_batches_are_listed_page_by_page(client: JobClient) -> None:
+    made = [client.enqueue_many(calls(1)).id for _ in range(3)]
+    first = client.list_batches(limit=2)
+    assert [one.id for one in first.items] == [made[2], made[1]]
+    rest = client.list_batches("shop", limit=2, cursor=first.next_cursor)
+    assert ([one.id for one in rest.items], rest.next_cursor) == ([made[0]], None)
+
+
+async def test_the_async_client_lists_them_too(api: Api) -> None:
+    async with AsyncJobClient(URL, transport=api, environ={}) as client:
+        batch = await client.enqueue_many(calls(1))
+        (found,) = (await client.list_batches("shop", limit=1)).items
+        assert found.id == batch.id
 
 
 def test_who_waits_for_too_long_is_told_how_far_it_is(api: Api) -> None:

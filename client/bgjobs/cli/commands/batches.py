@@ -1,7 +1,7 @@
-"""The subcommands of `bgjobs batch`: show, wait, cancel and close."""
+"""The subcommands of `bgjobs batch`: list, show, wait, cancel and close."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,9 +14,50 @@ from bgjobs.cli.showing import durations
 if TYPE_CHECKING:
     from bgjobs.batches import Batch, BatchCancelled
 
+_PAGE: Final = 200
+
 BatchId = Annotated[
-    str, typer.Argument(metavar="ID", help="Id of a batch, which `run --each` and `show` of one of its jobs print.")
+    str,
+    typer.Argument(
+        metavar="ID", help="Id of a batch, which `run --each`, `batch list` and `show` of one of its jobs print."
+    ),
 ]
+
+
+def list_batches(
+    session: Session,
+    limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most this many batches.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="All batches, however many there are.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    r"""List batches, the newest first, with how many of their jobs have ended, and how.
+
+    \b
+    Examples:
+      bgjobs batch list -n shop
+      bgjobs batch list --all -o json | jq '.[] | select(.state == "open") | .id'
+    """
+    from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing.batches import batch_table  # noqa: PLC0415 - as above
+
+    client = session.client()
+    found: list[Batch] = []
+    cursor = None
+    while everything or len(found) < limit:
+        # A page may be short, and not the last one.
+        page = client.list_batches(limit=_PAGE if everything else min(_PAGE, limit - len(found)), cursor=cursor)
+        found.extend(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    if cursor is not None:
+        session.say(f"the newest {len(found)} are shown; --limit or --all shows more")
+    if not found:
+        session.say("no batches" + (f" in namespace {session.namespace}" if session.namespace else ""))
+    now = session.world.now()
+    printing.print_models(
+        found, output, lambda: batch_table(found, now) if found else [], lambda one: one.id, many=True
+    )
 
 
 def show(session: Session, batch_id: BatchId, output: Output = Format.TABLE) -> None:

@@ -1,17 +1,42 @@
-"""A batch as a page for people."""
+"""Batches for people: a table, and a page about one."""
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
-from bgjobs.cli.showing import text
+from bgjobs.cli.showing import durations, printing, text
 from bgjobs.vocabulary import State
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from bgjobs.batches import Batch
+
+TITLES: Final = ("ID", "NAMESPACE", "STATE", "ENDED", "JOBS", "AGE", "BY")
+
+
+def batch_table(batches: Sequence[Batch], now: float) -> list[str]:
+    """The lines of a table: the titles of the columns, and one line for each batch.
+
+    Args:
+        batches: what is shown.
+        now: seconds since 1970.
+    """
+    moment = datetime.fromtimestamp(now, UTC)
+    rows = [
+        (
+            one.id,
+            one.namespace,
+            text.clean(str(one.state)),
+            f"{one.ended:,}/{one.jobs:,}",
+            one.words,
+            durations.short(moment - min(one.created_at, moment)),
+            text.clean(one.created_by),
+        )
+        for one in batches
+    ]
+    return text.columns(TITLES, rows, width=printing.width())
 
 
 def batch_page(batch: Batch) -> list[str]:

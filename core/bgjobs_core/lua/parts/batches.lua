@@ -1,6 +1,7 @@
 -- Batches: many jobs under one id. `batch` has how many jobs it has had, and how many of them are in each state;
--- `batch_jobs` has the ids of those whose records are kept. A batch is open to more jobs until it is closed, and has ended
--- when it is closed and all of its jobs have ended. Its children are told of that as those of a job are.
+-- `batch_jobs` has the ids of those whose records are kept. `batches` lists the batches of a namespace by their first jobs.
+-- A batch is open to more jobs until it is closed, and has ended when it is closed and all of its jobs have ended. Its
+-- children are told of that as those of a job are.
 
 -- The namespace of a batch; nil if there is no such batch.
 local function namespace_of_batch(id)
@@ -33,6 +34,10 @@ local function join_batch(id, job_id, namespace, by, now)
   local name = key.batch(id)
   if redis.call('HINCRBY', name, 'jobs', 1) == 1 then
     redis.call('HSET', name, 'namespace', namespace, 'created_by', by, 'created_at', text(now))
+    -- A version that knew nothing of this list may have dropped a batch and left its id here: the oldest is looked at.
+    local oldest = redis.call('ZRANGE', key.batches(namespace), 0, 0)[1]
+    if oldest and redis.call('EXISTS', key.batch(oldest)) == 0 then redis.call('ZREM', key.batches(namespace), oldest) end
+    redis.call('ZADD', key.batches(namespace), now, id)
   end
   redis.call('HSET', name, 'latest_at', text(now))
   redis.call('ZADD', key.batch_jobs(id), 0, job_id)
@@ -51,5 +56,6 @@ local function leave_batch(id, job_id, namespace)
   redis.call('ZREM', key.batch_jobs(id), job_id)
   if redis.call('EXISTS', key.batch_jobs(id)) == 1 then return end
   drop_from_unblocking(namespace, id)
+  redis.call('ZREM', key.batches(namespace), id)
   redis.call('UNLINK', key.batch(id))
 end

@@ -120,8 +120,7 @@ AGAIN: Final = {
     ("observe_end", "moved"): "same",
     ("observe_attempt", "noted"): "same",
     ("observe_phase", "noted"): "same",
-    ("observe_admission, no", "noted"): "same",
-    ("observe_admission, yes", "noted"): "same",
+    ("observe_admission", "noted"): "same",
     ("stop", "cancelled"): "ended",
     ("retire the record", "retired"): "missing",
 }

@@ -122,6 +122,8 @@ IMAGES: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
                      ["--entrypoint", '["/bin/oauth2-proxy"]', "--user", "65532:65532"]),
     "oidc": ("bgjobs/oidc:dev", lambda root: static(root, "oidc"),
              ["--entrypoint", '["/bin/oidc"]', "--user", "65532:65532"]),
+    "kueue": ("registry.k8s.io/kueue/kueue:v0.17.0", lambda root: static(root, "kueue"),
+              ["--entrypoint", '["/bin/kueue"]', "--user", "65532:65532"]),
     "pause": (PAUSE, lambda root: shutil.copy("/bin/busybox", root / "sleep"),
               ["--entrypoint", '["/sleep", "1000000000"]', "--user", "65535:65535"]),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -97,6 +98,7 @@ def build_kube(names: Iterable[str]) -> None:
 TOOLS = {  # name: module, version, package, and the variable that holds the version; None for a folder here
     "helm": ("helm.sh/helm/v4", "v4.3.1", "/cmd/helm", "/internal/version.version"),
     "oauth2-proxy": ("github.com/oauth2-proxy/oauth2-proxy/v7", "v7.15.6", "", "/pkg/version.VERSION"),
+    "kueue": ("sigs.k8s.io/kueue", "v0.17.0", "/cmd/kueue", "/pkg/version.GitVersion"),
     "oidc": None,
 }
 
@@ -113,6 +115,16 @@ def tool(name: str) -> Path:
             go_build(binary, HERE / name, ".")
     link(BIN / name, binary)
     return binary
+
+
+def sources(name: str) -> Path:
+    """The folder with the sources of a published program, as its Go module has them."""
+    source = TOOLS[name]
+    if source is None:
+        return HERE / name
+    with tempfile.TemporaryDirectory() as folder:  # outside of a module, so that only this one is asked for
+        found = run(go(), "mod", "download", "-json", f"{source[0]}@{source[1]}", cwd=folder)
+    return Path(json.loads(found)["Dir"])
 
 
 def go_install(binary: Path, module: str, version: str, package: str, variable: str) -> None:

@@ -24,9 +24,11 @@ ROOT = HERE.parent
 PARTS = {  # what is others' work, as the chart and the tests name it
     "redis": "redis:8.0",
     "oauth2-proxy": f"oauth2-proxy/oauth2-proxy:{TOOLS['oauth2-proxy'][1]}",
+    "kueue": f"registry.k8s.io/kueue/kueue:{TOOLS['kueue'][1]}",
     "oidc": "bgjobs/oidc:dev",
 }
-UPSTREAM = {"redis": PARTS["redis"], "oauth2-proxy": f"quay.io/{PARTS['oauth2-proxy']}"}
+ON_REQUEST = {"kueue"}  # made only where they are named, because few need them
+UPSTREAM = {"redis": PARTS["redis"], "oauth2-proxy": f"quay.io/{PARTS['oauth2-proxy']}", "kueue": PARTS["kueue"]}
 NOT_INPUT = {"__pycache__", ".git", ".venv", ".ruff_cache", ".pytest_cache", ".mypy_cache"}
 
 
@@ -255,8 +257,8 @@ def make(image: Image, source: Builder, log: Path) -> None:
 
 
 def make_and_load(node: Node, names: Iterable[str]) -> None:
-    """Bring the named images (all, if none is named) into the cluster, unless they are there unchanged."""
-    wanted = set(names) or set(NAMES)
+    """Bring the named images (by default all but `ON_REQUEST`) into the cluster, unless they are there unchanged."""
+    wanted = set(names) or set(NAMES) - ON_REQUEST
     if unknown := wanted - set(NAMES):
         fail(f"there is no image {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}")
     if not node.ready():

@@ -63,6 +63,34 @@ queue, but no limit of a key. A key at its limit holds up nobody: the others tak
 `bgjobs show`, the page of a job and the API say which limit a job waits for, and until when. A limit that is changed
 holds at once, and ends nothing that runs.
 
+## Kueue
+
+[Kueue](https://kueue.sigs.k8s.io) shares the quota of a cluster among teams. A queue can send its KubeJobs through it:
+
+```yaml
+  kueueQueueName: team-a      # a LocalQueue of Kueue, in the namespace of the queue
+  maxConcurrent: 200          # how many may run, or wait at Kueue
+  pod:
+    resources: {{requests: {{cpu: "1", memory: 1Gi}}}}      # what Kueue counts
+```
+
+Kueue 0.15 or newer must be in the cluster, and bgjobs be installed with `kueue.enabled: true`. Without that the jobs
+of such a queue are refused, and the queue says why.
+
+- The KubeJob is made suspended, with the label `kueue.x-k8s.io/queue-name`. **It starts when Kueue admits it.** Until
+  then the job holds a slot of its queue here, and `bgjobs why ID` says `kueue_pending`, in the words of Kueue: that a
+  quota is used up, that there is no such LocalQueue, that a check is missing. So do its page and its request's status.
+- `pendingDeadlineSeconds` counts from the admission. No deadline runs while a job waits for Kueue.
+- **Kueue may take back a place**, as for a job with a higher priority. The pod stops as in a suspension, and its code
+  starts over when the job is admitted again; meanwhile `why` says `kueue_pending` again. That attempt is `disrupted`,
+  and does not count: not as a failure, and up to 20 times not as one of the six disruptions that a job may have either.
+- Kueue goes by the PriorityClass of the pod (`priorityClasses`), so jobs with `priority=1` come first. Keep
+  `maxConcurrent` above what Kueue admits: a job without a slot here is not known to Kueue, and cannot displace another.
+- `bgjobs suspend ID` works as with every job: it sets `spec.active: false` in the Workload, because Kueue would undo a
+  change of the KubeJob. The job gives its place at Kueue back, and waits for a new one when it is resumed.
+- A queue that gets, loses or changes `kueueQueueName` changes nothing for KubeJobs that are there already.
+- A pod must run in the cluster of bgjobs, which knows its own pods alone: with MultiKueue, jobs do not start.
+
 All fields of `spec`. With `bgjobs dev` only those in **bold** have an effect.
 
 {fields}"""

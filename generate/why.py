@@ -43,9 +43,12 @@ A request that is not a job yet says why in its own status: see [requests.md](re
 """
 
 
+_NAMES = ("id", "namespace", "queue", "kube_job", "kube_uid", "account", "priority_class")
+
+
 def files() -> Iterator[tuple[str, str]]:
     """The page."""
-    names = {name: f"{{{name}}}" for name in ("id", "namespace", "queue", "kube_job", "account", "priority_class")}
+    names = {name: f"{{{name}}}" for name in _NAMES}
     rows = [
         (f"`{code}`", TABLE[code].when, _shown(TABLE[code].remedy.format(**names, at=" when it is due")))
         for code in WhyNot

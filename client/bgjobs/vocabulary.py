@@ -129,6 +129,7 @@ class Gate(StrEnum):
     OPERATOR = "operator"
     SLOT = "slot"
     KUBE_JOB = "kube_job"
+    KUEUE = "kueue"
     POD = "pod"
     NEXT_ATTEMPT = "next_attempt"
     RUNNER = "runner"
@@ -169,3 +170,4 @@ class WhyNot(StrEnum):
     ADMISSION = "admission"
     SERVICE_ACCOUNT_MISSING = "service_account_missing"
     PRIORITY_CLASS_MISSING = "priority_class_missing"
+    KUEUE_PENDING = "kueue_pending"

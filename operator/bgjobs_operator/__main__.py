@@ -66,7 +66,8 @@ async def operate(settings: OperatorSettings) -> None:
         state, settings.health_host, settings.health_port, scraper(store, state, settings.watched_namespaces)
     )
     kube = await Kube.connect()
-    rights = permissions.needed(settings.namespace, settings.lease_name, settings.watched_namespaces)
+    watched, with_kueue = settings.watched_namespaces, settings.kueue
+    rights = permissions.needed(settings.namespace, settings.lease_name, watched, with_kueue=with_kueue)
     permission_checks = PermissionChecks(kube, rights, state)
     reporter = Reporter(store, state, settings.pod_name, settings.namespace)
     beside = {
@@ -96,7 +97,7 @@ async def operate(settings: OperatorSettings) -> None:
     leader = Leader(
         store,
         doorbell,
-        KubeLauncher(writing, install, settings.api_url, state.watched),
+        KubeLauncher(writing, install, settings.api_url, state.watched, with_kueue=with_kueue),
         KubeResources(writing),
         pokes,
         settings.watched_namespaces,
@@ -104,6 +105,7 @@ async def operate(settings: OperatorSettings) -> None:
         state,
         settings.launch_in_flight,
         allowed_pod_features=settings.allowed_pod_features,
+        with_kueue=with_kueue,
     )
     stop = asyncio.Event()
 

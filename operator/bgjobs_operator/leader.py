@@ -90,6 +90,8 @@ class Leader:
         queue_gone_seconds: float = GONE_SECONDS,
         gate: MemoryGate | None = None,
         allowed_pod_features: Collection[str] = (),
+        *,
+        with_kueue: bool = False,
     ) -> None:
         self._store = store
         self._doorbell = doorbell
@@ -102,6 +104,7 @@ class Leader:
         self._launch_in_flight = launch_in_flight
         self._queue_gone_seconds = queue_gone_seconds
         self._allowed_pod_features = allowed_pod_features
+        self._with_kueue = with_kueue
         self._gate = gate or MemoryGate(store, time.monotonic)
         self._loops: dict[str, Loop] = {}
         self.rollback = Rollback(store, tell=health.holds, sure=sure_ms(keep_seconds))
@@ -161,7 +164,7 @@ class Leader:
         pending = Pending(store, self._launcher, namespaces, tell, launches_since=self.rollback.launches_since)
         retire = Retire(store, self._launcher, self._keep_seconds, namespaces, self._drop_request, tell=tell)
         admit = Admit(store, self._api, self._pokes, self._gate, tell, seen=fresh.looked_at)
-        admit.allowed_pod_features = self._allowed_pod_features
+        admit.allowed_pod_features, admit.with_kueue = self._allowed_pod_features, self._with_kueue
         schedule = Schedule(
             store, self._api, self.schedule_pokes, namespaces, lambda: self.poke("schedule"), self._gate, tell
         )

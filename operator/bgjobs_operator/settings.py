@@ -23,6 +23,7 @@ class OperatorSettings(CommonSettings):
     allowed_pod_features: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="What the pods of queues may have besides, separated by spaces."
     )
+    kueue: bool = Field(default=False, description="Whether queues may send their KubeJobs through Kueue.")
     launch_in_flight: int = Field(default=IN_FLIGHT, ge=1, le=500, description="How many KubeJobs are created at once.")
 
     @field_validator("allowed_pod_features", mode="before")

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import OWNED, TERMINAL, WAITING, Outcome, Phase, State
-from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_PREEMPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.store import keys
 from tests.store import families, unique_keys
 
@@ -34,6 +34,7 @@ def broken(contents: Contents) -> list[str]:
         *_keys_are_known(contents),
         *_indexes_follow_from_records(contents),
         *_records_are_sound(contents),
+        *_kueue_is_noted(contents),
         *_texts_have_their_job(contents),
         *_attempts_are_sound(contents),
         *families.broken(contents),
@@ -310,8 +311,17 @@ def _records_are_sound(contents: Contents) -> Iterator[str]:
             yield f"{about} has phase {job.phase}"
         if job.attempt and not (job.kube_uid and job.fence and job.started_at):
             yield f"{about} has attempts and no UID, fence or started_at"
-        if job.attempt > job.spec.max_retries + 1 + MAX_DISRUPTIONS + job.suspensions:
+        if job.attempt > job.spec.max_retries + 1 + MAX_DISRUPTIONS + job.suspensions + job.preemptions:
             yield f"S7: {about} has {job.attempt} attempts"
+
+
+def _kueue_is_noted(contents: Contents) -> Iterator[str]:
+    for job in contents.jobs().values():
+        about = f"{job.state.value} job {job.id}"
+        if job.kueue_at is not None and job.state is not State.LAUNCHED:
+            yield f"{about} waits for Kueue since {job.kueue_at}"
+        if job.preemptions > MAX_PREEMPTIONS:
+            yield f"S7: {about} was pre-empted {job.preemptions} times"
 
 
 def _texts_have_their_job(contents: Contents) -> Iterator[str]:

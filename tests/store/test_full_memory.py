@@ -129,6 +129,11 @@ async def _observe_phase(store: CheckedStore, life: Life) -> Callable[[], Awaita
     return lambda: store.observe_phase(job_id=job.id, kube_uid=KUBE, phase=Phase.PENDING, reason="words")
 
 
+async def _observe_admission(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
+    job = await life.running()
+    return lambda: store.observe_admission(job_id=job.id, kube_uid=KUBE, admitted="no", reason="words")
+
+
 async def _decline_to_scheduled(store: CheckedStore, life: Life) -> Callable[[], Awaitable[object]]:
     job = await life.launching()
     return lambda: store.decline(epoch=EPOCH, job_id=job.id, target=State.SCHEDULED, back_off_ms=1000, reason="quota")
@@ -319,6 +324,7 @@ GOES_ON = {
     "observe that nothing is left": _observe_absence,
     "observe a dead pod": _observe_attempt,
     "observe a phase": _observe_phase,
+    "observe a pre-emption": _observe_admission,
     "decline to scheduled": _decline_to_scheduled,
     "decline to failed": _decline_to_failed,
     "promote": _promote,

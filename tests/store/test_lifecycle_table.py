@@ -71,6 +71,9 @@ observe_end other KubeJob  | stray               stray               stray      
 observe_end no KubeJob     | same                same                same                same                same               stray            stray           stray        stray      stray     same      missing
 observe_attempt            | stray               stray               stray               stray               stray              noted*           noted*          noted*       same       same      stray     missing
 observe_phase              | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
+observe_admission, no      | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
+observe_admission, yes     | stray               stray               stray               stray               stray              noted*           same            same         same       same      stray     missing
+observe_admission, still no| stray               stray               stray               stray               stray              same             same            same         same       same      stray     missing
 stop cancelled             | cancelled>cancelled cancelled>cancelled cancelled>cancelled cancelled>cancelled stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
 stop lost                  | kept                kept                kept                kept                stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
 stop disrupted             | kept                kept                kept                kept                stopping>stopping  stopping>stopping stopping       stopping     ended      ended     ended     missing
@@ -117,6 +120,7 @@ AGAIN: Final = {
     ("observe_end", "moved"): "same",
     ("observe_attempt", "noted"): "same",
     ("observe_phase", "noted"): "same",
+    ("observe_admission", "noted"): "same",
     ("stop", "cancelled"): "ended",
     ("retire the record", "retired"): "missing",
 }
@@ -151,6 +155,8 @@ class Verbs:
             await self.store.suspend(job_id=self.job.id, by="ada", note="")
         if row == "suspended, resumed" and self.job.state is State.LAUNCHED:
             await self.store.resume(job_id=self.job.id, by="ada", note="")
+        if row == "observe_admission, yes":
+            await self._see_kueue("no")
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
         if row.endswith("Redis is held"):  # it may have forgotten that the job was claimed
@@ -222,6 +228,9 @@ class Verbs:
                     job_id=self.job.id, kube_uid=KUBE, phase=Phase.SUSPENDED, reason="by somebody else"
                 )
             ),
+            "observe_admission, no": lambda: self._see_kueue("no"),
+            "observe_admission, yes": lambda: self._see_kueue("yes"),
+            "observe_admission, still no": lambda: self._see_kueue("still_no"),
             "stop cancelled": lambda: _did(
                 self.store.stop(job_id=self.job.id, verdict=Outcome.CANCELLED, by="ada", note="")
             ),
@@ -258,6 +267,11 @@ class Verbs:
             "settled, older rev": lambda: self.store.settled(job_id=self.job.id, rev=self.job.rev - 1),
         }
         return await calls[row]()
+
+    async def _see_kueue(self, admitted: Literal["yes", "no", "still_no"]) -> str:
+        return await _did(
+            self.store.observe_admission(job_id=self.job.id, kube_uid=KUBE, admitted=admitted, reason="no quota")
+        )
 
     async def _suspended(self, is_suspended: Literal["yes", "no"]) -> str:
         return await _did(self.store.suspended(job_id=self.job.id, kube_uid=KUBE, is_suspended=is_suspended))

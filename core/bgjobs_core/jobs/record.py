@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bgjobs.job_spec import CompleteSpec, JobSpec
 
 MAX_DISRUPTIONS: Final = 6
+MAX_PREEMPTIONS: Final = 20  # by Kueue; a further one is a disruption like any other
 MAX_SUSPENSIONS: Final = 20  # of one job; an attempt that ends by one does not count, and keeps its log like any other
 
 
@@ -184,8 +185,10 @@ class JobRecord:
         start_by: when it expires unless it has a slot by then; None: never.
         paused_by: who has paused it, or suspended it if it is launched; "" unless that holds. `paused_at` and `note`
             belong to this.
-        resumed_at: when its suspension was lifted; None if it was not suspended since it was launched.
+        resumed_at: when its suspension was lifted, or Kueue has admitted it; None if neither was so since then.
         suspensions: how often it was suspended.
+        kueue_at: since when Kueue does not let its KubeJob have pods; None: it does, or has no say in it.
+        preemptions: how often Kueue has taken back its place after its first attempt had begun.
         request_generation: of its BackgroundJobRequest, up to which `spec.paused` of that was carried out.
         needs: how many jobs must end before it runs; 0 if it needs none.
         on_parent_failure: what happens if one of them fails or is cancelled; "" if it needs none.
@@ -236,6 +239,8 @@ class JobRecord:
     paused_at: int | None = None
     resumed_at: int | None = None
     suspensions: int = 0
+    kueue_at: int | None = None
+    preemptions: int = 0
     request_generation: int = 1
     needs: int = 0
     on_parent_failure: str = ""

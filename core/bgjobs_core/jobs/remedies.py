@@ -42,7 +42,7 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
         "bgjobs queue resume {queue} -n {namespace}",
     ),
     WhyNot.QUEUE_REFUSED: Row(
-        "The pods of its queue ask for what the installation does not allow.",
+        "Its queue asks for what the installation does not allow.",
         "kubectl describe backgroundjobqueue {queue} -n {namespace}",
     ),
     WhyNot.HELD: Row(
@@ -93,6 +93,10 @@ TABLE: Final[Mapping[WhyNot, Row]] = {
     WhyNot.PRIORITY_CLASS_MISSING: Row(
         "The PriorityClass that its queue names is missing.", "kubectl create priorityclass {priority_class} --value=0"
     ),
+    WhyNot.KUEUE_PENDING: Row(
+        "Kueue has not admitted its KubeJob, or has taken back its place. The message is what Kueue says.",
+        "kubectl describe workloads.kueue.x-k8s.io -n {namespace} -l kueue.x-k8s.io/job-uid={kube_uid}",
+    ),
 }
 
 
@@ -110,6 +114,7 @@ def remedy(code: WhyNot, record: JobRecord, words: str, next_try_at: int | None)
         namespace=record.namespace,
         queue=record.spec.queue,
         kube_job=record.kube_job,
+        kube_uid=record.kube_uid,
         account=kube_words.missing_account(words) or "NAME",
         priority_class=kube_words.missing_priority_class(words) or "NAME",
         at=" in a moment" if next_try_at is None else f" at {said(next_try_at)}",

@@ -92,7 +92,7 @@ def _fails_at(record: FullJob, queue: QueueNow | None, code: WhyNot) -> int | No
         gone_at = queue.gone_at if queue is not None and code == WhyNot.QUEUE_MISSING else None
         ends = None if gone_at is None else gone_at + round(GONE_SECONDS * 1000)
         return min((at for at in (record.start_by, ends) if at is not None), default=None)
-    if queue is None or code in {WhyNot.HELD, WhyNot.SUSPENDED}:
+    if queue is None or code in {WhyNot.HELD, WhyNot.SUSPENDED, WhyNot.KUEUE_PENDING}:
         return None
     begun = record.launched_at or record.claimed_at
     if queue.record is None or begun is None or record.attempt or record.state not in {State.LAUNCHING, State.LAUNCHED}:
@@ -271,6 +271,9 @@ def _launched(record: FullJob) -> NotRunning | None:
         next_up = "Its code starts over" if record.attempt else "It goes on"
         message = _held("It", record.paused_by, since, record.note, Phase.SUSPENDED, next_up)
         return NotRunning(Gate.POD, WhyNot.SUSPENDED, message, since)
+    if record.kueue_at is not None and phase in {Phase.PENDING, Phase.RETRYING}:
+        message = words or "Kueue has not admitted its KubeJob yet."
+        return NotRunning(Gate.KUEUE, WhyNot.KUEUE_PENDING, message, max(record.kueue_at, record.resumed_at or 0))
     match phase:
         case Phase.PENDING | Phase.RETRYING if words:
             return NotRunning(Gate.POD, cause(words, WhyNot.POD_CANNOT_START), words, since)

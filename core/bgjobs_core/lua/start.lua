@@ -43,12 +43,13 @@ if not in_pod and job.retry_at and tonumber(job.retry_at) > now then
 end
 local number = latest + 1
 local most = tonumber(redis.call('HGET', key.spec(job.spec), 'max_retries')) + 1 + LIMIT.max_disruptions
-if number > most + tonumber(job.suspensions or '0') then
+if number > most + tonumber(job.suspensions or '0') + tonumber(job.preemptions or '0') then
   return {'go_away', '', 'all attempts are used up', ''}
 end
 even_if_full()
--- A pod that a suspension has ended without a word is not counted.
-local unseen = is_suspension_wished(job) and OUTCOME.disrupted or OUTCOME.lost
+-- A pod that a suspension has ended without a word, or Kueue, is not counted.
+local is_disrupted = is_suspension_wished(job) or job.kueue_at
+local unseen = is_disrupted and OUTCOME.disrupted or OUTCOME.lost
 if in_pod or job.in_pod then
   local ended = latest_attempt(job, 'ended_at', 'outcome')
   if is_used_up(job, ended[1] and ended[2] or unseen) then
@@ -59,7 +60,11 @@ end
 -- Kubernetes runs one pod at a time (podReplacementPolicy: Failed), so the one before has ended unseen.
 close_attempt(job, unseen, UNSEEN, nil, now)
 local changes = {attempt = number, fence = pod_uid, phase = PHASE.running, reason = false, retry_at = false}
-if in_pod then changes.in_pod = tonumber(job.in_pod or '0') + 1 end
+if in_pod then
+  changes.in_pod = tonumber(job.in_pod or '0') + 1
+elseif job.kueue_at then -- it was admitted, or there would be no new pod
+  changes.kueue_at = false
+end
 if not job.started_at then changes.started_at = now end
 redis.call('DEL', key.progress(job_id))
 write_hash(key.attempt(job_id, number), {number = number, pod_uid = pod_uid, pod_name = pod_name, started_at = now})

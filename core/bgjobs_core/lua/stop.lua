@@ -1,7 +1,7 @@
 -- stop: Sees to it that no code of a job starts from now on.
 -- A job that waits is cancelled at once. A job that has a KubeJob, or may get one, goes to `stopping` with its verdict
 -- until the KubeJob and its pods are gone. A verdict can have been reached on an older view of the job: one that waits
--- can only be cancelled, and one whose code runs, or is suspended, is not `never_started`.
+-- can only be cancelled, and one whose code runs, or that is suspended or waits for Kueue, is not `never_started`.
 --@ job_id   text        the job
 --@ verdict  VERDICT     what it is stopped for
 --@ by       text        who stops it
@@ -16,7 +16,7 @@ if job.state == STATE.stopping then return {STATE.stopping, job.state} end
 if WAITING[job.state] and verdict ~= OUTCOME.cancelled then return {'kept', job.state} end
 if verdict == OUTCOME.never_started then
   local attempt = latest_attempt(job, 'ended_at')
-  if job.paused_by or (attempt and not attempt[1]) then return {'kept', job.state} end
+  if job.paused_by or job.kueue_at or (attempt and not attempt[1]) then return {'kept', job.state} end
 end
 local now = now_ms()
 local changes = {verdict = verdict, stopped_by = by, note = note ~= '' and note, stopped_at = now}

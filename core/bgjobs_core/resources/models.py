@@ -30,6 +30,10 @@ ENDED_STAYS: Final = "the request says already how its job ended"
 RequestName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
 ]
+# The name of a LocalQueue of Kueue, which is the value of a label, too.
+KueueQueueName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=63)
+]
 Freeform = dict[str, Any]
 
 
@@ -205,6 +209,12 @@ class QueueSpec(Resource):
         le=604800,
         description="A job whose code has not started by then is given up as never_started; for a further attempt it "
         "counts from when its pod was made.",
+    )
+    kueue_queue_name: KueueQueueName | None = Field(
+        default=None,
+        description="A LocalQueue of Kueue in this namespace, through which the KubeJobs of this queue go: they are "
+        "made suspended, and start when Kueue admits them. It holds for KubeJobs that are made from now on, and "
+        "pendingDeadlineSeconds counts from the admission.",
     )
     grace_seconds: int = Field(
         default=30,

@@ -18,7 +18,7 @@ from bgjobs.vocabulary import FINAL, OWNED, TERMINAL, WAITING
 from bgjobs_core.jobs.holds import MOST_HOLDS
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from bgjobs_core.jobs.logs import CHUNK_COST_BYTES
-from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_SUSPENSIONS
+from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_PREEMPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.redis.errors import LAYOUT_ERROR
 from bgjobs_core.store import header, keys, lua_checks
 from bgjobs_core.store.header import VOCABULARY, LuaError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LIMITS: Final = {
     "max_disruptions": MAX_DISRUPTIONS,
     "max_suspensions": MAX_SUSPENSIONS,
+    "max_preemptions": MAX_PREEMPTIONS,
     "log_head_bytes": LOG_HEAD_BYTES,
     "log_tail_bytes": LOG_TAIL_BYTES,
     "log_chunk_bytes": CHUNK_COST_BYTES,

@@ -178,6 +178,19 @@ class NewestReply(NamedTuple):
     changed: tuple[str, ...]
 
 
+class ObserveAdmissionReply(NamedTuple):
+    """What `observe_admission` replies.
+
+    Attributes:
+        did: same: the record says so already, or the job is not launched; stray: the UID is not the
+            recorded one; missing: there is no such job.
+        state: the job's state after the verb; "" if there is no such job.
+    """
+
+    did: Literal["noted", "same", "stray", "missing"]
+    state: str
+
+
 class ObserveAttemptReply(NamedTuple):
     """What `observe_attempt` replies.
 

@@ -283,6 +283,25 @@ class Verbs(Connected):
         """
         return (await self._scripts.run("note_gone", queue, what))[0]
 
+    async def observe_admission(
+        self, *, job_id: str, kube_uid: str, admitted: Literal["yes", "no", "still_no"], reason: str
+    ) -> replies.ObserveAdmissionReply:
+        """Records whether Kueue lets the KubeJob of a launched job have pods, and what it says if not.
+
+        Kueue may take back the place that it has given: the pod of an attempt is stopped then, and makes room for
+        others. That is not the job's fault, so an attempt more is allowed for each, up to a bound. The time in which a
+        pod must start counts from the latest admission.
+
+        Args:
+            job_id: the job.
+            kube_uid: UID of the KubeJob that was looked at; it must be the recorded one.
+            admitted: still_no: Kueue was asked about one that is not admitted; if it was since, it stays so.
+            reason: what Kueue says of one that it has not admitted; "" if nothing new is known.
+        """
+        return replies.ObserveAdmissionReply._make(
+            await self._scripts.run("observe_admission", job_id, kube_uid, admitted, reason)
+        )
+
     async def observe_attempt(
         self, *, job_id: str, kube_uid: str, pod_uid: str, outcome: Outcome, exit_code: int | None = None, failure: str
     ) -> replies.ObserveAttemptReply:
@@ -498,7 +517,8 @@ class Verbs(Connected):
 
         A job that waits is cancelled at once. A job that has a KubeJob, or may get one, goes to `stopping` with its
         verdict until the KubeJob and its pods are gone. A verdict can have been reached on an older view of the job:
-        one that waits can only be cancelled, and one whose code runs, or is suspended, is not `never_started`.
+        one that waits can only be cancelled, and one whose code runs, or that is suspended or waits for Kueue, is not
+        `never_started`.
 
         Args:
             job_id: the job.

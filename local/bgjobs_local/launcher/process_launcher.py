@@ -34,7 +34,7 @@ from bgjobs_operator.interfaces.launcher import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from bgjobs_core.jobs.queue import QueueRecord
@@ -145,6 +145,17 @@ class ProcessLauncher:
             return
         self._keep(msgspec.structs.replace(job, suspended=suspend))
         self._poked.set()
+
+    async def offer_to_kueue(self, namespace: str, uid: str, *, active: bool) -> None:
+        """See `Launcher.offer_to_kueue`; there is no Kueue here, and no KubeJob of its own."""
+
+    async def not_admitted(
+        self,
+        namespace: str,  # noqa: ARG002 - as the interface has it
+        kube_uids: Sequence[str],
+    ) -> Mapping[str, str]:
+        """See `Launcher.not_admitted`; nobody has to admit anything here."""
+        return dict.fromkeys(kube_uids, "")
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         """See `Launcher.delete`."""

@@ -16,6 +16,7 @@ import msgspec
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError, KubeUnreadableError
 from bgjobs_core.kube.pages import pages
 from bgjobs_core.kube.reading import decoded
+from bgjobs_operator.cluster import kueue
 from bgjobs_operator.cluster.kube_resources import FIELD_MANAGER
 from bgjobs_operator.cluster.kubejob import CONTROLLER_UID, LABEL_INSTALL, manifest
 from bgjobs_operator.cluster.refusals import classify, is_gone
@@ -37,7 +38,7 @@ from bgjobs_operator.interfaces.launcher import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
@@ -73,15 +74,23 @@ class KubeLauncher:
         install: id of this installation; KubeJobs of others are not seen.
         api_url: where runners find the API.
         tell: hears why a namespace cannot be watched, and "" when it can again.
+        with_kueue: whether it may read and change Workloads of Kueue.
     """
 
     def __init__(
-        self, kube: Kube, install: str, api_url: str, tell: Callable[[str, str], None] = lambda _, __: None
+        self,
+        kube: Kube,
+        install: str,
+        api_url: str,
+        tell: Callable[[str, str], None] = lambda _, __: None,
+        *,
+        with_kueue: bool = False,
     ) -> None:
         self._kube = kube
         self._install = install
         self._api_url = api_url
         self._tell = tell
+        self._with_kueue = with_kueue
 
     async def create(self, job: JobRecord, queue: QueueRecord) -> str:
         """See `Launcher.create`."""
@@ -126,6 +135,36 @@ class KubeLauncher:
         body = {"metadata": {"uid": uid}, "spec": {"suspend": suspend}}
         path, query = f"{_jobs(namespace)}/{name}", {"fieldManager": FIELD_MANAGER}
         await self._unless_gone("PATCH", path, body, "application/merge-patch+json", query)
+
+    async def offer_to_kueue(self, namespace: str, uid: str, *, active: bool) -> None:
+        """See `Launcher.offer_to_kueue`; by the Workload, because Kueue undoes what others do to the KubeJob."""
+        if not self._with_kueue:
+            raise LauncherObjectError(kueue.NOT_ENABLED)
+        found: list[kueue.Workload] = []
+        async for page in self._pages(kueue.path(namespace), kueue.workload, kueue.of_jobs([uid])):
+            found += [one for one in page.items if one.active != active]
+        for one in found:
+            body = {"metadata": {"uid": one.metadata.uid}, "spec": {"active": active}}
+            path, query = f"{kueue.path(namespace)}/{one.metadata.name}", {"fieldManager": FIELD_MANAGER}
+            await self._unless_gone("PATCH", path, body, "application/merge-patch+json", query)
+
+    async def not_admitted(self, namespace: str, kube_uids: Sequence[str]) -> Mapping[str, str]:
+        """See `Launcher.not_admitted`."""
+        if not self._with_kueue:
+            return dict.fromkeys(kube_uids, kueue.NOT_ENABLED)
+        said = dict.fromkeys(kube_uids, kueue.NO_WORKLOAD)
+        decode, query = kueue.workload.decode, kueue.of_jobs(kube_uids)
+        try:
+            async with aclosing(pages(self._kube, kueue.path(namespace), decode, query)) as found:
+                async for page in found:
+                    said |= {one.kube_uid: kueue.why_not_admitted(one) for one in page.items if one.kube_uid in said}
+        except KubeRefusedError as error:
+            if error.status == _NOT_FOUND:
+                return dict.fromkeys(kube_uids, kueue.NOT_INSTALLED)
+            raise _told(error) from error
+        except KubeUnreachableError as error:
+            raise _told(error) from error
+        return said
 
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         """See `Launcher.delete`."""

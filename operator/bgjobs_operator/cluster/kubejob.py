@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs import protocol
 from bgjobs_core.resources.models import API_VERSION
+from bgjobs_operator.cluster import kueue
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import QueueRecord
@@ -49,10 +50,11 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
         LABEL_JOB: job.id,
         LABEL_QUEUE: job.spec.queue,
     }
+    of_kueue = {kueue.LABEL_QUEUE: spec.kueue_queue_name} if spec.kueue_queue_name else {}
     metadata: dict[str, Any] = {
         "name": job.kube_job,
         "namespace": job.namespace,
-        "labels": labels,
+        "labels": {**labels, **of_kueue},
         "annotations": {"bgjobs.dev/call": f"{job.spec.cls}.{job.spec.method}"},
     }
     if job.request_uid:
@@ -103,6 +105,8 @@ def manifest(job: JobRecord, queue: QueueRecord, install: str, api_url: str) -> 
         "kind": "Job",
         "metadata": metadata,
         "spec": {
+            # Kueue lifts this when it admits the KubeJob.
+            **({"suspend": True} if of_kueue else {}),
             "completions": 1,
             "parallelism": 1,
             "backoffLimit": job.spec.max_retries,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 
 from bgjobs_core.kube.text import cleaned, is_name
+from bgjobs_operator.cluster import kueue
 from bgjobs_operator.cluster.kubejob import CONTAINER, CONTROLLER_UID, LABEL_JOB
 from bgjobs_operator.cluster.watch import Metadata
 from bgjobs_operator.interfaces.launcher import EventView, KubeJobView, PodView
@@ -154,6 +155,7 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         deleting=metadata.deletion_timestamp is not None,
         terminating=status.terminating or 0,
         suspended=found.spec is not None and bool(found.spec.suspend),
+        kueue_queue=cleaned((metadata.labels or {}).get(kueue.LABEL_QUEUE), _LABEL),
         created_at=_ms(metadata.creation_timestamp),
         active=status.active or 0,
         ready=status.ready or 0,

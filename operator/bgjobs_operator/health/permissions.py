@@ -29,16 +29,21 @@ _IN_A_NAMESPACE: Final = (
     (GROUP, f"{QUEUES}/status", ("patch",)),
     (GROUP, f"{SCHEDULES}/status", ("patch",)),
 )
+_OF_KUEUE: Final = (("kueue.x-k8s.io", "workloads", ("list", "patch")),)
 
 
-def needed(namespace: str, lease: str, job_namespaces: Sequence[str]) -> tuple[Permission, ...]:
+def needed(
+    namespace: str, lease: str, job_namespaces: Sequence[str], *, with_kueue: bool = False
+) -> tuple[Permission, ...]:
     """All permissions that the operator needs: those for leading, and those in each namespace of jobs.
 
     Args:
         namespace: the namespace where bgjobs is installed.
         lease: the name of the Lease by which the leader is chosen.
         job_namespaces: the namespaces of jobs.
+        with_kueue: whether queues may send their KubeJobs through Kueue.
     """
+    in_each = (*_IN_A_NAMESPACE, *(_OF_KUEUE if with_kueue else ()))
     leases = "coordination.k8s.io", "leases"
     leading = (
         Permission("create", *leases, namespace, role=LEADER),
@@ -49,7 +54,7 @@ def needed(namespace: str, lease: str, job_namespaces: Sequence[str]) -> tuple[P
     return leading + tuple(
         Permission(verb, group, resource, where)
         for where in job_namespaces
-        for group, resource, verbs in _IN_A_NAMESPACE
+        for group, resource, verbs in in_each
         for verb in verbs
     )
 

@@ -76,6 +76,7 @@ class KubeJobView:
         deleting: its deletion has begun.
         terminating: how many of its pods were deleted and have not ended yet.
         suspended: Kubernetes makes no pod of it, and deletes the one that is there.
+        kueue_queue: the queue of Kueue that decides when it is not suspended; "" if nobody does.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
         active, ready: how many of its pods have not ended and were not deleted, and how many of these run, as far as
             their nodes are heard. Two views that differ in these alone are equal: they change with each job.
@@ -92,9 +93,15 @@ class KubeJobView:
     deleting: bool = False
     terminating: int = 0
     suspended: bool = False
+    kueue_queue: str = ""
     created_at: int | None = None
     active: int = field(default=0, compare=False)
     ready: int = field(default=0, compare=False)
+
+    @property
+    def is_held_by_kueue(self) -> bool:
+        """Whether it has no pods until Kueue lets it have some."""
+        return self.suspended and self.kueue_queue != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +212,23 @@ class Launcher(Protocol):
 
         The pod of one that is suspended is told to stop, with its grace period, and does not count as a failure. What
         is so already stays so.
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
+    async def offer_to_kueue(self, namespace: str, uid: str, *, active: bool) -> None:
+        """Have Kueue admit a KubeJob of its own when there is room, or take back its place and leave it alone.
+
+        Kueue alone suspends such a KubeJob and lifts that. What is so already stays so, and it is no error if Kueue
+        does not know the KubeJob (yet).
+
+        Raises LauncherUnreachableError.
+        """
+        ...
+
+    async def not_admitted(self, namespace: str, kube_uids: Sequence[str]) -> Mapping[str, str]:
+        """Why Kueue lets these KubeJobs have no pods, in its own words, by UID; all of them are in the answer.
 
         Raises LauncherUnreachableError.
         """

@@ -56,6 +56,10 @@ _RETRY_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 60.0
 _AT_ONCE: Final = 16
 _LINE: Final = 200
+_WITHOUT_KUEUE: Final = (
+    "kueueQueueName is set, and bgjobs does not work with Kueue here; remove it, or have an administrator of bgjobs "
+    "set kueue.enabled in the values of the chart"
+)
 
 log: Any = structlog.get_logger(__name__)
 
@@ -164,6 +168,7 @@ class Admit:
         gate: says whether Redis has room for more jobs; a request that finds none waits, and says so.
         seen: hears the namespace and name of each queue that was looked at, with success or without.
         allowed_pod_features: what the pods of queues may have besides.
+        with_kueue: whether queues may send their KubeJobs through Kueue.
         tell, clock: see `FairQueue`.
     """
 
@@ -175,6 +180,7 @@ class Admit:
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     seen: Callable[[str, str], None] = lambda _, __: None
     allowed_pod_features: Collection[str] = ()
+    with_kueue: bool = False
     fair: FairQueue[Looking] = field(init=False)
     _parents: ParentsByName = field(init=False)
     _queues: Counter[str] = field(default_factory=Counter[str])  # queues that were not looked at yet, by namespace
@@ -327,6 +333,13 @@ class Admit:
             except KubeError as error:  # it is said in the status, too
                 log.warning("an Event could not be made", request=metadata["name"], error=str(error))
 
+    def _refused(self, spec: QueueSpec) -> tuple[str, str] | None:
+        """What the installation does not allow a queue, as a condition's reason and message; None if all is well."""
+        found = pod_features.objection(spec, self.allowed_pod_features)
+        if found is not None:
+            return "PodNotAllowed", found.words
+        return ("KueueNotEnabled", _WITHOUT_KUEUE) if spec.kueue_queue_name and not self.with_kueue else None
+
     async def _queue(self, poke: Poke) -> bool:
         obj = await self.api.get(QUEUES, poke.namespace, poke.name)
         key = f"{poke.namespace}/{poke.name}"
@@ -340,11 +353,11 @@ class Admit:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
             held = Held.of_object(part(obj["metadata"], "annotations"))
-            refused = pod_features.objection(spec, self.allowed_pod_features)
-            words = refused.words if refused else ""
+            refused = self._refused(spec)
+            words = refused[1] if refused else ""
             if await self.store.put_queue(key, spec, obj["metadata"]["uid"], held, words) == "put":
                 self.fair.wake(poke.namespace)  # requests may have waited for it
-            problem = ("PodNotAllowed", words) if refused else queue_problem(spec)
+            problem = refused or queue_problem(spec)
         said = request_status.of_queue(problem, generation, round(time.time() * 1000))
         # What the installation allows may have changed, and the object not.
         if not request_status.queue_says_the_same(part(obj, "status"), said):

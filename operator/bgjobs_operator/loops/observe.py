@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 64  # events that are taken in together
 _PLACES: Final = 16
 _RETRY_SECONDS: Final = 1.0
+_NOT_ADMITTED: Final = "Kueue: it has not admitted the KubeJob yet"  # until the loop `pending` has asked it
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -61,6 +62,8 @@ class ObserveStep(Enum):
     NOTE_PENDING = "note pending"
     NOTE_RETRYING = "note retrying"
     NOTE_RUNNING = "note running"
+    NOTE_ADMITTED = "note admitted"
+    NOTE_NOT_ADMITTED = "note not admitted"
 
 
 _PHASES: Final = {
@@ -139,17 +142,20 @@ def _plan_suspension(view: KubeJobView, job: JobRecord) -> list[ObserveStep]:
     """What is done where the record does not say that a KubeJob is suspended, or says it of one that is not.
 
     Somebody else may have done it, by kubectl or another program. That is told, and not undone; but what people have
-    suspended by us stays suspended.
+    suspended by us stays suspended. Where Kueue decides, it is no suspension, but a wait for its admission.
     """
-    if job.state is not State.LAUNCHED or view.deleting:
+    if view.deleting or (job.state is not State.LAUNCHED and not (view.is_held_by_kueue and job.state in _UNBOUND)):
         return []
+    steps: list[ObserveStep] = []
+    if view.is_held_by_kueue != (job.kueue_at is not None):
+        steps = [ObserveStep.NOTE_NOT_ADMITTED if view.is_held_by_kueue else ObserveStep.NOTE_ADMITTED]
     if job.paused_by:
-        return [] if view.suspended else [ObserveStep.POKE_SUSPEND]
-    if view.suspended == (job.phase == Phase.SUSPENDED):
-        return []
+        return steps if view.suspended else [*steps, ObserveStep.POKE_SUSPEND]
+    if view.is_held_by_kueue or view.suspended == (job.phase == Phase.SUSPENDED):
+        return steps
     if view.suspended:
-        return [ObserveStep.NOTE_SUSPENDED]
-    return [ObserveStep.NOTE_RETRYING if job.attempt else ObserveStep.NOTE_PENDING]
+        return [*steps, ObserveStep.NOTE_SUSPENDED]
+    return [*steps, ObserveStep.NOTE_RETRYING if job.attempt else ObserveStep.NOTE_PENDING]
 
 
 def plan_gone(view: KubeJobView, job: JobRecord | None) -> list[ObserveStep]:
@@ -420,6 +426,11 @@ class Observer:
                 await self._check_absent(view.job_id, view.uid)
             case ObserveStep.POKE_SUSPEND:
                 self.poke_suspend(self.namespace, view.job_id)
+            case ObserveStep.NOTE_ADMITTED | ObserveStep.NOTE_NOT_ADMITTED:
+                admitted, reason = ("yes", "") if step is ObserveStep.NOTE_ADMITTED else ("no", _NOT_ADMITTED)
+                await self.store.observe_admission(
+                    job_id=view.job_id, kube_uid=view.uid, admitted=admitted, reason=reason
+                )
             case _:  # NOTE_…
                 await self.store.observe_phase(job_id=view.job_id, kube_uid=view.uid, phase=_PHASES[step], reason="")
         return True
@@ -458,8 +469,8 @@ class Observer:
             elif pod.disrupted:
                 self._disrupted[view.uid] = pod.uid
         if job is not None and _runs(job, view) and all(pod.uid != job.fence for pod in pods):
-            # What a suspension ends is not counted, whether we or somebody else has suspended it.
-            is_suspended = bool(job.paused_by) or view.suspended
+            # What a suspension ends is not counted, whether we or somebody else has suspended it, as Kueue does.
+            is_suspended = bool(job.paused_by) or view.suspended or job.kueue_at is not None
             disrupted = is_suspended or self._disrupted.get(view.uid) == job.fence
             events = [] if disrupted else await self.launcher.events(view.namespace, job.fence)
             await self._attempt_ended(view, job.fence, outcomes.of_gone_pod(events, disrupted=disrupted))

@@ -15,6 +15,7 @@ from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_core.jobs.kube_words import stops_a_pod
 from bgjobs_core.resources.models import QueueSpec
 from bgjobs_core.store import keys
+from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 
 if TYPE_CHECKING:
@@ -141,8 +142,9 @@ class Pending:
         return None
 
     def _waits(self, job: JobRecord, now: int) -> bool:
-        # No pod of it has to start: it is suspended, or its code has asked for a pause.
-        is_held = job.paused_by or job.phase == Phase.SUSPENDED or (job.retry_at or 0) > now
+        # No pod of it has to start: it is suspended or not admitted, or its code has asked for a pause.
+        is_suspended = job.phase == Phase.SUSPENDED or job.kueue_at is not None
+        is_held = job.paused_by or is_suspended or (job.retry_at or 0) > now
         is_due = not is_held and (job.attempt == 0 or job.phase == Phase.RETRYING)
         return is_due and job.namespace in self.namespaces
 
@@ -167,6 +169,7 @@ class Pending:
             start = 0
             while ids := await self.store.ids_in(index, namespace, turn.now - AFTER_MS, _BATCH, start):
                 found = await self.store.jobs(await self.store.yet_to_start(ids))
+                await self._ask_kueue(namespace, [job for job in found if job.kueue_at is not None])
                 waiting = [job for job in found if self._waits(job, turn.now)]
                 first = [job for job in waiting if job.state is State.LAUNCHED and job.attempt == 0]
                 looks = waiting
@@ -182,6 +185,20 @@ class Pending:
                         return None
                 start += len(ids)
         return None
+
+    async def _ask_kueue(self, namespace: str, jobs: Sequence[JobRecord]) -> None:
+        """Jobs whose KubeJobs Kueue has not admitted say why; no deadline runs meanwhile."""
+        asked = {job.kube_uid: job for job in jobs if job.state is State.LAUNCHED and not job.paused_by}
+        if not asked:
+            return
+        try:
+            said = await self.launcher.not_admitted(namespace, list(asked))
+        except LauncherUnreachableError as error:  # of the others here, whether they are late is still to be seen
+            said = dict.fromkeys(asked, f"Kueue: it cannot be asked why the KubeJob waits: {error}")
+        for uid, words in said.items():
+            job, reason = asked[uid], words[:1024]
+            if job.reason != reason:
+                await self.store.observe_admission(job_id=job.id, kube_uid=uid, admitted="still_no", reason=reason)
 
     async def _told(self, turn: _Turn, glance: Glance, job: JobRecord) -> bool:
         """Whether a glance tells enough of a job."""

@@ -1,7 +1,8 @@
 """suspend: the KubeJob of a job that somebody has suspended or resumed becomes so, and the record hears of it.
 
 A suspended KubeJob has its pod deleted by Kubernetes, which does not count it as a failure. What is wished is in the
-record; the work list says only of which jobs something is left to be done.
+record; the work list says only of which jobs something is left to be done. A KubeJob of Kueue is suspended by Kueue
+alone, which is told to leave it alone.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class SuspendStep(Enum):
     CHECK_PODS = "record that it is suspended if no pod is left"
     RESUME = "have its KubeJob make pods again, and record that"
     NOTE_RESUMED = "record that it makes pods again"
+    WITHDRAW = "have Kueue leave it alone, and record that it is suspended if no pod is left"
+    OFFER = "have Kueue admit it again when there is room, and record that"
 
 
 def plan_suspend(job: JobRecord | None, view: KubeJobView | None) -> SuspendStep:
@@ -59,6 +62,8 @@ def plan_suspend(job: JobRecord | None, view: KubeJobView | None) -> SuspendStep
         return SuspendStep.NOTE_GONE
     if view.deleting or view.complete or view.failure:
         return SuspendStep.LEAVE
+    if view.kueue_queue:
+        return SuspendStep.WITHDRAW if job.paused_by else SuspendStep.OFFER
     if job.paused_by:
         return SuspendStep.CHECK_PODS if view.suspended else SuspendStep.SUSPEND
     return SuspendStep.RESUME if view.suspended else SuspendStep.NOTE_RESUMED
@@ -103,10 +108,13 @@ class Suspend:
             if job is None:
                 await self.store.forget(namespace=item.namespace, job_id=item.key)
             return WorkEnd(heard=False)
-        step = plan_suspend(job, await self.launcher.find(job.namespace, job.kube_job))
-        return WorkEnd(again=ENDS_SECONDS) if step is SuspendStep.LEAVE else await self._do(step, job)
+        view = await self.launcher.find(job.namespace, job.kube_job)
+        step = plan_suspend(job, view)
+        if step is SuspendStep.LEAVE:
+            return WorkEnd(again=ENDS_SECONDS)
+        return await self._do(step, job, is_suspended=view is not None and view.suspended)
 
-    async def _do(self, step: SuspendStep, job: JobRecord) -> WorkEnd:
+    async def _do(self, step: SuspendStep, job: JobRecord, *, is_suspended: bool) -> WorkEnd:
         again = WorkEnd(again=LOOK_AGAIN_SECONDS)
         if step in {SuspendStep.SUSPEND, SuspendStep.RESUME}:
             suspend = step is SuspendStep.SUSPEND
@@ -114,11 +122,16 @@ class Suspend:
             await self.launcher.suspend(job.namespace, job.kube_job, job.kube_uid, suspend=suspend)
             if suspend:
                 return again
-        elif step is SuspendStep.CHECK_PODS:
+        elif step in {SuspendStep.WITHDRAW, SuspendStep.OFFER}:
+            await self.launcher.offer_to_kueue(job.namespace, job.kube_uid, active=step is SuspendStep.OFFER)
+            if step is SuspendStep.WITHDRAW and not is_suspended:
+                return again
+        if step in {SuspendStep.CHECK_PODS, SuspendStep.WITHDRAW}:
             pods = await self.launcher.pods(job.namespace, job.kube_uid)
             if not all(pod.ended for pod in pods):
                 return again
-        is_suspended = "yes" if job.paused_by else "no"
-        noted = await self.store.suspended(job_id=job.id, kube_uid=job.kube_uid, is_suspended=is_suspended)
+        noted = await self.store.suspended(
+            job_id=job.id, kube_uid=job.kube_uid, is_suspended="yes" if job.paused_by else "no"
+        )
         # Somebody may wish something else by now.
         return again if noted.did == "same" else DONE

@@ -205,6 +205,22 @@ def test_what_operator_and_api_ask_for_is_what_the_chart_gives(render: Render) -
     assert asked_for(surroundings.NEEDED) == table(found["ClusterRole/bgjobs-api"])
 
 
+def test_what_kueue_needs_is_given_where_it_is_enabled_alone(render: Render) -> None:
+    items = render({"kueue": {"enabled": True}})
+    mine = [one for one in needed("tools", "bgjobs-operator", ("shop",), with_kueue=True) if not one.role]
+    found = table(roles(items)["Role/bgjobs-operator"])
+    assert asked_for(mine) == found
+    assert found == TABLES["Role/bgjobs-operator"] | {"workloads.kueue.x-k8s.io": "list patch"}
+    set_for = [
+        entry["value"]
+        for item in items
+        if item["kind"] == "Deployment" and item["metadata"]["name"] == "bgjobs-operator"
+        for entry in item["spec"]["template"]["spec"]["containers"][0]["env"]
+        if entry["name"] == "BGJOBS_KUEUE"
+    ]
+    assert set_for == ["true"]
+
+
 def test_a_binding_is_called_as_its_role_as_the_advice_has_it(render: Render) -> None:
     bindings = [item for item in render() if "roleRef" in item and "bgjobs-cli" not in item["metadata"]["name"]]
     assert len(bindings) == 3

@@ -74,6 +74,14 @@ CASES = [
       for phase in ("suspended", "retrying")),
     pytest.param(BUILT.launched(at=4).but(phase="suspended", paused_by="ann", paused_at=DUE), Gate.POD,
                  WhyNot.SUSPENDED, "UTC. It goes on when", DUE, None, id="suspended before it started"),
+    pytest.param(BUILT.launched(at=4).but(kueue_at=6), Gate.KUEUE, WhyNot.KUEUE_PENDING,
+                 "Kueue has not admitted its KubeJob yet.", 6, None, id="not admitted by Kueue"),
+    pytest.param(RETRYING.but(kueue_at=7, reason="Kueue: Preempted: to make room"), Gate.KUEUE,
+                 WhyNot.KUEUE_PENDING, "Kueue: Preempted: to make room", 7, None, id="pre-empted by Kueue"),
+    pytest.param(RETRYING.but(kueue_at=7, resumed_at=9), Gate.KUEUE, WhyNot.KUEUE_PENDING, "Kueue has not", 9, None,
+                 id="resumed, and not admitted by Kueue"),
+    pytest.param(BUILT.launched(at=4).but(phase="suspended", kueue_at=6, paused_by="ann", paused_at=DUE), Gate.POD,
+                 WhyNot.SUSPENDED, "It is suspended by ann", DUE, None, id="suspended, and not admitted by Kueue"),
     pytest.param(BUILT.launched(at=4).but(phase="unreachable"), Gate.RUNNER, WhyNot.UNREACHABLE, "does not answer", 4,
                  None, id="unreachable"),
     pytest.param(BUILT.stopping().but(stopped_by="ann", note="wrong month", stopped_at=6), Gate.RUNNER,
@@ -323,6 +331,15 @@ def test_the_words_of_kubernetes(words: str, code: WhyNot, remedy: str) -> None:
     [
         pytest.param(BUILT.launched(at=4000), queue(pending_deadline_seconds=60), 64_000, id="pod pending"),
         pytest.param(BUILT.launching(claimed_at=3000), queue(pending_deadline_seconds=60), 63_000, id="launching"),
+        pytest.param(
+            BUILT.launched(at=4000).but(kueue_at=4000), queue(pending_deadline_seconds=60), None, id="waits for Kueue"
+        ),
+        pytest.param(
+            BUILT.launched(at=4000).but(resumed_at=9000),
+            queue(pending_deadline_seconds=60),
+            69_000,
+            id="admitted by Kueue",
+        ),
         pytest.param(BUILT.launched(at=4000), None, None, id="queues may not be listed"),
         pytest.param(RETRYING, queue(), None, id="between two attempts"),
         pytest.param(BUILT.but(state=State.QUEUED), queue(), None, id="a waiting job has no deadline"),

@@ -26,7 +26,7 @@ from bgjobs_operator.interfaces.launcher import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import JobRecord
@@ -72,6 +72,11 @@ class FakeLauncher:
         pod_deletes: the same of each DELETE of a pod.
         given_up: name of each pod that was given up, and why.
         suspends: (name, UID, whether to suspend) of each PATCH.
+        kueue_queue: the queue of Kueue that KubeJobs are made for; "" for none.
+        kueue_is_away: nobody answers for Kueue.
+        offers: (UID, whether active) of each change of a Workload of Kueue.
+        kueue_says: why Kueue has not admitted a KubeJob, by its UID.
+        asked_kueue: the UIDs of each such question.
         instant: a deletion ends at once; else with `finish_deletions`.
         away: every call is unreachable.
         complaints: what Kubernetes says of a KubeJob that has no pod, by its UID.
@@ -89,6 +94,11 @@ class FakeLauncher:
         self.given_up: list[tuple[str, str]] = []
         self.pod_deletes: list[tuple[str, str]] = []
         self.suspends: list[tuple[str, str, bool]] = []
+        self.kueue_queue = ""
+        self.kueue_is_away = False
+        self.offers: list[tuple[str, bool]] = []
+        self.kueue_says: dict[str, str] = {}
+        self.asked_kueue: list[list[str]] = []
         self.instant = True
         self.away = False
         self.watched = 0
@@ -206,6 +216,19 @@ class FakeLauncher:
         if suspend and self.instant:
             self.pods_vanish(uid)
 
+    async def offer_to_kueue(self, namespace: str, uid: str, *, active: bool) -> None:
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        self.offers.append((uid, active))
+
+    async def not_admitted(self, namespace: str, kube_uids: Sequence[str]) -> Mapping[str, str]:
+        await asyncio.sleep(0)
+        self._answer(namespace)
+        self.asked_kueue.append(list(kube_uids))
+        if self.kueue_is_away:
+            raise LauncherUnreachableError("conversion webhook: connection refused")
+        return {uid: self.kueue_says.get(uid, "Kueue: it has not looked at the KubeJob yet") for uid in kube_uids}
+
     async def delete(self, namespace: str, name: str, uid: str) -> None:
         self.deletes.append((name, uid))
         await asyncio.sleep(0)
@@ -289,6 +312,8 @@ class FakeLauncher:
         uid = f"kube-{len(self.created) + 1}"
         self.created[uid] = job.id
         view = KubeJobView(namespace=job.namespace, name=job.kube_job, uid=uid, job_id=job.id)
+        if self.kueue_queue:
+            view = replace(view, kueue_queue=self.kueue_queue, suspended=True)
         self._objects[job.namespace, job.kube_job] = view
         self._pods[uid] = {}
         self.tell(Seen(view))

@@ -415,3 +415,18 @@ class TestQueues:
         await world.dispatch()
         assert world.resources.statuses("default")[-1]["conditions"][0]["status"] == "True"
         assert await world.state(waiting) == "launching"
+
+    async def test_one_of_kueue_where_bgjobs_does_not_work_with_kueue(self, world: World) -> None:
+        changed = world.resources.put(a_queue_object(generation=2, kueueQueueName="team"))
+        world.poke(QUEUES, changed)
+        world.poke(REQUESTS, world.resources.put(a_request()))
+        await world.admit()
+        said = world.resources.statuses("default")[-1]["conditions"][0]
+        assert (said["status"], said["reason"]) == ("False", "KueueNotEnabled")
+        assert "kueue.enabled in the values of the chart" in said["message"]
+        assert world.resources.statuses("nightly")[-1]["conditions"][0]["reason"] == "QueueRefused"
+
+        world.admission.with_kueue = True
+        world.poke(QUEUES, changed)
+        await world.admit()
+        assert world.resources.statuses("default")[-1]["conditions"][0]["status"] == "True"

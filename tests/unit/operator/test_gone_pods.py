@@ -68,6 +68,21 @@ class TestPodThatIsGone:
         await world.observe()
         assert [attempt.outcome for attempt in await world.attempts(job)] == ["disrupted"]
 
+    async def test_was_disrupted_if_kueue_has_taken_back_its_place(self, world: World) -> None:
+        """Also if it was admitted again before anybody has looked."""
+        job = await world.launched()
+        world.launcher.pod(job, a_pod().build())
+        await world.pod_starts(job)
+        world.launcher.change(job, kueue_queue="team", suspended=True, terminating=1)
+        await world.observe()
+        assert [attempt.ended_at for attempt in await world.attempts(job)] == [None]
+        world.launcher.pods_vanish(world.launcher.uid(job))
+        world.launcher.change(job, suspended=False, terminating=0)
+        await world.observe()
+        assert [attempt.outcome for attempt in await world.attempts(job)] == ["disrupted"]
+        record = await world.job(job)
+        assert (record.phase, record.kueue_at, record.preemptions) == ("retrying", None, 1)
+
     async def test_of_a_kube_job_that_has_failed(self, world: World) -> None:
         job = await world.launched()
         await world.pod_starts(job)

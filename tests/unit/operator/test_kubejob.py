@@ -50,6 +50,15 @@ def test_it_can_be_found_again() -> None:
     assert "ownerReferences" not in metadata
 
 
+def test_one_of_kueue_is_made_suspended_and_names_its_queue() -> None:
+    of_kueue, plain = made(kueue_queue_name="team-a"), made()
+    assert of_kueue["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+    assert of_kueue["spec"]["suspend"] is True
+    assert "suspend" not in plain["spec"]
+    assert "kueue.x-k8s.io/queue-name" not in plain["metadata"]["labels"]
+    assert of_kueue["spec"]["template"] == plain["spec"]["template"], "the label is for the KubeJob alone"
+
+
 def test_it_belongs_to_its_request_without_blocking_its_deletion() -> None:
     (owner,) = made(a_record().launching().of_request("nightly", "uid-1"))["metadata"]["ownerReferences"]
     assert owner == {

@@ -23,6 +23,8 @@ RUNS = a_kube_job().build()
 IS = a_kube_job().but(suspended=True).build()
 WISHED = a_record().launched().but(paused_by="ada", paused_at=1).build()
 RESUMED = a_record().launched().but(resumed_at=2).build()
+OF_KUEUE = a_kube_job().but(suspended=True, kueue_queue="team").build()
+ADMITTED = a_kube_job().but(kueue_queue="team").build()
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,11 @@ RESUMED = a_record().launched().but(resumed_at=2).build()
         pytest.param(RESUMED, IS, Step.RESUME, id="to be resumed"),
         pytest.param(RESUMED, None, Step.NOTE_GONE, id="to be resumed, and gone"),
         pytest.param(RESUMED, RUNS, Step.NOTE_RESUMED, id="resumed"),
+        pytest.param(WISHED, ADMITTED, Step.WITHDRAW, id="to be suspended, by Kueue"),
+        pytest.param(WISHED, OF_KUEUE, Step.WITHDRAW, id="it waits for Kueue, and may be admitted"),
+        pytest.param(RESUMED, OF_KUEUE, Step.OFFER, id="to be resumed, by Kueue"),
+        pytest.param(RESUMED, ADMITTED, Step.OFFER, id="to be resumed, before Kueue has suspended it"),
+        pytest.param(a_record().launched().build(), OF_KUEUE, Step.NOTHING, id="it waits for Kueue, as it should"),
     ],
 )
 def test_plan(job: JobRecord | None, view: KubeJobView | None, expected: Step) -> None:
@@ -264,3 +271,42 @@ class TestGivenUp:
         world.forward(3600)
         await world.pending()
         assert (await world.job(job)).phase == Phase.SUSPENDED
+
+
+async def test_kueue_is_told_to_leave_it_alone_and_to_take_it_up_again(world: World) -> None:
+    """Kueue would undo what anybody else does to `spec.suspend` of its KubeJobs."""
+    world.launcher.instant = False
+    job = await _running(world)
+    uid = world.launcher.uid(job)
+    world.launcher.change(job, kueue_queue="team")
+    await world.store.suspend(job_id=job, by="ada", note="")
+    await world.suspend()
+    assert (world.launcher.offers, world.launcher.suspends) == ([(uid, False)], [])
+    assert (await world.job(job)).phase == Phase.RUNNING
+
+    world.launcher.change(job, suspended=True)  # by Kueue
+    await world.suspend()
+    assert (await world.job(job)).phase == Phase.RUNNING, "its pod has its grace"
+    world.launcher.pods_vanish(uid)
+    await world.suspend()
+    record = await world.job(job)
+    assert (record.phase, [one.outcome for one in await world.attempts(job)]) == (Phase.SUSPENDED, ["disrupted"])
+    assert await _left(world) == []
+
+    await world.store.resume(job_id=job, by="bo", note="")
+    await world.suspend()
+    assert (world.launcher.offers[-1], world.launcher.suspends) == ((uid, True), [])
+    assert await _left(world) == []
+
+
+async def test_one_that_waits_for_kueue_is_suspended_at_once(world: World) -> None:
+    world.launcher.kueue_queue = "team"
+    job = await world.launched()
+    await world.observe()
+    await world.store.suspend(job_id=job, by="ada", note="")
+    await world.suspend()
+    record = await world.job(job)
+    assert (record.phase, await _left(world)) == (Phase.SUSPENDED, [])
+    await world.store.resume(job_id=job, by="ada", note="")
+    record = await world.job(job)
+    assert (record.phase, record.kueue_at is None) == (Phase.PENDING, False)

@@ -28,6 +28,7 @@ _NAMES: Final = {
     Gate.OPERATOR: "An operator leads",
     Gate.SLOT: "Room in the queue",
     Gate.KUBE_JOB: "KubeJob created",
+    Gate.KUEUE: "Admitted by Kueue",
     Gate.POD: "Pod can start",
     Gate.NEXT_ATTEMPT: "Next attempt",
     Gate.RUNNER: "Runner called in",
@@ -172,6 +173,9 @@ def _words(why: NotRunning, record: FullJob, now: int, queue: QueueNow | None) -
             return _Words("Waits for its next attempt", why.message, "warn", "back-off of Kubernetes")
         case WhyNot.SUSPENDED:
             return _Words("Not running: suspended", why.message, "warn", record.kube_job)
+        case WhyNot.KUEUE_PENDING:
+            text = "It starts when Kueue has room for it."
+            return _Words("Not running: waits for Kueue", text, "", record.kube_job, why.message)
         case WhyNot.UNREACHABLE:
             text = "Whether its code still runs there is unknown."
             return _Words("Its node does not answer", text, "bad", record.kube_job, why.message)
@@ -209,8 +213,8 @@ def _lines(why: NotRunning, found: _Words, record: FullJob, queue: QueueNow | No
     """The shut gate in its place; what is before it is open, what is behind comes later."""
     # Behind the pod stands either its runner, or the back-off before the next one.
     unseen = Gate.RUNNER if why.gate == Gate.NEXT_ATTEMPT else Gate.NEXT_ATTEMPT
-    unseen_too = None if why.gate == Gate.OPERATOR else Gate.OPERATOR  # drawn only while it is shut
-    gates = [gate for gate in Gate if gate not in {unseen, unseen_too}]
+    if_shut = {Gate.OPERATOR, Gate.KUEUE} - {why.gate}  # these are drawn only while they are shut
+    gates = [gate for gate in Gate if gate != unseen and gate not in if_shut]
     at = gates.index(why.gate)
     return (
         *(GateLine(_NAMES[gate], Pass.OPEN, _passed(gate, record, queue)) for gate in gates[:at]),

@@ -16,6 +16,7 @@ local function phase_before_pod(job) return job.attempt and PHASE.retrying or PH
 
 -- What becomes of this when a job is not launched any more; for `move`.
 local function leave_suspension(job, changes)
+  if job.kueue_at then changes.kueue_at = false end
   if not job.paused_by and not job.resumed_at then return end
   forget_suspension(job)
   if job.paused_by and changes.note == nil then changes.note = false end

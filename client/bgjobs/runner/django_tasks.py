@@ -134,7 +134,7 @@ def _call(
         # Django counts attempts by them. Which pods the attempts before had is not known here.
         worker_ids=[os.environ.get("HOSTNAME", "")] * attempt,
     )
-    sender: Any = type(task.get_backend())
+    sender = cast("Any", type(task.get_backend()))
 
     def add(error: BaseException) -> None:
         path = f"{type(error).__module__}.{type(error).__qualname__}"

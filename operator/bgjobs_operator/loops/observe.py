@@ -298,12 +298,12 @@ class Observer:
             return False
         return not (is_quiet(view) and just_bound)
 
-    def _is_heard_otherwise(self, before: KubeJobView, view: KubeJobView) -> bool:
+    def _is_heard_otherwise(self, before: KubeJobView | None, view: KubeJobView) -> bool:
         """Whether a pod that ran is not ready any more, or one that was unreachable is."""
         if view.ready and view.uid in self._unheard:
             self._unheard.discard(view.uid)
             return True
-        return bool(before.ready and view.active and not view.ready)
+        return bool(before is not None and before.ready and view.active and not view.ready)
 
     def bound(self, uid: str) -> None:
         """The launch loop has bound this KubeJob, and nothing is to be done about it while it is new."""

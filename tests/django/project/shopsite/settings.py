@@ -7,7 +7,7 @@ from typing import Any
 
 from shopsite import settings_tasks  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 
-TASKS: dict[str, Any] = settings_tasks.TASKS  # pyright: ignore[reportUnknownMemberType]
+TASKS: dict[str, Any] = settings_tasks.TASKS  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 SECRET_KEY = "not a secret"
 USE_TZ = True
 ROOT_URLCONF = "shopsite.urls"

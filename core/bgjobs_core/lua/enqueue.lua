@@ -70,10 +70,10 @@ end
 local function take_key_from(other, id, by, is_replaced)
   if not is_replaced then return touch(other, {key_taken_by = id}, now) end
   local words = 'It was replaced by the job ' .. id .. ', which has its unique key.'
-  move(other, STATE.cancelled, {
-    outcome = OUTCOME.cancelled, verdict = OUTCOME.cancelled, stopped_by = by, stopped_at = now, reason = words,
-    note = words, key_taken_by = id, paused_by = false, paused_at = false,
-  }, now)
+  local changes = {outcome = OUTCOME.cancelled, verdict = OUTCOME.cancelled, reason = words, key_taken_by = id}
+  changes.stopped_by, changes.stopped_at, changes.note = by, now, words
+  changes.paused_by, changes.paused_at = false, false
+  move(other, STATE.cancelled, changes, now)
 end
 
 -- The jobs and batches that a new job needs, each with how it has ended ('' if it has not) and what then becomes of a

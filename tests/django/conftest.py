@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.client.helper import close_default_client
+from bgjobs.client import helper
 from bgjobs.testing import eager
-from tests.local.dev_server import Dev, end_all, make_project, wait_until
+from tests.local.dev_server import Dev, end_all, make_project
 from tests.unit.testing.pages import write_files
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("BGJOBS_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("BGJOBS_TIMEOUT", "0.2")
     yield
-    close_default_client()
+    helper.close_default_client()
 
 
 @pytest.fixture(scope="session")
@@ -102,10 +102,8 @@ def anywhere(request: pytest.FixtureRequest) -> str:
 
 def finished(result: Any) -> Any:
     """A result, once its task has ended."""
-
-    def ended() -> bool:
-        result.refresh()
-        return bool(result.is_finished)
-
-    wait_until(f"{result.task.name} has ended", ended)
+    if helper.in_use() is None:
+        helper.default_client().handle(result.id).wait(120, poll=0.3)
+    result.refresh()
+    assert result.is_finished
     return result

@@ -27,6 +27,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from bgjobs import InvalidJobError, JobFailedError, UnreachableError, new_job_id
+from bgjobs.client import async_helper, helper
 from bgjobs.django import Backend
 from tests.django.conftest import finished
 
@@ -83,8 +84,10 @@ async def test_from_a_coroutine(anywhere: str, tasks: Any) -> None:
         result = await task.aenqueue(1, two=3)
 
         assert (result.args, result.kwargs) == ([1], {"two": 3})
-        while not result.is_finished:
-            await result.arefresh()
+        if helper.in_use() is None:
+            client = await async_helper.default_async_client()
+            await client.handle(result.id).wait(120, poll=0.3)
+        await result.arefresh()
         assert result == await task.aget_result(result.id)
         assert result.status == TaskResultStatus.SUCCESSFUL
 

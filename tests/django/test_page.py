@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.test import Client
 
+from tests.django.conftest import finished
 from tests.local.dev_server import wait_until
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ def test_an_order(anywhere: str, orders: type[Order]) -> None:
 
 def test_a_task_with_its_context(anywhere: str) -> None:
     remind = importlib.import_module("orders.tasks").remind
-    result = remind.enqueue("ann")
+    result = finished(remind.enqueue("ann"))
 
-    wait_until("the reminder is sent", lambda: result.refresh() or result.is_finished)
     assert result.return_value == "reminder 1 to ann"
 
 

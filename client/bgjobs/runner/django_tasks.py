@@ -134,7 +134,7 @@ def _call(
         # Django counts attempts by them. Which pods the attempts before had is not known here.
         worker_ids=[os.environ.get("HOSTNAME", "")] * attempt,
     )
-    sender = cast("Any", type(task.get_backend()))
+    sender: Any = task.get_backend().__class__
 
     def add(error: BaseException) -> None:
         path = f"{type(error).__module__}.{type(error).__qualname__}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
-from shopsite import settings_tasks  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
-
-TASKS: dict[str, Any] = settings_tasks.TASKS  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+TASKS: dict[str, Any] = importlib.import_module("shopsite.settings_tasks").TASKS
 SECRET_KEY = "not a secret"
 USE_TZ = True
 ROOT_URLCONF = "shopsite.urls"

@@ -78,7 +78,9 @@ class KubeJobView:
         suspended: Kubernetes makes no pod of it, and deletes the one that is there.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
         active, ready: how many of its pods have not ended and were not deleted, and how many of these run, as far as
-            their nodes are heard. Two views that differ in these alone are equal: they change with each job.
+            their nodes are heard.
+        without_pod: it has had a pod, and has none now that runs, ends or is being counted: what ended the last one is
+            not charged. Two views that differ in these three alone are equal: they change with each job.
     """
 
     namespace: str
@@ -95,6 +97,7 @@ class KubeJobView:
     created_at: int | None = None
     active: int = field(default=0, compare=False)
     ready: int = field(default=0, compare=False)
+    without_pod: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,16 @@ class _Condition(msgspec.Struct):
     message: str | None = None
 
 
-class _KubeJobStatus(msgspec.Struct):
+class _Uncounted(msgspec.Struct):
+    succeeded: list[str] | None = None
+    failed: list[str] | None = None
+
+
+class _KubeJobStatus(msgspec.Struct, rename="camel"):
     failed: _Count | None = None
+    succeeded: _Count | None = None
+    uncounted_terminated_pods: _Uncounted | None = None
+    start_time: str | None = None
     terminating: _Count | None = None
     active: _Count | None = None
     ready: _Count | None = None
@@ -159,7 +167,15 @@ def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
         created_at=_ms(metadata.creation_timestamp),
         active=status.active or 0,
         ready=status.ready or 0,
+        without_pod=bool(status.start_time) and not _has_pods(status),
     )
+
+
+def _has_pods(status: _KubeJobStatus) -> bool:
+    """Whether a pod runs, ends, has succeeded, or has ended and is not counted yet."""
+    uncounted = status.uncounted_terminated_pods or _Uncounted()
+    counted = bool(status.active or status.terminating or status.succeeded)
+    return counted or bool(uncounted.succeeded or uncounted.failed)
 
 
 def pod_view(pod: Pod) -> PodView:

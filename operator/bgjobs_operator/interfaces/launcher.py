@@ -79,7 +79,9 @@ class KubeJobView:
         kueue_queue: the queue of Kueue that decides when it is not suspended; "" if nobody does.
         created_at: Unix ms by the clock of the API server, in whole seconds; None if that is not known.
         active, ready: how many of its pods have not ended and were not deleted, and how many of these run, as far as
-            their nodes are heard. Two views that differ in these alone are equal: they change with each job.
+            their nodes are heard.
+        without_pod: it has had a pod, and has none now that runs, ends or is being counted: what ended the last one is
+            not charged. Two views that differ in these three alone are equal: they change with each job.
     """
 
     namespace: str
@@ -97,6 +99,7 @@ class KubeJobView:
     created_at: int | None = None
     active: int = field(default=0, compare=False)
     ready: int = field(default=0, compare=False)
+    without_pod: bool = field(default=False, compare=False)
 
     @property
     def is_held_by_kueue(self) -> bool:

@@ -42,6 +42,7 @@ _AT_ONCE: Final = 64  # events that are taken in together
 _PLACES: Final = 16
 _RETRY_SECONDS: Final = 1.0
 _NOT_ADMITTED: Final = "Kueue: it has not admitted the KubeJob yet"  # until the loop `pending` has asked it
+_IN_A_POD: Final = frozenset({Phase.RUNNING, Phase.UNREACHABLE})
 _UNBOUND: Final = frozenset({State.LAUNCHING, State.QUEUED, State.SCHEDULED})
 
 log: Any = structlog.get_logger(__name__)
@@ -129,7 +130,9 @@ def plan_launched(view: KubeJobView, job: JobRecord, looked: Looked) -> list[Obs
     """What is done about the KubeJob that a job is bound to."""
     if view.failure:
         return [ObserveStep.READ_PODS, ObserveStep.FAILED]
-    has_news = view.failed > looked.failed or view.terminating != looked.terminating or nodes.may_be_away(view, job)
+    has_news = view.failed > looked.failed or view.terminating != looked.terminating
+    # An end that is not charged may show in no count: its pod was deleted and had ended within a second.
+    has_news = has_news or nodes.may_be_away(view, job) or (view.without_pod and job.phase in _IN_A_POD)
     steps = [ObserveStep.READ_PODS] if has_news and job.state is State.LAUNCHED else []
     if view.complete:
         return [*steps, ObserveStep.COMPLETE]
@@ -299,11 +302,13 @@ class Observer:
         return not (is_quiet(view) and just_bound)
 
     def _is_heard_otherwise(self, before: KubeJobView | None, view: KubeJobView) -> bool:
-        """Whether a pod that ran is not ready any more, or one that was unreachable is."""
+        """Whether a pod that ran is not ready any more, or not there, or one that was unreachable is ready again."""
         if view.ready and view.uid in self._unheard:
             self._unheard.discard(view.uid)
             return True
-        return bool(before is not None and before.ready and view.active and not view.ready)
+        if before is None:
+            return False
+        return bool(before.ready and view.active and not view.ready) or bool(before.active and view.without_pod)
 
     def bound(self, uid: str) -> None:
         """The launch loop has bound this KubeJob, and nothing is to be done about it while it is new."""
@@ -488,8 +493,7 @@ class Observer:
 
 def _runs(job: JobRecord, view: KubeJobView) -> bool:
     """Whether an attempt of a job may run in a pod of this KubeJob, as far as the record knows."""
-    # `suspended` is told while the pod is still ending, and behind a node that does not answer it may run as well.
-    may_run = job.phase in {Phase.RUNNING, Phase.SUSPENDED, Phase.UNREACHABLE}
+    may_run = job.phase in {*_IN_A_POD, Phase.SUSPENDED}  # the latter is told while the pod is still ending
     return may_run and (job.state, job.kube_uid) == (State.LAUNCHED, view.uid)
 
 

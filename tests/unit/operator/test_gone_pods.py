@@ -52,6 +52,18 @@ class TestPodThatIsGone:
         [attempt] = await world.attempts(job)
         assert (attempt.outcome, b"Preempted: by a pod of node-1" in attempt.error) == ("disrupted", True)
 
+    async def test_was_disrupted_if_it_ended_before_any_count_told_of_it(self, world: World) -> None:
+        job = await world.launched()
+        await world.pod_starts(job)
+        world.launcher.change(job, active=1, ready=1)
+        async with world.watching():
+            world.launcher.pod(job, a_pod().disrupted().build())
+            world.launcher.change(job, active=0, ready=0, without_pod=True)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while (await world.job(job)).phase != "retrying":  # noqa: ASYNC110 - the store has no event for it
+                    await asyncio.sleep(0.001)
+        assert [attempt.outcome for attempt in await world.attempts(job)] == ["disrupted"]
+
     async def test_is_lost_if_nobody_says_anything_and_says_that(self, world: World) -> None:
         job = await self.gone(world, told=[EventView("Started", "Started container job")])
         [attempt] = await world.attempts(job)

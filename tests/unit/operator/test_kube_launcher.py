@@ -87,6 +87,23 @@ def test_what_is_seen_of_a_kube_job(fields: dict[str, Any], expected: dict[str, 
     assert view == replace(SEEN, **expected)
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({}, False),  # its first pod is not made yet
+        ({"startTime": "2026-11-24T17:58:43Z", "active": 1}, False),
+        ({"startTime": "2026-11-24T17:58:43Z", "terminating": 1}, False),
+        ({"startTime": "2026-11-24T17:58:43Z", "uncountedTerminatedPods": {"succeeded": ["pod-1"]}}, False),
+        ({"startTime": "2026-11-24T17:58:43Z", "uncountedTerminatedPods": {"failed": ["pod-1"]}}, False),
+        ({"startTime": "2026-11-24T17:58:43Z", "succeeded": 1, "uncountedTerminatedPods": {}}, False),
+        ({"startTime": "2026-11-24T17:58:43Z", "active": 0, "uncountedTerminatedPods": {}}, True),
+    ],
+)
+def test_a_kube_job_whose_pod_ended_and_is_not_charged(status: dict[str, Any], expected: bool) -> None:
+    view = view_of(json.dumps(kube_job(status=status)).encode())
+    assert view.without_pod is expected
+
+
 def test_how_many_of_its_pods_are_ready_is_seen_and_makes_no_other_view() -> None:
     view = view_of(json.dumps(kube_job(status={"active": 1, "ready": 1})).encode())
     assert (view.active, view.ready, view == SEEN) == (1, 1, True)

@@ -6,14 +6,12 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Protocol
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.vocabulary import State
-from bgjobs_api.http import bodies
 from bgjobs_api.http.callers import Caller, DepsDep, is_allowed, require
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import invalid, not_found, problem_of
@@ -23,7 +21,7 @@ from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.job import log_view, view
 from bgjobs_api.pages.job.log_view import LogTail
 from bgjobs_api.pages.job.view import Rights
-from bgjobs_api.pages.shared import rendering, states
+from bgjobs_api.pages.shared import forms, rendering, states
 from bgjobs_core.actions import read_log
 from bgjobs_core.actions.cancel import cancel
 from bgjobs_core.actions.errors import ActionError, AlreadyEndedError, NotRunningError, NotWaitingError
@@ -37,7 +35,6 @@ from bgjobs_core.jobs.ids import is_stored_id
 from bgjobs_core.jobs.record import AttemptRecord, FullJob, JobRecord
 from bgjobs_core.store.store import Store
 
-_MAX_FORM_BYTES = 16 * 1024
 _MAX_NOTE = 500
 
 router = APIRouter()
@@ -172,7 +169,7 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     """Run the same call as a new job, and lead to its page. The form brings the new id: sent twice, it is one job."""
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
-    form = await _form(request, "id")
+    form = await forms.fields(request, "id")
     new_id = form.get("id") or new_job_id()
     if not is_job_id(new_id):
         raise invalid("id", "must be a UUID of version 7 in lower case")
@@ -223,7 +220,7 @@ async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: s
 
 async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, deed: _Deed) -> Response:
     await load_for(deps, caller, access.PAUSE, job_id)
-    await _form(request)
+    await forms.fields(request)
     return await _done(request, deps, caller, job_id, deed(deps.store, job_id, by=caller.user))
 
 
@@ -247,20 +244,7 @@ async def after_sign_in(job_id: str) -> Response:
 
 
 async def _note(request: Request) -> str:
-    note = (await _form(request, "note")).get("note", "").strip()
+    note = (await forms.fields(request, "note")).get("note", "").strip()
     if len(note) > _MAX_NOTE:
         raise invalid("note", f"may have {_MAX_NOTE} characters")
     return note
-
-
-async def _form(request: Request, *names: str) -> dict[str, str]:
-    """The fields of a form, to be read when the rights are known; a name that is not among these is an error."""
-    raw = await bodies.read(request, _MAX_FORM_BYTES)
-    try:
-        pairs = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
-    except ValueError as error:
-        raise invalid("", "the body is not a form") from error
-    for name, _ in pairs:
-        if name not in names:
-            raise invalid(name, "there is no such field")
-    return dict(pairs)

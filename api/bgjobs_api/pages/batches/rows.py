@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import BatchState, Phase, State
 from bgjobs_api.pages.shared import states, words
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.batch import BatchRecord
 
-_OPEN: Final = states.Shown("open", "Open", "launched", "launching")
-_RUNNING: Final = states.Shown("running", "Running", "running", "running", spins=True)
+_OPEN: Final = states.Shown(BatchState.OPEN, "Open", State.LAUNCHED, State.LAUNCHING)
+_RUNNING: Final = states.named(Phase.RUNNING)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from bgjobs.vocabulary import Phase, State
 from bgjobs_api.pages.schedules import ticks, times_words
-from bgjobs_api.pages.shared import words
+from bgjobs_api.pages.shared import states, words
 from bgjobs_core.resources.models import API_VERSION, REQUESTS, SCHEDULES
 from bgjobs_core.resources.schedules import DEFAULT_ZONE
 from bgjobs_core.resources.ticks import BadTimesError
@@ -77,7 +78,7 @@ class ScheduleView:
 
     Attributes:
         shown: as the API shows it.
-        state: one word, with its tone and icon.
+        state: how it stands.
         trouble: why its latest tick made no job; "" if nothing is wrong.
         in_words: when it ticks, in words; "" if there are no good ones.
         written: the same, as it stands in the object.
@@ -90,7 +91,7 @@ class ScheduleView:
     """
 
     shown: Schedule
-    state: tuple[str, str, str]
+    state: states.Shown
     trouble: str
     in_words: str
     written: str
@@ -163,13 +164,17 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(DEFAULT_ZONE)
 
 
-def _state(shown: Schedule) -> tuple[str, str, str]:
-    """The word for how it stands, its tone and its icon."""
+def _state(shown: Schedule) -> states.Shown:
+    """How it stands, as a state of a job would be shown."""
     if shown.wish is not None:
-        return ("Pausing" if shown.wish == "pause" else "Resuming"), "paused", "paused"
+        return _named("Pausing" if shown.wish == "pause" else "Resuming", State.PAUSED)
     if not shown.ready:
-        return "Makes no job", "unreachable", "warn"
-    return ("Paused", "paused", "paused") if shown.suspended else ("Active", "scheduled", "scheduled")
+        return states.Shown("", "Makes no job", Phase.UNREACHABLE, "warn")
+    return _named("Paused", State.PAUSED) if shown.suspended else _named("Active", State.SCHEDULED)
+
+
+def _named(word: str, state: State) -> states.Shown:
+    return states.Shown("", word, state, state)
 
 
 def _following(record: ScheduleRecord, shown: Schedule, zone: ZoneInfo, now: int) -> tuple[Next, ...]:

@@ -199,6 +199,16 @@ next tick. `pause` sets `spec.suspend` of the object; a Git repository that is a
 same. Who may do that is decided by RBAC: `patch` on `backgroundjobschedules`, and to run it also `create` on
 `backgroundjobrequests`.
 
+## On the dashboard
+
+The page *Schedules* shows when each ticks, in words where there are good ones, and as it is written; its next three
+ticks by the clocks of its time zone; and what became of the latest ones. Each of these leads to its job. A tick for
+which no job was made is a triangle, and says why. The page of one schedule has its object as YAML, as the operator
+last saw it. To see schedules needs `list` on `backgroundjobschedules`, and to see what became of their ticks `list` on
+`backgroundjobrequests`.
+
+## Fields of `spec`
+
 All fields of `spec`; those of `job` are the fields of a [request](requests.md), without `delaySeconds`,
 `traceparent` and a unique key:
 

@@ -16,10 +16,13 @@ from bgjobs_api.http.problems import many_invalid
 from bgjobs_api.http.reading import around_of, load_batch_for, queues_of
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
+from bgjobs_api.pages.batches import routes as batches
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
-from bgjobs_api.pages.jobs.filters import JobsQuery, NamespacesQuery
+from bgjobs_api.pages.jobs.filters import JobsQuery
+from bgjobs_api.pages.schedules import routes as schedules
 from bgjobs_api.pages.shared import assets, errors, forms, holds, reading, rendering, sign_in, words
+from bgjobs_api.pages.shared.namespaces import NamespacesQuery
 from bgjobs_core.actions import listing
 from bgjobs_core.actions.batches import page_of_batch
 from bgjobs_core.actions.errors import HoldNotFoundError
@@ -32,6 +35,8 @@ PAGE_ROWS = 25
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(identify)])
 router.include_router(routes.router)
+router.include_router(schedules.router)
+router.include_router(batches.router)
 open_router = APIRouter(include_in_schema=False)
 
 
@@ -159,7 +164,7 @@ async def queues_page(
 async def release(request: Request, deps: DepsDep, caller: Caller, namespace: LabelName, hold_id: str) -> Response:
     """Release a hold, and lead back to the page where its button was. One that is over already does no harm."""
     await require_in(deps, caller, access.PAUSE, namespace)
-    form = await forms.read(request, "to")
+    form = await forms.fields(request, "to")
     if is_stored_id(hold_id):
         with suppress(HoldNotFoundError):
             await release_hold(deps.store, namespace, hold_id)

@@ -4,18 +4,17 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from bgjobs.job_spec import LabelName
 from bgjobs.wire import Job, RunScheduleRequest, Schedule, ScheduleList
 from bgjobs_api.http import answers
 from bgjobs_api.http.bodies import documented, read_model
 from bgjobs_api.http.callers import MOST_NAMESPACES, Caller, DepsDep, identify, readable, require_in
+from bgjobs_api.http.object_names import ObjectName
 from bgjobs_api.http.problems import responses
 from bgjobs_api.identity import access
 from bgjobs_core.actions.schedules import run_schedule, suspend_schedule
-
-ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 
 router = APIRouter(
     prefix="/api/v1",

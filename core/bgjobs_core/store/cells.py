@@ -9,6 +9,7 @@ import structlog
 
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_core.store import keys
+from bgjobs_core.store.connected import UNREADABLE
 from bgjobs_core.store.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -123,6 +124,15 @@ class Cells(Verbs):
         at, job_id = before or (None, "")
         reply = await self._newest(limit=limit, before=at, before_id=job_id, since=since, cells=cells)
         return list(zip(map(int, reply.changed), reply.ids, strict=True))
+
+    async def oldest_of(self, cells: Sequence[tuple[str, int]]) -> list[list[str]]:
+        """Ids of the jobs of each cell whose latest change is longest ago.
+
+        Args:
+            cells: the name of each, and how many of its jobs at most.
+        """
+        found = await self._ask_each([("ZRANGE", keys.cell(name), 0, count - 1) for name, count in cells])
+        return [[] if ids is UNREADABLE else [one.decode() for one in cast("list[bytes]", ids)] for ids in found]
 
 
 def scored(found: list[object]) -> list[tuple[str, int]]:

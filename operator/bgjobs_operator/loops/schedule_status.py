@@ -96,4 +96,7 @@ def record(
         None if wish is None else wish.wish_suspend,
         "",
         None if wish is None else wish.wish_ran,
+        metadata["uid"],
+        "" if spec is None else spec.model_dump_json(by_alias=True, exclude={"job"}, exclude_defaults=True),
+        status.get("since", ""),
     )

@@ -57,6 +57,14 @@ def _of_redis(stored: Stored) -> Iterable[Metric]:
     for (namespace, queue, state), count in sorted(stored.jobs.items()):
         jobs.add_metric([namespace, queue, state], count)
     yield jobs
+    waiting = GaugeMetricFamily(
+        "bgjobs_jobs_waiting",
+        "Jobs that have not ended and do not run, by the code of why they do not.",
+        labels=[*_OF_A_QUEUE, "code"],
+    )
+    for (namespace, queue, code), count in sorted(stored.waiting.items()):
+        waiting.add_metric([namespace, queue, code], count)
+    yield waiting
     slots = GaugeMetricFamily("bgjobs_queue_slots", "How many jobs of a queue may run at once.", labels=_OF_A_QUEUE)
     used = GaugeMetricFamily("bgjobs_queue_slots_used", "How many jobs of a queue hold a slot.", labels=_OF_A_QUEUE)
     paused = GaugeMetricFamily("bgjobs_queue_paused", "1 if a person has paused the queue.", labels=_OF_A_QUEUE)

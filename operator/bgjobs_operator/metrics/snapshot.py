@@ -11,6 +11,7 @@ import structlog
 
 from bgjobs.vocabulary import shown_state
 from bgjobs_core.redis.errors import StoreError, StoreUnavailableError
+from bgjobs_operator.metrics.waiting import Count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bgjobs_core.store.figures import QueueFigures
     from bgjobs_core.store.store import Store
     from bgjobs_operator.health.health import Health
+    from bgjobs_operator.metrics.waiting import Waiting
 
 KEPT_SECONDS: Final = 5.0  # a snapshot is told again for so long, so that many who ask cost no more than one
 READ_WITHIN_SECONDS: Final = 20.0
@@ -34,11 +36,13 @@ class Stored:
         jobs: how many jobs there are, by namespace, queue and the word that people read of their state.
         queues: of each queue its settings, and what it has done.
         memory: of Redis; None if it does not tell, as some that are hosted do not.
+        waiting: how many jobs do not run, by namespace, queue and the code of why they do not.
     """
 
     jobs: Counter[tuple[str, str, str]]
     queues: list[QueueFigures]
     memory: Memory | None
+    waiting: Waiting
 
 
 @dataclass(frozen=True)
@@ -86,18 +90,22 @@ class Snapshots:
     async def _take(self) -> Snapshot:
         leading = self.health.leading
         troubled = tuple(one[0].namespace for one in self.health.namespaces.troubles()) if leading else ()
-        return Snapshot(leading, self.health.held is not None, troubled, await self._stored() if leading else None)
+        held = self.health.held is not None
+        return Snapshot(leading, held, troubled, await self._stored(held, troubled) if leading else None)
 
-    async def _stored(self) -> Stored | None:
+    async def _stored(self, held: bool, troubled: Collection[str]) -> Stored | None:
         try:
             async with asyncio.timeout(READ_WITHIN_SECONDS):
                 memory = await self._memory()
-                queues = [one async for one in self.store.queue_figures(await self.store.queue_keys())]
+                names = await self.store.queue_keys()
+                queues = [one async for one in self.store.queue_figures(names)]
+                count = Count({one.record.key: one for one in queues}, set(names), held, troubled)
                 jobs = Counter[tuple[str, str, str]]()
                 for namespace in self.namespaces:
                     async for cell, size in self.store.sizes(namespace):
                         jobs[namespace, cell.queue, shown_state(cell.state, cell.detail)] += size
-                return Stored(jobs, queues, memory)
+                        count.add(namespace, cell, size)
+                return Stored(jobs, queues, memory, await count.read(self.store))
         except (StoreError, TimeoutError) as error:
             log.warning("what is measured of jobs cannot be read", error=str(error) or "Redis did not answer in time")
             return None

@@ -57,6 +57,15 @@ def test_these_are_the_pages(pages_app: FastAPI) -> None:
         "GET /queues",
         "GET /holds/{namespace}/{hold_id}/release",
         "POST /holds/{namespace}/{hold_id}/release",
+        "GET /batches",
+        "GET /schedules",
+        "GET /schedules/{namespace}/{name}",
+        "GET /schedules/{namespace}/{name}/run",
+        "POST /schedules/{namespace}/{name}/run",
+        "GET /schedules/{namespace}/{name}/pause",
+        "POST /schedules/{namespace}/{name}/pause",
+        "GET /schedules/{namespace}/{name}/resume",
+        "POST /schedules/{namespace}/{name}/resume",
         f"GET {SIGNED_OUT}",
         "POST /jobs/{job_id}/cancel",
         "POST /jobs/{job_id}/rerun",
@@ -84,7 +93,9 @@ async def _answers(site: Site, app: FastAPI, token: str | None) -> list[tuple[st
         for one in (job_id, new_job_id()):
             headers = FORM | ({"Authorization": f"Bearer {token}"} if token else {})
             response = await site.world.http.request(
-                method, path.format(job_id=one, hold_id=one, namespace="shop", number=1), headers=headers
+                method,
+                path.format(job_id=one, hold_id=one, number=1, namespace="shop", name="x"),
+                headers=headers,
             )
             found.append((f"{method} {path}", response.status_code, dict(response.headers)))
     return found
@@ -109,6 +120,9 @@ async def test_errors_are_pages_too(site: Site) -> None:
         ("/jobs?cursor=x", 422, "is not one that a page gave"),
         ("/jobs?ns=UPPER", 422, "ns"),
         ("/queues?queue=x", 422, "there is no such field"),
+        ("/schedules?x=x", 422, "there is no such field"),
+        ("/schedules/shop/nothing", 404, "there is no BackgroundJobSchedule"),
+        ("/batches?cursor=x", 422, "is not one that a page gave"),
     ):
         response = await site.get(path)
         assert (response.status_code, response.headers["Content-Type"]) == (status, "text/html; charset=utf-8"), path
@@ -153,6 +167,9 @@ async def test_writes_from_other_sites_are_refused(site: Site) -> None:
         response = await site.world.call("POST", f"/jobs/{job_id}/{verb}", headers={"Sec-Fetch-Site": "cross-site"})
         assert response.status_code == 403
     assert (await site.world.there(job_id)).state == "queued"
+    for verb in ("run", "pause", "resume"):
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        assert (await site.world.call("POST", f"/schedules/shop/x/{verb}", headers=headers)).status_code == 403
 
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'

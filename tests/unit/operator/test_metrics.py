@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from bgjobs.vocabulary import Phase
 from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.store.cells import Cell
 from bgjobs_operator.health import server
 from bgjobs_operator.health.health import Health
 from bgjobs_operator.loops.troubles import Kind, Trouble
 from bgjobs_operator.metrics.families import exposition, families
 from bgjobs_operator.metrics.snapshot import KEPT_SECONDS, Snapshots
-from tests.store.builders import a_queue
+from bgjobs_operator.metrics.waiting import Count, share
+from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE
 
 if TYPE_CHECKING:
@@ -67,6 +70,78 @@ async def test_jobs_and_queues(world: World) -> None:
     assert found["bgjobs_launches_held", ()] == 0
     assert found["bgjobs_redis_up", ()] == 1
     assert found["process_cpu_seconds_total", ()] > 0
+
+
+async def waiting(world: World, health: Health) -> dict[tuple[str, str], float]:
+    """How many jobs do not run, by queue and code."""
+    found = await scraped(world, health)
+    return {(labels[2], labels[0]): value for (name, labels), value in found.items() if name == "bgjobs_jobs_waiting"}
+
+
+async def test_jobs_that_do_not_run_are_counted_by_why(world: World) -> None:
+    await world.lead(queue=a_queue(2))
+    health = leading()
+    await world.launched()
+    stuck = await world.launched()
+    await world.store.observe_phase(
+        job_id=stuck, kube_uid=(await world.job(stuck)).kube_uid, phase=Phase.PENDING, reason="ImagePullBackOff: x:1"
+    )
+    for _ in range(3):
+        await world.store.enqueue(a_job().build())
+    await world.store.enqueue(a_job().delayed(60).build())
+    paused = a_job().build()
+    await world.store.enqueue(paused)
+    await world.store.pause(job_id=paused.id, by="ada", note="")
+
+    expected = {"pod_pending": 1, "image_pull": 1, "queue_full": 3, "scheduled": 1, "paused": 1}
+    assert await waiting(world, health) == {("default", code): count for code, count in expected.items()}
+
+    await world.store.put_queue(QUEUE_KEY, a_queue(2, paused=True))
+    assert (await waiting(world, health))["default", "queue_paused"] == 3
+    await world.store.put_queue(QUEUE_KEY, a_queue(9))
+    assert (await waiting(world, health))["default", "waits_its_turn"] == 3
+    health.namespaces.tell("launch", NAMESPACE, Trouble(Kind.QUOTA, "exceeded quota"))
+    assert (await waiting(world, health))["default", "namespace_in_trouble"] == 3
+    await world.store.drop_queue(queue=QUEUE_KEY)
+    assert (await waiting(world, health))["default", "queue_missing"] == 3
+
+
+async def test_of_very_many_that_wait_for_their_pods_some_are_read(world: World) -> None:
+    await world.lead(queue=a_queue(20))
+    for number in range(6):
+        job_id = await world.launched()
+        if number < 4:
+            await world.store.observe_phase(
+                job_id=job_id,
+                kube_uid=(await world.job(job_id)).kube_uid,
+                phase=Phase.PENDING,
+                reason="Unschedulable: x",
+            )
+    found: list[dict[str, int]] = []
+    for most in (0, 2, 100):
+        count = Count({}, set(), False, ())
+        async for cell, size in world.store.sizes(NAMESPACE):
+            count.add(NAMESPACE, cell, size)
+        found.append({code: number for (_, _, code), number in (await count.read(world.store, most)).items()})
+    none, some, whole = found
+    assert none == {"pod_pending": 6}
+    assert whole == {"pod_pending": 2, "unschedulable": 4}
+    assert sum(some.values()) == 6
+    assert some.get("unschedulable", 0) <= 2
+
+
+def test_no_cell_takes_the_place_of_another() -> None:
+    def cell(name: str) -> Cell:
+        return Cell.read(f"shop/{name}:launched/pending:shop.jobs.Report", 1)
+
+    cells = [("shop", cell("large"), 100_000), ("shop", cell("small"), 3), ("mail", cell("other"), 5_000)]
+    assert [(one.queue, count) for _, one, count in share(cells, 1000)] == [
+        ("small", 3),
+        ("other", 498),
+        ("large", 499),
+    ]
+    assert list(share(cells, 0)) == []
+    assert list(share([], 1000)) == []
 
 
 async def test_a_namespace_in_trouble(world: World) -> None:

@@ -169,7 +169,7 @@ async def run_again(request: Request, deps: DepsDep, caller: Caller, job_id: str
     """Run the same call as a new job, and lead to its page. The form brings the new id: sent twice, it is one job."""
     record = await load_in_full_for(deps, caller, access.GET, job_id)
     await require(deps, caller, access.ENQUEUE, record.namespace)
-    form = await forms.read(request, "id")
+    form = await forms.fields(request, "id")
     new_id = form.get("id") or new_job_id()
     if not is_job_id(new_id):
         raise invalid("id", "must be a UUID of version 7 in lower case")
@@ -223,7 +223,7 @@ async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: s
 
 async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, deed: _Deed) -> Response:
     await load_for(deps, caller, access.PAUSE, job_id)
-    await forms.read(request)
+    await forms.fields(request)
     return await _done(request, deps, caller, job_id, deed(deps.store, job_id, by=caller.user))
 
 
@@ -247,7 +247,7 @@ async def after_sign_in(job_id: str) -> Response:
 
 
 async def _note(request: Request) -> str:
-    note = (await forms.read(request, "note")).get("note", "").strip()
+    note = (await forms.fields(request, "note")).get("note", "").strip()
     if len(note) > _MAX_NOTE:
         raise invalid("note", f"may have {_MAX_NOTE} characters")
     return note

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, cast
 from urllib.parse import urlencode
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from bgjobs.job_spec import LabelName
+from bgjobs.job_spec import LabelName  # noqa: TC001 - pydantic reads it
 from bgjobs.vocabulary import Outcome, Phase, State, state_and_phase
 from bgjobs_api.http import filter_words
-from bgjobs_api.http.callers import MOST_NAMESPACES
 from bgjobs_api.pages.shared import states
+from bgjobs_api.pages.shared.namespaces import NamespacesQuery
 from bgjobs_core.actions import listing
 from bgjobs_core.jobs.ids import is_stored_id
 
@@ -31,14 +31,6 @@ def _stored_id(text: str) -> str:
 
 def _spaces_off(text: str | None) -> str | None:
     return (text or "").strip() or None
-
-
-class NamespacesQuery(BaseModel):
-    """Which namespaces; a name that is not here is an error, not ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    ns: list[LabelName] = Field(default_factory=list[LabelName], max_length=MOST_NAMESPACES)
 
 
 def _when(text: str) -> str:

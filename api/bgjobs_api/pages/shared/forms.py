@@ -1,4 +1,4 @@
-"""The forms of the pages, as browsers send them."""
+"""Forms of the pages, as they are sent."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bgjobs_api.http.problems import invalid
 if TYPE_CHECKING:
     from fastapi import Request
 
-_MAX_BYTES: Final = 16 * 1024
+MAX_BYTES: Final = 16 * 1024
 
 
-async def read(request: Request, *names: str) -> dict[str, str]:
+async def fields(request: Request, *names: str) -> dict[str, str]:
     """The fields of a form, to be read when the rights are known.
 
     Raises:
-        ProblemError: 422 for what is no form, and for a name that is not among these.
+        ProblemError: status 422 if it is no form, or has a field whose name is not among these.
     """
-    raw = await bodies.read(request, _MAX_BYTES)
+    raw = await bodies.read(request, MAX_BYTES)
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
     except ValueError as error:

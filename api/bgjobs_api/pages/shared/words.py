@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 SECOND: Final = 1000
 MINUTE: Final = 60 * SECOND
@@ -80,6 +83,15 @@ def log_time(milliseconds: int) -> Stamp:
     return _stamp(milliseconds, f"{_moment(milliseconds):%H:%M:%S}.{milliseconds % 1000:03}")
 
 
+def in_zone(seconds: int, zone: ZoneInfo) -> Stamp:
+    """A whole second by the clocks of a time zone, which is not named: `30 Nov 02:30`, `30 Nov 02:30:15`."""
+    moment = datetime.fromtimestamp(seconds, zone)
+    clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
+    text = f"{moment.day} {moment:%b} {clock}"
+    title = f"{moment.day} {moment:%b %Y %H:%M:%S} {zone.key}, {_stamp(seconds * 1000, '').title}"
+    return Stamp(_stamp(seconds * 1000, "").iso, title, text)
+
+
 def ran(milliseconds: int) -> str:
     """A duration as a clock shows it: `0:41`, `1:12:07`, below one second `0.4 s`."""
     milliseconds = max(milliseconds, 0)
@@ -122,9 +134,9 @@ def size(number: int) -> str:
     return f"{number / 1024:.1f} KiB" if number < 1024**2 else f"{number / 1024**2:.1f} MiB"
 
 
-def plural(number: int, noun: str) -> str:
-    """A number with its noun: `1 job`, `25 jobs`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def plural(number: int, noun: str, many: str = "") -> str:
+    """A number with its noun: `1 job`, `25 jobs`; `many` is the plural where it is not the noun with an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {many or f'{noun}s'}"
 
 
 def who(user: str) -> str:

@@ -1,0 +1,1 @@
+"""The pages of schedules: all of them, and one."""

@@ -116,12 +116,16 @@ class Streams:
 
     def _pass_on(self) -> None:
         while True:
+            moved = False
             for stream, other in ((self.out, self.err), (self.err, self.out)):
                 passes = True
                 while passes and stream.passed <= other.passed:
                     data, passes = stream.step()
+                    moved = moved or passes
                     if data:
                         self._emit(stream, other, data)
+            if moved:  # what waited for a mark in the other one has its turn now
+                continue
             ahead, behind = (self.out, self.err) if self.out.passed > self.err.passed else (self.err, self.out)
             if ahead.passed == behind.passed or not ahead.held:
                 return

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from bgjobs.batches import BatchRequest, CancelBatchRequest
 from bgjobs.parent_result import ParentBatchRequest, ParentRequest
-from bgjobs.runner_wire import BeatRequest, FinishRequest, StartRequest
+from bgjobs.runner_wire import BeatRequest, FinishRequest, StackRequest, StartRequest
 from bgjobs.wire import (
     CancelRequest,
     EnqueueRequest,
@@ -29,7 +29,7 @@ from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.routes import batches, health, holding, jobs, queues, runner, schedules
+from bgjobs_api.routes import batches, health, holding, jobs, queues, runner, schedules, stacks
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -68,6 +68,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     HoldRequest,
     PriorityRequest,
     RunScheduleRequest,
+    StackRequest,
     StartRequest,
     BeatRequest,
     FinishRequest,
@@ -113,7 +114,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for_programs = (jobs.router, batches.router, holding.router, queues.router, schedules.router)
+    for_programs = (jobs.router, batches.router, holding.router, stacks.router, queues.router, schedules.router)
     for part in (*for_programs, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)

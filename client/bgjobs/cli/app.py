@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import batches, following, holding, jobs, run, schedules, server, why
+from bgjobs.cli.commands import batches, following, holding, jobs, run, schedules, server, stack, why
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "list": jobs.list_jobs,
     "show": jobs.show,
     "why": why.why,
+    "stack": stack.stack,
     "logs": following.logs,
     "wait": following.wait,
     "result": jobs.result,

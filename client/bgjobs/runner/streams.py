@@ -166,6 +166,13 @@ class Streams:
         for stream in self.both:
             self._log.append(stream.splitter.flush(now_ms()))
 
+    def show(self, title: str, text: str) -> None:
+        """Write a message of the runner with lines that belong to it into the job's log."""
+        self.note(title)
+        for line in text.splitlines():
+            self._log.append(record(STDERR, line, now_ms()))
+        self.err.mirror.feed(f"{text}\n".encode("utf-8", "replace"), time.monotonic())
+
     def note(self, text: str) -> None:
         """Write a message of the runner into the job's log, as a line of its own on stderr."""
         self.end_lines()

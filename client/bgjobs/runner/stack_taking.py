@@ -1,8 +1,10 @@
 """Takes the stacks of a child that runs: the supervisor's side (see `stacks`). A step at a time, none of which waits.
 
-First Python's own code in the child is asked. If that does not answer soon, its main thread is in a call of C code, or
-waits for another thread. Then each thread is asked to write its own stack, one after the other, until all have or two
-seconds are over. The kernel tells whether a thread has got the signal, and whether its handler still runs.
+First Python's own code in the child is asked. If that does not answer soon, its main thread is in a call of C code.
+Then each thread is asked to write its own stack, one after the other, until all have or two seconds are over. The kernel
+tells whether a thread has got the signal, and whether its handler still runs. It also tells which threads run: one that
+does may be in the middle of a call of Python code, and is not asked before it waits for something, be it the
+interpreter's lock. That is not so of the main thread, which is known to be in C code.
 
 A signal is only sent where it has a handler of ours, and where the descriptor that the handler writes to is still our
 pipe: job code may have closed it, and opened a file that has got its number.
@@ -33,14 +35,14 @@ _MOST_OF_A_THREAD: Final = 256 * 1024
 _BIT: Final = 1 << (ASKS_A_THREAD - 1)
 
 _BLOCKS: Final = "It cannot be asked: the job's code has blocked or taken over the signal that asks."
+_RUNS: Final = "It runs, so that it cannot be asked."
 _MUTE: Final = "It does not answer; it may be in a call of the system that cannot be interrupted."
 _NOTHING: Final = (
     "The job's process does not answer: its code has blocked or taken over the signals that ask for stacks, has closed "
     "the descriptors of its process, or another program runs in its place.\n"
 )
 _NO_PYTHON: Final = (
-    "Names of threads and asyncio tasks are not known: the main thread is in a call of C code, or waits for another "
-    "thread.\n"
+    "Names of threads and asyncio tasks are not known, because the main thread is in a call of C code.\n"
 )
 
 
@@ -50,6 +52,7 @@ class _Signals(NamedTuple):
     pending: bool
     blocked: bool
     caught: bool
+    runs: bool
 
 
 class StackTaking:
@@ -71,7 +74,8 @@ class StackTaking:
         self._until = now + LONGEST_SECONDS
         self._python_until = now + _PYTHON_SECONDS
         self._left: list[int] | None = None  # threads that are not asked yet
-        self._asked: tuple[int, float] | None = None  # the thread that is, and when it is given up
+        self._asked: tuple[int, float] | None = None  # the thread whose turn it is, and when it is given up
+        self._sent = False  # whether it has got the signal
         self._written = b""
         self._found: list[stack_text.Stack] = []
         self._kill: Callable[[int], None] = self._kill_main
@@ -118,7 +122,7 @@ class StackTaking:
         return [self._child.pid, *[one for one in numbers if one != self._child.pid]]
 
     def _ask(self, now: float) -> bool:
-        """Send the signal to the next thread that can be asked; False if there is none."""
+        """Choose the next thread that can be asked; False if there is none."""
         while self._left and len(self._found) < MOST_THREADS and self._is_our_pipe():
             number = self._left.pop(0)
             said = self._signals(number)
@@ -127,20 +131,36 @@ class StackTaking:
             if said.blocked or said.pending or not said.caught:
                 self._found.append(stack_text.Stack(self._title(number), (), 0, _BLOCKS))
                 continue
-            self._read()
-            self._written = b""
-            try:
-                self._kill(number)
-            except OSError:
-                continue
-            self._asked = (number, now + _THREAD_SECONDS)
+            self._asked, self._sent = (number, now + _THREAD_SECONDS), False
             return True
         return False
+
+    def _send(self, number: int) -> bool:
+        """Send the signal to a thread; return whether that was possible."""
+        self._read()
+        self._written = b""
+        try:
+            self._kill(number)
+        except OSError:
+            return False
+        self._sent = True
+        return True
 
     def _has_answered(self, now: float) -> bool:
         assert self._asked is not None  # noqa: S101 - the caller has looked
         number, until = self._asked
         said = self._signals(number)
+        if not self._sent:
+            if said is not None and said.runs and number != self._child.pid:
+                if now < until:
+                    return False
+                self._found.append(stack_text.Stack(self._title(number), (), 0, _RUNS))
+                self._asked = None
+                return True
+            if said is None or not self._send(number):
+                self._asked = None
+                return True
+            return False
         self._read()
         is_ready = said is None or not (said.pending or said.blocked)
         if not is_ready and now < until:
@@ -161,10 +181,12 @@ class StackTaking:
         try:
             with open(f"/proc/{self._child.pid}/task/{number}/status", "rb") as file:  # noqa: PTH123 - no pathlib here
                 lines = dict(line.split(b":\t", 1) for line in file.read().split(b"\n") if b":\t" in line)
+            runs = lines[b"State"].startswith(b"R")
             masks = {name: int(lines[name], 16) & _BIT for name in (b"SigPnd", b"ShdPnd", b"SigBlk", b"SigCgt")}
         except (OSError, KeyError, ValueError):
             return None
-        return _Signals(bool(masks[b"SigPnd"] or masks[b"ShdPnd"]), bool(masks[b"SigBlk"]), bool(masks[b"SigCgt"]))
+        pending = bool(masks[b"SigPnd"] or masks[b"ShdPnd"])
+        return _Signals(pending, bool(masks[b"SigBlk"]), bool(masks[b"SigCgt"]), runs)
 
     def _is_our_pipe(self) -> bool:
         try:

@@ -6,8 +6,8 @@ Two signals ask, each of which a program without a handler for it ignores, so th
   lives for that moment. A signal's handler runs in the middle of job code, and what it waits for may be held by the
   very code that it has interrupted; and an error that another handler of the job raises would come up in ours.
 - SIGWINCH has the thread that gets it write its own stack, in C. That works while a thread is in a long call of C code,
-  where no Python code can run. Each thread shows itself only: the stack of another one changes while it is read, which
-  has crashed processes.
+  where no Python code can run. Each thread shows itself only, and only while it stands still: a stack that changes
+  while it is read crashes the process.
 
 What variables hold is never looked at.
 """
@@ -47,6 +47,9 @@ _MOST_NAME: Final = 200  # characters
 # As it is now: job code may put something else in its place, and what gevent puts there is no thread.
 _start: Final = _thread.start_new_thread
 
+# How it says that there is no other thread to be had; the second one from Python 3.12 on.
+_NO_THREAD: Final = (("can't start new thread",), ("can't create new thread at interpreter shutdown",))
+
 _sender: Final[list[Callable[[bytes], None]]] = []
 
 
@@ -61,16 +64,16 @@ def install(send: Callable[[bytes], None], dump_fd: int) -> None:
     os.set_inheritable(dump_fd, False)
     faulthandler.register(ASKS_A_THREAD, file=dump_fd, all_threads=False, chain=False)
     signal.signal(ASKS, _asked)
-    # What the job waits for in C code goes on as if nothing had happened.
-    signal.siginterrupt(ASKS, False)
 
 
 def _asked(_number: int, _frame: object) -> None:
     running = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", _no_loop)
     try:
         _start(_answer, (running(),))
+    except MemoryError:
+        return
     except RuntimeError as error:
-        if error.args != ("can't start new thread",):  # raised by a handler of the job, which has come in between
+        if error.args not in _NO_THREAD:  # raised by a handler of the job, which has come in between
             raise
 
 

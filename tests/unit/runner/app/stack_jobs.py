@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import hashlib
 import itertools
 import os
 import re
@@ -77,6 +78,12 @@ class Shown:
         thread.start()
         ready()
         sum(itertools.repeat(0))
+
+    def is_in_c_code_beside_a_busy_thread(self) -> None:
+        """For very long, without the interpreter's lock, which the other thread never has to give away."""
+        threading.Thread(target=self._works, daemon=True).start()
+        ready()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
 
     def matches(self) -> None:
         """For ever, too; but a regular expression looks at signals from time to time."""

@@ -400,6 +400,8 @@ class Machine(EnqueueRules):
     @rule(job=jobs, twice=TWICE)
     def ask_stack(self, job: NewJob, twice: bool) -> None:
         before = self._now
+        if self._is_refused(lambda: self._store.ask_stack(job_id=job.id)):
+            return
         reply = self._do("ask_stack", job.id, lambda: self._store.ask_stack(job_id=job.id), did, twice=twice)
         if reply.did in {"kept", "missing"}:
             assert before.differences(self._now) == []

@@ -1,9 +1,9 @@
 """Takes the stacks of a child that runs: the supervisor's side (see `stacks`). A step at a time, none of which waits.
 
 First Python's own code in the child is asked. If that does not answer soon, its main thread is in a call of C code.
-Then each thread is asked to write its own stack, one after the other, until all have or two seconds are over. The kernel
-tells whether a thread has got the signal, and whether its handler still runs. It also tells which threads run: one that
-does may be in the middle of a call of Python code, and is not asked before it waits for something, be it the
+Then each thread is asked to write its own stack, one after the other, until all have or two seconds are over. The
+kernel tells whether a thread has got the signal, and whether its handler still runs. It also tells which threads run:
+one that does may be in the middle of a call of Python code, and is not asked before it waits for something, be it the
 interpreter's lock. That is not so of the main thread, which is known to be in C code.
 
 A signal is only sent where it has a handler of ours, and where the descriptor that the handler writes to is still our

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from bgjobs.batches import BatchRequest, CancelBatchRequest
 from bgjobs.holds import PutHoldRequest
 from bgjobs.parent_result import ParentBatchRequest, ParentRequest
-from bgjobs.runner_wire import BeatRequest, FinishRequest, StartRequest
+from bgjobs.runner_wire import BeatRequest, FinishRequest, StackRequest, StartRequest
 from bgjobs.wire import (
     CancelRequest,
     EnqueueRequest,
@@ -30,7 +30,7 @@ from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.routes import batches, health, holding, holds, jobs, queues, runner, schedules
+from bgjobs_api.routes import batches, health, holding, holds, jobs, queues, runner, schedules, stacks
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -71,6 +71,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     PriorityRequest,
     PutHoldRequest,
     RunScheduleRequest,
+    StackRequest,
     StartRequest,
     BeatRequest,
     FinishRequest,
@@ -116,7 +117,15 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for_programs = (jobs.router, batches.router, holding.router, holds.router, queues.router, schedules.router)
+    for_programs = (
+        jobs.router,
+        batches.router,
+        holding.router,
+        holds.router,
+        queues.router,
+        schedules.router,
+        stacks.router,
+    )
     for part in (*for_programs, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)

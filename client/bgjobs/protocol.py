@@ -66,6 +66,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024  # its body
 MAX_NEEDS: Final = 100  # jobs and batches that one job may need
 MAX_ERROR_BYTES: Final = 64 * 1024
 MAX_CHECKPOINT_BYTES: Final = 64 * 1024
+MAX_STACK_BYTES: Final = 64 * 1024  # the stacks of a running job, as text
 MAX_CHUNK_BYTES: Final = 256 * 1024  # one piece of log in one beat, before compression
 LOG_HEAD_BYTES: Final = 1024 * 1024  # of an attempt's log, the first and the last MiB are kept
 LOG_TAIL_BYTES: Final = 1024 * 1024

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from bgjobs.vocabulary import State
+from bgjobs.vocabulary import TERMINAL, State
 
 # The API's code where a job has succeeded, and its method has returned None.
 NO_RESULT: Final = "no_result"
+# The API's code where nobody has asked for the stacks of a job.
+NO_STACK: Final = "no_stack"
 
 
 def id_taken(job_id: str) -> str:
@@ -53,6 +55,15 @@ def not_running(state: State) -> str:
             return "the job cannot be suspended: it is paused, and does not run"
         case _:
             return f"the job cannot be suspended: it has not started, and is {state}; pause it"
+
+
+def no_attempt_runs(state: State) -> str:
+    """What is said to whoever wants to see the stacks of a job of which no code runs."""
+    if state in {State.LAUNCHED, State.STOPPING}:
+        return "the job has no stacks to show: no attempt of it runs at the moment"
+    if state in TERMINAL:
+        return f"the job has no stacks to show: it has ended, and is {state}"
+    return f"the job has no stacks to show: its code does not run; it is {state}"
 
 
 def suspended_too_often(most: int) -> str:

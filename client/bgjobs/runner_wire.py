@@ -103,10 +103,27 @@ class BeatReply(BaseModel):
     action: Literal["continue", "stop", "go_away"]
     beat_seconds: float = Field(description="when to send the next beat")
     next_offset: int = Field(description="the offset up to which the server has the log")
+    stack: int | None = Field(
+        default=None, description="somebody waits for the stacks of the job's process: the number of the wish"
+    )
     kept: bool = Field(
         default=True,
         description="false: the store is full, and has kept none of the piece of log, the progress and the checkpoint",
     )
+
+
+class StackRequest(RunnerIdentity):
+    """The body of `POST /runner/v1/jobs/{id}/stack`, by which a runner says what the process of its job does."""
+
+    attempt: int = Field(ge=1)
+    number: int = Field(ge=1, lt=2**53, description="of the wish, as a beat was answered")
+    text: str = Field(description="the stacks; of more than 64 KiB the beginning is kept")
+
+
+class StackReply(BaseModel):
+    """The answer to `stack`; `go_away` means that this pod's attempt is not the job's current one."""
+
+    action: Literal["recorded", "go_away"]
 
 
 class FinishRequest(RunnerIdentity):

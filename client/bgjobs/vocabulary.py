@@ -95,6 +95,14 @@ FINAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.ABORTED, Outcome.REJECTED})
 Verdict = Literal[Outcome.CANCELLED, Outcome.NEVER_STARTED, Outcome.LOST, Outcome.DISRUPTED]
 
 
+class StackState(StrEnum):
+    """What has become of somebody's wish to see the stacks of a job."""
+
+    ASKED = "asked"  # its pod hears of it with its next beat
+    TAKEN = "taken"
+    MISSED = "missed"  # the attempt has ended before it has answered
+
+
 class OnParentFailure(StrEnum):
     """What becomes of a job when one that it needs has failed or was cancelled."""
 

@@ -15,7 +15,7 @@ from bgjobs.changes import JobChanges
 from bgjobs.ids import is_job_id, new_job_id
 from bgjobs.job_spec import CompleteSpec, JobCall, JobKey, LabelName, Parameters
 from bgjobs.protocol import MAX_NEEDS
-from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, State, UniqueAnswer, WhyNot
+from bgjobs.vocabulary import Gate, OnParentFailure, Outcome, Phase, StackState, State, UniqueAnswer, WhyNot
 
 
 def _job_id(text: str) -> str:
@@ -383,6 +383,23 @@ class JobResult(BaseModel):
     """What the job's method returned."""
 
     value: Any
+
+
+class StackAsked(BaseModel):
+    """The answer to `POST /api/v1/jobs/{id}/stack`: the wish is noted, and the job's pod hears of it soon."""
+
+    number: int = Field(description="of the wish; the same one while it is open")
+
+
+class Stack(BaseModel):
+    """What the process of a running job did: where each of its threads and asyncio tasks was, and no variables."""
+
+    number: int = Field(description="of the wish; a job's wishes are counted")
+    state: StackState
+    attempt: int = Field(description="that ran when it was asked for")
+    asked_at: datetime
+    taken_at: datetime | None = Field(default=None, description="when the answer came")
+    text: str | None = Field(default=None, description="the stacks, at most 64 KiB; null until they are taken")
 
 
 class FieldProblem(BaseModel):

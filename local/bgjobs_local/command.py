@@ -18,6 +18,7 @@ from bgjobs_local.settings import DevSettings
 
 
 def dev(
+    ctx: typer.Context,
     project: Annotated[Path, typer.Argument(help="The folder with your code.", exists=True, file_okay=False)] = Path(),
     port: Annotated[
         int | None,
@@ -61,7 +62,14 @@ def dev(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Print the log of the server's own parts, too.")
     ] = False,
-) -> None:
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            "--replay", metavar="ID", help="Start nothing; run the call of this job here, as `bgjobs replay` does."
+        ),
+    ] = None,
+    pdb: Annotated[bool, typer.Option("--pdb", help="With --replay: look at an error with Python's debugger.")] = False,
+) -> int | None:
     """Run jobs on this machine, without a cluster.
 
     Starts a Redis, the API with its pages, and the operator's loops. Each job runs as a process of its own, with the
@@ -70,6 +78,10 @@ def dev(
 
     From a second terminal, in the same folder: `bgjobs run shop.jobs.Invoices render '[2026, 11]' --logs`.
     """
+    if replay is not None:
+        return _replay(ctx, project.resolve(), replay, pdb=pdb)
+    if pdb:
+        raise LocalModeError("--pdb goes with --replay ID")
     interpreter = sys.executable if python is None else shutil.which(python)
     if interpreter is None:
         raise LocalModeError(f"--python {python}: there is no such program")
@@ -92,6 +104,16 @@ def dev(
         umask=os.umask(0o077),  # nobody else may read our data; the jobs get the user's own umask
     )
     _run(settings)
+    return None
+
+
+def _replay(ctx: typer.Context, project: Path, word: str, *, pdb: bool) -> int:
+    from bgjobs.cli.arguments.shared_options import session_of  # noqa: PLC0415 - only for this option
+    from bgjobs.cli.commands.replay import replay_in  # noqa: PLC0415 - as above
+
+    # The namespace of `bgjobs dev` is that of its own jobs.
+    ctx.params = {name: value for name, value in ctx.params.items() if name != "namespace"}
+    return replay_in(session_of(ctx), project, word, pdb=pdb)
 
 
 def _check_interpreter(python: str) -> None:

@@ -50,6 +50,7 @@ ACTIONS = [
     pytest.param(access.CANCEL, "create", "backgroundjobrequests", "cancel", id="cancel"),
     pytest.param(access.READ_LOG, "get", "backgroundjobrequests", "log", id="log"),
     pytest.param(access.READ_RESULT, "get", "backgroundjobrequests", "result", id="result"),
+    pytest.param(access.SEE_STACK, "get", "backgroundjobrequests", "stack", id="stack"),
     pytest.param(access.LIST_QUEUES, "list", "backgroundjobqueues", None, id="queues"),
 ]
 

@@ -189,6 +189,7 @@ def test_a_refusal_can_be_checked_with_kubectl_as_it_stands() -> None:
         (ADA, access.READ_LOG, f"bgjobs-viewer:{ADA} --clusterrole bgjobs-viewer --user {ADA}"),
         (ADA, access.LIST_QUEUES, f"bgjobs-viewer:{ADA} --clusterrole bgjobs-viewer --user {ADA}"),
         (ADA, access.CANCEL, f"bgjobs-submitter:{ADA} --clusterrole bgjobs-submitter --user {ADA}"),
+        (ADA, access.SEE_STACK, f"bgjobs-submitter:{ADA} --clusterrole bgjobs-submitter --user {ADA}"),
         (ADA, access.ENQUEUE, f"bgjobs-submitter:{ADA} --clusterrole bgjobs-submitter --user {ADA}"),
         (
             ADA,

@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from bgjobs.protocol import MAX_CHECKPOINT_BYTES, PROTOCOL_HEADER
 from bgjobs_api.app import PUBLIC_PATHS
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
+from bgjobs_api.routes.runner import MAX_STACKS_BYTES
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES
 from tests.api.pages.conftest import pages_app, site
 
@@ -30,6 +31,7 @@ LIMITS: Final = {
     "/beat": MAX_BODY_BYTES + 3 * MAX_CHECKPOINT_BYTES,
     "/finish": 1024 * 1024,
     "/rerun": MAX_BODY_BYTES,
+    "/runner/v1/jobs/{job_id}/stack": MAX_STACKS_BYTES,
 }
 # No body is read at all.
 WITHOUT_BODY: Final = {
@@ -37,6 +39,7 @@ WITHOUT_BODY: Final = {
     "/api/v1/schedules/{namespace}/{name}:resume",
     "/api/v1/batches/{batch_id}/close",
     "/api/v1/holds/{namespace}/{hold_id}",
+    "/api/v1/jobs/{job_id}/stack",
 }
 BATCH: Final = "0192f0c1-2a3b-7c4d-8e5f-001122334455"
 MIB: Final = 1024 * 1024
@@ -89,7 +92,7 @@ async def test_a_caller_without_rights_costs_no_body(site: Site, pages_app: Fast
     job_id = await site.world.enqueued(batch=BATCH)
     for verb, resource in (
         *(("create", f"{REQUESTS}{sub}") for sub in ("", "/cancel", "/pause")),
-        *(("get", f"{REQUESTS}{sub}") for sub in ("", "/log", "/result")),
+        *(("get", f"{REQUESTS}{sub}") for sub in ("", "/log", "/result", "/stack")),
         *((verb, one) for verb in ("update", "patch") for one in (QUEUES, f"{QUEUES}/pause", SCHEDULES)),
     ):
         site.world.access.deny(verb, resource, "shop", "mail")

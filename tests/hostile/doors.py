@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
-from bgjobs_api.routes.runner import MAX_BEAT_BYTES, MAX_REPORT_BYTES
+from bgjobs_api.routes.runner import MAX_BEAT_BYTES, MAX_REPORT_BYTES, MAX_STACKS_BYTES
 from tests.hostile import shapes
 
 if TYPE_CHECKING:
@@ -76,12 +76,14 @@ DOORS: Final = {
     "GET /jobs/{job_id}/rerun": Door(),
     "GET /jobs/{job_id}/resume": Door(),
     "GET /jobs/{job_id}/run-now": Door(),
+    "GET /jobs/{job_id}/stack": Door(),
     "GET /jobs/{job_id}/suspend": Door(),
     "POST /jobs/{job_id}/cancel": _form("note"),
     "POST /jobs/{job_id}/pause": _form(),
     "POST /jobs/{job_id}/rerun": _form("id"),
     "POST /jobs/{job_id}/resume": _form(),
     "POST /jobs/{job_id}/run-now": _form(),
+    "POST /jobs/{job_id}/stack": _form(),
     "POST /jobs/{job_id}/suspend": _form(),
     "GET /holds/{namespace}/{hold_id}/release": Door(),
     "POST /holds/{namespace}/{hold_id}/release": _form("to"),
@@ -95,6 +97,7 @@ DOORS: Final = {
     "GET /api/v1/jobs/{job_id}/history": Door(),
     "GET /api/v1/jobs/{job_id}/log": Door(query=_LOG),
     "GET /api/v1/jobs/{job_id}/result": Door(),
+    "GET /api/v1/jobs/{job_id}/stack": Door(),
     "GET /api/v1/jobs/{job_id}/why": Door(),
     "GET /api/v1/queues": Door(query=("namespace",)),
     "GET /api/v1/schedules": Door(query=("namespace",)),
@@ -110,6 +113,7 @@ DOORS: Final = {
     "POST /api/v1/jobs/{job_id}/rerun": Door(limit=MAX_BODY_BYTES, into="parameters", others=f'"id":"{OTHER_ID}"'),
     "POST /api/v1/jobs/{job_id}/resume": _note(),
     "POST /api/v1/jobs/{job_id}/run-now": _note(),
+    "POST /api/v1/jobs/{job_id}/stack": Door(),
     "POST /api/v1/jobs/{job_id}/suspend": _note(),
     "GET /api/v1/batches": Door(query=("namespace", "limit", "cursor")),
     "GET /api/v1/batches/{batch_id}": Door(),
@@ -126,6 +130,9 @@ DOORS: Final = {
         limit=MAX_NOTE_BYTES, into="batch", others=f'{_POD},"attempt":1'
     ),
     "POST /runner/v1/jobs/{job_id}/beat": Door(limit=MAX_BEAT_BYTES, into="checkpoint", others=f'{_POD},"attempt":1'),
+    "POST /runner/v1/jobs/{job_id}/stack": Door(
+        limit=MAX_STACKS_BYTES, into="text", others=f'{_POD},"attempt":1,"number":1'
+    ),
     # Of an attempt that there is not yet: it is read in full, and decides nothing.
     "POST /runner/v1/jobs/{job_id}/finish": Door(
         limit=MAX_REPORT_BYTES, into="result", others=f'{_POD},"attempt":2,"outcome":"succeeded","has_result":true'

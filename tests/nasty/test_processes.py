@@ -40,6 +40,20 @@ def pod(tmp_path: Path) -> Iterator[Pod]:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_what_becomes_of_it(pod: Pod, row: Row) -> None:
+    run(pod, row)
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.pod], ids=lambda row: row.name)
+def test_nothing_else_becomes_of_it_if_somebody_looks_at_it_all_the_time(pod: Pod, row: Row) -> None:
+    """Each beat brings a new wish to see its stacks."""
+    pod.api.beat_seconds = 0.01
+    pod.api.beat.extend({"action": "continue", "stack": number} for number in range(1, 10_000))
+    pod.api.beat.popleft()
+
+    run(pod, row)
+
+
+def run(pod: Pod, row: Row) -> None:
     approved = [f"{PACKAGE}.*"]
     pod.call(row.method, parameters=row.parameters, **{"class": row.cls, "approved_classes": approved})
 

@@ -326,7 +326,7 @@ def _kueue_is_noted(contents: Contents) -> Iterator[str]:
 
 def _texts_have_their_job(contents: Contents) -> Iterator[str]:
     jobs = contents.jobs()
-    texts = {keys.payload, keys.result, keys.progress, keys.checkpoint, keys.history}
+    texts = {keys.payload, keys.result, keys.progress, keys.checkpoint, keys.history, keys.stack}
     for name in contents.entries:
         job = jobs.get(name.rpartition(":")[2])
         if family(name) in texts and job is None:

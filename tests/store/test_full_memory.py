@@ -442,3 +442,19 @@ async def test_the_next_piece_of_a_log_waits_for_room(store: CheckedStore, life:
     await memory.free()
     assert await beat(10) == ("continue", 20, "yes")
     assert len(await store.log_chunks(job.id, 1)) == 2
+
+
+async def test_stacks_wait_for_room_too(store: CheckedStore, client: Client, life: Life, memory: Memory) -> None:
+    job, other = await life.running(), await life.running()
+    await store.ask_stack(job_id=job.id)
+    before = await contents.read(client)
+    await memory.fill()
+
+    with pytest.raises(StoreFullError):
+        await store.ask_stack(job_id=other.id)
+    with pytest.raises(StoreFullError):
+        await store.keep_stack(job_id=job.id, pod_uid=POD, attempt=1, number=1, words="in main")
+
+    assert before.differences(await contents.read(client)) == []
+    await memory.free()
+    assert await store.keep_stack(job_id=job.id, pod_uid=POD, attempt=1, number=1, words="in main") == "recorded"

@@ -95,6 +95,9 @@ unblock, parent failed     | 1>cancelled         0                   0          
 unblock, parent ended      | 1>scheduled         0                   0                   0                   0                  0                0               0            0          0         0         0
 unblock, due by now        | 1>queued            0                   0                   0                   0                  0                0               0            0          0         0         0
 note_rerun                 | noted*              noted*              noted*              noted*              noted*             noted*           noted*          noted*       noted*     noted*    noted*    missing
+ask_stack                  | kept                kept                kept                kept                kept               asked*           asked*          asked*       kept       kept      kept      missing
+keep_stack                 | go_away             go_away             go_away             go_away             go_away            recorded         recorded        recorded     go_away    go_away   go_away   go_away
+keep_stack, asked for      | go_away             go_away             go_away             go_away             go_away            recorded*        recorded*       recorded*    go_away    go_away   go_away   go_away
 retire the KubeJob         | kept                kept                kept                kept                kept               kept             kept            kept         retired*   retired*  retired*  missing
 retire the record          | kept                kept                kept                kept                kept               kept             kept            kept         retired>gone retired>gone retired>gone missing
 retire the record, too soon| kept                kept                kept                kept                kept               kept             kept            kept         kept       kept      kept      missing
@@ -114,6 +117,7 @@ AGAIN: Final = {
     ("expire", "1"): "0",
     ("unblock", "1"): "0",
     ("note_rerun", "noted"): "same",
+    ("ask_stack", "asked"): "same",
     ("disown", "1"): "0",
     ("claim", "1"): "0",  # the launch loop reads `launching`, so nothing hangs on the reply
     ("decline", "declined"): "kept",
@@ -157,6 +161,8 @@ class Verbs:
             await self.store.resume(job_id=self.job.id, by="ada", note="")
         if row == "observe_admission, yes":
             await self._see_kueue("no")
+        if row == "keep_stack, asked for":
+            await self.store.ask_stack(job_id=self.job.id)
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
         if row.endswith("Redis is held"):  # it may have forgotten that the job was claimed
@@ -258,6 +264,9 @@ class Verbs:
             "unblock, parent ended": self._unblock,
             "unblock, due by now": self._unblock,
             "note_rerun": lambda: self.store.note_rerun(job_id=self.job.id, by="ada", new_id="another"),
+            "ask_stack": lambda: _did(self.store.ask_stack(job_id=self.job.id)),
+            "keep_stack": self._keep_stack,
+            "keep_stack, asked for": self._keep_stack,
             "disown, queue is there": self._disown,
             "disown, queue is gone": self._disown,
             "retire the KubeJob": lambda: self.store.retire(job_id=self.job.id, stage="kube_job"),
@@ -275,6 +284,9 @@ class Verbs:
 
     async def _suspended(self, is_suspended: Literal["yes", "no"]) -> str:
         return await _did(self.store.suspended(job_id=self.job.id, kube_uid=KUBE, is_suspended=is_suspended))
+
+    async def _keep_stack(self) -> str:
+        return await self.store.keep_stack(job_id=self.job.id, pod_uid=POD, attempt=1, number=1, words="in main")
 
     async def _promote(self) -> str:
         return str((await self.store.promote()).promoted)

@@ -77,6 +77,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "tally": ["n", 0, 10, 1, 2], "newest": [5, None, "", 0, ["n/q:queued/0:c"]],
         "promote": [10], "claim": ["e", "n/q", 1, 0], "decline": ["e", "id", "failed", 0, ""], "bind": ["id", "k"],
         "start": ["id", "k", "p", "name", None], "beat": ["id", "p", 1, None, 0, b"", "", "{}", 9],
+        "ask_stack": ["id"], "keep_stack": ["id", "p", 1, 1, "in main"],
         "finish": ["id", "p", 1, "error", "", "", None, "{}", None], "observe_end": ["id", "k", "absent", None, ""],
         "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
         "observe_admission": ["id", "k", "no", ""],

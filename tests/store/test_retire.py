@@ -42,6 +42,8 @@ async def test_not_one_key_of_a_retired_job_is_left(
                 checkpoint='{"row":1}',
                 keep_seconds=600,
             )
+    await store.ask_stack(job_id=job.id)
+    await store.keep_stack(job_id=job.id, pod_uid="pod-3", attempt=3, number=1, words="in main")
     match state:
         case "succeeded":
             await store.finish(

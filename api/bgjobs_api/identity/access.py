@@ -61,6 +61,7 @@ CANCEL: Final = Action("create", subresource="cancel")
 PAUSE: Final = Action("create", subresource="pause")  # also to resume, hasten and change the priority
 READ_LOG: Final = Action("get", subresource="log")
 READ_RESULT: Final = Action("get", subresource="result")
+SEE_STACK: Final = Action("get", subresource="stack")  # also to ask for it
 LIST_QUEUES: Final = Action("list", QUEUES)
 PAUSE_QUEUE: Final = Action("update", QUEUES, "pause")  # also to resume it
 LIST_SCHEDULES: Final = Action("list", SCHEDULES)

@@ -53,7 +53,7 @@ class AccessRefusal:
     @property
     def role(self) -> str:
         """The ClusterRole of the chart that allows it; they are in charts/bgjobs/templates/people/roles.yaml."""
-        if self.action.verb in {"get", "list"}:
+        if self.action.verb in {"get", "list"} and self.action.subresource != "stack":
             return f"{self.roles}-viewer"
         return f"{self.roles}-operator" if self.action.resource == QUEUES else f"{self.roles}-submitter"
 

@@ -6,19 +6,30 @@ from typing import Annotated, Final, TypeVar
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from bgjobs.parent_result import ParentBatchReply, ParentBatchRequest, ParentReply, ParentRequest
-from bgjobs.protocol import FOREIGN_POD, GO_AWAY, MAX_CHECKPOINT_BYTES, PROTOCOL, PROTOCOL_HEADER, RUN, WAIT
+from bgjobs.protocol import (
+    FOREIGN_POD,
+    GO_AWAY,
+    MAX_CHECKPOINT_BYTES,
+    MAX_STACK_BYTES,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    RUN,
+    WAIT,
+)
 from bgjobs.runner_wire import (
     BeatReply,
     BeatRequest,
     FinishReply,
     FinishRequest,
     RunnerIdentity,
+    StackReply,
+    StackRequest,
     StartReply,
     StartRequest,
 )
 from bgjobs.vocabulary import TERMINAL, State
 from bgjobs_api.http import answers
-from bgjobs_api.http.bodies import MAX_BODY_BYTES, documented, read_made, read_model
+from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES, documented, read_made, read_model
 from bgjobs_api.http.callers import Caller, DepsDep, identify
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import ProblemError, invalid, not_found, responses
@@ -30,11 +41,12 @@ from bgjobs_core.jobs.views import parent_view
 
 # How long a runner waits before its next beat; each reply says it anew.
 BEAT_SECONDS: Final = 10.0
-BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody follows the job's log
+BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody follows the job's log, or waits for its stacks
 ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
 # A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
 MAX_REPORT_BYTES: Final = 1024 * 1024
 JOBS_OF_BATCH: Final = 200  # that one answer has
+MAX_STACKS_BYTES: Final = MAX_NOTE_BYTES + 6 * MAX_STACK_BYTES  # each of its characters may be written as `\u001b`
 MAX_BEAT_BYTES: Final = MAX_BODY_BYTES + 3 * MAX_CHECKPOINT_BYTES  # a checkpoint comes beside a piece of log
 
 _Said = TypeVar("_Said", bound=RunnerIdentity)
@@ -180,7 +192,7 @@ async def parent_batch(request: Request, deps: DepsDep, caller: Caller, job_id: 
     return answers.parent_batch(await deps.store.batch_results(body.batch, after, JOBS_OF_BATCH))
 
 
-@router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest))
+@router.post("/beat", summary="How it goes", openapi_extra=documented(BeatRequest), response_model_exclude_none=True)
 async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> BeatReply:
     """Log, progress and checkpoint; the answer may say stop, also when there is no room for what was sent."""
     record = await _record_for(deps, caller, job_id)
@@ -202,14 +214,33 @@ async def beat(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> 
         checkpoint=checkpoint,
         keep_seconds=record.logs_seconds,
     )
+    is_watched = await deps.store.is_watched(job_id)
     return BeatReply.model_validate(
         {
             "action": reply.action,
-            "beat_seconds": await _beat_seconds(deps, job_id),
+            "beat_seconds": BEAT_SECONDS_WATCHED if is_watched else BEAT_SECONDS,
+            # Whoever waits for them watches, and nobody else pays for the question.
+            "stack": await deps.store.stack_wish(job_id) if is_watched and reply.action != GO_AWAY else None,
             "next_offset": reply.next_offset,
             "kept": reply.kept == "yes",
         }
     )
+
+
+@router.post("/stack", summary="What it does", openapi_extra=documented(StackRequest))
+async def stack(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> StackReply:
+    """The stacks of the job's process, for somebody who waits for them."""
+    await _record_for(deps, caller, job_id)
+
+    def judged(said: StackRequest) -> tuple[StackRequest, str]:
+        body = _of(said, caller)
+        return body, runner_statements.stack_of(body)
+
+    body, text = await read_made(request, StackRequest, MAX_STACKS_BYTES, judged)
+    action = await deps.store.keep_stack(
+        job_id=job_id, pod_uid=body.pod_uid, attempt=body.attempt, number=body.number, words=text
+    )
+    return StackReply(action=action)
 
 
 @router.post("/finish", summary="How it ended", openapi_extra=documented(FinishRequest))
@@ -235,7 +266,3 @@ async def finish(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
     )
     state = State(reply.state) if reply.state else None
     return FinishReply.model_validate({"action": reply.did, "state": state, "again": reply.again == "yes"})
-
-
-async def _beat_seconds(deps: Deps, job_id: str) -> float:
-    return BEAT_SECONDS_WATCHED if await deps.store.is_watched(job_id) else BEAT_SECONDS

@@ -8,7 +8,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 
 from bgjobs import strict_json
-from bgjobs.protocol import MAX_CHECKPOINT_BYTES, MAX_ERROR_BYTES
+from bgjobs.protocol import MAX_CHECKPOINT_BYTES, MAX_ERROR_BYTES, MAX_STACK_BYTES
 from bgjobs.vocabulary import Outcome
 from bgjobs.wire import Failure
 from bgjobs_api.http.problems import invalid
@@ -16,7 +16,7 @@ from bgjobs_core.jobs import logs
 from bgjobs_core.jobs.record import kube_job_name
 
 if TYPE_CHECKING:
-    from bgjobs.runner_wire import BeatRequest, FinishRequest, LogChunk, RunnerIdentity
+    from bgjobs.runner_wire import BeatRequest, FinishRequest, LogChunk, RunnerIdentity, StackRequest
     from bgjobs.wire import Progress
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.record import JobRecord
@@ -97,6 +97,11 @@ def checkpoint_of(said: BeatRequest | FinishRequest) -> str:
         return strict_json.dumps(said.checkpoint, "checkpoint", MAX_CHECKPOINT_BYTES)
     except strict_json.NotJSONError as error:
         raise invalid("checkpoint", str(error)) from error
+
+
+def stack_of(said: StackRequest) -> str:
+    """As it is stored: at most 64 KiB of text, which is job code's and not HTML."""
+    return said.text.encode("utf-8", "replace")[:MAX_STACK_BYTES].decode("utf-8", "ignore")
 
 
 def _bounded(number: float) -> float:

@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import batches, following, holding, holds, jobs, run, schedules, server, why
+from bgjobs.cli.commands import batches, following, holding, holds, jobs, replay, run, schedules, server, stack, why
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "list": jobs.list_jobs,
     "show": jobs.show,
     "why": why.why,
+    "stack": stack.stack,
     "logs": following.logs,
     "wait": following.wait,
     "result": jobs.result,
@@ -35,6 +36,7 @@ COMMANDS: Final[Mapping[str, Callable[..., int | None]]] = {
     "run-now": holding.run_now,
     "priority": holding.priority,
     "rerun": run.rerun,
+    "replay": replay.replay,
     "queues": server.queues,
     "doctor": server.doctor,
     "token": server.token,

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.client import batch, batch_view, endpoints
+from bgjobs.client import batch, batch_view, endpoints, stacks
 from bgjobs.client.async_batch_handle import AsyncBatchHandle, AsyncEnqueuedBatch
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.holds import AsyncHolds
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         JobWhy,
         QueueView,
         Schedule,
+        Stack,
     )
 
 
@@ -283,6 +284,14 @@ class AsyncJobClient(AsyncHolds):
     async def result(self, job_id: str) -> Any:
         """What the method returned; see `JobClient.result`."""
         return await self._transport.send(endpoints.result(job_id))
+
+    async def stack(self, job_id: str, timeout: float = stacks.SECONDS) -> Stack:  # noqa: ASYNC109 - as JobClient.stack
+        """What the process of a running job does; see `JobClient.stack`."""
+        asked = await self._transport.send(endpoints.ask_stack(job_id))
+        waiting = stacks.StackWaiting(job_id, asked.number, timeout)
+        while (pause := waiting.pause(found := await self._transport.send(endpoints.stack(job_id)))) is not None:
+            await self.sleep(pause)
+        return found
 
 
 def _unpickled(kind: type[AsyncJobClient], url: str, namespace: str | None, limits: Limits) -> AsyncJobClient:

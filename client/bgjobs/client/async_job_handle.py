@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, overload
 
-from bgjobs.client import polling
+from bgjobs.client import polling, stacks
 from bgjobs.client.job_handle import shown
 from bgjobs.vocabulary import TERMINAL, State, UniqueAnswer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bgjobs.batches import EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.endpoints import LogPart
-    from bgjobs.wire import Job, JobWhy
+    from bgjobs.wire import Job, JobWhy, Stack
 
 
 class _AsyncJobs(Protocol):
@@ -38,6 +38,7 @@ class _AsyncJobs(Protocol):
     async def logs(self, job_id: str, attempt: int | None = None) -> str: ...
     async def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
     async def result(self, job_id: str) -> Any: ...
+    async def stack(self, job_id: str, timeout: float = stacks.SECONDS) -> Stack: ...  # noqa: ASYNC109 - as JobHandle.stack
     def sleep(self, seconds: float, /) -> Awaitable[object]: ...
 
 
@@ -124,6 +125,10 @@ class AsyncJobHandle:
         job = await self.wait(timeout)
         polling.raise_unless_succeeded(job)
         return await self._client.result(self.id) if job.has_result else None
+
+    async def stack(self, timeout: float = stacks.SECONDS) -> Stack:  # noqa: ASYNC109 - as JobHandle.stack
+        """What the job's process does at the moment; see `JobClient.stack`."""
+        return await self._client.stack(self.id, timeout)
 
     async def cancel(self, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""

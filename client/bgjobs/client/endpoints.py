@@ -30,6 +30,8 @@ from bgjobs.wire import (
     RunScheduleRequest,
     Schedule,
     ScheduleList,
+    Stack,
+    StackAsked,
 )
 
 if TYPE_CHECKING:
@@ -246,6 +248,16 @@ def result(job_id: str) -> Call[Any]:
     """`GET /api/v1/jobs/{id}/result`."""
     read = reader(JobResult)
     return Call("GET", f"{_path(job_id)}/result", lambda response: read(response).value)
+
+
+def ask_stack(job_id: str) -> Call[StackAsked]:
+    """`POST /api/v1/jobs/{id}/stack`."""
+    return Call("POST", f"{_path(job_id)}/stack", reader(StackAsked))
+
+
+def stack(job_id: str) -> Call[Stack]:
+    """`GET /api/v1/jobs/{id}/stack`."""
+    return Call("GET", f"{_path(job_id)}/stack", reader(Stack))
 
 
 def _path(job_id: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from bgjobs.client import batch, batch_view, endpoints
+from bgjobs.client import batch, batch_view, endpoints, stacks
 from bgjobs.client.batch_calls import BatchCalls
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.holds import Holds
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
-from bgjobs.connection.server import parse_url
-from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token, find_token_later
+from bgjobs.client.unpickled import unpickled
+from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token
 from bgjobs.connection.transport import Transport
 from bgjobs.errors import BgjobsError
 from bgjobs.ids import new_job_id
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
         JobWhy,
         QueueView,
         Schedule,
+        Stack,
     )
 
 
@@ -96,7 +96,7 @@ class JobClient(Holds, BatchCalls):
         return self
 
     def __reduce__(self) -> tuple[Callable[..., JobClient], tuple[object, ...]]:
-        return _unpickled, (type(self), self._transport.url, self._namespace, self._limits)
+        return unpickled, (type(self), self._transport.url, self._namespace, self._limits)
 
     def __enter__(self) -> Self:
         return self
@@ -428,28 +428,14 @@ class JobClient(Holds, BatchCalls):
         """
         return self._transport.send(endpoints.result(job_id))
 
+    def stack(self, job_id: str, timeout: float = stacks.SECONDS) -> Stack:
+        """What the process of a running job does: the stacks of its threads and asyncio tasks, in `text`.
 
-# One for all handles that were pickled with the same settings, and not a connection for each of them.
-_unpickled_clients: dict[tuple[object, ...], JobClient] = {}
-
-
-def _unpickled(kind: type[JobClient], url: str, namespace: str | None, limits: Limits) -> JobClient:
-    """A client that was pickled. Nothing is raised here, where nobody could catch it: what is missing shows in use."""
-    what = (kind, url, namespace, limits)
-    if (there := _unpickled_clients.get(what)) is not None:
-        return there
-    client = kind.__new__(kind)
-    server = parse_url(url)
-    client.__dict__.update(
-        _limits=limits,
-        _transport=Transport(server, find_token_later(server, os.environ), **limits._asdict()),
-        _namespace=namespace,
-        sleep=time.sleep,
-    )
-    return _unpickled_clients.setdefault(what, client)
-
-
-@atexit.register
-def _close_unpickled_clients() -> None:
-    for client in _unpickled_clients.values():
-        client.close()
+        Raises:
+            ConflictError: if none of its code runs, or its attempt ends meanwhile.
+            TimeoutError: if its pod does not answer within so many seconds; the job goes on.
+        """
+        waiting = stacks.StackWaiting(job_id, self._transport.send(endpoints.ask_stack(job_id)).number, timeout)
+        while (pause := waiting.pause(found := self._transport.send(endpoints.stack(job_id)))) is not None:
+            self.sleep(pause)
+        return found

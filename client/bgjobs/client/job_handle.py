@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, overload
 
-from bgjobs.client import polling
+from bgjobs.client import polling, stacks
 from bgjobs.vocabulary import TERMINAL, State, UniqueAnswer
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bgjobs.batches import EnqueuedJob
     from bgjobs.changes import RerunChanges
     from bgjobs.client.endpoints import LogPart
-    from bgjobs.wire import Job, JobWhy
+    from bgjobs.wire import Job, JobWhy, Stack
 
 
 class _Jobs(Protocol):
@@ -37,6 +37,7 @@ class _Jobs(Protocol):
     def logs(self, job_id: str, attempt: int | None = None) -> str: ...
     def log_part(self, job_id: str, attempt: int | None, offset: int) -> LogPart: ...
     def result(self, job_id: str) -> Any: ...
+    def stack(self, job_id: str, timeout: float = stacks.SECONDS) -> Stack: ...
     def sleep(self, seconds: float, /) -> None: ...
 
 
@@ -115,6 +116,10 @@ class JobHandle:
         job = self.wait(timeout)
         polling.raise_unless_succeeded(job)
         return self._client.result(self.id) if job.has_result else None
+
+    def stack(self, timeout: float = stacks.SECONDS) -> Stack:
+        """What the job's process does at the moment; see `JobClient.stack`."""
+        return self._client.stack(self.id, timeout)
 
     def cancel(self, note: str | None = None) -> Job:
         """Stop the job for good; see `JobClient.cancel`."""

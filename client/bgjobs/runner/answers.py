@@ -18,6 +18,7 @@ ACTIONS: Final = {
     "start": frozenset({RUN, DONE, WAIT, GO_AWAY}),
     "beat": frozenset({CONTINUE, STOP, GO_AWAY}),
     "finish": frozenset({RECORDED, GO_AWAY}),
+    "stack": frozenset({RECORDED, GO_AWAY}),
     "parent": frozenset({RESULT, GO_AWAY}),
     "parent-batch": frozenset({JOBS, GO_AWAY}),
 }
@@ -32,7 +33,7 @@ def read_reply(verb: str, status: int, answer: bytes) -> dict[str, Any]:
     """The reply that an answer brings.
 
     Args:
-        verb: what was asked: `start`, `beat`, `finish`, `parent` or `parent-batch`.
+        verb: what was asked: `start`, `beat`, `finish`, `stack`, `parent` or `parent-batch`.
         status: the HTTP status.
         answer: the body.
 

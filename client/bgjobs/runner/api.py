@@ -47,7 +47,7 @@ class RunnerApi:
         """Send one request and return the JSON object that the API answers.
 
         Args:
-            verb: `start`, `beat`, `finish`, `parent` or `parent-batch`.
+            verb: `start`, `beat`, `finish`, `stack`, `parent` or `parent-batch`.
             body: the fields to send; the pod's identity is added to them.
             timeout: seconds; None takes `request` of the settings.
 

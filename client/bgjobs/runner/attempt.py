@@ -141,6 +141,7 @@ def _run(pod: Pod, reply: dict[str, Any], reporter: Reporter, log: LogBuffer) ->
         stop_grace=settings.stop_grace,
         timeout_grace=min(settings.grace, settings.timeout_grace),
         linger_grace=max(settings.grace, _LEAST_LINGER_SECONDS),
+        shows=True,
     )
     ended = Watch(child, pod.signals, reporter, log, situation, token).run(json.dumps(call).encode())
     return decide(ended, limit)

@@ -1,7 +1,7 @@
-"""The process that runs the job's code: `python -m bgjobs.runner.child <call fd> <frames fd> <supervisor's frames fd>`.
+"""The process that runs the job's code: `python -m bgjobs.runner.child` with the descriptors of its pipes.
 
-The call comes as JSON on one pipe; progress and the call's outcome are sent on another (see `frames`). stdin is empty;
-stdout and stderr belong to the job.
+The call comes as JSON on one pipe; progress and the call's outcome are sent on another (see `frames`), and what a
+thread does is written to a third one (see `stacks`). stdin is empty; stdout and stderr belong to the job.
 
 This process is started before it is known whether the job may run, so nothing of the job is imported until the call has
 come. If none comes, it ends.
@@ -24,7 +24,7 @@ from typing import Any  # noqa: E402
 from bgjobs import context, trace  # noqa: E402
 from bgjobs.protocol import EXIT_NO_PIPE  # noqa: E402
 from bgjobs.retry_rules import policy_of_call  # noqa: E402
-from bgjobs.runner import leaving, no_terminal, own_streams  # noqa: E402
+from bgjobs.runner import leaving, no_terminal, own_streams, stacks  # noqa: E402
 from bgjobs.runner.call_outcome import run_call  # noqa: E402
 from bgjobs.runner.frames import FrameSender  # noqa: E402
 from bgjobs.vocabulary import Outcome  # noqa: E402
@@ -34,13 +34,13 @@ def main(arguments: list[str]) -> int:
     """Read the call, run it, and send its outcome to the supervisor.
 
     Args:
-        arguments: the descriptor of the pipe with the call, that of the pipe for frames, and the number that the
-            other end of that pipe has in the supervisor.
+        arguments: the descriptor of the pipe with the call, that of the pipe for frames, the number that the other end
+            of that pipe has in the supervisor, and the descriptor of the pipe for stacks.
 
     Returns:
         The exit code: 0 if the call succeeded, else 1. Everything else is in the outcome that was sent.
     """
-    call_fd, frames_fd, supervisor_fd = (int(argument) for argument in arguments)
+    call_fd, frames_fd, supervisor_fd, dump_fd = (int(argument) for argument in arguments)
     with os.fdopen(call_fd, "rb") as pipe:
         sent = pipe.read()
     if not sent:
@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> int:
     no_terminal.install()
     faulthandler.enable()
     frames = FrameSender(frames_fd, supervisor_fd)
+    stacks.install(frames.send_stacks, dump_fd)
     job = context.CurrentJob(
         **call["job"],
         send_progress=frames.send_progress,

@@ -25,6 +25,8 @@ class Child(NamedTuple):
         stderr: likewise.
         frames: to read what it reports (see `frames`).
         call: to write the call to.
+        dump: to read the stack that a thread writes (see `stacks`).
+        dump_in_child: the number that the other end of that pipe has in the child.
     """
 
     pid: int
@@ -32,6 +34,8 @@ class Child(NamedTuple):
     stderr: int
     frames: int
     call: int
+    dump: int = -1
+    dump_in_child: int = -1
 
 
 def keep_standard_descriptors() -> None:
@@ -54,13 +58,15 @@ def spawn(environ: Mapping[str, str]) -> Child:
     err, err_child = os.pipe()
     frames, frames_child = os.pipe()
     call_child, call = os.pipe()
-    theirs = (out_child, err_child, frames_child, call_child)
-    for fd in (frames_child, call_child):
+    dump, dump_child = os.pipe()
+    theirs = (out_child, err_child, frames_child, call_child, dump_child)
+    for fd in (frames_child, call_child, dump_child):
         os.set_inheritable(fd, True)
+    os.set_blocking(dump_child, False)  # who writes there is a handler of a signal, which must not wait for anybody
     try:
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "bgjobs.runner.child", str(call_child), str(frames_child), str(frames)],
+            [sys.executable, "-m", "bgjobs.runner.child", *map(str, (call_child, frames_child, frames, dump_child))],
             _job_environ(environ),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -72,16 +78,16 @@ def spawn(environ: Mapping[str, str]) -> Child:
             setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE],
         )
     except OSError:
-        for fd in (out, err, frames, call):
+        for fd in (out, err, frames, call, dump):
             os.close(fd)
         raise
     finally:
         for fd in theirs:
             os.close(fd)
-    for fd in (out, err, frames, call):
+    for fd in (out, err, frames, call, dump):
         os.set_blocking(fd, False)
     _spawned.append(pid)
-    return Child(pid, out, err, frames, call)
+    return Child(pid, out, err, frames, call, dump, dump_child)
 
 
 def _job_environ(environ: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +100,7 @@ _spawned: list[int] = []
 
 def discard(child: Child) -> None:
     """End a child that has got no call, so that none of the job's code has run in it."""
-    for fd in (child.call, child.stdout, child.stderr, child.frames):
+    for fd in (child.call, child.stdout, child.stderr, child.frames, child.dump):
         os.close(fd)
     kill_leftovers(child.pid)
 

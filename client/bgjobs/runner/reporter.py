@@ -1,4 +1,7 @@
-"""Sends log, progress and checkpoints to the API on a thread of its own: job and API do not wait for each other."""
+"""Sends log, progress, checkpoints and stacks to the API on a thread of its own.
+
+Job and API do not wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import json
 import threading
 import zlib
 from binascii import b2a_base64
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
-from bgjobs.errors import BgjobsError
+from bgjobs.errors import BgjobsError, RefusedError
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner.mirror import say
 
@@ -32,6 +36,7 @@ class Reporter:
 
     Attributes:
         order: the latest order of the API, `stop` or `go_away`; None until there is one.
+        stack_wish: the number of the latest wish of somebody for the stacks of the job; 0 until there is one.
         has_room: whether the API had room for what the latest beat brought. If not, it is sent again.
     """
 
@@ -39,6 +44,7 @@ class Reporter:
         self, api: RunnerApi, attempt: int, log: LogBuffer, beat_seconds: float, on_order: Callable[[], None]
     ) -> None:
         self.order: str | None = None
+        self.stack_wish = 0
         self.has_room = True
         self._api = api
         self._attempt = attempt
@@ -48,8 +54,10 @@ class Reporter:
         self._progress: dict[str, Any] | None = None
         self._checkpoint: str | None = None  # the latest one
         self._saved: str | None = None  # the one that the API has
+        self._stacks: tuple[int, str] | None = None  # not sent yet: to which wish, and the text
         self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._is_ended = False
+        self._soon = threading.Event()  # it has ended, or there is something to send that somebody waits for
         self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
 
     def start(self) -> None:
@@ -62,7 +70,8 @@ class Reporter:
         Returns:
             Whether the thread has ended. If it has not, a beat is still under way and uses the connection.
         """
-        self._ended.set()
+        self._is_ended = True
+        self._soon.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -78,6 +87,11 @@ class Reporter:
     def checkpoint(self, text: str) -> None:
         """Send this checkpoint (JSON) with the next beat, instead of any older one."""
         self._checkpoint = text
+
+    def stacks(self, wish: int, text: str) -> None:
+        """Send the stacks of the job's process now, as the answer to this wish."""
+        self._stacks = (wish, text)
+        self._soon.set()
 
     @property
     def unsaved(self) -> str | None:
@@ -115,6 +129,10 @@ class Reporter:
         if order in (STOP, GO_AWAY) and order != self.order:
             self.order = order
             self._on_order()
+        wish = int(_number(reply.get("stack"), self.stack_wish))
+        if wish != self.stack_wish:
+            self.stack_wish = wish
+            self._on_order()
         # An older server does not say it: it refuses the whole beat.
         self.has_room = reply.get("kept") is not False
         if not self.has_room:
@@ -135,15 +153,30 @@ class Reporter:
             BgjobsError: as `beat` raises it.
         """
         until = self._log.end
-        while self.beat() and self._log.start < until and not self._ended.is_set():
+        while self.beat() and self._log.start < until and not self._is_ended:
             pass
+
+    def _send_stacks(self) -> None:
+        """Send the stacks that somebody waits for; what the API refuses, nobody wants any more.
+
+        Raises:
+            UnreachableError: if they could not be sent; the next beat tries again.
+        """
+        answer = self._stacks
+        if answer is None:
+            return
+        with suppress(RefusedError):
+            self._api.call("stack", {"attempt": self._attempt, "number": answer[0], "text": answer[1]})
+        if self._stacks is answer:
+            self._stacks = None
 
     def _run(self) -> None:
         failures, complained = 0, False
         pause = self._beat_seconds
-        while not self._ended.wait(pause):
+        while not self._rest(pause):
             try:
                 self.catch_up()
+                self._send_stacks()
                 failures, pause = 0, self._beat_seconds
                 problem = None if self.has_room else "the store of bgjobs is full"
             except BgjobsError as error:
@@ -156,6 +189,12 @@ class Reporter:
             complained = problem is not None
             if self.order == GO_AWAY:
                 return
+
+    def _rest(self, pause: float) -> bool:
+        """Wait until the next beat is due; return whether no other one is to be sent."""
+        self._soon.wait(pause)
+        self._soon.clear()
+        return self._is_ended
 
 
 def _body(attempt: int, chunk: Chunk | None, progress: dict[str, Any] | None, checkpoint: str | None) -> dict[str, Any]:

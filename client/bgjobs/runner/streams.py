@@ -116,12 +116,16 @@ class Streams:
 
     def _pass_on(self) -> None:
         while True:
+            moved = False
             for stream, other in ((self.out, self.err), (self.err, self.out)):
                 passes = True
                 while passes and stream.passed <= other.passed:
                     data, passes = stream.step()
+                    moved = moved or passes
                     if data:
                         self._emit(stream, other, data)
+            if moved:  # what waited for a mark in the other one has its turn now
+                continue
             ahead, behind = (self.out, self.err) if self.out.passed > self.err.passed else (self.err, self.out)
             if ahead.passed == behind.passed or not ahead.held:
                 return
@@ -161,6 +165,13 @@ class Streams:
         """Put last lines without an end into the log."""
         for stream in self.both:
             self._log.append(stream.splitter.flush(now_ms()))
+
+    def show(self, title: str, text: str) -> None:
+        """Write a message of the runner with lines that belong to it into the job's log."""
+        self.note(title)
+        for line in text.splitlines():
+            self._log.append(record(STDERR, line, now_ms()))
+        self.err.mirror.feed(f"{text}\n".encode("utf-8", "replace"), time.monotonic())
 
     def note(self, text: str) -> None:
         """Write a message of the runner into the job's log, as a line of its own on stderr."""

@@ -12,6 +12,9 @@ TIMED_OUT: Final = "timed_out"
 SUPERSEDED: Final = "superseded"
 LINGERING: Final = "lingering"
 
+# How long the stacks of a child may take that is to be ended.
+SHOW_SECONDS: Final = 2.5
+
 
 class Situation(NamedTuple):
     """Everything that decides whether the child may go on; times are seconds of one monotonic clock.
@@ -27,6 +30,9 @@ class Situation(NamedTuple):
         killed: whether it got SIGKILL.
         returned_at: when it has said how its call ended; None if it has not.
         linger_grace: how long after that it is killed.
+        shows: whether its stacks are to be written into the log before it is ended.
+        shown_at: when that was begun; None if it was not.
+        shown: whether that is done.
     """
 
     deadline: float | None
@@ -39,6 +45,9 @@ class Situation(NamedTuple):
     killed: bool = False
     returned_at: float | None = None
     linger_grace: float = 30.0
+    shows: bool = False
+    shown_at: float | None = None
+    shown: bool = False
 
 
 class Plan(NamedTuple):
@@ -48,11 +57,13 @@ class Plan(NamedTuple):
         signal: to send to the child now; None to send nothing.
         cause: why it is sent: STOPPED, TIMED_OUT, LINGERING or SUPERSEDED; None without a signal.
         look_at: when to ask for a plan again, as a time of the situation's clock; None if only an event can change it.
+        show: whether to begin to write its stacks into the log.
     """
 
     signal: signal.Signals | None
     cause: str | None
     look_at: float | None
+    show: bool = False
 
 
 def plan(now: float, situation: Situation) -> Plan:
@@ -74,12 +85,24 @@ def plan(now: float, situation: Situation) -> Plan:
 
 def _while_it_works(now: float, s: Situation) -> Plan:
     if s.signalled_at is not None:
-        kill_at = s.signalled_at + (s.timeout_grace if s.cause == TIMED_OUT else s.stop_grace)
-        return Plan(signal.SIGKILL, s.cause, None) if now >= kill_at else Plan(None, None, kill_at)
+        grace = s.timeout_grace if s.cause == TIMED_OUT else s.stop_grace
+        kill_at = s.signalled_at + grace
+        if now >= kill_at:
+            return Plan(signal.SIGKILL, s.cause, None)
+        if not s.shows or s.shown_at is not None:
+            return Plan(None, None, kill_at)
+        # It does not obey: what it does instead is seen before it is killed, which does not wait for that.
+        show_at = kill_at - min(SHOW_SECONDS, grace / 2)
+        return Plan(None, None, kill_at, show=True) if now >= show_at else Plan(None, None, show_at)
     if s.stop_at is not None:
         return Plan(signal.SIGTERM, STOPPED, s.stop_at + s.stop_grace)
     if s.deadline is None:
         return Plan(None, None, None)
     if now >= s.deadline:
+        # A SIGTERM ends most code at once, so what has taken so long is seen before that.
+        if s.shows and s.shown_at is None:
+            return Plan(None, None, now + SHOW_SECONDS, show=True)
+        if s.shows and s.shown_at is not None and not s.shown and now < s.shown_at + SHOW_SECONDS:
+            return Plan(None, None, s.shown_at + SHOW_SECONDS)
         return Plan(signal.SIGTERM, TIMED_OUT, now + s.timeout_grace)
     return Plan(None, None, s.deadline)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bgjobs.runner.process import Child
     from bgjobs.runner.reporter import Reporter
     from bgjobs.runner.signals import Signals
+    from bgjobs.runner.stack_taking import StackTaking
 
 # How long to read what a child has printed, once none of its processes is left.
 _DRAIN_SECONDS: Final = 2.0
@@ -28,6 +29,11 @@ _FLUSH_SECONDS: Final = 1.0
 # How often to look whether the reader of the container's streams has stopped reading, while output is held.
 _HELD_SECONDS: Final = 0.2
 
+_SHOWN: Final = {
+    None: "the attempt has reached its timeout; this is what it does",
+    termination.STOPPED: "the attempt was told to stop, and goes on; this is what it does",
+    termination.TIMED_OUT: "the attempt has reached its timeout, and goes on; this is what it does",
+}
 _WORDS: Final = {
     termination.STOPPED: "the attempt is told to stop",
     termination.TIMED_OUT: "the attempt has reached its timeout",
@@ -60,11 +66,13 @@ class Watch:
         self._child = child
         self._signals = signals
         self._reporter = reporter
-        self._situation = situation
+        self._situation: termination.Situation = situation
         self._streams = Streams(child.stdout, child.stderr, token, log)
         self._frames = FrameReader()
         self._call = b""
         self._outcome_at: float | None = None
+        self._taking: StackTaking | None = None  # what somebody wants to see, while it is taken
+        self._wish = 0  # the number of the latest one for stacks that was carried out
 
     def run(self, call: bytes) -> Ended:
         """Send the call (JSON) to the child, and return when none of its processes is left."""
@@ -95,7 +103,13 @@ class Watch:
         if situation.stop_at is None and (stop_at is not None or self._reporter.order == STOP):
             situation = situation._replace(stop_at=now if stop_at is None else stop_at)
         situation = situation._replace(superseded=self._reporter.order == GO_AWAY, returned_at=self._outcome_at)
+        self._situation = situation
+        stacks_at = self._take_stacks(now)
+        situation = self._situation
         plan = termination.plan(now, situation)
+        if plan.show:
+            self._situation = situation = situation._replace(shown_at=now)
+            stacks_at = self._take_stacks(now)
         if plan.signal is not None:
             self._streams.note(f"{_WORDS[plan.cause or termination.STOPPED]}: {plan.signal.name}")
             process.signal_group(self._child.pid, plan.signal)
@@ -105,7 +119,31 @@ class Watch:
                 killed=plan.signal == signal.SIGKILL,
             )
         self._situation = situation
-        return plan.look_at
+        return min((at for at in (plan.look_at, stacks_at) if at is not None), default=None)
+
+    def _take_stacks(self, now: float) -> float | None:
+        """Go on to take the stacks that somebody wants; return when to go on again, in monotonic seconds."""
+        wish = self._reporter.stack_wish
+        shows = self._situation.shown_at is not None and not self._situation.shown
+        if self._taking is None:
+            if wish == self._wish and not shows:
+                return None
+            from bgjobs.runner.stack_taking import StackTaking  # noqa: PLC0415 - few jobs need it
+
+            self._taking = StackTaking(self._child, self._frames, now)
+        if not self._frames.open:  # job code has closed the pipe, and the answer opens it anew
+            self._read_frames()
+        go_on_at = self._taking.step(now)
+        if go_on_at is not None:
+            return go_on_at
+        text, self._taking = self._taking.text or "", None
+        if wish != self._wish:
+            self._wish = wish
+            self._reporter.stacks(wish, text)
+        if shows:
+            self._streams.show(_SHOWN.get(self._situation.cause, _SHOWN[None]), text)
+            self._situation = self._situation._replace(shown=True)
+        return None
 
     def _serve(self, look_at: float | None) -> None:
         """Wait for the next event, at most until a time in monotonic seconds, and deal with it."""
@@ -162,7 +200,7 @@ class Watch:
 
     def _close(self) -> None:
         """Close the pipes: a pod may run many attempts."""
-        for fd in (self._child.stdout, self._child.stderr, self._child.frames):
+        for fd in (self._child.stdout, self._child.stderr, self._child.frames, self._child.dump):
             os.close(fd)
         if self._call:
             os.close(self._child.call)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Unpack
 from weakref import WeakValueDictionary
 
+from bgjobs import refusals
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.endpoints import LogPart
 from bgjobs.client.job_handle import JobHandle
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from bgjobs.testing.memory import Memory
     from bgjobs.testing.recorded import RecordedJob
     from bgjobs.vocabulary import UniqueAnswer
-    from bgjobs.wire import Job
+    from bgjobs.wire import Job, Stack
 
 # For so long a `wait()` without a timeout pretends to wait for a job that nobody runs.
 _MOST_PRETENDED_SECONDS: Final = 3600.0
@@ -132,6 +133,13 @@ class _Answers:
     def result(self, job_id: str) -> Any:
         return result_of(self._memory, job_id)
 
+    def stack(self, job_id: str, timeout: float = 0) -> Stack:
+        del timeout  # nobody waits: if its code runs, it does so here
+        job = self._memory.find(job_id)
+        if job.state in TERMINAL or job.state in WAITING:
+            raise ConflictError(refusals.no_attempt_runs(job.state), HTTPStatus.CONFLICT)
+        return job.stack()
+
     def clock(self) -> float:
         return time.monotonic() + self._pretended
 
@@ -205,6 +213,9 @@ class _AsyncAnswers:
 
     async def result(self, job_id: str) -> Any:
         return self._answers.result(job_id)
+
+    async def stack(self, job_id: str, timeout: float = 0) -> Stack:  # noqa: ASYNC109 - as JobClient.stack
+        return self._answers.stack(job_id, timeout)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0 if self._answers.pretend(seconds) else seconds)

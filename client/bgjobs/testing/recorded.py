@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs import strict_json
+from bgjobs.runner import stack_text, stacks
 from bgjobs.testing.family import is_open, shown_parents
-from bgjobs.vocabulary import TERMINAL, WAITING, Outcome, Phase, State
-from bgjobs.wire import Attempt, EnqueueRequest, Failure, Job, Progress
+from bgjobs.vocabulary import TERMINAL, WAITING, Outcome, Phase, StackState, State
+from bgjobs.wire import Attempt, EnqueueRequest, Failure, Job, Progress, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,7 @@ class RecordedJob:
         self.priority = request.priority
         self.due_at = self.created_at + timedelta(seconds=request.delay_seconds)
         self._logs: list[list[str]] = []
+        self._stacks = 0
 
     def __repr__(self) -> str:
         return f"<RecordedJob {self} {self.state}>"
@@ -248,6 +250,19 @@ class RecordedJob:
                 "children": self.children,
                 "rev": 1,
             }
+        )
+
+    def stack(self) -> Stack:
+        """What the threads of this process do, but for the one that asks; the job runs in one of them."""
+        self._stacks += 1
+        now = datetime.now(UTC)
+        return Stack(
+            number=self._stacks,
+            state=StackState.TAKEN,
+            attempt=len(self.attempts),
+            asked_at=now,
+            taken_at=now,
+            text=stack_text.from_python(stacks.look()),
         )
 
     def _change(self, state: State) -> None:

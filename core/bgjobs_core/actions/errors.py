@@ -16,6 +16,7 @@ what to do about it:
     ├── ChangeUnfitError        it cannot be run again with this change
     ├── NotWaitingError         only a job that waits can be paused, hastened or given another priority
     ├── NotRunningError         only a launched job can be suspended
+    ├── NoAttemptRunsError      only a job whose code runs has stacks to show
     ├── QueueNotFoundError      there is no such queue
     ├── QueueUnchangedError     Kubernetes does not let the queue be changed
     ├── HoldNotFoundError       there is no such hold, or no longer
@@ -197,6 +198,17 @@ class NotRunningError(ActionError):
     def __init__(self, state: str, *, too_often: bool = False) -> None:
         said = refusals.suspended_too_often(MAX_SUSPENSIONS) if too_often else refusals.not_running(State(state))
         super().__init__(said)
+
+
+class NoAttemptRunsError(ActionError):
+    """No attempt of the job runs, so it has no stacks to show.
+
+    Args:
+        state: of the job.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__(refusals.no_attempt_runs(state))
 
 
 class QueueNotFoundError(ActionError):

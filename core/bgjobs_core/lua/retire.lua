@@ -34,7 +34,7 @@ for number = 1, tonumber(job.attempt or '0') do
   redis.call('UNLINK', key.attempt(job_id, number), key.log_head(job_id, number), key.log_tail(job_id, number))
 end
 redis.call('UNLINK', key.job(job_id), key.payload(job_id), key.result(job_id), key.progress(job_id), key.history(job_id))
-redis.call('UNLINK', key.checkpoint(job_id))
+redis.call('UNLINK', key.checkpoint(job_id), key.stack(job_id), key.watched(job_id))
 if job.needs then redis.call('UNLINK', key.needs(job_id)) end
 forget_key(job)
 if job.batch then leave_batch(job.batch, job_id, job.namespace) end

@@ -22,6 +22,7 @@ from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_PREEMPTIONS, MAX_SUSPEN
 from bgjobs_core.redis.errors import LAYOUT_ERROR
 from bgjobs_core.store import header, keys, lua_checks
 from bgjobs_core.store.header import VOCABULARY, LuaError
+from bgjobs_core.store.keys import WATCHED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,9 @@ LIMITS: Final = {
     "log_head_bytes": LOG_HEAD_BYTES,
     "log_tail_bytes": LOG_TAIL_BYTES,
     "log_chunk_bytes": CHUNK_COST_BYTES,
+    "stack_open_ms": 30_000,  # for how long one wish for the stacks of a job is not made anew
+    "stack_seconds": 3600,  # they are kept
+    "watched_seconds": WATCHED_SECONDS,
     "history": 50,  # lines of what people did with a job
     "runs_bytes": 50 * 37,  # ids of jobs that were run by hand, of which a schedule's operator has not taken note
     "holds": MOST_HOLDS,  # of a namespace, by what jobs are

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "{bgjobs}:"
 # The number of this layout. It changes when a server of the version before could not read what this one writes.
 LAYOUT: Final = "3"
+WATCHED_SECONDS: Final = 15  # a runner beats more often after somebody has looked at its job
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ checkpoint = Key(
     "where the next attempt of a job goes on, as JSON",
     "64 KiB, success, cancel or retire",
 )
+stack = Key(
+    "stack", "stack:{id}", "hash", "what the process of a job does, and who wishes to know: a number, times, text",
+    "64 KiB, expires after an hour, retire",
+)  # fmt: skip
 attempt = Key("attempt", "attempt:{id}:{n}", "hash", "one attempt", "retire, with the record")
 history = Key(
     "history",
@@ -196,14 +201,20 @@ store_id = Key("store_id", "store_id", "string", "random, made with the first wr
 hold = Key("hold", "hold", "hash", "why nothing is launched, and since when", "one, until it is released")
 emptied = Key("emptied", "emptied", "string", "id of the store that was emptied here on purpose", "one")
 wake = Key("wake", "wake", "stream", "says that something became ready", "about 100 entries")
-watched = Key("watched", "watched:{id}", "string", "somebody follows the log of this job", "expires after 15 s")
+watched = Key(
+    "watched",
+    "watched:{id}",
+    "string",
+    "somebody follows the log of this job, or waits for its stacks",
+    f"expires after {WATCHED_SECONDS} s",
+)
 operator = Key(
     "operator", "operator:{role}", "hash", "what the operator says that leads, or one that waits", "expires after 60 s"
 )
 
 KEYS: Final = (
     history, start_by, needs, children, batch, batches, batch_jobs, unblocking, unblockings,
-    job, spec, payload, result, progress, checkpoint, attempt, log_head, log_tail, lane, turns, ready, due, dues, holds,
+    job, spec, payload, result, progress, checkpoint, stack, attempt, log_head, log_tail, lane, turns, ready, due, dues, holds,
     hold_ends, holding, aside, sweeping, owned,
     owned_by, closed, reopening, starts, starts_by, unique, answer,
     launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,

@@ -5,6 +5,20 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 
+class AskStackReply(NamedTuple):
+    """What `ask_stack` replies.
+
+    Attributes:
+        did: same: such a wish is open; kept: no attempt of the job runs; missing: there is no such job.
+        number: of the wish; 0 if there is none.
+        state: the job's state; "" if there is no such job.
+    """
+
+    did: Literal["asked", "same", "kept", "missing"]
+    number: int
+    state: str
+
+
 class BeatReply(NamedTuple):
     """What `beat` replies.
 

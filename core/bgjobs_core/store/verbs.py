@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 class Verbs(Connected):
     """Every verb of the store. Each one is one atomic script, and may be sent again after a lost reply."""
 
+    async def ask_stack(self, *, job_id: str) -> replies.AskStackReply:
+        """Notes that somebody wants to see the stacks of a job that runs.
+
+        Its runner hears of that in the reply to its next beat, and beats more often meanwhile. A wish that is still
+        open is not made twice, unless it was made a while ago: what was sent to it may be lost. What an earlier wish
+        has brought is dropped.
+
+        Args:
+            job_id: the job.
+        """
+        return replies.AskStackReply._make(await self._scripts.run("ask_stack", job_id))
+
     async def _beat(
         self,
         *,
@@ -243,6 +255,25 @@ class Verbs(Connected):
             `held`, `not_leader`. not_leader: another one leads by now.
         """
         return (await self._scripts.run("hold", epoch, reason))[0]
+
+    async def keep_stack(
+        self, *, job_id: str, pod_uid: str, attempt: int, number: int, words: str
+    ) -> Literal["recorded", "go_away"]:
+        """The runner says what the process of a job does, for somebody who has wished to know.
+
+        It is kept for as long as somebody may look at it, and not longer. Sent again, it is not kept again.
+
+        Args:
+            job_id: the job.
+            pod_uid: the pod that speaks.
+            attempt: the attempt that it runs.
+            number: of the wish.
+            words: the stacks.
+
+        Returns:
+            `recorded`, `go_away`. go_away: this pod does not run the current attempt.
+        """
+        return (await self._scripts.run("keep_stack", job_id, pod_uid, attempt, number, words))[0]
 
     async def _lead(self, *, epoch: str, store_id: str) -> replies.LeadReply:
         """Makes the caller the leader.

@@ -29,6 +29,7 @@ SUBMIT = VIEW | {
     REQUESTS: "create delete get list watch",
     f"{REQUESTS}/cancel": "create",
     f"{REQUESTS}/pause": "create",
+    f"{REQUESTS}/stack": "get",
 }
 # What of a queue may be changed with `patch`, a policy says: see test_queue_policy.py.
 OPERATE = SUBMIT | {QUEUES: "get list patch update watch", f"{QUEUES}/pause": "update"}

@@ -136,7 +136,7 @@ def complete(words: str, environ: dict[str, str]) -> list[str]:
 def test_completion(http_api: HttpApi) -> None:
     environ = {"BGJOBS_URL": f"http://127.0.0.1:{http_api.port}", "PATH": ""}
 
-    assert complete("bgjobs re", environ) == ["result", "resume", "rerun"]
+    assert complete("bgjobs re", environ) == ["result", "resume", "rerun", "replay"]
     assert complete("bgjobs list --state su", environ) == ["succeeded", "suspended"]
     assert complete("bgjobs show ", environ) == ["last", JOB_ID, OTHER_ID]
     assert complete("bgjobs run --queue ", environ) == ["night"]

@@ -11,15 +11,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 
 from bgjobs.protocol import MAX_CHUNK_BYTES, PROTOCOL_HEADER
-from bgjobs.runner_wire import BeatReply, BeatRequest, FinishReply, FinishRequest, StartReply, StartRequest
+from bgjobs.runner_wire import (
+    BeatReply,
+    BeatRequest,
+    FinishReply,
+    FinishRequest,
+    StackReply,
+    StackRequest,
+    StartReply,
+    StartRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DROP = "drop"  # in place of a reply: close the connection without one
 
-_REQUESTS = {"start": StartRequest, "beat": BeatRequest, "finish": FinishRequest}
-_REPLIES = {"start": StartReply, "beat": BeatReply, "finish": FinishReply}
+_REQUESTS = {"start": StartRequest, "beat": BeatRequest, "finish": FinishRequest, "stack": StackRequest}
+_REPLIES = {"start": StartReply, "beat": BeatReply, "finish": FinishReply, "stack": StackReply}
 
 Reply = dict[str, Any] | int | str
 
@@ -30,7 +39,7 @@ def problem(status: int, code: str) -> dict[str, Any]:
 
 
 class FakeApi:
-    """Answers `start`, `beat` and `finish`; the last scripted reply of each is repeated.
+    """Answers `start`, `beat`, `finish` and `stack`; the last scripted reply of each is repeated.
 
     A reply is the JSON object, or an HTTP status, or DROP. An object with `status` is a problem document of the API.
     """
@@ -39,6 +48,7 @@ class FakeApi:
         self.start: deque[Reply] = deque()
         self.beat: deque[Reply] = deque([{"action": "continue"}])
         self.finish: deque[Reply] = deque([{"action": "recorded"}])
+        self.stack: deque[Reply] = deque([{"action": "recorded"}])
         self.beat_seconds = 0.1
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []

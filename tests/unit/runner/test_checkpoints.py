@@ -97,7 +97,7 @@ def test_what_is_none_harms_nobody(written: bytes) -> None:
     reader.feed(written)
 
     assert reader.take_checkpoint() is None
-    assert sum(len(part) for _, parts in reader._pieces.values() for part in parts) < 1_000_000  # pyright: ignore[reportPrivateUsage]
+    assert sum(len(part) for _, parts in reader._checkpoints._begun.values() for part in parts) < 1_000_000  # pyright: ignore[reportPrivateUsage]
     reader.feed(b"C2.1 7\n")
     assert reader.take_checkpoint() == "7"
 

@@ -23,10 +23,18 @@ from bgjobs_api.pages.job.log_view import LogTail
 from bgjobs_api.pages.job.view import Rights
 from bgjobs_api.pages.shared import forms, rendering, states
 from bgjobs_core.actions import read_log
+from bgjobs_core.actions.ask_stack import ask_stack
 from bgjobs_core.actions.cancel import cancel
-from bgjobs_core.actions.errors import ActionError, AlreadyEndedError, NotRunningError, NotWaitingError
+from bgjobs_core.actions.errors import (
+    ActionError,
+    AlreadyEndedError,
+    NoAttemptRunsError,
+    NotRunningError,
+    NotWaitingError,
+)
 from bgjobs_core.actions.pause import pause
 from bgjobs_core.actions.queues import queue_now
+from bgjobs_core.actions.read_stack import read_stack
 from bgjobs_core.actions.rerun import rerun
 from bgjobs_core.actions.resume import resume
 from bgjobs_core.actions.run_now import run_now
@@ -92,13 +100,14 @@ async def _show(
     around = await around_one(deps, record, queue)
     now = await deps.store.now_ms()
     family, kept = await deps.store.family(record), await deps.store.history(record.id)
+    stack = await read_stack(deps.store, record.id) if attempts and rights.stack else None
     return rendering.page(
         request,
         "job",
         deps,
         caller.user,
         status=status,
-        job=view.view(record, attempts, attempt, tail, rights, queue, now, kept, around, family),
+        job=view.view(record, attempts, attempt, tail, rights, queue, now, kept, around, family, stack),
         sentence=sentence,
         rerun_id=new_job_id(),
     )
@@ -114,7 +123,7 @@ def _chosen(record: JobRecord, attempts: list[AttemptRecord], number: int | None
 
 
 async def _rights(deps: Deps, caller: Identity, namespace: str) -> Rights:
-    asked = (access.CANCEL, access.ENQUEUE, access.READ_LOG, access.READ_RESULT, access.PAUSE)
+    asked = (access.CANCEL, access.ENQUEUE, access.READ_LOG, access.READ_RESULT, access.PAUSE, access.SEE_STACK)
     return Rights(*await asyncio.gather(*(is_allowed(deps, caller, one, namespace) for one in asked)))
 
 
@@ -221,6 +230,21 @@ async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: s
     return await _held(request, deps, caller, job_id, run_now)
 
 
+@router.post("/jobs/{job_id}/stack")
+async def show_stack(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
+    """Ask the job's pod what it does, and lead back to its page, where the answer comes."""
+    await load_for(deps, caller, access.SEE_STACK, job_id)
+    await _form(request)
+    try:
+        await ask_stack(deps.store, job_id)
+    except NoAttemptRunsError as error:
+        record = await load_in_full_for(deps, caller, access.GET, job_id)
+        return await _show(
+            request, deps, caller, record, sentence=f"Nothing was done: {error}.", status=HTTPStatus.CONFLICT
+        )
+    return rendering.redirect(f"/jobs/{job_id}")
+
+
 async def _held(request: Request, deps: Deps, caller: Identity, job_id: str, deed: _Deed) -> Response:
     await load_for(deps, caller, access.PAUSE, job_id)
     await forms.fields(request)
@@ -241,6 +265,7 @@ async def _done(request: Request, deps: Deps, caller: Identity, job_id: str, dee
 @router.get("/jobs/{job_id}/resume")
 @router.get("/jobs/{job_id}/run-now")
 @router.get("/jobs/{job_id}/rerun")
+@router.get("/jobs/{job_id}/stack")
 async def after_sign_in(job_id: str) -> Response:
     """The proxy leads here whose form met no session; what it asked for is not done by looking at it."""
     return rendering.redirect(f"/jobs/{job_id}" if is_stored_id(job_id) else "/jobs")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.vocabulary import WAITING, OnParentFailure, Outcome, Phase, State
-from bgjobs_api.pages.job import timeline
+from bgjobs.vocabulary import WAITING, OnParentFailure, Outcome, Phase, StackState, State
+from bgjobs_api.pages.job import log_view, timeline
 from bgjobs_api.pages.shared import gates, job_facts, json_text, reasons, states, words
 from bgjobs_core.jobs.family import Family
 from bgjobs_core.jobs.why_not import ALL_WELL
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.history import Entry
     from bgjobs_core.jobs.queue import QueueNow
     from bgjobs_core.jobs.record import AttemptRecord, FullJob
+    from bgjobs_core.jobs.stack import StackRecord
     from bgjobs_core.jobs.why_not import Around
 
 NO_FAMILY: Final = Family()
@@ -72,6 +73,19 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class StackCard:
+    """What the job's process did when somebody asked last.
+
+    Attributes:
+        about: which attempt that was, and when; or why there is no text.
+        text: the stacks; "" if there are none.
+    """
+
+    about: str
+    text: str
+
+
+@dataclass(frozen=True)
 class LogCard:
     """The log of one attempt.
 
@@ -115,6 +129,7 @@ class JobView:
     result_note: str
     checkpoint: json_text.Shown | None
     checkpoint_note: str
+    stack: StackCard | None
     timeout: str
     parents: tuple[ParentRow, ...]
     if_one_fails: str
@@ -177,6 +192,7 @@ class Rights:
     log: bool
     result: bool
     pause: bool = False
+    stack: bool = False
 
 
 def parent_rows(family: Family) -> tuple[ParentRow, ...]:
@@ -326,6 +342,23 @@ def _result(record: FullJob, rights: Rights) -> tuple[json_text.Shown | None, st
     return json_text.indented(record.result), ""
 
 
+def stack_card(stack: StackRecord | None, now: int) -> StackCard | None:
+    """The card with the stacks, or with what has become of the wish for them; None if nobody has had one."""
+    if stack is None:
+        return None
+    if stack.state == StackState.MISSED:
+        return StackCard(f"Attempt {stack.attempt} had ended before it could be asked.", "")
+    if stack.taken_at is None:
+        return StackCard(f"Asked {words.ago(stack.asked_at, now).text}. The answer comes with its next beat.", "")
+    text = "\n".join(log_view.plain(line) for line in stack.text.splitlines())
+    return StackCard(f"Attempt {stack.attempt}, {words.ago(stack.taken_at, now).text}.", text)
+
+
+def _stack_deeds(attempts: Sequence[AttemptRecord], record: FullJob, rights: Rights) -> tuple[Deed, ...]:
+    runs = record.state in {State.LAUNCHED, State.STOPPING} and attempts and attempts[-1].ended_at is None
+    return (Deed("stack", "Show stacks", "info"),) if runs and rights.stack else ()
+
+
 def _checkpoint(record: FullJob) -> tuple[json_text.Shown | None, str]:
     if not record.has_checkpoint:
         return None, ""
@@ -347,6 +380,7 @@ def view(
     kept: Sequence[Entry] = (),
     around: Around = ALL_WELL,
     family: Family = NO_FAMILY,
+    stack: StackRecord | None = None,
 ) -> JobView:
     """Everything that a job's page shows.
 
@@ -361,6 +395,7 @@ def view(
         now: Unix milliseconds.
         kept: what people have done with the job, as the store has kept it.
         family: the jobs that it needs, and how many need it.
+        stack: the latest wish for its stacks; None if there is none, or the reader may not see them.
     """
     module, call = job_facts.name_of(record)
     result, result_note = _result(record, rights)
@@ -377,7 +412,7 @@ def view(
         live=not states.has_ended(record),
         cancel=cancel_action(record, rights.cancel),
         rerun=rerun_action(record, rights.rerun),
-        deeds=deeds(record) if rights.pause else (),
+        deeds=(deeds(record) if rights.pause else ()) + _stack_deeds(attempts, record, rights),
         not_running=gates.card(record, now, queue, around),
         error=error_card(record, attempt, now),
         tabs=tuple(tab(one, record, now, attempt) for one in attempts),
@@ -391,6 +426,7 @@ def view(
         result_note=result_note,
         checkpoint=checkpoint,
         checkpoint_note=checkpoint_note,
+        stack=stack_card(stack, now),
         timeout=words.span(round(record.spec.timeout_seconds * 1000)),
         parents=parent_rows(family),
         if_one_fails="runs all the same" if record.on_parent_failure == OnParentFailure.RUN else "is cancelled",

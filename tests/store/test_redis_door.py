@@ -89,6 +89,8 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "suspend": ["id", "ada", ""], "suspended": ["id", "k", "yes"], "run_now": ["id", "ada", ""],
         "set_priority": ["id", 1, "ada", ""], "note_rerun": ["id", "ada", "id-2"], "expire": [20], "unblock": [20],
         "hold": ["e", "older"], "release": [], "close_batch": ["id"],
+        "signing_key": ["k"], "start_bulk": ["b", "n", {"verb": "cancel"}], "stop_bulk": ["b", "ada"],
+        "advance_bulk": ["b", "e", 0, "", "", "no", "", 1, {"skipped:ended": 1}], "drop_bulk": ["b", "n"],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bgjobs.batches import BatchRequest, CancelBatchRequest
+from bgjobs.bulk import BulkPreviewRequest, BulkStartRequest
 from bgjobs.parent_result import ParentBatchRequest, ParentRequest
 from bgjobs.runner_wire import BeatRequest, FinishRequest, StartRequest
 from bgjobs.wire import (
@@ -29,7 +30,7 @@ from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.routes import batches, health, holding, jobs, queues, runner, schedules
+from bgjobs_api.routes import batches, bulk, health, holding, jobs, queues, runner, schedules
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -45,6 +46,7 @@ _API_VERSION: Final = "1"
 _TAGS: Final = (
     {"name": "jobs", "description": "Enqueue, list, read and cancel jobs."},
     {"name": "batches", "description": "Many jobs under one id: count, cancel and close them."},
+    {"name": "bulk", "description": "One thing that is done with all jobs that a filter means: previewed, then begun."},
     {"name": "queues", "description": "Queues with their load. They are made with kubectl."},
     {"name": "schedules", "description": "Jobs that are made again and again. Schedules are made with kubectl."},
     {"name": "runner", "description": "For the supervisor in a job's pod; not for people."},
@@ -62,6 +64,8 @@ same request can be sent again: a job is enqueued under an id that the caller ma
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
     EnqueueRequest,
     BatchRequest,
+    BulkPreviewRequest,
+    BulkStartRequest,
     CancelBatchRequest,
     CancelRequest,
     RerunRequest,
@@ -113,7 +117,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for_programs = (jobs.router, batches.router, holding.router, queues.router, schedules.router)
+    for_programs = (jobs.router, batches.router, bulk.router, holding.router, queues.router, schedules.router)
     for part in (*for_programs, *((runner.router,) if runners else ()), health.router):
         app.include_router(part)
     problems.install(app)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXPECTED = {
     "GET /api/openapi.json",
     "GET /api/v1/batches/{batch_id}",
+    "GET /api/v1/bulk/{namespace}",
+    "GET /api/v1/bulk/{namespace}/{bulk_id}",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
     "GET /api/v1/jobs/{job_id}/attempts",
@@ -38,6 +40,9 @@ EXPECTED = {
     "GET /readyz",
     "POST /api/v1/batches/{batch_id}/cancel",
     "POST /api/v1/batches/{batch_id}/close",
+    "POST /api/v1/bulk",
+    "POST /api/v1/bulk/preview",
+    "POST /api/v1/bulk/{namespace}/{bulk_id}/stop",
     "POST /api/v1/jobs",
     "POST /api/v1/jobs:batch",
     "POST /api/v1/jobs/{job_id}/cancel",
@@ -112,7 +117,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     method, path = route.split(" ")
     response = await world.http.request(
         method,
-        path.format(job_id="x", batch_id="x", number=1, namespace="shop", name="nightly"),
+        path.format(job_id="x", batch_id="x", bulk_id="x", number=1, namespace="shop", name="nightly"),
         headers={PROTOCOL_HEADER: "1"},
         content=b"{}" * (method == "POST"),
     )
@@ -121,7 +126,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
 
 @pytest.mark.parametrize("route", sorted(one for one in EXPECTED if one.startswith("GET ")))
 async def test_head_is_get_without_the_body(world: World, route: str) -> None:
-    path = route.removeprefix("GET ").format(job_id="x", batch_id="x", number=1)
+    path = route.removeprefix("GET ").format(job_id="x", batch_id="x", bulk_id="x", number=1, namespace="shop")
 
     got, headed = await world.http.get(path), await world.http.head(path)
 
@@ -174,6 +179,8 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "jobs": "#/components/schemas/EnqueueRequest",
         "jobs:batch": "#/components/schemas/BatchRequest",
         "batches/{batch_id}/cancel": "#/components/schemas/CancelBatchRequest",
+        "bulk": "#/components/schemas/BulkStartRequest",
+        "preview": "#/components/schemas/BulkPreviewRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
         "pause": "#/components/schemas/HoldRequest",

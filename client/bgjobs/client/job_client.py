@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from bgjobs.client import batch, batch_view, endpoints
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
+from bgjobs.client.bulk_calls import BulkCalls
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
 from bgjobs.client.request import build_request
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     )
 
 
-class JobClient:
+class JobClient(BulkCalls):
     """A connection to the API, safe to share between threads and to carry over a fork.
 
     Copied it is the same connection. Pickled it takes its URL and settings along, but no token: where it is unpickled,

@@ -104,8 +104,9 @@ async def test_every_filter_of_the_list(world: World) -> None:
         ({}, 3),
     ):
         assert (wanted, (await previewed(world, filter=wanted)).total) == (wanted, total)
-    assert (await previewed(world, filter={"batch": batch}, **{"except": [ids[0], ids[0]]})).total == 1
-    bulk = await begun(world, filter={"batch": batch}, **{"except": [ids[0]]})
+    but: dict[str, Any] = {"filter": {"batch": batch}, "except": [ids[0], ids[0]]}
+    assert (await previewed(world, **but)).total == 1
+    bulk = await begun(world, **but)
     assert bulk.excepted == 1
     bulk = await carried_out(world, bulk)
     assert (bulk.done, (await world.there(ids[0])).state) == (1, "queued")

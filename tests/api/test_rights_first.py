@@ -40,6 +40,7 @@ WITHOUT_BODY: Final = {
     "/api/v1/schedules/{namespace}/{name}:resume",
     "/api/v1/batches/{batch_id}/close",
     "/api/v1/bulk/{namespace}/{bulk_id}/stop",
+    "/bulk/{namespace}/{bulk_id}/stop",
 }
 BATCH: Final = "0192f0c1-2a3b-7c4d-8e5f-001122334455"
 MIB: Final = 1024 * 1024

@@ -251,7 +251,7 @@ async def test_jobs_that_move_while_it_looks_elsewhere_are_found(store: CheckedS
     life.clock.forward(3)
     bulk = await begun(store, BulkVerb.CANCEL)
     loop = leading(store)
-    await loop._step(NAMESPACE, bulk.id)
+    await loop.step(NAMESPACE, bulk.id)
     assert (await there(store, bulk.id)).cursor.number == 0
 
     # It goes from a cell that is looked at last to the one that is looked at first.

@@ -48,7 +48,7 @@ async def test_another_leader_goes_on_and_counts_each_job_once(
         life.clock.forward(1)
     bulk = await begun(store, verb)
     first = leading(store)
-    await first._step(NAMESPACE, bulk.id)
+    await first.step(NAMESPACE, bulk.id)
     acted = 0
     name = {BulkVerb.CANCEL: "stop", BulkVerb.PAUSE: "pause", BulkVerb.RERUN: "note_rerun"}[verb]
     real: Any = getattr(store, name)
@@ -63,7 +63,7 @@ async def test_another_leader_goes_on_and_counts_each_job_once(
     with monkeypatch.context() as patch:
         patch.setattr(store, name, dies)
         with pytest.raises(asyncio.CancelledError):
-            await first._step(NAMESPACE, bulk.id)
+            await first.step(NAMESPACE, bulk.id)
     await store.lead("epoch-2")
     bulk = await there(store, bulk.id)
     assert (bulk.done, len(bulk.taken)) == (20, 20)
@@ -86,7 +86,7 @@ async def test_a_stop_takes_effect_within_a_batch(store: CheckedStore, life: Lif
     await store.enqueue_many(jobs)
     bulk = await begun(store, BulkVerb.CANCEL)
     loop = leading(store)
-    await loop._step(NAMESPACE, bulk.id)
+    await loop.step(NAMESPACE, bulk.id)
 
     stopped = await ask.stop(store, bulk, by="ada")
 
@@ -104,7 +104,7 @@ async def test_stopped_while_another_leader_takes_over(store: CheckedStore, life
     jobs = many(a_job(), 50)
     await store.enqueue_many(jobs)
     bulk = await begun(store, BulkVerb.CANCEL)
-    await leading(store)._step(NAMESPACE, bulk.id)
+    await leading(store).step(NAMESPACE, bulk.id)
     await ask.stop(store, bulk, by="ada")
 
     bulk = await carried_out(store, bulk, leading(store))
@@ -177,7 +177,7 @@ async def test_of_those_that_are_over_the_latest_are_remembered(
 ) -> None:
     await life.leader()
     loop = leading(store)
-    first = await begun(store, BulkVerb.CANCEL)
+    latest = first = await begun(store, BulkVerb.CANCEL)
     for _ in range(202):
         latest = await begun(store, BulkVerb.CANCEL)
         while await loop.turn() == 0.0:

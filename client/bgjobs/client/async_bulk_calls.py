@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from bgjobs.client import bulk_endpoints, endpoints, polling
 from bgjobs.client.bulk_calls import pause_within
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from bgjobs.connection.async_transport import AsyncTransport
 
 
-class _AsyncBulks(Protocol):
-    """What a handle asks."""
-
-    async def get_bulk(self, bulk_id: str, namespace: str | None = None) -> Bulk: ...
-    async def stop_bulk(self, bulk_id: str, namespace: str | None = None) -> Bulk: ...
-    def sleep(self, seconds: float, /) -> Awaitable[object]: ...
-
-
 class AsyncBulkHandle:
     """Something that is done with all jobs that a filter means; its methods are those of `BulkHandle`.
 
@@ -33,7 +25,7 @@ class AsyncBulkHandle:
     """
 
     def __init__(
-        self, client: _AsyncBulks, bulk_id: str, namespace: str | None, clock: Callable[[], float] = time.monotonic
+        self, client: AsyncBulkCalls, bulk_id: str, namespace: str | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.id = bulk_id
         self.namespace = namespace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from bgjobs.client import bulk_endpoints, endpoints, polling
 
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from bgjobs.connection.transport import Transport
 
 
-class _Bulks(Protocol):
-    """What a handle asks."""
-
-    def get_bulk(self, bulk_id: str, namespace: str | None = None) -> Bulk: ...
-    def stop_bulk(self, bulk_id: str, namespace: str | None = None) -> Bulk: ...
-    def sleep(self, seconds: float, /) -> None: ...
-
-
 class BulkHandle:
     """Something that is done with all jobs that a filter means.
 
@@ -32,7 +24,7 @@ class BulkHandle:
     """
 
     def __init__(
-        self, client: _Bulks, bulk_id: str, namespace: str | None, clock: Callable[[], float] = time.monotonic
+        self, client: BulkCalls, bulk_id: str, namespace: str | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.id = bulk_id
         self.namespace = namespace

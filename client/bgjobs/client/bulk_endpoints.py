@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from bgjobs.bulk import Bulk, BulkFilter, BulkList, BulkPreview, BulkPreviewRequest, BulkStartRequest
+from bgjobs.bulk import Bulk, BulkList, BulkPreview, BulkPreviewRequest, BulkStartRequest
 from bgjobs.client.list_filters import query_of
 from bgjobs.connection.exchange import Call, reader
 from bgjobs.errors import InvalidJobError
@@ -33,16 +33,14 @@ def preview(verb: str, excepted: Sequence[str], note: str | None, **filters: Unp
     if verb not in set(BulkVerb):
         raise InvalidJobError(f"there is no verb {verb!r}; there are {', '.join(BulkVerb)}", "verb")
     try:
-        body = BulkPreviewRequest(
-            namespace=namespace,
-            verb=BulkVerb(verb),
-            filter=BulkFilter.model_validate(asked, by_alias=True, by_name=False),
-            excepted=list(excepted),
-            note=note,
+        body = BulkPreviewRequest.model_validate(
+            {"namespace": namespace, "verb": verb, "filter": asked, "except": list(excepted), "note": note},
+            by_alias=True,
+            by_name=False,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = ".".join(str(part) for part in first["loc"]).removeprefix("filter.")
         raise InvalidJobError(f"{field}: {first['msg'].removeprefix('Value error, ')}", field) from error
     return Call(
         "POST",

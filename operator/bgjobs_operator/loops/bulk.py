@@ -91,7 +91,7 @@ class Bulk:
     async def _guarded(self, namespace: str, bulk_id: str) -> bool:
         """One step of one bulk, whose trouble is nobody else's; whether it goes on at once."""
         try:
-            return await self._step(namespace, bulk_id)
+            return await self.step(namespace, bulk_id)
         except (StoreUnavailableError, NotLeaderError):
             raise
         except StoreError as error:
@@ -102,7 +102,8 @@ class Bulk:
             work.not_before = _time() + _LATER
         return False
 
-    async def _step(self, namespace: str, bulk_id: str) -> bool:
+    async def step(self, namespace: str, bulk_id: str) -> bool:
+        """One step of one bulk; whether it goes on at once."""
         bulk = await self.store.bulk(bulk_id)
         if bulk is None or bulk.namespace != namespace:
             await self.store.drop_bulk(bulk_id=bulk_id, namespace=namespace)

@@ -248,7 +248,7 @@ def test_list_show_and_stop(terminal: Terminal, api: FakeApi) -> None:
         "1",
         "6",
         "ada",
-        "1m",
+        "110s",
         "queue:mail",
     ]
     page = terminal.run("bulk", "show", OTHER_ID.upper(), "-n", "shop").text

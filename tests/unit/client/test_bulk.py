@@ -77,7 +77,7 @@ def test_no_longer_than_asked_for(server: FakeServer) -> None:
         ("cancel", {"state": "asleep"}, "state"),
         ("cancel", {"batch": "mine"}, "batch"),
         ("cancel", {"outcome": "odd"}, "outcome"),
-        ("cancel", {"excepted": ["last"]}, "excepted.0"),
+        ("cancel", {"excepted": ["last"]}, "except.0"),
         ("cancel", {"colour": "red"}, "colour"),
         ("cancel", {"note": "x" * 401}, "note"),
         ("cancel", {"labels": {"a,b": None}}, "labels"),

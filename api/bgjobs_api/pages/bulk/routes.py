@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from bgjobs.ids import is_job_id
 from bgjobs.vocabulary import BulkVerb
 from bgjobs_api.http.bulk import may, require_for, require_one
 from bgjobs_api.http.callers import Caller, DepsDep, require_in
@@ -120,6 +121,7 @@ async def stop_bulk(deps: DepsDep, caller: Caller, namespace: str, bulk_id: str)
 
 
 @router.get("/bulk/{namespace}/{bulk_id}/stop")
-async def stop_after_sign_in(namespace: str, bulk_id: str) -> Response:
+async def stop_after_sign_in(deps: DepsDep, namespace: str, bulk_id: str) -> Response:
     """As `after_sign_in`."""
-    return rendering.redirect(f"/bulk/{namespace}/{bulk_id}" if bulk_id.replace("-", "").isalnum() else "/jobs")
+    is_one = namespace in deps.namespaces and is_job_id(bulk_id)
+    return rendering.redirect(f"/bulk/{namespace}/{bulk_id}" if is_one else "/jobs")

@@ -30,11 +30,12 @@ from typing import Literal, NamedTuple
 {replies}
 '''
 
-# The verbs by which people hold, hasten and end jobs that wait; all others are in verbs.py.
+# The verbs by which people hold, hasten and end jobs that wait, and those of bulks; all others are in verbs.py.
 DEEDS = frozenset(
     {
         "close_batch", "drop_hold", "expire", "let_go", "note_rerun", "pause", "put_hold", "resume", "run_now",
         "set_aside", "set_priority", "suspend", "unblock",
+        "signing_key", "start_bulk", "advance_bulk", "stop_bulk", "drop_bulk",
     }
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bgjobs.batches import BatchRequest, CancelBatchRequest
+from bgjobs.bulk import BulkPreviewRequest, BulkStartRequest
 from bgjobs.holds import PutHoldRequest
 from bgjobs.parent_result import ParentBatchRequest, ParentRequest
 from bgjobs.runner_wire import BeatRequest, FinishRequest, StackRequest, StartRequest
@@ -30,7 +31,7 @@ from bgjobs_api.http.head import Head
 from bgjobs_api.http.request_log import RequestLog
 from bgjobs_api.http.same_origin import SameOrigin
 from bgjobs_api.pages import routes as dashboard
-from bgjobs_api.routes import batches, health, holding, holds, jobs, queues, runner, schedules, stacks
+from bgjobs_api.routes import batches, bulk, health, holding, holds, jobs, queues, runner, schedules, stacks
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -47,6 +48,7 @@ _TAGS: Final = (
     {"name": "jobs", "description": "Enqueue, list, read and cancel jobs."},
     {"name": "batches", "description": "Many jobs under one id: count, cancel and close them."},
     {"name": "holds", "description": "Jobs that are held by their class, their method or their labels."},
+    {"name": "bulk", "description": "One thing that is done with all jobs that a filter means: previewed, then begun."},
     {"name": "queues", "description": "Queues with their load. They are made with kubectl."},
     {"name": "schedules", "description": "Jobs that are made again and again. Schedules are made with kubectl."},
     {"name": "runner", "description": "For the supervisor in a job's pod; not for people."},
@@ -64,6 +66,8 @@ same request can be sent again: a job is enqueued under an id that the caller ma
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
     EnqueueRequest,
     BatchRequest,
+    BulkPreviewRequest,
+    BulkStartRequest,
     CancelBatchRequest,
     CancelRequest,
     RerunRequest,
@@ -120,6 +124,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None, *, runners: bool = T
     for_programs = (
         jobs.router,
         batches.router,
+        bulk.router,
         holding.router,
         holds.router,
         queues.router,

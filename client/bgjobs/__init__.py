@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bgjobs.client.async_batch_handle import AsyncBatchHandle, AsyncEnqueuedBatch
+    from bgjobs.client.async_bulk_calls import AsyncBulkHandle
     from bgjobs.client.async_helper import run_background_job_async, run_background_jobs_async
     from bgjobs.client.async_job_client import AsyncJobClient
     from bgjobs.client.async_job_handle import AsyncJobHandle
     from bgjobs.client.batch import Call
     from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
+    from bgjobs.client.bulk_calls import BulkHandle
     from bgjobs.client.helper import run_background_job, run_background_jobs
     from bgjobs.client.job_client import JobClient
     from bgjobs.client.job_handle import JobHandle
@@ -38,12 +40,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Abort",
     "AsyncBatchHandle",
+    "AsyncBulkHandle",
     "AsyncEnqueuedBatch",
     "AsyncJobClient",
     "AsyncJobHandle",
     "Backoff",
     "BatchHandle",
     "BgjobsError",
+    "BulkHandle",
     "Call",
     "ConfigurationError",
     "ConflictError",
@@ -76,11 +80,13 @@ __all__ = [
 _MODULES = {
     "Abort": "context",
     "AsyncBatchHandle": "client.async_batch_handle",
+    "AsyncBulkHandle": "client.async_bulk_calls",
     "AsyncEnqueuedBatch": "client.async_batch_handle",
     "AsyncJobClient": "client.async_job_client",
     "AsyncJobHandle": "client.async_job_handle",
     "Backoff": "retry_rules",
     "BatchHandle": "client.batch_handle",
+    "BulkHandle": "client.bulk_calls",
     "Call": "client.batch",
     "EnqueuedBatch": "client.batch_handle",
     "JobClient": "client.job_client",

@@ -70,6 +70,42 @@ class BatchState(StrEnum):
     FAILED = "failed"  # all have ended, and some did not succeed
 
 
+class BulkVerb(StrEnum):
+    """What can be done with all jobs that a filter means."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SUSPEND = "suspend"
+    RUN_NOW = "run_now"
+    RERUN = "rerun"
+
+
+class BulkState(StrEnum):
+    """Where a bulk is: something that is done with all jobs that a filter means."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"  # somebody has stopped it; what was done stays done
+    DONE = "done"
+
+
+class WhySkipped(StrEnum):
+    """Why a bulk leaves a job as it is: stable words for programs; `bgjobs.bulk.WORDS` has those for people."""
+
+    ENDED = "ended"
+    NOT_ENDED = "not_ended"
+    ALREADY = "already"
+    STARTED = "started"
+    NOT_STARTED = "not_started"
+    HELD = "held"
+    NOT_HELD = "not_held"
+    STOPPING = "stopping"
+    TOO_OFTEN = "too_often"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    CHANGED = "changed"
+
+
 class Outcome(StrEnum):
     """Why an attempt or a job ended."""
 

@@ -20,6 +20,8 @@ from bgjobs_core.store.doorbell import MAX_BLOCK_MS
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.admit import PERIOD as ADMIT_PERIOD
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
+from bgjobs_operator.loops.bulk import PERIOD as BULK_PERIOD
+from bgjobs_operator.loops.bulk import Bulk
 from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
 from bgjobs_operator.loops.expire import PERIOD as EXPIRE_PERIOD
 from bgjobs_operator.loops.expire import Expire
@@ -196,6 +198,7 @@ class Leader:
             Loop("expire", Expire(store).turn, EXPIRE_PERIOD),
             Loop("unblock", Unblock(store).turn, UNBLOCK_PERIOD),
             Loop("holds", Holds(store).turn, HOLDS_PERIOD),
+            Loop("bulk", Bulk(store, epoch, namespaces, self._gate).turn, BULK_PERIOD),
             Loop("launch", self.rollback.unless_older(launch.turn), LAUNCH_PERIOD),
             Loop("stop", stop.turn, STOP_PERIOD),
             Loop("suspend", suspend.turn, SUSPEND_PERIOD),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from bgjobs.bulk import MAX_BULK_BYTES
 from bgjobs.protocol import MAX_CHECKPOINT_BYTES, PROTOCOL_HEADER
 from bgjobs_api.app import PUBLIC_PATHS
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
@@ -32,6 +33,8 @@ LIMITS: Final = {
     "/finish": 1024 * 1024,
     "/rerun": MAX_BODY_BYTES,
     "/runner/v1/jobs/{job_id}/stack": MAX_STACKS_BYTES,
+    "/api/v1/bulk": MAX_BULK_BYTES,
+    "/bulk/preview": MAX_BULK_BYTES,
 }
 # No body is read at all.
 WITHOUT_BODY: Final = {
@@ -40,6 +43,8 @@ WITHOUT_BODY: Final = {
     "/api/v1/batches/{batch_id}/close",
     "/api/v1/holds/{namespace}/{hold_id}",
     "/api/v1/jobs/{job_id}/stack",
+    "/api/v1/bulk/{namespace}/{bulk_id}/stop",
+    "/bulk/{namespace}/{bulk_id}/stop",
 }
 BATCH: Final = "0192f0c1-2a3b-7c4d-8e5f-001122334455"
 MIB: Final = 1024 * 1024
@@ -81,8 +86,8 @@ class Sent:
 
 
 async def send(app: FastAPI, method: str, path: str, job_id: str, token: str, body: bytes) -> Sent:
-    known = {"job_id": job_id, "batch_id": BATCH, "hold_id": BATCH, "namespace": "shop", "name": "default"}
-    sent = Sent(method, path.format(**known), token, body)
+    known = {"job_id": job_id, "batch_id": BATCH, "hold_id": BATCH, "bulk_id": BATCH, "namespace": "shop"}
+    sent = Sent(method, path.format(**known, name="default"), token, body)
     await app(sent.scope, cast("Any", sent.receive), cast("Any", sent.send))
     return sent
 

@@ -27,6 +27,8 @@ EXPECTED = {
     "GET /api/v1/batches",
     "GET /api/v1/batches/{batch_id}",
     "GET /api/v1/holds",
+    "GET /api/v1/bulk/{namespace}",
+    "GET /api/v1/bulk/{namespace}/{bulk_id}",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
     "GET /api/v1/jobs/{job_id}/attempts",
@@ -43,6 +45,9 @@ EXPECTED = {
     "POST /api/v1/batches/{batch_id}/cancel",
     "POST /api/v1/batches/{batch_id}/close",
     "POST /api/v1/holds",
+    "POST /api/v1/bulk",
+    "POST /api/v1/bulk/preview",
+    "POST /api/v1/bulk/{namespace}/{bulk_id}/stop",
     "POST /api/v1/jobs",
     "POST /api/v1/jobs:batch",
     "POST /api/v1/jobs/{job_id}/cancel",
@@ -120,6 +125,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     response = await world.http.request(
         method,
         path.format(job_id="x", batch_id="x", hold_id="x", number=1, namespace="shop", name="nightly"),
+        path.format(job_id="x", batch_id="x", bulk_id="x", number=1, namespace="shop", name="nightly"),
         headers={PROTOCOL_HEADER: "1"},
         content=b"{}" * (method == "POST"),
     )
@@ -128,7 +134,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
 
 @pytest.mark.parametrize("route", sorted(one for one in EXPECTED if one.startswith("GET ")))
 async def test_head_is_get_without_the_body(world: World, route: str) -> None:
-    path = route.removeprefix("GET ").format(job_id="x", batch_id="x", number=1)
+    path = route.removeprefix("GET ").format(job_id="x", batch_id="x", bulk_id="x", number=1, namespace="shop")
 
     got, headed = await world.http.get(path), await world.http.head(path)
 
@@ -182,6 +188,8 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "jobs:batch": "#/components/schemas/BatchRequest",
         "batches/{batch_id}/cancel": "#/components/schemas/CancelBatchRequest",
         "holds": "#/components/schemas/PutHoldRequest",
+        "bulk": "#/components/schemas/BulkStartRequest",
+        "preview": "#/components/schemas/BulkPreviewRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
         "pause": "#/components/schemas/HoldRequest",

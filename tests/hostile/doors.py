@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bgjobs.bulk import MAX_BULK_BYTES
 from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
 from bgjobs_api.routes.runner import MAX_BEAT_BYTES, MAX_REPORT_BYTES, MAX_STACKS_BYTES
@@ -119,6 +120,19 @@ DOORS: Final = {
     "GET /api/v1/batches/{batch_id}": Door(),
     "POST /api/v1/batches/{batch_id}/cancel": _note(),
     "POST /api/v1/batches/{batch_id}/close": Door(),
+    "GET /bulk/preview": Door(query=("verb", "ns", "state", "queue", "class", "cursor", *_FILTERS)),
+    "GET /bulk/start": Door(),
+    "GET /bulk/{namespace}/{bulk_id}": Door(),
+    "GET /bulk/{namespace}/{bulk_id}/stop": Door(),
+    "POST /bulk/start": _form("token", "note", "count"),
+    "POST /bulk/{namespace}/{bulk_id}/stop": Door(),
+    "GET /api/v1/bulk/{namespace}": Door(),
+    "GET /api/v1/bulk/{namespace}/{bulk_id}": Door(),
+    "POST /api/v1/bulk": Door(limit=MAX_BULK_BYTES, into="token"),
+    "POST /api/v1/bulk/preview": Door(
+        limit=MAX_BULK_BYTES, into="except", others='"verb":"cancel","namespace":"shop","filter":{}'
+    ),
+    "POST /api/v1/bulk/{namespace}/{bulk_id}/stop": Door(),
     "POST /api/v1/queues/{namespace}/{name}/pause": _note(),
     "POST /api/v1/queues/{namespace}/{name}/resume": _note(),
     "POST /api/v1/schedules/{namespace}/{name}:pause": Door(),

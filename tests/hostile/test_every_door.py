@@ -29,7 +29,7 @@ from bgjobs_core.resources.models import QueueSpec
 from bgjobs_core.store.store import Store
 from tests.api.test_schedules import put as put_schedule
 from tests.hostile import shapes
-from tests.hostile.doors import DOORS, QUERY_BYTES, bodies
+from tests.hostile.doors import DOORS, ONE_ID, QUERY_BYTES, bodies
 from tests.hostile.watch import Cost, Request, Watch
 from tests.store.servers import Server
 
@@ -195,7 +195,9 @@ def test_each_route_has_its_inputs_here() -> None:
 
 def path_of(route: str, **values: str) -> str:
     """The path of a route; what is not given is something that is there."""
-    known = {"namespace": "shop", "name": "default", "number": "1", "digest": "x", "path": "bgjobs.css"} | values
+    known = {
+        "namespace": "shop", "name": "default", "number": "1", "digest": "x", "path": "bgjobs.css", "bulk_id": ONE_ID,
+    } | values  # fmt: skip
     known.setdefault("hold_id", new_job_id())
     if "schedules" in route:
         known["name"] = values.get("name", "nightly")

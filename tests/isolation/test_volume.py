@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs.vocabulary import Outcome
+from bgjobs.vocabulary import BulkVerb, Outcome
+from bgjobs_core.actions.bulk.ask import start
+from bgjobs_core.actions.bulk.filters import Frozen
+from bgjobs_core.actions.bulk.preview import preview
+from bgjobs_core.actions.listing import Filter
 from bgjobs_core.jobs.holds import NewHold
 from bgjobs_core.resources.models import REQUESTS
 from tests.isolation.course import Course, Trouble, played, readable, slow
@@ -132,6 +136,23 @@ class ManyHeld(Trouble):
         await it.become(self.held[:200], "succeeded", 300.0, "released jobs have")
 
 
+class ManyCancelled(Trouble):
+    """So many jobs of one namespace are cancelled at once, by a filter."""
+
+    namespaces = (ILL,)
+
+    async def begins(self, it: Installation) -> None:
+        self.jobs = await it.enqueue(ILL, "quick", WAITING, delay_seconds=7200, records_seconds=KEPT_SECONDS)
+        found = await preview(it.store, Frozen(Filter((ILL,))), BulkVerb.CANCEL, by="ada")
+        self.bulk = await start(it.store, found.order)
+
+    async def recovered(self, it: Installation) -> None:
+        await it.become(self.jobs, "cancelled", 300.0 * SCALE, "jobs that were cancelled at once are")
+        bulk = await it.store.bulk(self.bulk.id)
+        assert bulk is not None
+        assert (bulk.done, bulk.skipped, bulk.failed) == (WAITING, {}, 0)
+
+
 NO_TROUBLE: Final = "no trouble"
 TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     NO_TROUBLE: Trouble,
@@ -140,6 +161,7 @@ TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     "many waiting jobs": ManyWaiting,
     "a used up quota": UsedUpQuota,
     "many held jobs": ManyHeld,
+    "many jobs cancelled at once": ManyCancelled,
 }
 
 

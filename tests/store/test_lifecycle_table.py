@@ -163,17 +163,21 @@ class Verbs:
             await self._see_kueue("no")
         if row == "keep_stack, asked for":
             await self.store.ask_stack(job_id=self.job.id)
+        await self._prepare_around(row)
+        if row == "retire the record":
+            await self.store.retire(job_id=self.job.id, stage="kube_job")
+            await self.store.settled(job_id=self.job.id, rev=self.job.rev)
+        if row.startswith("retire the record"):
+            self.clock.forward(3601 if row == "retire the record" else 3500)
+
+    async def _prepare_around(self, row: str) -> None:
+        """What must be so besides the job."""
         if row == "disown, queue is gone":
             await self.store.drop_queue(queue=QUEUE_KEY)
         if row.endswith("Redis is held"):  # it may have forgotten that the job was claimed
             await self.store.hold(epoch=EPOCH, reason="Redis is older than the world")
         if row == "claim, queue paused":
             await self.store.put_queue(QUEUE_KEY, a_queue(paused=True))
-        if row == "retire the record":
-            await self.store.retire(job_id=self.job.id, stage="kube_job")
-            await self.store.settled(job_id=self.job.id, rev=self.job.rev)
-        if row.startswith("retire the record"):
-            self.clock.forward(3601 if row == "retire the record" else 3500)
 
     async def send(self, row: str) -> str:
         """The reply's first word."""

@@ -22,8 +22,9 @@ from bgjobs_core.store import keys
 from bgjobs_core.store.store import Store
 from tests.store import contents
 from tests.store.builders import NAMESPACE, a_queue
+from tests.store.bulk_rules import BulkRules
 from tests.store.checked_store import Clock
-from tests.store.enqueue_rules import QUEUES, EnqueueRules, queues
+from tests.store.enqueue_rules import QUEUES, queues
 from tests.store.holding_rules import TWICE
 from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_lanes, in_turn
@@ -51,7 +52,7 @@ TURNS: Final = tuple(keys.PREFIX + name for name in ("turns:", "closed:", "reope
 LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
 
 
-class Machine(EnqueueRules):
+class Machine(BulkRules):
     """One Redis, and a `Witness` of what was promised."""
 
     jobs: Bundle[Any] = Bundle("jobs")

@@ -93,6 +93,8 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "hold": ["e", "older"], "release": [], "close_batch": ["id"],
         "put_hold": ["n", "hold", None, "a.*", "held", "[]", []], "drop_hold": ["n", "hold"], "let_go": [20],
         "set_aside": [20],
+        "signing_key": ["k"], "start_bulk": ["b", "n", {"verb": "cancel"}], "stop_bulk": ["b", "ada"],
+        "advance_bulk": ["b", "e", 0, "", "", "no", "", 1, {"skipped:ended": 1}], "drop_bulk": ["b", "n"],
         "report": ["leading", "pod", 1000, None, {"version": "1"}], "withdraw_report": ["leading", "pod"],
     }  # fmt: skip
     assert set(calls) == set(VERBS)

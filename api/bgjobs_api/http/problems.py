@@ -18,6 +18,8 @@ from bgjobs_core.actions.errors import (
     AlreadyEndedError,
     BatchNotFoundError,
     BatchRefusedError,
+    BulkEndedError,
+    BulkNotFoundError,
     ChangeUnfitError,
     HoldNotFoundError,
     HoldTakenError,
@@ -30,10 +32,13 @@ from bgjobs_core.actions.errors import (
     NotRunningError,
     NotWaitingError,
     OneOfManyError,
+    PreviewExpiredError,
     QueueNotFoundError,
     QueueUnchangedError,
     ScheduleInvalidError,
     ScheduleNotFoundError,
+    TokenRefusedError,
+    TooManyBulksError,
     TooManyHoldsError,
 )
 from bgjobs_core.jobs.admission import ADD_IT, NOT_APPROVED
@@ -68,6 +73,10 @@ _OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
     TooManyHoldsError: (HTTPStatus.CONFLICT, "too_many_holds"),
     ScheduleNotFoundError: (HTTPStatus.NOT_FOUND, "schedule_not_found"),
     ScheduleInvalidError: (HTTPStatus.CONFLICT, "schedule_invalid"),
+    BulkNotFoundError: (HTTPStatus.NOT_FOUND, "bulk_not_found"),
+    BulkEndedError: (HTTPStatus.CONFLICT, "bulk_ended"),
+    PreviewExpiredError: (HTTPStatus.CONFLICT, "preview_expired"),
+    TooManyBulksError: (HTTPStatus.CONFLICT, "too_many_bulks"),
 }
 # The names of RFC 9110, which the standard library has from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -265,6 +274,8 @@ def _of_action(error: ActionError) -> ProblemError:
             return ProblemError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(error), [FieldProblem(field=field, message=message)]
             )
+        case TokenRefusedError(message=message):
+            return invalid("token", message)
         case OneOfManyError(index=index, error=one):
             return of_job(_of_action(one), index)
         case NoRoomError():

@@ -1,8 +1,9 @@
 """Routes of the pages. What is shown is made by presenters; what is allowed is asked as in the JSON API."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from bgjobs.job_spec import LabelName
 from bgjobs_api.http import cursors
+from bgjobs_api.http.bulk import may
 from bgjobs_api.http.callers import Caller, DepsDep, identify, require_in
 from bgjobs_api.http.deps import Deps
 from bgjobs_api.http.problems import many_invalid
@@ -17,6 +19,8 @@ from bgjobs_api.http.reading import around_of, load_batch_for, queues_of
 from bgjobs_api.identity import access
 from bgjobs_api.identity.caller import Identity
 from bgjobs_api.pages.batches import routes as batches
+from bgjobs_api.pages.bulk import routes as bulk_routes
+from bgjobs_api.pages.bulk import view as bulk_view
 from bgjobs_api.pages.job import routes
 from bgjobs_api.pages.jobs import facets, filters, rows
 from bgjobs_api.pages.jobs.filters import JobsQuery
@@ -37,6 +41,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(identify)])
 router.include_router(routes.router)
 router.include_router(schedules.router)
 router.include_router(batches.router)
+router.include_router(bulk_routes.router)
 open_router = APIRouter(include_in_schema=False)
 
 
@@ -126,7 +131,22 @@ async def _list(
         older=chosen.page_url(page.next_cursor) if page.next_cursor else "",
         matching="" if found.matching is None else words.count(found.matching),
         server=str(request.base_url).rstrip("/"),
+        bulks=await _bulks(deps, caller, where["namespaces"], chosen) if page.records else (),
     )
+
+
+async def _bulks(
+    deps: Deps, caller: Identity, namespaces: Sequence[str], chosen: filters.Choice
+) -> list[tuple[str, str]]:
+    """What the caller may do with all jobs that match, if they are of one namespace: words and addresses."""
+    if len(namespaces) != 1:
+        return []
+    here = replace(chosen, ns=(namespaces[0],))
+    return [
+        (bulk_view.WORDS[verb].capitalize(), here.url.replace("/jobs?", f"/bulk/preview?verb={verb}&", 1))
+        for verb in bulk_view.offered(chosen.state)
+        if await may(deps, caller, verb, namespaces[0])
+    ]
 
 
 def _said(chosen: filters.Choice) -> filters.Choice | None:

@@ -10,7 +10,20 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import batches, following, holding, holds, jobs, replay, run, schedules, server, stack, why
+from bgjobs.cli.commands import (
+    batches,
+    bulk,
+    following,
+    holding,
+    holds,
+    jobs,
+    replay,
+    run,
+    schedules,
+    server,
+    stack,
+    why,
+)
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -61,6 +74,16 @@ GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]]
             "cancel": batches.cancel,
             "close": batches.close,
         },
+    ),
+    "bulk": (
+        """Look at what is done with many jobs at once, by --all, and stop it.
+
+\b
+  bgjobs cancel --all --queue mail --state queued
+  bgjobs bulk list
+  bgjobs bulk stop 0192f0c1-2a3b-7c4d-8e5f-001122334455
+""",
+        {"list": bulk.list_bulks, "show": bulk.show, "stop": bulk.stop},
     ),
     "schedule": (
         """List schedules, run the job of one now, pause and resume them.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from bgjobs.client import batch, batch_view, endpoints, stacks
 from bgjobs.client.async_batch_handle import AsyncBatchHandle, AsyncEnqueuedBatch
+from bgjobs.client.async_bulk_calls import AsyncBulkCalls
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.holds import AsyncHolds
 from bgjobs.client.polling import LogReading
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     )
 
 
-class AsyncJobClient(AsyncHolds):
+class AsyncJobClient(AsyncHolds, AsyncBulkCalls):
     """A connection to the API for the tasks of one event loop, that of its first call.
 
     A call from another loop is a RuntimeError; threads and forked processes with loops of their own need clients of

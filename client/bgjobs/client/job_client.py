@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from bgjobs.client import batch, batch_view, endpoints, stacks
 from bgjobs.client.batch_calls import BatchCalls
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
+from bgjobs.client.bulk_calls import BulkCalls
 from bgjobs.client.holds import Holds
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     )
 
 
-class JobClient(Holds, BatchCalls):
+class JobClient(Holds, BatchCalls, BulkCalls):
     """A connection to the API, safe to share between threads and to carry over a fork.
 
     Copied it is the same connection. Pickled it takes its URL and settings along, but no token: where it is unpickled,

@@ -24,6 +24,11 @@ what to do about it:
     ├── TooManyHoldsError       the namespace has as many holds as it may
     ├── ScheduleNotFoundError   there is no such schedule
     ├── ScheduleInvalidError    the spec of the schedule is invalid, so that no job can be made of it
+    ├── TokenRefusedError       this token of a preview cannot be used
+    ├── PreviewExpiredError     too much time has passed since a bulk was previewed
+    ├── TooManyBulksError       the namespace has too many bulks that are not over
+    ├── BulkNotFoundError       there is no such bulk, or no longer
+    ├── BulkEndedError          it is too late to stop the bulk
     └── AlreadyEndedError       it is too late to cancel the job; the error carries its record
 
 What Redis itself raises (`bgjobs_core.redis.errors.StoreError`) passes through them.
@@ -35,6 +40,7 @@ from typing import TYPE_CHECKING, Final
 
 from bgjobs import refusals
 from bgjobs.vocabulary import State
+from bgjobs_core.jobs.bulk import MOST_OPEN as MOST_OPEN_BULKS
 from bgjobs_core.jobs.record import MAX_SUSPENSIONS
 
 if TYPE_CHECKING:
@@ -273,3 +279,45 @@ class ScheduleInvalidError(ActionError):
 
     def __init__(self, message: str) -> None:
         super().__init__(f"the schedule is invalid: {message}")
+
+
+class TokenRefusedError(ActionError):
+    """A token of a preview cannot be used.
+
+    Attributes:
+        message: what is wrong with it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"the token {message}")
+        self.message = message
+
+
+class PreviewExpiredError(ActionError):
+    """A bulk was previewed too long ago: by now its filter may mean other jobs than somebody has seen."""
+
+    def __init__(self) -> None:
+        super().__init__("this preview is more than five minutes old; look at a new one")
+
+
+class TooManyBulksError(ActionError):
+    """A namespace has too many bulks that are not over."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"namespace {namespace} has {MOST_OPEN_BULKS} bulks that are not over; wait until one is, or stop one"
+        )
+
+
+class BulkNotFoundError(ActionError):
+    """There is no bulk with this id, or it was over more than seven days ago."""
+
+    def __init__(self, bulk_id: str) -> None:
+        super().__init__(f"there is no bulk {bulk_id}, or it was over more than seven days ago")
+
+
+class BulkEndedError(ActionError):
+    """A bulk was done before it could be stopped."""
+
+    def __init__(self, bulk_id: str) -> None:
+        super().__init__(f"bulk {bulk_id} is done, so that it cannot be stopped any more")

@@ -26,6 +26,7 @@ async def rerun(
     by: str,
     gate: MemoryGate | None,
     changes: JobChanges | None = None,
+    bulk: str = "",
 ) -> Enqueued:
     """Enqueue what a job asked for once more; parameters that are not changed are taken over byte for byte.
 
@@ -40,6 +41,7 @@ async def rerun(
         by: who wants it.
         gate: as in `enqueue`.
         changes: what is to be different in the new job; None: nothing.
+        bulk: id of the bulk by which it is run again, "" if it is by none.
 
     Raises:
         NotEndedYetError: the job has not ended.
@@ -65,5 +67,5 @@ async def rerun(
     )
     made = await enqueue(store, asked, gate=gate)
     if not made.is_another:
-        await store.note_rerun(job_id=ended.id, by=by, new_id=new_id)
+        await store.note_rerun(job_id=ended.id, by=f"{by} (bulk {bulk})" if bulk else by, new_id=new_id)
     return made

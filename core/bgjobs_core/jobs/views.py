@@ -34,7 +34,8 @@ def moment(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _certain(milliseconds: int) -> datetime:
+def certain(milliseconds: int) -> datetime:
+    """The same of a time that is known."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
@@ -156,9 +157,9 @@ def batch_view(record: BatchRecord) -> Batch:
         state=_batch_state(record),
         jobs=record.jobs,
         counts=dict(record.counts),
-        created_at=_certain(record.created_at),
+        created_at=certain(record.created_at),
         created_by=record.created_by,
-        latest_at=_certain(record.latest_at),
+        latest_at=certain(record.latest_at),
         closed_at=moment(record.closed_at),
         ended_at=moment(record.ended_at),
     )
@@ -171,7 +172,7 @@ def _plain(model: BaseModel | None) -> dict[str, Any] | None:
 def history_view(record: JobRecord, kept: Sequence[Entry]) -> History:
     """What people have done with a job, for the API."""
     entries = [
-        HistoryEntry(at=_certain(one.at), what=one.what, by=one.by, note=one.note or None)
+        HistoryEntry(at=certain(one.at), what=one.what, by=one.by, note=one.note or None)
         for one in complete(record, kept)
     ]
     return History(items=entries)
@@ -200,7 +201,7 @@ def attempt_view(record: AttemptRecord) -> Attempt:
     return Attempt(
         number=record.number,
         pod_name=record.pod_name,
-        started_at=_certain(record.started_at),
+        started_at=certain(record.started_at),
         ended_at=moment(record.ended_at),
         outcome=Outcome(record.outcome) if record.outcome else None,
         error=_failure(record.error),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES
 from bgjobs.vocabulary import FINAL, OWNED, TERMINAL, WAITING
+from bgjobs_core.jobs.bulk import MOST_OPEN
 from bgjobs_core.jobs.holds import MOST_HOLDS
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from bgjobs_core.jobs.logs import CHUNK_COST_BYTES
@@ -47,13 +48,16 @@ LIMITS: Final = {
     "slack_ms": 60_000,  # for so much longer a unique key is kept that expires: the record says the exact time
     "answer_ms": 3_600_000,  # for so long the same is said again to whoever asked for a job that was not made
     "cells": 10_000,  # of a namespace; a new job that would need another one is refused
+    "open_bulks": MOST_OPEN,  # bulks of a namespace that are not over
+    "bulks": 200,  # of a namespace, that are remembered
+    "bulk_kept_ms": 7 * 24 * 3_600_000,
 }
 
 _FOLDER: Final = resources.files("bgjobs_core") / "lua"
 # What verbs share, in the order in which it stands in a script; a part may use those before it.
 PARTS: Final = (
     "clock", "arguments", "hashes", "standing", "records", "doorbell", "cells", "lanes", "limits", "work_list", "lists",
-    "needs", "batches", "suspension", "unique", "moves", "holds", "attempts", "waiting", "history",
+    "needs", "batches", "suspension", "unique", "moves", "holds", "attempts", "waiting", "history", "bulks",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)

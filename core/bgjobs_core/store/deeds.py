@@ -13,9 +13,44 @@ from bgjobs_core.store.connected import Connected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bgjobs_core.store.scripts import Fields
+
 
 class Deeds(Connected):
     """Every verb of waiting jobs. Each one is one atomic script, and may be sent again after a lost reply."""
+
+    async def advance_bulk(
+        self,
+        *,
+        bulk_id: str,
+        epoch: str,
+        step: int,
+        cursor: str,
+        taken: str,
+        is_over: Literal["yes", "no"],
+        waits: str,
+        done: int,
+        reasons: Fields,
+    ) -> replies.AdvanceBulkReply:
+        """Notes what came of a step of a bulk, and which jobs the next step takes.
+
+        The jobs are named before anything is done with them, so that another leader knows of which ones it must find
+        out whether it was done. A bulk that was stopped takes no more. Sent again, a step counts once.
+
+        Args:
+            bulk_id: the bulk.
+            epoch: the leader's token.
+            step: the number of this step: how many there were before.
+            cursor: where the search for its jobs goes on behind those that are taken.
+            taken: ids of the jobs that are taken now, with blanks between them.
+            is_over: yes: there are no more jobs.
+            waits: why it does not go on at the moment, in words; "" if it does.
+            done: with how many jobs it was done since the step before.
+            reasons: how many were skipped or failed why: counts by `skipped:` or `failure:` and a word.
+        """
+        return replies.AdvanceBulkReply._make(
+            await self._scripts.run("advance_bulk", bulk_id, epoch, step, cursor, taken, is_over, waits, done, reasons)
+        )
 
     async def close_batch(self, *, batch_id: str) -> Literal["closed", "same", "missing"]:
         """Says that a batch has all of its jobs, so that it ends when these have ended.
@@ -29,6 +64,18 @@ class Deeds(Connected):
             `closed`, `same`, `missing`. same: it was closed before; missing: there is no such batch.
         """
         return (await self._scripts.run("close_batch", batch_id))[0]
+
+    async def drop_bulk(self, *, bulk_id: str, namespace: str) -> Literal["dropped", "kept"]:
+        """Drops a bulk from those that are not over if there is no such bulk, or it cannot be read.
+
+        Args:
+            bulk_id: the bulk.
+            namespace: in which it is said to be open.
+
+        Returns:
+            `dropped`, `kept`. kept: there is such a bulk.
+        """
+        return (await self._scripts.run("drop_bulk", bulk_id, namespace))[0]
 
     async def drop_hold(self, *, namespace: str, hold_id: str) -> Literal["dropped", "missing"]:
         """Ends a hold, so that all jobs that it held go on.
@@ -178,6 +225,50 @@ class Deeds(Connected):
             note: why, in words; "" if nothing is said.
         """
         return replies.SetPriorityReply._make(await self._scripts.run("set_priority", job_id, priority, by, note))
+
+    async def signing_key(self, *, candidate: str) -> replies.SigningKeyReply:
+        """Gives the key by which previews of bulks are signed, which all replicas share.
+
+        It is made once. Without it, as after Redis was emptied, earlier previews are good for nothing.
+
+        Args:
+            candidate: a new random key, which is kept if there is none.
+        """
+        return replies.SigningKeyReply._make(await self._scripts.run("signing_key", candidate))
+
+    async def start_bulk(
+        self, *, bulk_id: str, namespace: str, fields: Fields
+    ) -> Literal["started", "exists", "too_many"]:
+        """Begins a bulk: something that is done with all jobs that a frozen filter means.
+
+        It is carried out by the loop `bulk`. Begun again, it is the same one. Of a namespace the latest ones are
+        remembered.
+
+        Args:
+            bulk_id: its id, which its preview has made.
+            namespace: of the jobs.
+            fields: what is to be done with which jobs, for whom.
+
+        Returns:
+            `started`, `exists`, `too_many`. exists: it was begun before; too_many: the namespace has too many
+            that are not over.
+        """
+        return (await self._scripts.run("start_bulk", bulk_id, namespace, fields))[0]
+
+    async def stop_bulk(self, *, bulk_id: str, by: str) -> Literal["stopped", "same", "ended", "missing"]:
+        """Stops a bulk: what is done stays done, and no more jobs are taken.
+
+        The jobs that are taken already, twenty at most, are finished.
+
+        Args:
+            bulk_id: the bulk.
+            by: who stops it.
+
+        Returns:
+            `stopped`, `same`, `ended`, `missing`. same: it was stopped before; ended: it is too late; missing:
+            there is no such bulk.
+        """
+        return (await self._scripts.run("stop_bulk", bulk_id, by))[0]
 
     async def suspend(self, *, job_id: str, by: str, note: str) -> replies.SuspendReply:
         """Stops the pod of a launched job, until somebody resumes it; its code starts over then.

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from bgjobs_core.redis.connection import Client
 
 MAX_BLOCK_MS: Final = 4000
-LOOPS: Final = frozenset({"dispatch", "holds", "schedule", "settle", "stop", "suspend", "retire", "orphans", "unblock"})
+LOOPS: Final = frozenset(
+    {"dispatch", "holds", "schedule", "settle", "stop", "suspend", "retire", "orphans", "unblock", "bulk"}
+)
 _KEPT: Final = 100  # entries that the stream keeps for sure (MAXLEN in lua/parts/doorbell.lua)
 
 

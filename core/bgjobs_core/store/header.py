@@ -37,14 +37,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from bgjobs.vocabulary import Outcome, Phase, State
+from bgjobs.vocabulary import BulkState, Outcome, Phase, State
 
 if TYPE_CHECKING:
     from enum import StrEnum
     from pathlib import PurePath
 
 # The words of `bgjobs.vocabulary` that Lua spells as `STATE.queued`.
-VOCABULARY: Final[dict[str, type[StrEnum]]] = {"STATE": State, "PHASE": Phase, "OUTCOME": Outcome}
+VOCABULARY: Final[dict[str, type[StrEnum]]] = {"STATE": State, "PHASE": Phase, "OUTCOME": Outcome, "BULK": BulkState}
 VOCABULARY_TYPES: Final = {"STATE": "State", "PHASE": "Phase", "OUTCOME": "Outcome", "VERDICT": "Verdict"}
 
 _SUMMARY: Final = re.compile(r"-- (\w+): (\S.*\.)")

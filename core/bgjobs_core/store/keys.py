@@ -194,6 +194,16 @@ schedules = Key(
     "schedules", "schedules", "set", "names of schedules, as namespace/name", "one per BackgroundJobSchedule"
 )
 wished = Key("wished", "wished", "set", "schedules of which something is wished", "one per BackgroundJobSchedule")
+bulk = Key("bulk", "bulk:{id}", "hash", "a bulk: what is done with which jobs, for whom, and how far it is", "expires")
+bulks = Key(
+    "bulks",
+    "bulks:{namespace}",
+    "zset",
+    "bulks of a namespace, by when they were begun",
+    "200, expires after seven days",
+)
+bulks_open = Key("bulks_open", "bulks_open:{namespace}", "zset", "those that are not over", "20, expires")
+bulk_key = Key("bulk_key", "bulk_key", "string", "random; previews of bulks are signed by it", "one")
 layout = Key("layout", "layout", "string", "the number of this layout of keys", "one")
 epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
 seq = Key("seq", "seq", "string", "counts the writes", "one")
@@ -214,11 +224,11 @@ operator = Key(
 
 KEYS: Final = (
     history, start_by, needs, children, batch, batches, batch_jobs, unblocking, unblockings,
-    job, spec, payload, result, progress, checkpoint, stack, attempt, log_head, log_tail, lane, turns, ready, due, dues, holds,
-    hold_ends, holding, aside, sweeping, owned,
+    job, spec, payload, result, progress, checkpoint, stack, attempt, log_head, log_tail, lane, turns, ready, due, dues,
+    holds, hold_ends, holding, aside, sweeping, owned,
     owned_by, closed, reopening, starts, starts_by, unique, answer,
     launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,
-    queues, schedule, schedules, wished, epoch, layout, seq, store_id, hold,
+    queues, schedule, schedules, wished, bulk, bulks, bulks_open, bulk_key, epoch, layout, seq, store_id, hold,
     emptied, wake, watched, operator,
 )  # fmt: skip
 

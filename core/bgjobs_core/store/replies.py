@@ -5,6 +5,19 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 
+class AdvanceBulkReply(NamedTuple):
+    """What `advance_bulk` replies.
+
+    Attributes:
+        did: stopped: somebody has stopped it, and nothing was taken; missing: there is no such bulk any
+            more; not_leader: another one leads by now, and nothing was written.
+        now: Redis TIME in ms.
+    """
+
+    did: Literal["running", "stopped", "done", "missing", "not_leader"]
+    now: int
+
+
 class AskStackReply(NamedTuple):
     """What `ask_stack` replies.
 
@@ -321,6 +334,18 @@ class SetPriorityReply(NamedTuple):
 
     did: Literal["set", "same", "kept", "missing"]
     state: str
+
+
+class SigningKeyReply(NamedTuple):
+    """What `signing_key` replies.
+
+    Attributes:
+        found: the key.
+        now: Redis TIME in ms.
+    """
+
+    found: str
+    now: int
 
 
 class StartReply(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bgjobs_core.store.bulks import Bulks
 from bgjobs_core.store.cells import Cells
 from bgjobs_core.store.enqueueing import Enqueueing
 from bgjobs_core.store.families import Families
@@ -15,7 +16,7 @@ from bgjobs_core.store.running import Running
 from bgjobs_core.store.work_lists import WorkLists
 
 
-class Store(Enqueueing, Running, Leading, Holding, Cells, Families, Figures, WorkLists, Logs, Layout, Rollback):
+class Store(Enqueueing, Running, Leading, Holding, Cells, Bulks, Families, Figures, WorkLists, Logs, Layout, Rollback):
     """All of bgjobs' data in Redis: the verbs, which write, and the reads.
 
     Each verb is one atomic script and can be sent again after a lost reply, as redis-py does. The verbs are in

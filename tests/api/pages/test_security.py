@@ -41,6 +41,12 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 def test_these_are_the_pages(pages_app: FastAPI) -> None:
     assert {f"{method} {path}" for method, path in routes(pages_app)} == {
         "GET /",
+        "GET /bulk/preview",
+        "GET /bulk/start",
+        "POST /bulk/start",
+        "GET /bulk/{namespace}/{bulk_id}",
+        "GET /bulk/{namespace}/{bulk_id}/stop",
+        "POST /bulk/{namespace}/{bulk_id}/stop",
         "GET /jobs",
         "GET /jobs/{job_id}",
         "GET /jobs/{job_id}/attempts/{number}/log",
@@ -97,6 +103,8 @@ async def _answers(site: Site, app: FastAPI, token: str | None) -> list[tuple[st
                 path.format(job_id=one, hold_id=one, number=1, namespace="shop", name="x"),
                 headers=headers,
             )
+            known = {"job_id": one, "number": 1, "namespace": "shop", "bulk_id": one}
+            response = await site.world.http.request(method, path.format(**known), headers=headers)
             found.append((f"{method} {path}", response.status_code, dict(response.headers)))
     return found
 

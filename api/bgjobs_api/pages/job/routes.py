@@ -234,7 +234,7 @@ async def run_job_now(request: Request, deps: DepsDep, caller: Caller, job_id: s
 async def show_stack(request: Request, deps: DepsDep, caller: Caller, job_id: str) -> Response:
     """Ask the job's pod what it does, and lead back to its page, where the answer comes."""
     await load_for(deps, caller, access.SEE_STACK, job_id)
-    await _form(request)
+    await forms.fields(request)
     try:
         await ask_stack(deps.store, job_id)
     except NoAttemptRunsError as error:

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgjobs.cli.arguments import completion
+from bgjobs.cli.arguments.job_filters import Chosen, for_all
 from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
 from bgjobs.vocabulary import Phase, State, shown_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bgjobs.client.job_client import JobClient
     from bgjobs.wire import Job, QueueView
 
 Ids = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids)
+    list[str] | None,
+    typer.Argument(metavar="ID", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids),
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as in `show`.", autocompletion=completion.job_ids)]
 Names = Annotated[
@@ -34,7 +36,10 @@ class Priority(StrEnum):
     LOW = "low"
 
 
-def pause(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+@for_all()
+def pause(
+    session: Session, words: Ids = None, note: Note = None, output: Output = Format.NAME, *, chosen: Chosen
+) -> int | None:
     r"""Pause jobs that wait: they are held until somebody resumes them, and keep their place.
 
     A job that has started cannot be paused; `bgjobs suspend` stops its pod.
@@ -42,12 +47,17 @@ def pause(session: Session, words: Ids, note: Note = None, output: Output = Form
     \b
     Examples:
       bgjobs pause last --note 'until the data is there'
-      bgjobs list --state queued -o name | xargs bgjobs pause
+      bgjobs pause --all --state queued --label customer=8841
     """
-    _each(session, words, lambda client, job_id: client.pause(job_id, note), output)
+    if chosen.check(words):
+        return _all(session, "pause", chosen, note, output)
+    return _each(session, words or (), lambda client, job_id: client.pause(job_id, note), output)
 
 
-def suspend(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+@for_all()
+def suspend(
+    session: Session, words: Ids = None, note: Note = None, output: Output = Format.NAME, *, chosen: Chosen
+) -> int | None:
     r"""Suspend jobs that have started: their pods are stopped, and their code STARTS OVER when they are resumed.
 
     A pod is told to stop, and has the grace period of its queue for that. The attempt that this interrupts does not
@@ -56,32 +66,44 @@ def suspend(session: Session, words: Ids, note: Note = None, output: Output = Fo
     \b
     Examples:
       bgjobs suspend last --note 'the provider is down'
-      bgjobs list --state running --queue mail -o name | xargs bgjobs suspend
-      bgjobs list --state suspended -o name | xargs bgjobs resume
+      bgjobs suspend --all --state running --queue mail
+      bgjobs resume --all --state suspended
     """
-    _each(session, words, lambda client, job_id: client.suspend(job_id, note), output)
+    if chosen.check(words):
+        return _all(session, "suspend", chosen, note, output)
+    return _each(session, words or (), lambda client, job_id: client.suspend(job_id, note), output)
 
 
-def resume(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+@for_all()
+def resume(
+    session: Session, words: Ids = None, note: Note = None, output: Output = Format.NAME, *, chosen: Chosen
+) -> int | None:
     r"""Resume jobs: paused ones wait for their time or for a slot, as before; suspended ones start over.
 
     \b
     Examples:
       bgjobs resume last
-      bgjobs list --state paused -o name | xargs bgjobs resume
+      bgjobs resume --all --state paused
     """
-    _each(session, words, lambda client, job_id: client.resume(job_id, note), output)
+    if chosen.check(words):
+        return _all(session, "resume", chosen, note, output)
+    return _each(session, words or (), lambda client, job_id: client.resume(job_id, note), output)
 
 
-def run_now(session: Session, words: Ids, note: Note = None, output: Output = Format.NAME) -> None:
+@for_all()
+def run_now(
+    session: Session, words: Ids = None, note: Note = None, output: Output = Format.NAME, *, chosen: Chosen
+) -> int | None:
     r"""Do not wait for the delay of scheduled jobs: they are due at once, and wait for a slot of their queue.
 
     \b
     Examples:
       bgjobs run-now last
-      bgjobs list --state scheduled -o name | xargs bgjobs run-now
+      bgjobs run-now --all --class shop.jobs.Mail
     """
-    _each(session, words, lambda client, job_id: client.run_now(job_id, note), output)
+    if chosen.check(words):
+        return _all(session, "run_now", chosen, note, output)
+    return _each(session, words or (), lambda client, job_id: client.run_now(job_id, note), output)
 
 
 def priority(
@@ -126,7 +148,13 @@ def resume_queue(session: Session, names: Names, note: Note = None, output: Outp
     _queues(session, names, lambda client, name, namespace: client.resume_queue(name, namespace, note), output)
 
 
-def _each(session: Session, words: list[str], do: "Callable[[JobClient, str], Job]", output: Format) -> None:
+def _all(session: Session, verb: str, chosen: Chosen, note: str | None, output: Format) -> int:
+    from bgjobs.cli.commands import bulk  # noqa: PLC0415 - `--help` does not pay for models
+
+    return bulk.do(session, verb, chosen, note, output)
+
+
+def _each(session: Session, words: "Sequence[str]", do: "Callable[[JobClient, str], Job]", output: Format) -> None:
     from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - as above
 

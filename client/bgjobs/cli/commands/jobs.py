@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bgjobs.cli.arguments import completion, moments
+from bgjobs.cli.arguments import completion, job_filters
 from bgjobs.cli.arguments.shared_options import Format, Output
-from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
 from bgjobs.refusals import NO_RESULT
 
@@ -22,60 +21,18 @@ _PAGE: Final = 200
 
 def list_jobs(
     session: Session,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            "--state",
-            metavar="STATE",
-            help="Only jobs in this state, like queued or failed, or in this phase, like running.",
-            autocompletion=completion.states,
-        ),
-    ] = None,
-    queue: Annotated[
-        str | None,
-        typer.Option("--queue", metavar="NAME", help="Only jobs of this queue.", autocompletion=completion.queues),
-    ] = None,
-    class_name: Annotated[
-        str | None, typer.Option("--class", metavar="CLASS", help="Only jobs of the class with this dotted name.")
-    ] = None,
-    batch: Annotated[
-        str | None, typer.Option("--batch", metavar="ID", help="Only jobs of this batch, in the order of their ids.")
-    ] = None,
-    outcome: Annotated[
-        str | None,
-        typer.Option(
-            "--outcome",
-            metavar="OUTCOME",
-            help="Only jobs that have ended so, like error, timed_out or cancelled.",
-            autocompletion=completion.outcomes,
-        ),
-    ] = None,
-    error_type: Annotated[
-        str | None, typer.Option("--error-type", metavar="NAME", help="Only jobs with such an error, like ValueError.")
-    ] = None,
-    who: Annotated[
-        str | None, typer.Option("--who", metavar="NAME", help="Only jobs that they have asked for, like web or ada.")
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            "--schedule", metavar="NAME", help="Only jobs of this schedule.", autocompletion=completion.schedules
-        ),
-    ] = None,
-    request: Annotated[
-        str | None, typer.Option("--request", metavar="NAME", help="Only the job of this BackgroundJobRequest.")
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", "-l", metavar="KEY[=VALUE]", help="Only jobs with this label; may be repeated."),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="TIME", help="Only jobs that changed since: 24h, or a time with its zone."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only jobs that changed before; as --since.")
-    ] = None,
+    state: job_filters.State = None,
+    queue: job_filters.Queue = None,
+    class_name: job_filters.ClassName = None,
+    batch: job_filters.Batch = None,
+    outcome: job_filters.Outcome = None,
+    error_type: job_filters.ErrorType = None,
+    who: job_filters.Who = None,
+    schedule: job_filters.Schedule = None,
+    request: job_filters.Request = None,
+    label: job_filters.Label = None,
+    since: job_filters.Since = None,
+    until: job_filters.Until = None,
     limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most this many jobs.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="All jobs, however many there are.")] = False,
     output: Output = Format.TABLE,
@@ -93,20 +50,18 @@ def list_jobs(
       bgjobs list -n shop --all -o json | jq '.[] | select(.attempt > 1) | .id'
     """
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
-    from bgjobs.vocabulary import REACHABLE, Phase, shown_state, state_and_phase  # noqa: PLC0415 - as above
+    from bgjobs.vocabulary import shown_state, state_and_phase  # noqa: PLC0415 - as above
 
     try:
         asked, phase = (None, None) if state is None else state_and_phase(state)
     except ValueError as error:
-        there = ", ".join([*REACHABLE, *Phase])
-        raise UsageError(f"there is no state {state!r}; there are {there}") from error
+        raise job_filters.no_such_state(state or "") from error
     world = session.world
-    filters: JobFilters = {
-        "state": asked, "queue": queue, "class_": class_name, "batch": batch, "outcome": _outcome(outcome),
-        "error_type": error_type, "who": who, "schedule": schedule, "request": request, "labels": _labels(label or ()),
-        "since": moments.moment(since, "--since", world.now()),
-        "until": moments.moment(until, "--until", world.now()),
+    typed = {
+        "queue": queue, "class_name": class_name, "batch": batch, "outcome": outcome, "error_type": error_type,
+        "who": who, "schedule": schedule, "request": request, "label": label, "since": since, "until": until,
     }  # fmt: skip
+    filters: JobFilters = {"state": asked, **job_filters.read(typed, world.now())}
     client = session.client()
     found: list[Job] = []
     cursor = None
@@ -134,24 +89,6 @@ def list_jobs(
         lambda job: job.id,
         many=True,
     )
-
-
-def _outcome(word: str | None) -> str | None:
-    from bgjobs.vocabulary import Outcome  # noqa: PLC0415 - as above
-
-    if word is not None and word not in set(Outcome):
-        raise UsageError(f"there is no outcome {word!r}; there are {', '.join(Outcome)}")
-    return word
-
-
-def _labels(given: "Sequence[str]") -> dict[str, str | None] | None:
-    found: dict[str, str | None] = {}
-    for one in given:
-        key, equals, value = one.partition("=")
-        if not key or "," in one:
-            raise UsageError(f"--label must be KEY or KEY=VALUE, as team=billing, and not {one!r}")
-        found[key] = value if equals else None
-    return found or None
 
 
 def show(
@@ -233,35 +170,43 @@ def result(
     text.write(f"{text.as_json(value, indent=2)}\n")
 
 
+@job_filters.for_all()
 def cancel(
     session: Session,
     words: Annotated[
-        list[str],
-        typer.Argument(metavar="ID...", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Ids of jobs, as in `show`.", autocompletion=completion.job_ids),
+    ] = None,
     note: Annotated[
         str | None, typer.Option("--note", metavar="TEXT", help="Why, for people who look at the job later.")
     ] = None,
     output: Output = Format.NAME,
-) -> None:
+    *,
+    chosen: job_filters.Chosen,
+) -> int | None:
     r"""Cancel jobs for good: a waiting one never starts, a running one has its pods deleted.
 
     Once this has returned, no code of the job starts any more. A running job is `stopping` until its last pod is gone,
     which takes at most 30 seconds if it ignores SIGTERM. `bgjobs wait` waits until then.
 
+    With --all it is done by the server, which never touches jobs that came after they were counted. Ctrl-C stops it.
+
     \b
     Examples:
       bgjobs cancel last --note 'wrong month'
-      bgjobs list --state queued -o name | xargs bgjobs cancel
+      bgjobs cancel --all --queue mail --state queued
     """
-    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - as above
+    from bgjobs.cli.commands import bulk, lookup  # noqa: PLC0415 - as above
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
 
+    if chosen.check(words):
+        return bulk.do(session, "cancel", chosen, note, output)
     client = session.client()
-    jobs = [client.cancel(job_id, note) for job_id in lookup.ids(client, words)]
+    jobs = [client.cancel(job_id, note) for job_id in lookup.ids(client, words or ())]
     for job in jobs:
         session.say(f"job {job.id} is {job.state}")
     world = session.world
     printing.print_models(
         jobs, output, lambda: printing.job_table(jobs, world.now(), world.environ), lambda job: job.id, many=False
     )
+    return None

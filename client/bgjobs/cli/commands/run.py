@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bgjobs.cli.arguments import completion, parameters
+from bgjobs.cli.arguments import completion, job_filters, parameters
 from bgjobs.cli.arguments.shared_options import Format, Output
 from bgjobs.cli.exits import UsageError
 from bgjobs.cli.session import Session
@@ -288,12 +288,13 @@ def run(
     return _asked(session, [handle.job], output, wait, logs, limit)
 
 
+@job_filters.for_all("queue", "label")
 def rerun(
     session: Session,
     words: Annotated[
-        list[str],
-        typer.Argument(metavar="ID...", help="Ids of jobs that have ended.", autocompletion=completion.job_ids),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Ids of jobs that have ended.", autocompletion=completion.job_ids),
+    ] = None,
     places: Annotated[
         list[str] | None,
         typer.Option(
@@ -308,7 +309,10 @@ def rerun(
     queue: Annotated[
         str | None,
         typer.Option(
-            "--queue", metavar="NAME", help="Another queue of the namespace.", autocompletion=completion.queues
+            "--queue",
+            metavar="NAME",
+            help="Another queue of the namespace; with --all, only jobs of this one.",
+            autocompletion=completion.queues,
         ),
     ] = None,
     priority: Annotated[
@@ -327,17 +331,25 @@ def rerun(
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", "-l", metavar="KEY=VALUE", help="All labels anew; may be repeated."),
+        typer.Option(
+            "--label",
+            "-l",
+            metavar="KEY=VALUE",
+            help="All labels anew; with --all, only jobs with this one.",
+        ),
     ] = None,
     wait: WaitOption = False,
     logs: LogsOption = False,
     wait_timeout: WaitTimeout = None,
     output: Output = Format.NAME,
+    *,
+    chosen: job_filters.Chosen,
 ) -> int | None:
     r"""Run jobs again: the same calls as new jobs, whose ids are printed.
 
     The old jobs stay as they are. The new ones follow the rules that the queue has now, and run in its present image.
-    What an option names is different in the new ones; a value of --set is JSON, else text.
+    What an option names is different in the new ones; a value of --set is JSON, else text. With --all the options
+    --queue and --label say which jobs are meant, and nothing is different in the new ones.
 
     \b
     Examples:
@@ -345,13 +357,20 @@ def rerun(
       bgjobs rerun 1122334455 --wait
       bgjobs rerun last --set 1=12 --priority high
       bgjobs rerun last --set country='"de"' --queue slow
-      bgjobs list --state failed -o name | xargs bgjobs rerun
+      bgjobs rerun --all --state failed --queue mail --since 24h
     """
-    from bgjobs.cli.commands import lookup  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.commands import bulk, lookup  # noqa: PLC0415 - `--help` does not pay for models
 
+    changed = {
+        "--set": places, "--parameters": json_parameters, "--priority": priority, "--delay": delay,
+        "--max-retries": max_retries, "--timeout": timeout, "--wait": wait, "--logs": logs,
+        "--wait-timeout": wait_timeout,
+    }  # fmt: skip
+    if chosen.check(words, changes=[name for name, value in changed.items() if value not in (None, False, [])]):
+        return bulk.do(session, "rerun", chosen, None, output)
     _check_wait(wait, logs, wait_timeout)
     limit = durations.seconds(wait_timeout, "--wait-timeout")
-    if logs and len(words) > 1:
+    if logs and len(words or ()) > 1:
         raise UsageError("--logs can follow only one job: give one id, or use --wait")
     whole, some = parameters.changed(json_parameters, places or ())
     changes: RerunChanges = {
@@ -365,7 +384,7 @@ def rerun(
         "labels": parameters.labels(label or ()) or None,
     }
     client = session.client(patient=wait or logs)
-    jobs = [client.rerun(job_id, **changes).job for job_id in lookup.ids(client, words)]
+    jobs = [client.rerun(job_id, **changes).job for job_id in lookup.ids(client, words or ())]
     return _asked(session, jobs, output, wait, logs, limit)
 
 

@@ -124,8 +124,7 @@ async def test_nobody_gets_in_without_a_token(world: World, route: str) -> None:
     method, path = route.split(" ")
     response = await world.http.request(
         method,
-        path.format(job_id="x", batch_id="x", hold_id="x", number=1, namespace="shop", name="nightly"),
-        path.format(job_id="x", batch_id="x", bulk_id="x", number=1, namespace="shop", name="nightly"),
+        path.format(job_id="x", batch_id="x", hold_id="x", bulk_id="x", number=1, namespace="shop", name="nightly"),
         headers={PROTOCOL_HEADER: "1"},
         content=b"{}" * (method == "POST"),
     )

@@ -55,8 +55,10 @@ class HoldingRules(RuleBasedStateMachine):
             did,
             twice=twice,
         )
-        if reply.did in {"kept", "missing"} or (reply.did == "same" and generation is None):
+        if reply.did == "missing" or (reply.did in {"kept", "same"} and generation is None):
             assert before.differences(self._now) == []
+        if reply.did in {"kept", "same"}:  # no more is noted than the generation
+            assert before.jobs()[job.id].state == self._now.jobs()[job.id].state
 
     @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
     def resume(self, job: NewJob, generation: int | None, twice: bool) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import audit
-from installation import SHOP, kubectl, wait_until
+from installation import SHOP, kubectl, objects, queue, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from bgjobs import JobClient
-    from bgjobs.wire import Job
+    from bgjobs.vocabulary import WhyNot
+    from bgjobs.wire import Job, Why
 
 
 def pods_of(job_id: str) -> list[str]:
@@ -39,3 +46,48 @@ def until_running(client: JobClient, job_id: str, line: str) -> None:
 def ended(client: JobClient, job_id: str, seconds: float = 300) -> Job:
     """The job once it has ended."""
     return client.handle(job_id).wait(timeout=seconds)
+
+
+def until_why(client: JobClient, job_id: str, code: WhyNot, seconds: float = 120) -> Why:
+    """Why a job does not run, once this is the cause; the last cause is in the message of the error."""
+    found: list[Why | None] = [None]
+
+    def so() -> bool:
+        found[0] = client.why(job_id).why
+        return found[0] is not None and found[0].code == code
+
+    try:
+        wait_until("so", so, seconds)
+    except TimeoutError:
+        raise TimeoutError(f"job {job_id} does not say {code} after {seconds:g} s, but {found[0]!r}") from None
+    assert found[0] is not None
+    return found[0]
+
+
+@contextmanager
+def a_queue(name: str, max_concurrent: int = 2, **spec: object) -> Generator[str]:
+    """A queue of the shop that is there for the block."""
+    kubectl("apply", "-f", "-", stdin=queue(name, max_concurrent, **spec))
+    kubectl("wait", "--for=condition=Ready", f"backgroundjobqueue/{name}", "-n", SHOP, "--timeout=60s")
+    try:
+        yield name
+    finally:
+        kubectl("delete", "backgroundjobqueue", name, "-n", SHOP, "--ignore-not-found")
+
+
+def change_queue(name: str, **spec: object) -> None:
+    """Its administrator changes these fields."""
+    body = json.dumps({"spec": spec})
+    kubectl("patch", "backgroundjobqueue", name, "-n", SHOP, "--type=merge", "-p", body)
+
+
+def host_address() -> str:
+    """This machine, as pods and the API server reach it: the node, or (kind) the gateway of the node's network."""
+    addresses = (each for one in objects("nodes", "-l", "type!=kwok") for each in one["status"].get("addresses", ()))
+    node = next(str(one["address"]) for one in addresses if one["type"] == "InternalIP")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((node, 0))
+        except OSError:
+            return str(next(ipaddress.ip_network(f"{node}/16", strict=False).hosts()))
+    return node

@@ -1,0 +1,80 @@
+"""The node of a job that runs is not heard any more."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs.vocabulary import Outcome, Phase, State, WhyNot
+from installation import SHOP, kubectl
+from tests.cluster.away_node import away_node, label_on_a_real_node, runner_starts
+from tests.cluster.cluster_view import a_queue, ended, kube_job_exists, pods_of, until_why
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bgjobs import JobClient
+
+# Kubernetes' own five minutes, made short; and the time from SIGTERM to SIGKILL.
+_TOLERATES: Final = {
+    "key": "node.kubernetes.io/unreachable",
+    "operator": "Exists",
+    "effect": "NoExecute",
+    "tolerationSeconds": 5,
+}
+_GRACE_SECONDS: Final = 1
+
+
+def the_node_of_a_job_goes_away_and_comes_back(client: JobClient, address: str) -> Mapping[str, int]:
+    """Its pod is deleted by Kubernetes, which the kubelet hears when it is back: another attempt follows."""
+    with away_node() as node:
+        pod_settings = {**node.pod, "tolerations": [_TOLERATES]}
+        with a_queue("goes-away", pod=pod_settings, graceSeconds=_GRACE_SECONDS) as queue:
+            job = client.enqueue("shop.jobs.Invoices", "render", [2026, 11], queue=queue, max_retries=0)
+            assert "nodes are available" in until_why(client, job.id, WhyNot.UNSCHEDULABLE).message
+            pod = node.takes(job.id)
+            assert runner_starts(address, job.id, pod) == 1
+            assert client.why(job.id).why is None, "its code runs"
+
+            why = until_why(client, job.id, WhyNot.UNREACHABLE, 180)
+            assert "does not answer" in why.message
+            assert why.remedy == "kubectl get nodes"
+            assert client.get(job.id).phase == Phase.UNREACHABLE
+            _until_deleted(pod)
+            assert client.get(job.id).phase == Phase.UNREACHABLE
+
+            node.ends(pod, 143)
+            with label_on_a_real_node(node.name):
+                again = ended(client, job.id)
+            assert (again.state, again.attempt) == (State.SUCCEEDED, 2)
+            assert [one.outcome for one in client.attempts(job.id)] == [Outcome.DISRUPTED, Outcome.SUCCEEDED]
+            assert failures_of(job.id) == 0, "what a node does is not charged"
+            return {job.id: 1}
+
+
+def a_job_on_a_node_that_is_gone_for_good_is_cancelled(client: JobClient, address: str) -> Mapping[str, int]:
+    """As long as Kubernetes does not know that its pod is gone, its code may run: it is `stopping`."""
+    with away_node() as node, a_queue("gone-for-good", pod=node.pod, graceSeconds=_GRACE_SECONDS) as queue:
+        job = client.enqueue("shop.jobs.Orders", "hold", [600], queue=queue)
+        runner_starts(address, job.id, node.takes(job.id))
+        until_why(client, job.id, WhyNot.UNREACHABLE, 180)
+
+        assert client.cancel(job.id, note="the node burns").state == State.STOPPING
+        assert "the node burns" in until_why(client, job.id, WhyNot.STOPPING).message
+        assert pods_of(job.id) != []
+
+        node.goes()
+        assert ended(client, job.id).state == State.CANCELLED
+        assert (pods_of(job.id), kube_job_exists(job.id)) == ([], False)
+        return {job.id: 1}
+
+
+def failures_of(job_id: str) -> int:
+    """How many of a job's pods Kubernetes has counted as failed."""
+    found = json.loads(kubectl("get", "job", f"bgjob-{job_id}", "-n", SHOP, "-o", "json"))
+    return int(found["status"].get("failed", 0))
+
+
+def _until_deleted(pod: dict[str, Any]) -> None:
+    name = f"pod/{pod['metadata']['name']}"
+    kubectl("wait", name, "-n", SHOP, "--for=jsonpath={.metadata.deletionTimestamp}", "--timeout=120s")

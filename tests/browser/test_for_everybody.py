@@ -8,19 +8,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from playwright.sync_api import expect
 
+from bgjobs import Call
+from tests.local.dev_server import wait_until
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.conftest import Start
     from tests.browser.visit import Visits
+    from tests.local.dev_server import Dev
 
-PAGES = ("list", "no match", "empty", "running", "failed", "waiting", "cancel", "suspend", "queues", "not found")
+PAGES = (
+    "list", "no match", "empty", "running", "failed", "waiting", "cancel", "suspend", "queues", "schedules", "schedule",
+    "batches", "not found",
+)  # fmt: skip
+SCHEDULE = "a-schedule-with-a-name-that-is-rather-long"
 GROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(244, 245, 247)", "dark": "rgb(11, 14, 18)"}
 
 
 @pytest.fixture
-def paths(start: Start, shelf: list[str]) -> dict[str, str]:
+def paths(start: Start, shelf: list[str], dev: Dev) -> dict[str, str]:
     """Each kind of page, with something on it."""
+    wait_until("the schedule is known", lambda: [one.name for one in dev.client.schedules("shop")] == [SCHEDULE])
+    dev.client.run_schedule(SCHEDULE, "shop").wait(timeout=120, poll=0.05)
+    dev.client.enqueue_many([Call("shop.jobs.Invoices", "render", [2026, n]) for n in (1, 2)], namespace="shop")
     running = start("print a line", "complain another", "progress 1 3 parts with a message that is rather long")
     failed = start("print " + "a-very-long-word" * 40, "fail " + "no-way-" * 60, max_retries=0)
     failed.handle.wait(timeout=120, poll=0.05)
@@ -35,6 +46,9 @@ def paths(start: Start, shelf: list[str]) -> dict[str, str]:
         "cancel": f"{running.path}/cancel",
         "suspend": f"{running.path}/suspend",
         "queues": "/queues",
+        "schedules": "/schedules",
+        "schedule": f"/schedules/shop/{SCHEDULE}",
+        "batches": "/batches",
         "not found": "/jobs/0197f000-0000-7000-8000-000000000000",
     }
 

@@ -48,8 +48,8 @@ async def schedules_page(
     keys = sorted(key for key in await deps.store.schedule_keys() if key.partition("/")[0] in namespaces)
     start = query.after or ""
     left = [key for key in keys if key > start]
-    rights = {one: await _rights(deps, caller, one) for one in sorted({key.partition("/")[0] for key in left})}
     records = await deps.store.schedules(left[:PAGE_ROWS])
+    rights = {one: await _rights(deps, caller, one) for one in sorted({record.namespace for record in records})}
     shown = await _views(deps, records, rights, view.MOST_TICKS)
     chosen = Chosen(tuple(query.ns))
     return rendering.page(

@@ -31,7 +31,7 @@ class Tick:
         job_id: of its job; "" if there is none that can be shown.
         text: what became of it, in a few words.
         is_missed: whether no job was made.
-        by_hand: whether somebody ran it by hand.
+        beside: what is said beside its state.
     """
 
     at: words.Stamp
@@ -39,7 +39,7 @@ class Tick:
     job_id: str
     text: str
     is_missed: bool = False
-    by_hand: bool = False
+    beside: str = ""
 
     @property
     def title(self) -> str:
@@ -105,7 +105,7 @@ def latest(
     dealt_with = 0 if shown.last_tick is None else round(shown.last_tick.timestamp())
     rows: dict[tuple[int, str], Tick] = {}
     for at, reason in missed.items():
-        rows[at, ""] = Tick(words.in_zone(at, zone), None, "", f"missed: {reason}", is_missed=True)
+        rows[at, ""] = Tick(words.in_zone(at, zone), None, "", f"missed: {reason}", is_missed=True, beside=reason)
     for at, job_id in asked.by_tick.items():
         job, stamp = found.get(job_id), words.in_zone(at, zone)
         if job is not None:
@@ -126,7 +126,6 @@ def _is_of_a_tick(job: JobRecord) -> bool:
 
 def _of_job(job: JobRecord, at: words.Stamp, *, by_hand: bool = False) -> Tick:
     state = states.of(job)
-    text = state.word.lower()
-    if job.outcome and job.outcome != job.state:
-        text += f" ({job.outcome})"
-    return Tick(at, state, job.id, f"{text}, {_BY_HAND}" if by_hand else text, by_hand=by_hand)
+    outcome = job.outcome if job.outcome != job.state else ""
+    beside = ", ".join(one for one in (outcome, _BY_HAND if by_hand else "") if one)
+    return Tick(at, state, job.id, f"{state.word.lower()}{f', {beside}' if beside else ''}", beside=beside)

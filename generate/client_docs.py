@@ -11,6 +11,7 @@ from bgjobs import errors
 from bgjobs.client.batch import Call
 from bgjobs.client.batch_calls import BatchCalls
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
+from bgjobs.client.bulk_calls import BulkCalls, BulkHandle
 from bgjobs.client.helper import run_background_job, run_background_jobs
 from bgjobs.client.holds import Holds
 from bgjobs.client.job_client import JobClient
@@ -138,6 +139,11 @@ counted, waited for, cancelled and needed as a whole: see [batches](batches.md).
 ### Filters of a list
 
 {filters}
+## Many jobs at once
+
+These are methods of `JobClient`, too; [bulk.md](bulk.md) says what they do.
+
+{bulk}
 {handle}
 ## Errors
 
@@ -239,6 +245,11 @@ def files() -> Iterator[tuple[str, str]]:
             + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
             client=_class(JobClient, is_made_by_users=True, parts_of_it=[BatchCalls, Holds]),
             filters=_text(JobFilters.__doc__ or ""),
+            bulk="\n".join(
+                _function("###", name, one) for name, one in vars(BulkCalls).items() if inspect.isfunction(one)
+            )
+            + "\n"
+            + _class(BulkHandle, is_made_by_users=False).replace("### ", "#### ").replace("## `", "### `", 1),
             handle=_class(JobHandle, is_made_by_users=False),
             errors=table(["Error", "When"], _errors()),
         ),

@@ -232,7 +232,7 @@ class BulkRecord(BulkOrder):
             done=int(found[b"done"]),
             failures=_counts(found, _FAILURE),
             skipped=_counts(found, _SKIPPED),
-            cursor=Cursor.read(text(b"cursor"), started_at),
+            cursor=Cursor.read(text(b"cursor"), started_at + 1),
             taken=tuple(text(b"taken").split()),
             waits=text(b"waits"),
             started_at=started_at,

@@ -79,7 +79,8 @@ class Search:
     def _end_of_pass(self, bulk: BulkRecord, cursor: Cursor) -> Found:
         if (cursor.number and not cursor.taken) or cursor.number >= _MOST_PASSES:
             return Found(cursor, is_over=True)
-        return Found(Cursor(cursor.number + 1, cursor.high, max(cursor.high, bulk.latest_at)))
+        # Within its last millisecond a job may have changed behind this pass, so that the next one looks there again.
+        return Found(Cursor(cursor.number + 1, cursor.high - 1, max(cursor.high, bulk.latest_at + 1)))
 
     async def _in_batch(self, bulk: BulkRecord, cursor: Cursor) -> Found:
         ids = await self._store.batch_ids(self._frozen.batch, cursor.job, _ROWS)

@@ -15,12 +15,13 @@ from bgjobs.client.holds import Holds
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.list_filters import JobFilters
+from bgjobs.client.queue_limits import QueueLimiting
 from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
 from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 PAGE = """\
 {header}
@@ -192,11 +193,11 @@ def _function(level: str, name: str, function: Callable[..., Any]) -> str:
     return f"{level} `{name}`\n\n```python\n{_signature(name, function)}\n```\n\n{_text(function.__doc__ or '')}"
 
 
-def _class(kind: type, *, is_made_by_users: bool, base: type = object) -> str:
-    """The section of a class, with the members that it has from one base of its own."""
+def _class(kind: type, *, is_made_by_users: bool, bases: Sequence[type] = ()) -> str:
+    """The section of a class, with the members that it has from some of its bases."""
     made = f"```python\n{_signature(kind.__name__, kind.__init__)}\n```\n\n" if is_made_by_users else ""
     parts = [f"## `{kind.__name__}`\n\n{made}{_text(kind.__doc__ or '')}"]
-    for name, member in (*vars(kind).items(), *vars(base).items()):
+    for name, member in (one for part in (kind, *bases) for one in vars(part).items()):
         if name.startswith("_"):
             continue
         if isinstance(member, property):
@@ -236,7 +237,7 @@ def files() -> Iterator[tuple[str, str]]:
             batch=_class(EnqueuedBatch, is_made_by_users=False).replace("## ", "### ", 1)
             + "\n"
             + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
-            client=_class(JobClient, is_made_by_users=True, base=Holds),
+            client=_class(JobClient, is_made_by_users=True, bases=(Holds, QueueLimiting)),
             filters=_text(JobFilters.__doc__ or ""),
             handle=_class(JobHandle, is_made_by_users=False),
             errors=table(["Error", "When"], _errors()),

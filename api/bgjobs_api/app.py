@@ -19,6 +19,7 @@ from bgjobs.wire import (
     HoldRequest,
     PriorityRequest,
     Problem,
+    QueueLimitsRequest,
     RerunRequest,
     RunScheduleRequest,
 )
@@ -70,6 +71,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     HoldRequest,
     PriorityRequest,
     PutHoldRequest,
+    QueueLimitsRequest,
     RunScheduleRequest,
     StartRequest,
     BeatRequest,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXPECTED = {
     "GET /api/openapi.json",
     "DELETE /api/v1/holds/{namespace}/{hold_id}",
+    "DELETE /api/v1/queues/{namespace}/{name}/limits",
     "GET /api/v1/batches/{batch_id}",
     "GET /api/v1/holds",
     "GET /api/v1/jobs",
@@ -50,6 +51,7 @@ EXPECTED = {
     "POST /api/v1/jobs/{job_id}/resume",
     "POST /api/v1/jobs/{job_id}/run-now",
     "POST /api/v1/jobs/{job_id}/suspend",
+    "POST /api/v1/queues/{namespace}/{name}/limits",
     "POST /api/v1/queues/{namespace}/{name}/pause",
     "POST /api/v1/queues/{namespace}/{name}/resume",
     "POST /api/v1/schedules/{namespace}/{name}:pause",
@@ -180,6 +182,7 @@ def test_the_openapi_document_says_what_bodies_are_read() -> None:
         "holds": "#/components/schemas/PutHoldRequest",
         "cancel": "#/components/schemas/CancelRequest",
         "rerun": "#/components/schemas/RerunRequest",
+        "limits": "#/components/schemas/QueueLimitsRequest",
         "pause": "#/components/schemas/HoldRequest",
         "suspend": "#/components/schemas/HoldRequest",
         "resume": "#/components/schemas/HoldRequest",

@@ -105,6 +105,8 @@ DOORS: Final = {
     "GET /api/v1/batches/{batch_id}": Door(),
     "POST /api/v1/batches/{batch_id}/cancel": _note(),
     "POST /api/v1/batches/{batch_id}/close": Door(),
+    "POST /api/v1/queues/{namespace}/{name}/limits": _note('"max_concurrent":5,"for_seconds":1'),
+    "DELETE /api/v1/queues/{namespace}/{name}/limits": Door(),
     "POST /api/v1/queues/{namespace}/{name}/pause": _note(),
     "POST /api/v1/queues/{namespace}/{name}/resume": _note(),
     "POST /api/v1/schedules/{namespace}/{name}:pause": Door(),

@@ -10,7 +10,7 @@ import typer
 
 from bgjobs.cli import exits
 from bgjobs.cli.arguments.shared_options import Context, Namespace, Quiet, Url, with_session
-from bgjobs.cli.commands import batches, following, holding, holds, jobs, run, schedules, server, why
+from bgjobs.cli.commands import batches, following, holding, holds, jobs, queue_limits, run, schedules, server, why
 from bgjobs.cli.session import World
 from bgjobs.cli.showing.text import clean, escape_what_cannot_be_shown
 from bgjobs.errors import BgjobsError, ForbiddenError
@@ -79,13 +79,14 @@ GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]]
         {"add": holds.add, "list": holds.list_holds, "release": holds.release},
     ),
     "queue": (
-        """Pause queues, and resume them; `bgjobs queues` lists them.
+        """Pause queues, resume them, and limit them in another way for a time; `bgjobs queues` lists them.
 
 \b
   bgjobs queue pause mail --note 'the provider is down'
   bgjobs queue resume mail
+  bgjobs queue limits mail --max-concurrent 50 --for 1h
 """,
-        {"pause": holding.pause_queue, "resume": holding.resume_queue},
+        {"pause": holding.pause_queue, "resume": holding.resume_queue, "limits": queue_limits.limits},
     ),
 }
 

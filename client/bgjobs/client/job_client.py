@@ -12,6 +12,7 @@ from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.holds import Holds
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
+from bgjobs.client.queue_limits import QueueLimiting
 from bgjobs.client.request import build_request
 from bgjobs.connection.server import parse_url
 from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token, find_token_later
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     )
 
 
-class JobClient(Holds):
+class JobClient(Holds, QueueLimiting):
     """A connection to the API, safe to share between threads and to carry over a fork.
 
     Copied it is the same connection. Pickled it takes its URL and settings along, but no token: where it is unpickled,

@@ -17,6 +17,7 @@ from bgjobs.client.holds import Holds
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.list_filters import JobFilters
+from bgjobs.client.queue_limits import QueueLimiting
 from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
 from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
@@ -243,7 +244,7 @@ def files() -> Iterator[tuple[str, str]]:
             batch=_class(EnqueuedBatch, is_made_by_users=False).replace("## ", "### ", 1)
             + "\n"
             + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
-            client=_class(JobClient, is_made_by_users=True, parts_of_it=[BatchCalls, Holds]),
+            client=_class(JobClient, is_made_by_users=True, parts_of_it=[BatchCalls, Holds, QueueLimiting]),
             filters=_text(JobFilters.__doc__ or ""),
             bulk="\n".join(
                 _function("###", name, one) for name, one in vars(BulkCalls).items() if inspect.isfunction(one)

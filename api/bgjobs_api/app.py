@@ -20,6 +20,7 @@ from bgjobs.wire import (
     HoldRequest,
     PriorityRequest,
     Problem,
+    QueueLimitsRequest,
     RerunRequest,
     RunScheduleRequest,
 )
@@ -74,6 +75,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     HoldRequest,
     PriorityRequest,
     PutHoldRequest,
+    QueueLimitsRequest,
     RunScheduleRequest,
     StackRequest,
     StartRequest,

@@ -6,9 +6,17 @@ Times (`*_at`) are aware datetimes in UTC, durations (`*_seconds`) are seconds, 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from bgjobs.changes import JobChanges
@@ -357,6 +365,46 @@ class AttemptList(BaseModel):
     items: list[Attempt]
 
 
+class StartRate(BaseModel):
+    """So many starts in so many seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    starts: int = Field(ge=1, le=1000, strict=True, description="how many jobs may start in that time")
+    seconds: int = Field(ge=1, le=86400, strict=True, description="the time, which may be any one of this length")
+
+
+class QueueLimitsRequest(_Body):
+    """The body of `POST /api/v1/queues/{namespace}/{name}/limits`."""
+
+    max_concurrent: int | None = Field(
+        default=None, ge=0, le=100000, strict=True, description="how many jobs may hold a slot; absent: as usual"
+    )
+    start_rate: StartRate | None = Field(default=None, description="how many may start in a time; absent: as usual")
+    for_seconds: float = Field(
+        gt=0, le=31 * 86400, allow_inf_nan=False, description="after which the queue has its own limits again"
+    )
+    note: Note | None = Field(default=None, description="why, for people who look at it later")
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if self.max_concurrent is None and self.start_rate is None:
+            raise ValueError("say which limit: max_concurrent or start_rate")
+        return self
+
+
+class QueueLimits(BaseModel):
+    """Limits that hold in place of those of a queue until a moment."""
+
+    max_concurrent: int | None = Field(default=None, description="null: as usual")
+    start_rate: StartRate | None = Field(default=None, description="null: as usual")
+    until: datetime
+    who: str | None = Field(default=None, description="who wants it, if that is known")
+    at: datetime | None = Field(default=None, description="since when")
+    note: str | None = Field(default=None, description="why, in the words of whoever wants it")
+    usual_max_concurrent: int = Field(description="how many jobs may hold a slot afterwards")
+
+
 class QueueView(BaseModel):
     """A queue, with how many of its jobs hold a slot (`owned`) and how many wait for one (`queued`)."""
 
@@ -366,7 +414,8 @@ class QueueView(BaseModel):
     paused_by: str | None = Field(default=None, description="who has paused it, if that is known")
     paused_at: datetime | None = None
     paused_note: str | None = Field(default=None, description="why, in the words of whoever paused it")
-    max_concurrent: int
+    max_concurrent: int = Field(description="how many jobs may hold a slot now")
+    limits: QueueLimits | None = Field(default=None, description="what holds in place of its own limits for a time")
     owned: int
     queued: int
     image: str | None = None

@@ -385,12 +385,12 @@ class _Machine:
                         self._console.warn(
                             f"queue {key[0]}/{key[1]} is in a namespace that had no queue: restart bgjobs dev to use it"
                         )
-                elif before.get(key) != obj["spec"]:
+                elif before.get(key) != _said_of(obj):
                     metadata = obj["metadata"]
                     self._pokes.add(Poke(QUEUES, metadata["namespace"], metadata["name"], metadata["uid"]))
             for namespace, name in before.keys() - now.keys():
                 self._pokes.add(Poke(QUEUES, namespace, name, ""))
-            before = {key: obj["spec"] for key, obj in now.items()}
+            before = {key: _said_of(obj) for key, obj in now.items()}
             await asyncio.sleep(_LOOK_AT_PROJECT_SECONDS)
 
     async def _stop_jobs(self, leading: asyncio.Task[None], stop: _Stop) -> None:
@@ -423,6 +423,11 @@ async def _end(tasks: Set[asyncio.Task[Any]]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=_BREAK_OFF_SECONDS)
+
+
+def _said_of(queue: dict[str, Any]) -> tuple[object, object]:
+    """What people say of a queue: in its file, and by the command."""
+    return queue["spec"], queue["metadata"]["annotations"]
 
 
 def _command() -> str:

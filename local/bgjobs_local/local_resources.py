@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 import yaml
 from pydantic import ValidationError
 
+from bgjobs_core.jobs.timed_limits import LIMITS
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, SCHEDULES, QueueSpec
 from bgjobs_core.resources.schedules import ScheduleSpec
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from bgjobs_core.jobs.queue import Held, QueueRecord
+    from bgjobs_core.jobs.timed_limits import TimedLimits
     from bgjobs_core.kube.objects import Object
     from bgjobs_local.project import Project
 
@@ -70,6 +72,9 @@ class LocalResources:
     _held: dict[tuple[str, str], tuple[Object, Held | None]] = field(
         default_factory=dict[tuple[str, str], "tuple[Object, Held | None]"]
     )
+    _limits: dict[tuple[str, str], TimedLimits | None] = field(
+        default_factory=dict[tuple[str, str], "TimedLimits | None"]
+    )
     _specs: dict[tuple[str, str], Object] = field(default_factory=dict[tuple[str, str], "Object"])
 
     async def is_paused(self, queue: QueueRecord) -> bool:
@@ -84,6 +89,14 @@ class LocalResources:
     async def resume(self, queue: QueueRecord) -> bool:
         """See `QueueObjects.resume`."""
         return self._hold(queue, None)
+
+    async def limit(self, queue: QueueRecord, limits: TimedLimits | None) -> bool:
+        """See `QueueObjects.limit`; they hold as long as this process runs at most."""
+        where = queue.namespace, queue.name
+        if where not in self.readable().queues:
+            return False
+        self._limits[where] = limits
+        return True
 
     def _hold(self, queue: QueueRecord, held: Held | None) -> bool:
         where = queue.namespace, queue.name
@@ -213,6 +226,8 @@ class LocalResources:
         if before == spec:
             spec = {**spec, "paused": held is not None}
             annotations = held.annotations() if held is not None else annotations
+        if (limits := self._limits.get(where)) is not None:
+            annotations[LIMITS] = limits.text()
         generation = hash(repr(spec))  # it changes with the spec, as in Kubernetes
         return {
             "metadata": {

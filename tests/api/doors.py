@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.access import Action
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.queue import Held, QueueRecord
+    from bgjobs_core.jobs.timed_limits import TimedLimits
     from bgjobs_core.kube.door import Kube
     from tests.api.world import Pod
 
@@ -52,6 +53,10 @@ class ChangedQueues:
 
     async def resume(self, queue: QueueRecord) -> bool:
         """See `QueueObjects.resume`."""
+        return bool(queue)
+
+    async def limit(self, queue: QueueRecord, limits: TimedLimits | None) -> bool:  # noqa: ARG002 - as above
+        """See `QueueObjects.limit`."""
         return bool(queue)
 
 

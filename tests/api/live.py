@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from bgjobs_api.clock import Clock
     from bgjobs_api.http.deps import Authenticator
+    from bgjobs_core.actions.queue_pause import QueueObjects
     from bgjobs_core.redis.connection import Client
 
 _T = TypeVar("_T")
@@ -35,6 +36,7 @@ class LiveApi:
         verifier: says who calls; None: `authenticator`.
         clock: says what time it is there.
         parser: reads the bytes of requests.
+        queues: the objects of queues; None: they cannot be changed.
 
     Attributes:
         store: to be used through `run` only.
@@ -48,6 +50,7 @@ class LiveApi:
         verifier: Authenticator | None = None,
         clock: Clock | None = None,
         parser: type[asyncio.Protocol] = PARSER,
+        queues: QueueObjects | None = None,
     ) -> None:
         self.authenticator = FakeAuthenticator()
         self.access = FakeAccess()
@@ -60,6 +63,7 @@ class LiveApi:
             self.access,
             clock or FakeClock(),
             ("shop",),
+            queues=queues,
         )
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -133,6 +133,8 @@ DOORS: Final = {
         limit=MAX_BULK_BYTES, into="except", others='"verb":"cancel","namespace":"shop","filter":{}'
     ),
     "POST /api/v1/bulk/{namespace}/{bulk_id}/stop": Door(),
+    "POST /api/v1/queues/{namespace}/{name}/limits": _note('"max_concurrent":5,"for_seconds":1'),
+    "DELETE /api/v1/queues/{namespace}/{name}/limits": Door(),
     "POST /api/v1/queues/{namespace}/{name}/pause": _note(),
     "POST /api/v1/queues/{namespace}/{name}/resume": _note(),
     "POST /api/v1/schedules/{namespace}/{name}:pause": Door(),

@@ -37,7 +37,8 @@ class CheckedStore(Store):
             load = await self.queue_load(queue)
             assert settings is not None, "S6: claimed from a queue that is not there"
             assert not settings.spec.paused, "S6: claimed from a paused queue"
-            assert load.owned <= settings.spec.max_concurrent, f"S5: {load.owned} slots are taken"
+            most = settings.most_at(await self.now_ms() + self._scripts.offset_ms())
+            assert load.owned <= most, f"S5: {load.owned} slots are taken"
         return claimed
 
     async def there(self, job_id: str) -> FullJob:

@@ -76,9 +76,13 @@ class HoldRules(HoldingRules):
         assert len(aside) == reply.aside <= limit
         assert set(aside) <= self._held(before, before.jobs())
 
+    def _time(self) -> int:
+        """The time of the store, as near as one can tell."""
+        return round(time.time() * 1000) + self._clock()
+
     def _held(self, before: Contents, ids: Iterable[str]) -> set[str]:
         """Those of these jobs that are held, as Python says it."""
-        now = round(time.time() * 1000) + self._clock()
+        now = self._time()
         there = before.fields(keys.holds(NAMESPACE))
         holds = [JobHold.read(NAMESPACE, one.decode(), raw) for one, raw in there.items()]
         return {one for one in ids if which(holds, before.jobs()[one], now) is not None}

@@ -27,7 +27,7 @@ from tests.store.checked_store import Clock
 from tests.store.enqueue_rules import QUEUES, queues
 from tests.store.holding_rules import TWICE
 from tests.store.safety import Step, Witness, did
-from tests.store.turns import in_lanes, in_turn
+from tests.store.turns import ForNow, in_lanes, in_turn, limits_from, slots_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -140,19 +140,20 @@ class Machine(BulkRules):
 
     @rule(
         queue=queues,
-        becomes=st.sampled_from([0, 1, 1, 2, 2, 3, 3, "paused", "dropped"]),
+        becomes=st.sampled_from([0, 1, 1, 2, 2, 3, 3, "paused", "dropped", (0, 4), (3, 4), (1, 3000)]),
         uid=st.sampled_from(["uid-1", "uid-1", "uid-1", "uid-2"]),
         of_key=st.sampled_from([None, 1, 1, 2]),
         twice=TWICE,
     )
-    def settings(self, queue: str, becomes: int | str, uid: str, of_key: int | None, twice: bool) -> None:
+    def settings(self, queue: str, becomes: int | str | ForNow, uid: str, of_key: int | None, twice: bool) -> None:
         key = f"{NAMESPACE}/{queue}"
         if becomes == "dropped":
             self._do("drop_queue", "", lambda: self._store.drop_queue(queue=key), str, twice=twice)
             return
-        spec = a_queue(2 if isinstance(becomes, str) else becomes, paused=becomes == "paused")
+        spec = a_queue(becomes if isinstance(becomes, int) else 2, paused=becomes == "paused")
         spec = spec.model_copy(update={"max_concurrent_per_key": of_key})
-        self._do("put_queue", "", lambda: self._store.put_queue(key, spec, uid), str, twice=twice)
+        limits = limits_from(self._time(), *becomes) if isinstance(becomes, tuple) else None
+        self._do("put_queue", "", lambda: self._store.put_queue(key, spec, uid, limits=limits), str, twice=twice)
 
     def _epoch(self, led_ago: int) -> str:
         return self._epochs[-1 - led_ago] if led_ago < len(self._epochs) else "never led"
@@ -221,7 +222,7 @@ class Machine(BulkRules):
         uid = spec.get(b"uid", b"").decode()
         most_of_key = int(spec.get(b"max_per_key", b"") or 0) or None
         ready = in_turn(before, key, uid, most_of_key)
-        free = int(spec.get(b"max_concurrent", b"0")) - len(before.scores(keys.owned(key)))
+        free = slots_at(spec, self._time()) - len(before.scores(keys.owned(key)))
         is_open = claimed.did != "not_leader" and spec.get(b"is_paused") == b"0"
         ended = [one for one, job in self._now.jobs().items() if job.state != before.jobs()[one].state]
         aside = [one for one, job in self._now.jobs().items() if job.hold != before.jobs()[one].hold]

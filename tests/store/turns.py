@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import OWNED, State
+from bgjobs_core.jobs.timed_limits import for_a_time
 from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
+    from bgjobs_core.jobs.timed_limits import TimedLimits
     from tests.store import contents
 
 REOPENED: Final = 25  # keys of earlier limits that one claim lets go on
@@ -49,3 +51,17 @@ def in_turn(before: contents.Contents, queue: str, uid: str, most_of_key: int | 
                 used[own] = used.get(own, 0) + 1
                 found.append(lanes[own].pop(0))
     return found
+
+
+ForNow = tuple[int, int]  # so many slots for so many seconds
+
+
+def slots_at(settings: dict[bytes, bytes], now: int) -> int:
+    """How many slots a queue has at a time, by its settings in Redis."""
+    until, most = settings.get(b"limits_until", b""), settings.get(b"limits_max", b"")
+    return int(most if until and most and int(until) > now else settings.get(b"max_concurrent", b"0"))
+
+
+def limits_from(now: int, most: int, seconds: int) -> TimedLimits:
+    """So many slots for so long."""
+    return for_a_time(now, seconds, by="ada", note="why", max_concurrent=most, start_rate=None)

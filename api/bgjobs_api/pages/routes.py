@@ -165,7 +165,8 @@ async def queues_page(
     namespaces, pickable = await reading.namespaces(deps, caller, access.LIST_QUEUES, query.ns)
     keys = [key for key in await deps.store.queue_keys() if key.partition("/")[0] in namespaces]
     found = (await queues_now(deps.store, keys)).values()
-    held = await holds.read(deps, caller, namespaces, await deps.store.now_ms())
+    now = await deps.store.now_ms()
+    held = await holds.read(deps, caller, namespaces, now)
     return rendering.page(
         request,
         "queues",
@@ -177,6 +178,8 @@ async def queues_page(
         holds=held,
         queues=[(one.record, one.load) for one in found if one.record is not None],
         jobs_url=_jobs_url,
+        now=now,
+        time_left=words.time_left,
     )
 
 

@@ -17,6 +17,7 @@ from bgjobs.cli.commands import (
     holding,
     holds,
     jobs,
+    queue_limits,
     replay,
     run,
     schedules,
@@ -111,13 +112,14 @@ GROUPS: Final[Mapping[str, tuple[str, Mapping[str, Callable[..., int | None]]]]]
         {"add": holds.add, "list": holds.list_holds, "release": holds.release},
     ),
     "queue": (
-        """Pause queues, and resume them; `bgjobs queues` lists them.
+        """Pause queues, resume them, and limit them in another way for a time; `bgjobs queues` lists them.
 
 \b
   bgjobs queue pause mail --note 'the provider is down'
   bgjobs queue resume mail
+  bgjobs queue limits mail --max-concurrent 50 --for 1h
 """,
-        {"pause": holding.pause_queue, "resume": holding.resume_queue},
+        {"pause": holding.pause_queue, "resume": holding.resume_queue, "limits": queue_limits.limits},
     ),
 }
 

@@ -12,6 +12,7 @@ from bgjobs.client.async_bulk_calls import AsyncBulkCalls
 from bgjobs.client.async_job_handle import AsyncJobHandle
 from bgjobs.client.holds import AsyncHolds
 from bgjobs.client.polling import LogReading
+from bgjobs.client.queue_limits import AsyncQueueLimiting
 from bgjobs.client.request import build_request
 from bgjobs.connection.async_transport import AsyncTransport
 from bgjobs.connection.server import parse_url
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     )
 
 
-class AsyncJobClient(AsyncHolds, AsyncBulkCalls):
+class AsyncJobClient(AsyncHolds, AsyncBulkCalls, AsyncQueueLimiting):
     """A connection to the API for the tasks of one event loop, that of its first call.
 
     A call from another loop is a RuntimeError; threads and forked processes with loops of their own need clients of

@@ -25,6 +25,7 @@ from bgjobs.wire import (
     JobResult,
     JobWhy,
     PriorityRequest,
+    QueueLimitsRequest,
     QueueList,
     QueueView,
     RunScheduleRequest,
@@ -172,8 +173,22 @@ def release_hold(namespace: str, hold_id: str, note: str | None) -> Call[Hold]:
 def hold_queue(namespace: str, name: str, deed: str, note: str | None) -> Call[QueueView]:
     """`POST /api/v1/queues/{namespace}/{name}/pause` or `/resume`."""
     body = HoldRequest(note=note).model_dump_json(exclude_none=True).encode()
-    path = f"/api/v1/queues/{quote(namespace, safe='')}/{quote(name, safe='')}/{deed}"
-    return Call("POST", path, reader(QueueView), body=body)
+    return Call("POST", f"{_queue(namespace, name)}/{deed}", reader(QueueView), body=body)
+
+
+def limit_queue(namespace: str, name: str, request: QueueLimitsRequest) -> Call[QueueView]:
+    """`POST /api/v1/queues/{namespace}/{name}/limits`."""
+    body = request.model_dump_json(exclude_none=True).encode()
+    return Call("POST", f"{_queue(namespace, name)}/limits", reader(QueueView), body=body)
+
+
+def clear_limits(namespace: str, name: str) -> Call[QueueView]:
+    """`DELETE /api/v1/queues/{namespace}/{name}/limits`."""
+    return Call("DELETE", f"{_queue(namespace, name)}/limits", reader(QueueView))
+
+
+def _queue(namespace: str, name: str) -> str:
+    return f"/api/v1/queues/{quote(namespace, safe='')}/{quote(name, safe='')}"
 
 
 def rerun(job_id: str, new_id: str | None, **changes: Unpack[RerunChanges]) -> Call[Job]:

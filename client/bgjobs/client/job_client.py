@@ -13,6 +13,7 @@ from bgjobs.client.bulk_calls import BulkCalls
 from bgjobs.client.holds import Holds
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.polling import LogReading
+from bgjobs.client.queue_limits import QueueLimiting
 from bgjobs.client.request import build_request
 from bgjobs.client.unpickled import unpickled
 from bgjobs.connection.settings import Limits, find_call_seconds, find_server, find_token
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     )
 
 
-class JobClient(Holds, BatchCalls, BulkCalls):
+class JobClient(Holds, BatchCalls, BulkCalls, QueueLimiting):
     """A connection to the API, safe to share between threads and to carry over a fork.
 
     Copied it is the same connection. Pickled it takes its URL and settings along, but no token: where it is unpickled,

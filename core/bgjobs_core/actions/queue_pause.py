@@ -1,4 +1,4 @@
-"""A queue is paused and resumed: that stands in its object, with who did it and why, so the object is changed."""
+"""A queue is paused, resumed and limited: that stands in its object, with who did it and why, which is changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bgjobs_core.actions.errors import QueueNotFoundError, QueueUnchangedError
 from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE, Held
+from bgjobs_core.jobs.timed_limits import LIMITS, for_a_time
 from bgjobs_core.kube.errors import KubeError, KubeRefusedError
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import GROUP, QUEUES, VERSION
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from bgjobs_core.jobs.queue import QueueRecord
+    from bgjobs_core.jobs.timed_limits import TimedLimits
+    from bgjobs_core.resources.models import StartRate
     from bgjobs_core.store.store import Store
 
 _NOTHING_SAID: Final[dict[str, str | None]] = dict.fromkeys((PAUSED_BY, PAUSED_AT, PAUSED_NOTE))  # to be removed
@@ -34,6 +37,10 @@ class QueueObjects(Protocol):
 
     async def resume(self, queue: QueueRecord) -> bool:
         """Resume this very queue, and forget who had paused it; False if it is gone. Raises KubeError."""
+        ...
+
+    async def limit(self, queue: QueueRecord, limits: TimedLimits | None) -> bool:
+        """Have these limits hold for this very queue; None: its own. False if it is gone. Raises KubeError."""
         ...
 
 
@@ -71,6 +78,11 @@ class KubeQueues:
     async def resume(self, queue: QueueRecord) -> bool:
         """See `QueueObjects.resume`."""
         return await self._set(queue, _NOTHING_SAID, paused=False)
+
+    async def limit(self, queue: QueueRecord, limits: TimedLimits | None) -> bool:
+        """See `QueueObjects.limit`."""
+        said = {LIMITS: None if limits is None else limits.text()}
+        return await self._patch(queue, {"metadata": {"uid": queue.uid, "annotations": said}}) is not None
 
     async def _set(self, queue: QueueRecord, annotations: dict[str, str | None], *, paused: bool) -> bool:
         body = {"metadata": {"uid": queue.uid, "annotations": annotations}, "spec": {"paused": paused}}
@@ -119,6 +131,50 @@ async def resume_queue(store: Store, objects: QueueObjects, key: str) -> QueueRe
     record = await _queue(store, key)
     await _changed(key, objects.resume(record))
     return replace(record, spec=record.spec.model_copy(update={"paused": False}), held=None)
+
+
+async def limit_queue(
+    store: Store,
+    objects: QueueObjects,
+    key: str,
+    *,
+    by: str,
+    for_seconds: float,
+    max_concurrent: int | None = None,
+    start_rate: StartRate | None = None,
+    note: str = "",
+) -> QueueRecord:
+    """Have other limits hold for a queue until a moment; what runs goes on. They take the place of earlier ones.
+
+    Args:
+        store: where its settings are, as the operator has seen them last.
+        objects: the objects of queues.
+        key: its full name, as `namespace/name`.
+        by: who wants it.
+        for_seconds: after which its own limits hold again.
+        max_concurrent: how many jobs may hold a slot; None: as many as it says itself.
+        start_rate: how many may start in a time; None: as it says itself.
+        note: why.
+
+    Returns:
+        The queue as it is from now on; the operator sees it within moments.
+
+    Raises:
+        QueueNotFoundError: there is no such queue.
+        QueueUnchangedError: Kubernetes does not answer, or refuses it.
+    """
+    record = await _queue(store, key)
+    now = await store.now_ms()
+    limits = for_a_time(now, for_seconds, by=by, note=note, max_concurrent=max_concurrent, start_rate=start_rate)
+    await _changed(key, objects.limit(record, limits))
+    return replace(record, limits=limits)
+
+
+async def clear_limits(store: Store, objects: QueueObjects, key: str) -> QueueRecord:
+    """Have the own limits of a queue hold again. As `limit_queue`."""
+    record = await _queue(store, key)
+    await _changed(key, objects.limit(record, None))
+    return replace(record, limits=None)
 
 
 async def _queue(store: Store, key: str) -> QueueRecord:

@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from bgjobs_core.jobs.timed_limits import TimedLimits
 from bgjobs_core.resources.models import QueueSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bgjobs_core.resources.models import StartRate
 
 
 # The time of a key that has all the slots that it may have.
@@ -78,6 +81,7 @@ class QueueRecord:
         held: who has paused it, if it is paused and that is known.
         version: a digest of UID and settings, by which the store tells whether it still has these.
         refused: why nothing may be launched of it, as its pods ask for what is not allowed; "" if they do not.
+        limits: what holds in place of its limits until a moment, which may be over.
     """
 
     namespace: str
@@ -88,6 +92,21 @@ class QueueRecord:
     held: Held | None = None
     version: str = field(default="", compare=False)
     refused: str = ""
+    limits: TimedLimits | None = None
+
+    def limits_at(self, now_ms: int) -> TimedLimits | None:
+        """What holds in place of its limits at a time (Unix ms); None if nothing does."""
+        return self.limits if self.limits is not None and self.limits.until_ms > now_ms else None
+
+    def most_at(self, now_ms: int) -> int:
+        """How many of its jobs may hold a slot at a time."""
+        limits = self.limits_at(now_ms)
+        return self.spec.max_concurrent if limits is None or limits.max_concurrent is None else limits.max_concurrent
+
+    def rate_at(self, now_ms: int) -> StartRate | None:
+        """How many of its jobs may start in a time, as that is at this time; None: any number."""
+        limits = self.limits_at(now_ms)
+        return self.spec.start_rate if limits is None or limits.start_rate is None else limits.start_rate
 
     @property
     def key(self) -> str:
@@ -102,7 +121,8 @@ class QueueRecord:
         version = fields.get(b"version", b"").decode()
         held = Held.read(fields.get(b"held", b""))
         refused = fields.get(b"refused", b"").decode()
-        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, held, version, refused)
+        limits = TimedLimits.read(fields.get(b"limits", b""))
+        return cls(namespace, name, _spec(fields[b"spec"]), uid, since, held, version, refused, limits)
 
 
 @lru_cache(maxsize=256)

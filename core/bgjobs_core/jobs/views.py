@@ -178,9 +178,10 @@ def history_view(record: JobRecord, kept: Sequence[Entry]) -> History:
     return History(items=entries)
 
 
-def queue_view(queue: QueueRecord, load: QueueLoad) -> QueueView:
+def queue_view(queue: QueueRecord, load: QueueLoad, now_ms: int) -> QueueView:
     """A queue with its load, for the API."""
     held = queue.held or Held()
+    limits = queue.limits_at(now_ms)
     return QueueView(
         namespace=queue.namespace,
         name=queue.name,
@@ -188,7 +189,8 @@ def queue_view(queue: QueueRecord, load: QueueLoad) -> QueueView:
         paused_by=held.by or None,
         paused_at=moment(held.at),
         paused_note=held.note or None,
-        max_concurrent=queue.spec.max_concurrent,
+        max_concurrent=queue.most_at(now_ms),
+        limits=None if limits is None else limits.view(queue.spec),
         owned=load.owned,
         queued=load.queued,
         image=queue.spec.image,

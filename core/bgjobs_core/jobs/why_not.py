@@ -18,9 +18,8 @@ from bgjobs_core.jobs.remedies import remedy, said
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.holds import JobHold
-    from bgjobs_core.jobs.queue import QueueNow
+    from bgjobs_core.jobs.queue import QueueNow, QueueRecord
     from bgjobs_core.jobs.record import FullJob
-    from bgjobs_core.resources.models import QueueSpec
 
 
 @dataclass(frozen=True)
@@ -204,29 +203,53 @@ def _queued(record: FullJob, now_ms: int, queue: QueueNow | None, around: Around
     if queue is None or queue.record is None:
         message = f"It waits for its turn in the queue {name}."
         return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
-    load, most = queue.load, queue.record.spec.max_concurrent
+    load, most = queue.load, queue.record.most_at(now_ms)
+    fewer = _fewer_for_a_time(queue.record, now_ms)
     waiting = "1 job waits" if load.queued == 1 else f"{load.queued:,} jobs wait"
     slots = f"{load.owned:,} of {most:,} slots are taken, {waiting}"
     if load.owned >= most and record.spec.concurrency_key and around.ahead:
         message = (
             f"{around.ahead:,} of its concurrency key {record.spec.concurrency_key} come first, and keys take turns."
         )
-        message = f"The queue {name} is full: {slots}. {message}"
+        message = f"The queue {name} is full: {slots}. {message}{fewer}"
         return NotRunning(Gate.SLOT, WhyNot.KEYS_TURN, message, since)
     if load.owned >= most:
-        message = f"The queue {name} is full: {slots}."
-        return NotRunning(Gate.SLOT, WhyNot.QUEUE_FULL, message, since, remedy=_more_slots(record) if not most else "")
-    limit = _at_a_limit(record, queue, queue.record.spec, since)
+        line = _own_limits(record) if fewer else _more_slots(record) if not most else ""
+        return NotRunning(
+            Gate.SLOT, WhyNot.QUEUE_FULL, f"The queue {name} is full: {slots}.{fewer}", since, remedy=line
+        )
+    limit = _at_a_limit(record, queue, queue.record, since, now_ms)
     if limit is not None:
         return limit
     message = f"The queue {name} has room, and the operator has not taken the job yet: {slots}."
     return NotRunning(Gate.SLOT, WhyNot.WAITS_ITS_TURN, message, since)
 
 
-def _at_a_limit(record: FullJob, queue: QueueNow, spec: QueueSpec, since: int) -> NotRunning | None:
-    name, rate = record.spec.queue, spec.start_rate
+def _fewer_for_a_time(queue: QueueRecord, now_ms: int) -> str:
+    """What is said of limits that hold for a time if they allow less than usual; "" if they do not."""
+    limits, spec = queue.limits_at(now_ms), queue.spec
+    if limits is None:
+        return ""
+    usual, rate = spec.start_rate, limits.start_rate
+    has_less = limits.max_concurrent is not None and limits.max_concurrent < spec.max_concurrent
+    if rate is not None:
+        has_less |= usual is None or rate.starts * usual.seconds < usual.starts * rate.seconds
+    if not has_less:
+        return ""
+    who = f" by {limits.by}" if limits.by else ""
+    note = f": {limits.note.rstrip('.')}" if limits.note else ""
+    return f" Until {said(limits.until_ms)} it is limited more than usual{who}{note}."
+
+
+def _own_limits(record: FullJob) -> str:
+    return f"bgjobs queue limits {record.spec.queue} --clear -n {record.namespace}"
+
+
+def _at_a_limit(record: FullJob, queue: QueueNow, settings: QueueRecord, since: int, now_ms: int) -> NotRunning | None:
+    name, rate, spec = record.spec.queue, settings.rate_at(now_ms), settings.spec
     if rate is not None and queue.next_start is not None:
         message = f"The queue {name} starts at most {rate.starts:,} in {rate.seconds:,} s, and has started as many."
+        message += _fewer_for_a_time(settings, now_ms)
         return NotRunning(Gate.SLOT, WhyNot.RATE_LIMITED, message, since, queue.next_start)
     key = record.spec.concurrency_key
     shut = queue.shut_until(key, record.spec.priority) if key else None

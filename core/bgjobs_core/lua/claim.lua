@@ -1,5 +1,6 @@
 -- claim: Gives free slots of one queue to the next of its jobs.
--- The limits of a queue hold: of slots in all and for each concurrency key, and of starts in a time for both.
+-- The limits of a queue hold: of slots in all and for each concurrency key, and of starts in a time for both. Until a
+-- moment others may hold in place of those for slots and starts in all.
 -- Jobs of high priority come first. Within a priority the concurrency keys take turns, and within a key the job that has
 -- waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before Kubernetes is asked for
 -- anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat after a lost reply claims what
@@ -15,24 +16,33 @@
 --    older: Redis has lost writes; held: somebody must release what Redis has, because it was older than the world
 --> ids      text*  the jobs that were claimed, in their order
 --> dropped  whole  how many ids were dropped
---> next_at  whole?  Unix time in ms at which a rate of the queue or of a key lets another job start; nil if none waits for
---    that
+--> next_at  whole?  Unix time in ms at which a rate of the queue or of a key lets another job start, or at which the queue
+--    has its own limits again; nil if none waits for that
 if redis.call('GET', key.epoch()) ~= epoch then return {'not_leader', {}, 0, ''} end
 if tonumber(redis.call('GET', key.seq()) or 0) < floor then return {'older', {}, 0, ''} end
 local may_hold = redis.call('EXISTS', key.hold(), key.holds(namespace_of(queue))) > 0
 if may_hold and redis.call('EXISTS', key.hold()) == 1 then return {'held', {}, 0, ''} end
 local settings = redis.call(
   'HMGET', key.queue(queue), 'max_concurrent', 'is_paused', 'uid', 'max_per_key', 'starts', 'span_ms', 'key_starts',
-  'key_span_ms'
+  'key_span_ms', 'limits_until', 'limits_max', 'limits_starts', 'limits_span_ms'
 )
 if not settings[1] or settings[2] == '1' then return {'closed', {}, 0, ''} end
-local left = math.min(limit, tonumber(settings[1]) - redis.call('ZCARD', key.owned(queue)))
-if left <= 0 then return {'full', {}, 0, ''} end
-local now, uid = now_ms(), settings[3] or ''
 -- A queue that was written by a version without these limits has no such fields.
 local function number(value) return tonumber(value or '') end
+local now, uid = now_ms(), settings[3] or ''
+local ends = number(settings[9])
+if ends and ends <= now then ends = nil end
+local most = ends and number(settings[10]) or tonumber(settings[1])
+local left = math.min(limit, most - redis.call('ZCARD', key.owned(queue)))
+if left <= 0 then return {'full', {}, 0, ends or ''} end
 local most_of_key = number(settings[4])
 local rate = {starts = number(settings[5]), span_ms = number(settings[6])}
+-- As many starts are remembered as any of the rates needs that may hold next.
+local kept_starts, kept_ms = rate.starts or 0, rate.span_ms or 0
+if ends and number(settings[11]) then
+  rate = {starts = number(settings[11]), span_ms = number(settings[12])}
+  kept_starts, kept_ms = math.max(kept_starts, rate.starts), math.max(kept_ms, rate.span_ms)
+end
 local rate_of_key = {starts = number(settings[7]), span_ms = number(settings[8])}
 local ids, dropped, next_at = {}, 0, nil
 local holds, aside = may_hold and holds_of(namespace_of(queue), now) or {}, 0
@@ -60,7 +70,7 @@ local function claim_from(priority, own, count)
       aside = aside + 1
     elseif is_here then
       move(job, STATE.launching, {epoch = epoch, claimed_at = now, reason = false}, now)
-      if rate.starts then note_start(key.starts(queue), rate.starts, rate.span_ms, now) end
+      if rate.starts then note_start(key.starts(queue), kept_starts, kept_ms, now) end
       if rate_of_key.starts and own ~= '' then
         note_start(key.starts_by(queue, own), rate_of_key.starts, rate_of_key.span_ms, now)
       end
@@ -114,4 +124,5 @@ elseif not next_at then
     next_at = math.max(now, tonumber(opens))
   end
 end
+if ends then next_at = math.min(next_at or ends, ends) end
 return {'ok', ids, dropped, next_at or ''}

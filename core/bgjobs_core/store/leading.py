@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.queue import Held
     from bgjobs_core.jobs.schedule_record import ScheduleRecord
     from bgjobs_core.jobs.spec import Fields
+    from bgjobs_core.jobs.timed_limits import TimedLimits
     from bgjobs_core.resources.models import QueueSpec
     from bgjobs_core.store.replies import LeadReply
 
@@ -31,6 +32,19 @@ def _limits(spec: QueueSpec) -> Fields:
     }
 
 
+def _for_a_time(limits: TimedLimits | None) -> Fields:
+    """What a claim reads of limits that hold until a moment; "" where nothing is said."""
+    rate = limits.start_rate if limits is not None else None
+    most = limits.max_concurrent if limits is not None else None
+    return {
+        "limits": limits.text() if limits is not None else "",
+        "limits_until": limits.until_ms if limits is not None else "",
+        "limits_max": "" if most is None else most,
+        "limits_starts": rate.starts if rate else "",
+        "limits_span_ms": rate.seconds * 1000 if rate else "",
+    }
+
+
 class Leading(Verbs):
     """The part of the store that the operator writes to besides the jobs."""
 
@@ -46,7 +60,13 @@ class Leading(Verbs):
         return await self._lead(epoch=epoch, store_id=secrets.token_hex(8))
 
     async def put_queue(
-        self, key: str, spec: QueueSpec, uid: str = "", held: Held | None = None, refused: str = ""
+        self,
+        key: str,
+        spec: QueueSpec,
+        uid: str = "",
+        held: Held | None = None,
+        refused: str = "",
+        limits: TimedLimits | None = None,
     ) -> Literal["put", "same"]:
         """Write the settings of a queue.
 
@@ -57,6 +77,7 @@ class Leading(Verbs):
                 before.
             held: who has paused it, as its object says; not kept of a queue that is not paused.
             refused: why nothing may be launched of it, whatever it says; "" if it may.
+            limits: what holds in place of its limits until a moment.
 
         Returns:
             `put`, or `same` if the store has these settings already.
@@ -66,6 +87,7 @@ class Leading(Verbs):
             "max_concurrent": spec.max_concurrent,
             "is_paused": int(spec.paused or bool(refused)),
             **_limits(spec),
+            **_for_a_time(limits),
             "uid": uid,
             "held": held.text() if held is not None and spec.paused else "",
             "refused": refused,

@@ -171,10 +171,13 @@ class Reading(Connected):
 
     async def next_start(self, queue: QueueRecord) -> int | None:
         """When the rate of a queue lets another job start, in Unix ms; None if it has none, or has not used it up."""
-        rate = queue.spec.start_rate
+        if queue.spec.start_rate is None and queue.limits is None:
+            return None
+        now = await self.now_ms()
+        rate = queue.rate_at(now)
         if rate is None:
             return None
-        first, now = await self._ask("LINDEX", keys.starts(queue.key), rate.starts - 1), await self.now_ms()
+        first = await self._ask("LINDEX", keys.starts(queue.key), rate.starts - 1)
         opens = int(cast("bytes", first)) + rate.seconds * 1000 if first else 0
         return opens if opens > now else None
 

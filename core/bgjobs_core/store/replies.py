@@ -68,8 +68,8 @@ class ClaimReply(NamedTuple):
             held: somebody must release what Redis has, because it was older than the world.
         ids: the jobs that were claimed, in their order.
         dropped: how many ids were dropped.
-        next_at: Unix time in ms at which a rate of the queue or of a key lets another job start; nil if
-            none waits for that.
+        next_at: Unix time in ms at which a rate of the queue or of a key lets another job start, or at
+            which the queue has its own limits again; nil if none waits for that.
     """
 
     did: Literal["ok", "not_leader", "closed", "full", "older", "held"]

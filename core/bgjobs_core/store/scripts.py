@@ -32,7 +32,7 @@ class Scripts:
 
     def __init__(self, client: Client, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
         self._client = client
-        self._offset = clock_offset_ms
+        self.offset_ms = clock_offset_ms
         self._texts = {name: script_text(name) for name in VERBS}
         self._hashes = {
             name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in self._texts.items()
@@ -53,7 +53,7 @@ class Scripts:
             StoreFullError: the memory limit is reached.
             StoreError: anything else that Redis says.
         """
-        values: list[Value] = [self._offset()]
+        values: list[Value] = [self.offset_ms()]
         for part, argument in zip(verb(name).arguments, arguments, strict=True):
             values += _sent(part, argument)
         try:

@@ -87,14 +87,14 @@ class Verbs(Connected):
     async def claim(self, *, epoch: str, queue: str, limit: int, floor: int = 0) -> replies.ClaimReply:
         """Gives free slots of one queue to the next of its jobs.
 
-        The limits of a queue hold: of slots in all and for each concurrency key, and of starts in a time for both. Jobs
-        of high priority come first. Within a priority the concurrency keys take turns, and within a key the job that
-        has waited longest comes first. Each claim is a write-ahead intent: the job is `launching` before Kubernetes is
-        asked for anything. Slots are counted from the jobs that hold them, so none can be lost. A repeat after a lost
-        reply claims what is free then. No caller depends on the reply, because the launch loop reads the index of
-        launching jobs. An id that is no queued job of the lane, or whose record cannot be read, is dropped. What
-        somebody holds is set aside. Jobs that were admitted to an earlier queue of this name, with another UID, are not
-        looked at: `disown` ends them.
+        The limits of a queue hold: of slots in all and for each concurrency key, and of starts in a time for both.
+        Until a moment others may hold in place of those for slots and starts in all. Jobs of high priority come first.
+        Within a priority the concurrency keys take turns, and within a key the job that has waited longest comes first.
+        Each claim is a write-ahead intent: the job is `launching` before Kubernetes is asked for anything. Slots are
+        counted from the jobs that hold them, so none can be lost. A repeat after a lost reply claims what is free then.
+        No caller depends on the reply, because the launch loop reads the index of launching jobs. An id that is no
+        queued job of the lane, or whose record cannot be read, is dropped. What somebody holds is set aside. Jobs that
+        were admitted to an earlier queue of this name, with another UID, are not looked at: `disown` ends them.
 
         Args:
             epoch: the leader's token.

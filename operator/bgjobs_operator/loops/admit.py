@@ -32,6 +32,7 @@ from bgjobs_core.jobs import ids, pod_features
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.jobs.queue import Held
 from bgjobs_core.jobs.record import AskedJob
+from bgjobs_core.jobs.timed_limits import TimedLimits
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec, RequestSpec
@@ -352,10 +353,11 @@ class Admit:
         except ValidationError as error:
             problem: tuple[str, str] | None = ("InvalidSpec", str(error)[:2000])
         else:
-            held = Held.of_object(part(obj["metadata"], "annotations"))
+            annotations = part(obj["metadata"], "annotations")
+            held, limits = Held.of_object(annotations), TimedLimits.of_object(annotations)
             refused = self._refused(spec)
             words = refused[1] if refused else ""
-            if await self.store.put_queue(key, spec, obj["metadata"]["uid"], held, words) == "put":
+            if await self.store.put_queue(key, spec, obj["metadata"]["uid"], held, words, limits) == "put":
                 self.fair.wake(poke.namespace)  # requests may have waited for it
             problem = refused or queue_problem(spec)
         said = request_status.of_queue(problem, generation, round(time.time() * 1000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -73,9 +74,10 @@ def _of_redis(stored: Stored) -> Iterable[Metric]:
         "Jobs that have ended since their queue was made, by state and outcome.",
         labels=[*_OF_A_QUEUE, "state", "outcome"],
     )
+    now = round(time.time() * 1000)
     for one in stored.queues:
         labels = [one.record.namespace, one.record.name]
-        slots.add_metric(labels, one.record.spec.max_concurrent)
+        slots.add_metric(labels, one.record.most_at(now))
         used.add_metric(labels, one.owned)
         paused.add_metric(labels, one.record.spec.paused)
         for (state, outcome), count in sorted(one.ended.items()):

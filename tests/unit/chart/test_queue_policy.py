@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE
+from bgjobs_core.jobs.timed_limits import LIMITS as FOR_A_TIME
 from bgjobs_core.resources.models import QueueSpec
 
 if TYPE_CHECKING:
@@ -40,6 +42,15 @@ def test_the_fields_that_may_be_changed_are_fields_of_a_queue(render: Render) ->
     assert named == LIMITS
     fields = {field.alias or name for name, field in QueueSpec.model_fields.items()}
     assert named <= fields
+
+
+def test_the_notes_that_may_be_changed_are_those_that_the_api_writes(render: Render) -> None:
+    (words,) = [
+        one["expression"] for one in policy(render(folder="people"))["validations"] if "notes" in one["expression"]
+    ]
+    assert all(one.startswith("bgjobs.dev/paused-") for one in (PAUSED_BY, PAUSED_AT, PAUSED_NOTE))
+    assert words.count("name.startsWith('bgjobs.dev/paused-')") == 2
+    assert words.count(f"name == '{FOR_A_TIME}'") == 2
 
 
 def test_without_the_policy_nobody_who_pauses_may_patch(render: Render) -> None:

@@ -51,7 +51,7 @@ def queue(**changes: Any) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "namespace": "shop", "name": "default", "paused": False, "paused_by": None, "paused_at": None,
         "paused_note": None,
-        "max_concurrent": 10, "owned": 1, "queued": 0,
+        "max_concurrent": 10, "limits": None, "owned": 1, "queued": 0,
         "image": "shop:1", "approved_classes": ["shop.jobs.*"],
     }  # fmt: skip
     return shown | changes

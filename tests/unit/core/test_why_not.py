@@ -11,7 +11,9 @@ from bgjobs.vocabulary import TERMINAL, Gate, Phase, State, WhyNot
 from bgjobs_core.jobs.holds import JobHold
 from bgjobs_core.jobs.queue import UNTIL_A_SLOT_IS_FREE, Held, QueueLoad, QueueNow
 from bgjobs_core.jobs.remedies import TABLE
+from bgjobs_core.jobs.timed_limits import for_a_time
 from bgjobs_core.jobs.why_not import Around, why_not
+from bgjobs_core.resources.models import StartRate
 from tests.unit.operator.builders import a_queue_record, a_record
 
 if TYPE_CHECKING:
@@ -352,6 +354,44 @@ def test_when_a_job_is_given_up(built: RecordBuilder, now: QueueNow | None, fail
     found = why_not(built.build(), NOW, now)
     assert found is not None
     assert found.fails_at == fails_at
+
+
+def limited(most: int | None, rate: StartRate | None = None, **settings: Any) -> QueueNow:
+    until = for_a_time(NOW, 60, by="ada", note="month end.", max_concurrent=most, start_rate=rate)
+    return replace(queue(1, 3, **settings), record=replace(a_queue_record(**settings), limits=until))
+
+
+LESS = " Until 2026-11-18 11:07:40 UTC it is limited more than usual by ada: month end."
+CLEAR = "bgjobs queue limits default --clear -n shop"
+
+
+@pytest.mark.parametrize(
+    ("now", "around", "code", "message", "line"),
+    [
+        (limited(1, max_concurrent=2), Around(), WhyNot.QUEUE_FULL,
+         f"The queue default is full: 1 of 1 slots are taken, 3 jobs wait.{LESS}", CLEAR),
+        (limited(1, max_concurrent=1), Around(), WhyNot.QUEUE_FULL,
+         "The queue default is full: 1 of 1 slots are taken, 3 jobs wait.", "nothing; it goes on by itself"),
+        (limited(2, max_concurrent=1), Around(), WhyNot.WAITS_ITS_TURN, "1 of 2 slots are taken", "nothing"),
+        (replace(limited(None, StartRate(starts=1, seconds=60)), next_start=DUE), Around(), WhyNot.RATE_LIMITED,
+         f"starts at most 1 in 60 s, and has started as many.{LESS}", "nothing; it goes on by itself at"),
+    ],
+)  # fmt: skip
+def test_limits_for_a_time_are_a_reason(now: QueueNow, around: Around, code: WhyNot, message: str, line: str) -> None:
+    found = why_not(BUILT.but(state=State.QUEUED, queued_at=3).build(), NOW, now, around)
+
+    assert found is not None
+    assert found.code == code
+    assert message in found.message
+    assert (LESS in found.message) == (LESS in message)
+    assert found.remedy.startswith(line)
+
+
+def test_limits_that_are_over_are_no_reason() -> None:
+    found = why_not(BUILT.but(state=State.QUEUED, queued_at=3).build(), NOW + 60_000, limited(1, max_concurrent=2))
+
+    assert found is not None
+    assert found.code == WhyNot.WAITS_ITS_TURN
 
 
 def test_every_code_has_its_case_and_its_remedy() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bgjobs_core.jobs.queue import Held, QueueRecord
+from bgjobs_core.jobs.timed_limits import TimedLimits, for_a_time
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES, QueueSpec
 from bgjobs_core.resources.schedules import SUSPENDED_BY, ScheduleSpec
 from bgjobs_local import dev
@@ -202,6 +203,21 @@ class TestLocalResources:
         assert (found["spec"]["paused"], found["metadata"]["annotations"]) == (False, {})
         assert not await resources.pause(QueueRecord("shop", "nobody", QueueSpec()), Held("ada"))
         assert "its file rules" in str(complaints)
+
+    async def test_a_queue_has_other_limits_for_a_time_also_while_it_is_paused(self, resources: LocalResources) -> None:
+        queue = QueueRecord("shop", "single", QueueSpec())
+        limits = for_a_time(1_795_000_000_000, 60, by="ada", note="", max_concurrent=9, start_rate=None)
+
+        def there() -> TimedLimits | None:
+            return TimedLimits.of_object(resources.queues()["shop", "single"]["metadata"]["annotations"])
+
+        assert await resources.limit(queue, limits)
+        assert there() == limits
+        assert await resources.pause(queue, Held("ada"))
+        assert there() == limits
+        assert await resources.limit(queue, None)
+        assert there() is None
+        assert not await resources.limit(QueueRecord("shop", "nobody", QueueSpec()), limits)
 
     async def test_queues_of_the_file_and_the_default_one(self, resources: LocalResources) -> None:
         found = resources.queues()

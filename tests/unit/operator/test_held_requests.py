@@ -9,6 +9,7 @@ import pytest
 from bgjobs.vocabulary import Outcome, State
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.queue import PAUSED_AT, PAUSED_BY, PAUSED_NOTE, Held
+from bgjobs_core.jobs.timed_limits import LIMITS, for_a_time
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_operator.loops.expire import PERIOD, Expire
 from tests.unit.operator.builders import NAMESPACE, QUEUE_KEY, a_queue_object, a_request
@@ -194,6 +195,20 @@ async def test_a_queue_keeps_who_has_paused_it(world: World) -> None:
 
     assert queue is not None
     assert queue.held == Held("ada", 1_795_932_000_000, "no mail")
+
+
+@pytest.mark.parametrize("said", [True, False])
+async def test_a_queue_has_the_limits_that_its_annotation_says(world: World, said: bool) -> None:
+    limits = for_a_time(1_795_932_000_000, 60, by="ada", note="", max_concurrent=9, start_rate=None)
+    obj = a_queue_object()
+    obj["metadata"]["annotations"] = {LIMITS: limits.text() if said else "nonsense"}
+    world.poke(QUEUES, world.resources.put(obj))
+    await world.admit()
+
+    queue = await world.store.queue(QUEUE_KEY)
+
+    assert queue is not None
+    assert queue.limits == (limits if said else None)
 
 
 def test_annotations_that_somebody_wrote_by_hand_do_no_harm() -> None:

@@ -60,5 +60,5 @@ async def read(deps: Deps, caller: Identity, namespaces: Sequence[str], now: int
 
 
 def _shown(hold: JobHold, now: int, may_release: bool) -> ShownHold:
-    until = "" if hold.until is None else f"for {words.span(max(0, hold.until - now))}"
+    until = "" if hold.until is None else words.time_left(hold.until, now)
     return ShownHold(hold.view(), words.who(hold.by), words.age(hold.at, now), until, may_release)

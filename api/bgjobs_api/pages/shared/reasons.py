@@ -88,7 +88,7 @@ def _of_waiting(why: NotRunning, record: FullJob, now: int, queue: QueueNow | No
         case WhyNot.QUEUE_MISSING | WhyNot.QUEUE_PAUSED | WhyNot.QUEUE_REFUSED | WhyNot.ON_HOLD:
             return _by_the_queue(why.code, record)
         case WhyNot.QUEUE_FULL if queue is not None and queue.record is not None:
-            return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.spec.max_concurrent:,}")
+            return RowWords(f"the queue is full: {queue.load.owned:,} of {queue.record.most_at(now):,}")
         case WhyNot.HELD | WhyNot.NO_LEADER | WhyNot.NAMESPACE_IN_TROUBLE:
             return _by_the_operator(why.code, record)
         case WhyNot.KEY_FULL:

@@ -102,6 +102,11 @@ def ran(milliseconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def time_left(milliseconds: int, now: int) -> str:
+    """For how long something lasts still: `for 2 h`."""
+    return f"for {span(max(0, milliseconds - now))}"
+
+
 def span(milliseconds: int) -> str:
     """A duration in words: `1.2 s`, `17 s`, `3 m 11 s`, `1 h 4 m`, `2 d 3 h`."""
     milliseconds = max(milliseconds, 0)

@@ -163,7 +163,7 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
             queue.name,
             _paused(queue),
             str(queue.owned),
-            str(queue.max_concurrent),
+            _slots(queue),
             str(queue.queued),
             queue.image or "-",
             ", ".join(queue.approved_classes) or "-",
@@ -171,6 +171,12 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
         for queue in queues
     ]
     return text.columns(QUEUE_TITLES, rows, width=width())
+
+
+def _slots(queue: QueueView) -> str:
+    """How many there are; if that is so for a time only, until when."""
+    until = "" if queue.limits is None else f" until {queue.limits.until:%Y-%m-%d %H:%M} UTC"
+    return f"{queue.max_concurrent}{until}"
 
 
 def _held_by(job: Job) -> tuple[str, str]:

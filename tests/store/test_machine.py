@@ -22,8 +22,8 @@ from bgjobs_core.store import keys
 from bgjobs_core.store.store import Store
 from tests.store import contents
 from tests.store.builders import NAMESPACE, a_queue
-from tests.store.bulk_rules import BulkRules
 from tests.store.checked_store import Clock
+from tests.store.ending_rules import EndingRules
 from tests.store.enqueue_rules import QUEUES, queues
 from tests.store.holding_rules import TWICE
 from tests.store.safety import Step, Witness, did
@@ -32,7 +32,6 @@ from tests.store.turns import ForNow, in_lanes, in_turn, limits_from, slots_at
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from bgjobs.vocabulary import Verdict
     from bgjobs_core.jobs.record import NewJob
     from bgjobs_core.redis.connection import Client
     from tests.store.contents import Contents
@@ -52,7 +51,7 @@ TURNS: Final = tuple(keys.PREFIX + name for name in ("turns:", "closed:", "reope
 LED_AGO: Final = st.sampled_from([0, 0, 0, 1, 9])
 
 
-class Machine(BulkRules):
+class Machine(EndingRules):
     """One Redis, and a `Witness` of what was promised."""
 
     jobs: Bundle[Any] = Bundle("jobs")
@@ -465,61 +464,6 @@ class Machine(BulkRules):
             assert admitted == "still_no" or (record.kueue_at is not None) == (admitted == "no")
         if reply.did != "noted":
             assert before.differences(self._now) == []
-
-    # ------------------------------------------------------------------- stop and retire
-    @rule(
-        job=jobs,
-        verdict=st.sampled_from(
-            [
-                Outcome.CANCELLED,
-                Outcome.CANCELLED,
-                Outcome.LOST,
-                Outcome.DISRUPTED,
-                Outcome.NEVER_STARTED,
-            ]
-        ),
-        twice=TWICE,
-    )
-    def stop(self, job: NewJob, verdict: Verdict, twice: bool) -> None:
-        reply = self._do(
-            "stop",
-            job.id,
-            lambda: self._store.stop(job_id=job.id, verdict=verdict, by="ada", note="why"),
-            did,
-            twice=twice,
-        )
-        if reply.did in {"cancelled", "stopping"}:
-            self._witness.cancelled.add(job.id)
-        assert verdict != Outcome.CANCELLED or reply.did != "kept"
-
-    @rule(job=jobs, stage=st.sampled_from(["kube_job", "record"]), twice=TWICE)
-    def retire(self, job: NewJob, stage: Literal["kube_job", "record"], twice: bool) -> None:
-        self._do("retire", job.id, lambda: self._store.retire(job_id=job.id, stage=stage), str, twice=twice)
-
-    @precondition(lambda self: bool(self._now.scores(keys.ended("shop"))))
-    @rule(twice=TWICE)
-    def retire_everything_that_is_due(self, twice: bool) -> None:
-        self._clock.forward(61)
-        for job in self._now.jobs().values():
-            self._do(
-                "settled", job.id, lambda job=job: self._store.settled(job_id=job.id, rev=job.rev), str, twice=twice
-            )
-            for stage in ("kube_job", "record"):
-                self._do(
-                    "retire",
-                    job.id,
-                    lambda job=job, stage=stage: self._store.retire(job_id=job.id, stage=stage),
-                    str,
-                    twice=twice,
-                )
-        assert self._now.scores(keys.ended("shop")) == {}
-
-    @rule(job=jobs, behind=st.integers(0, 1), twice=TWICE)
-    def settled(self, job: NewJob, behind: int, twice: bool) -> None:
-        record = self._now.jobs().get(job.id)
-        rev = record.rev - behind if record else 1
-        said = self._do("settled", job.id, lambda: self._store.settled(job_id=job.id, rev=rev), str, twice=twice)
-        assert (said == "dirty") == (record is not None and behind == 1)
 
 
 def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> None:

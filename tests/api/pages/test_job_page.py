@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +12,9 @@ from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome, Phase, State
 from bgjobs_api.pages.job.timeline import segments
 from bgjobs_api.pages.shared.rendering import CSP
-from bgjobs_core.health.findings import Finding, FindingCode
 from bgjobs_core.redis.errors import StoreFullError
 from tests.api.pages.site import Document
-from tests.api.world import EPOCH, KUBE_UID, chunk, lines
+from tests.api.world import KUBE_UID, chunk, lines
 
 if TYPE_CHECKING:
     from tests.api.pages.site import Site
@@ -159,101 +158,6 @@ async def test_a_job_that_failed_without_a_word_says_its_outcome(site: Site) -> 
     assert "ImagePullBackOff: not found" in page.text
     assert "No attempt has started" in page.text
     assert "Failed never_started: ImagePullBackOff: not found" in (await site.page("/jobs")).text
-
-
-async def test_a_pending_job_says_what_kubernetes_says(site: Site) -> None:
-    job_id = await site.world.launched()
-    await site.world.store.observe_phase(
-        job_id=job_id, kube_uid=KUBE_UID, phase=Phase.PENDING, reason='ImagePullBackOff: no "x:1"'
-    )
-    page = await site.page(f"/jobs/{job_id}")
-    assert "Not running: ImagePullBackOff" in page.text
-    assert "Pod can start, here it waits" in page.text
-    assert 'ImagePullBackOff: no "x:1"' in page.text
-    assert len([found for found in page.all("li") if found.get("class") == "shut"]) == 1
-
-
-async def test_what_mends_it_stands_on_the_page(site: Site) -> None:
-    job_id = await site.world.enqueued()
-    await site.world.put_queue(paused=True)
-    page = await site.page(f"/jobs/{job_id}")
-    line = "bgjobs queue resume default -n shop"
-    assert line in page.text
-    assert page.all("button", data_copy=line)
-
-
-async def test_nobody_leads(site: Site) -> None:
-    job_id = await site.world.enqueued()
-    assert "An operator leads" not in (await site.page(f"/jobs/{job_id}")).text
-    site.world.findings.append(Finding(FindingCode.OPERATOR_SILENT, "no operator has reported", "kubectl get pods"))
-    page = await site.page(f"/jobs/{job_id}")
-    assert "Not running: no operator leads" in page.text
-    assert "An operator leads, here it waits" in page.text
-    assert "no operator leads" in (await site.page("/jobs")).text
-
-
-async def test_a_job_that_waits_for_kueue_says_so(site: Site) -> None:
-    job_id = await site.world.launched()
-    assert "Admitted by Kueue" not in (await site.page(f"/jobs/{job_id}")).text, "nobody waits for it there"
-    words = "Kueue: Pending: insufficient quota for cpu"
-    await site.world.store.observe_admission(job_id=job_id, kube_uid=KUBE_UID, admitted="no", reason=words)
-    page = await site.page(f"/jobs/{job_id}")
-    assert "Not running: waits for Kueue" in page.text
-    assert "Admitted by Kueue, here it waits" in page.text
-    assert words in page.text
-    assert "It is given up" not in page.text
-    assert words in (await site.page("/jobs")).text
-
-
-async def test_a_pending_job_says_when_it_is_given_up(site: Site) -> None:
-    job_id = await site.world.launched()
-    assert re.search(r"It is given up at \d{4}-\d\d-\d\d \S+ UTC if nothing", (await site.page(f"/jobs/{job_id}")).text)
-
-
-async def test_a_next_attempt_that_cannot_start_says_why(site: Site) -> None:
-    pod = await site.world.running()
-    await site.world.store.observe_attempt(
-        job_id=pod.job_id, kube_uid=KUBE_UID, pod_uid=pod.uid, outcome=Outcome.ERROR, exit_code=1, failure=""
-    )
-    assert "Waits for its next attempt" in (await site.page(f"/jobs/{pod.job_id}")).text
-    await site.world.store.observe_phase(
-        job_id=pod.job_id, kube_uid=KUBE_UID, phase=Phase.RETRYING, reason="Unschedulable: no memory"
-    )
-    page = await site.page(f"/jobs/{pod.job_id}")
-    assert "Not running: Unschedulable" in page.text
-    assert "Attempt 1 has ended" in page.text
-    assert "Unschedulable: no memory" in (await site.page("/jobs")).text
-
-
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        ({"paused": True}, "the queue default is paused"),
-        ({"max_concurrent": 0}, "the queue default is full"),
-        ({}, "waits for the operator"),
-    ],
-)
-async def test_a_queued_job_says_what_holds_it(site: Site, spec: dict[str, Any], words: str) -> None:
-    job_id = await site.world.enqueued()
-    await site.world.put_queue(**spec)
-    assert f"Not running: {words}" in (await site.page(f"/jobs/{job_id}")).text
-    await site.world.store.drop_queue(queue="shop/default")
-    assert "Not running: there is no queue default" in (await site.page(f"/jobs/{job_id}")).text
-    site.world.access.deny("list", "backgroundjobqueues", "shop")
-    assert "you may not list queues here" in (await site.page(f"/jobs/{job_id}")).text
-
-
-async def test_a_refused_launch_says_so(site: Site) -> None:
-    job_id = await site.world.enqueued()
-    await site.world.store.lead(EPOCH)
-    await site.world.store.claim(epoch=EPOCH, queue="shop/default", limit=1)
-    await site.world.store.decline(
-        epoch=EPOCH, job_id=job_id, target=State.SCHEDULED, back_off_ms=60_000, reason="exceeded quota: cpu"
-    )
-    page = await site.page(f"/jobs/{job_id}")
-    assert "Kubernetes refused its KubeJob" in page.text
-    assert "exceeded quota: cpu" in page.text
-    assert "exceeded quota: cpu" in (await site.page("/jobs")).text
 
 
 async def test_a_long_log_shows_its_end_and_links_to_the_whole(site: Site) -> None:
@@ -500,46 +404,3 @@ async def test_the_command_that_allows_it_is_shown_to_be_copied(site: Site) -> N
     response = await site.get("/jobs?ns=mail")
     assert response.status_code == 403
     assert "An administrator can allow it with <code>kubectl create rolebinding bgjobs-viewer:" in response.text
-
-
-async def test_what_a_running_job_does_is_shown_on_its_page(site: Site) -> None:
-    pod = await site.world.running()
-    page = await site.page(f"/jobs/{pod.job_id}")
-    assert page.all("form", method="post", action=f"/jobs/{pod.job_id}/stack")
-    assert "Stacks" not in page.text
-
-    response = await site.post(f"/jobs/{pod.job_id}/stack")
-
-    assert (response.status_code, response.headers["Location"]) == (303, f"/jobs/{pod.job_id}")
-    assert "The answer comes with its next beat." in (await site.page(f"/jobs/{pod.job_id}")).text
-    text = 'Main thread:\n  File "/app/</pre><b>.py", line 1, in f\x1b[31m\n'
-    assert (await pod.call("stack", attempt=1, number=1, text=text)).json() == {"action": "recorded"}
-    page = await site.page(f"/jobs/{pod.job_id}")
-    assert 'Main thread: File "/app/</pre><b>.py", line 1, in f' in page.text, "it is text of job code, and escaped"
-    assert "[31m" not in page.text
-    assert "Attempt 1," in page.text
-
-    site.world.access.deny("get", "backgroundjobrequests/stack", "shop")
-    page = await site.page(f"/jobs/{pod.job_id}")
-    assert "Stacks" not in page.text
-    assert not page.all("form", method="post", action=f"/jobs/{pod.job_id}/stack")
-    assert (await site.post(f"/jobs/{pod.job_id}/stack")).status_code == 403
-
-
-async def test_a_job_that_does_not_run_is_not_asked(site: Site) -> None:
-    job_id = await site.world.enqueued()
-    assert not (await site.page(f"/jobs/{job_id}")).all("form", method="post", action=f"/jobs/{job_id}/stack")
-
-    response = await site.post(f"/jobs/{job_id}/stack")
-
-    assert response.status_code == 409
-    assert "Nothing was done: the job has no stacks to show" in response.text
-    assert (await site.get(f"/jobs/{job_id}/stack")).headers["Location"] == f"/jobs/{job_id}"
-
-
-async def test_stacks_that_came_too_late_are_said_to(site: Site) -> None:
-    pod = await site.world.running()
-    await site.post(f"/jobs/{pod.job_id}/stack")
-    await pod.call("finish", attempt=1, outcome="succeeded")
-
-    assert "Attempt 1 had ended before it could be asked." in (await site.page(f"/jobs/{pod.job_id}")).text

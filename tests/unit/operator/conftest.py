@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 
+from bgjobs_operator.cluster.kube_launcher import KubeLauncher
 from tests.store import contents, invariants
 from tests.unit.operator.fake_cluster import FakeCluster
 from tests.unit.operator.fake_launcher import FakeLauncher
@@ -45,3 +46,9 @@ async def cluster() -> AsyncIterator[FakeCluster]:
     """A Kubernetes API server in this process."""
     async with FakeCluster() as running:
         yield running
+
+
+@pytest.fixture
+def launcher(cluster: FakeCluster) -> KubeLauncher:
+    """The launcher on it."""
+    return KubeLauncher(cluster.kube(), "install-1", "http://api")

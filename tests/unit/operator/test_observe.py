@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,14 @@ from bgjobs.vocabulary import State
 from bgjobs_core.kube.errors import KubeRefusedError
 from bgjobs_core.redis.errors import StoreUnavailableError
 from bgjobs_operator.interfaces.launcher import Gone, LauncherUnreachableError, Seen
-from bgjobs_operator.loops.observe import Looked, plan_gone, plan_seen
-from bgjobs_operator.loops.observe import ObserveStep as Do
+from bgjobs_operator.loops.observe_plan import Looked, plan_gone, plan_seen
+from bgjobs_operator.loops.observe_plan import ObserveStep as Do
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.unit.operator.builders import NAMESPACE, a_kube_job, a_pod, a_record, a_request
-from tests.unit.operator.fake_launcher import Held
 from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import Sequence
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_operator.interfaces.launcher import KubeJobView
@@ -253,7 +251,7 @@ class TestEndings:
 
     async def test_deleted_by_somebody_is_lost(self, world: World) -> None:
         job = await world.launched()
-        async with watching(world):
+        async with world.watching():
             await until(lambda: world.observer.views)
             world.launcher.vanish(job)
             await until(lambda: not world.observer.views)
@@ -307,7 +305,7 @@ class TestEndings:
         job = await world.launched()
         view = world.launcher.view(job)
         assert view is not None
-        async with watching(world):
+        async with world.watching():
             await until(lambda: world.observer.views)
             world.launcher.tell(Gone(view))
             await until(lambda: not world.observer.views)
@@ -362,7 +360,7 @@ class TestTrouble:
             await delete(namespace, name, uid)
 
         monkeypatch.setattr(world.launcher, "delete", refuse)
-        async with watching(world):
+        async with world.watching():
             await until(lambda: world.observer.views)
             begun = world.launcher.watched
             world.launcher.tell(Seen(copy))
@@ -402,105 +400,3 @@ class TestTrouble:
         monkeypatch.setattr(world.store, "job", fails)
         await world.observe()
         assert await world.state(job) == "succeeded"
-
-
-@asynccontextmanager
-async def watching(world: World) -> AsyncGenerator[None]:
-    """The namespace is watched during the block, and what is seen in it is done after it."""
-    async with world.working(world.observing):
-        task = asyncio.create_task(world.observer.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-
-
-class TestWhatCostsNothing:
-    """Most events of a KubeJob change nothing that is read of it."""
-
-    @asynccontextmanager
-    async def observing(self, world: World) -> AsyncGenerator[None]:
-        before = world.poked.count("listed")
-        async with watching(world):
-            await until(lambda: world.poked.count("listed") > before)
-            world.store.asked.clear()
-            yield
-
-    async def asked(self, world: World) -> list[str]:
-        """The jobs that were read, once all that was told before this is taken in; they are forgotten then."""
-        last = a_kube_job().but(namespace=NAMESPACE, name="bgjob-last", uid="last", job_id="last").build()
-        world.launcher.tell(Seen(last))
-        world.launcher.tell(Gone(last))
-        await until(lambda: world.store.asked.count("last") == 2)
-        found = [job for job in world.store.asked if job != "last"]
-        world.store.asked.clear()
-        return found
-
-    async def test_the_same_again(self, world: World) -> None:
-        job = await world.launched()
-        async with self.observing(world):
-            for _ in range(3):
-                world.launcher.change(job)
-            assert await self.asked(world) == []
-            world.launcher.change(job, complete=True)
-            assert await self.asked(world) == [job]
-
-    async def test_what_this_process_is_just_creating(self, world: World) -> None:
-        async with self.observing(world):
-            job = await world.claimed()
-            post = Held()
-            world.launcher.script(post)
-            launching = asyncio.create_task(world.launch())
-            await post.arrived.wait()
-            record = await world.job(job)
-            await self.asked(world)
-            world.launcher.stray(job, record)  # it is there, and the answer is on its way
-            assert await self.asked(world) == []
-            post.gate.set()
-            await launching
-            await self.asked(world)
-            world.launcher.change(job)
-            assert await self.asked(world) == []
-        assert await world.state(job) == "launched"
-
-    async def test_what_it_has_just_bound(self, world: World) -> None:
-        async with self.observing(world):
-            job = await world.claimed()
-            await world.launch()
-            await self.asked(world)
-            world.launcher.change(job)
-            assert await self.asked(world) == []
-
-    async def test_another_kube_job_of_the_same_job_is_no_such_thing(self, world: World) -> None:
-        async with self.observing(world):
-            job = await world.claimed()
-            post = Held()
-            world.launcher.script(post)
-            launching = asyncio.create_task(world.launch())
-            await post.arrived.wait()
-            copy = a_kube_job().but(namespace=NAMESPACE, name="a-copy", uid="copy", job_id=job).build()
-            world.launcher.tell(Seen(copy))
-            await self.asked(world)
-            post.gate.set()
-            await launching
-            world.launcher.tell(Seen(copy))  # its controller has looked at it
-            await until(lambda: ("a-copy", "copy") in world.launcher.deletes)
-            assert await world.state(job) == "launched"
-
-    async def test_many_are_asked_for_together_and_each_in_its_order(self, world: World) -> None:
-        await world.lead(queue=a_queue(50))
-        jobs = [await world.launched() for _ in range(20)]
-        world.launcher.pod(jobs[0], a_pod().exited(137, "OOMKilled").build())
-        async with self.observing(world):
-            for job in jobs:
-                world.launcher.change(job, failed=1)
-                world.launcher.change(job, complete=True)
-
-            async def all_ended() -> bool:
-                return {await world.state(job) for job in jobs} == {"succeeded"}
-
-            async with asyncio.timeout(5):
-                while not await all_ended():  # noqa: ASYNC110 - what is waited for is in Redis
-                    await asyncio.sleep(0)
-        assert set(world.launcher.looks) == {world.launcher.uid(job) for job in jobs}, "the failure came first"

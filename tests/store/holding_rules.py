@@ -55,7 +55,10 @@ class HoldingRules(RuleBasedStateMachine):
             did,
             twice=twice,
         )
-        if reply.did == "missing" or (reply.did in {"kept", "same"} and generation is None):
+        record = before.jobs().get(job.id)
+        # A newer generation is noted also where it is too late to pause the job.
+        may_be_noted = generation is not None and record is not None and record.state not in TERMINAL
+        if reply.did != "paused" and not may_be_noted:
             assert before.differences(self._now) == []
         if reply.did in {"kept", "same"}:  # no more is noted than the generation
             assert before.jobs()[job.id].state == self._now.jobs()[job.id].state

@@ -24,13 +24,17 @@ class Holds:
 
     async def turn(self) -> float | None:
         """Look again at once while some are left, and when the next hold ends."""
+        back = away = True
+        next_in: float | None = None
         for _ in range(_SCRIPTS):
-            back = await self.store.let_go()
-            if back.dropped:
-                log.warning("ids without a held job were dropped from those of a hold", dropped=back.dropped)
-            away = await self.store.set_aside()
-            if back.more == "no" and away.more == "no":
-                if back.next_at is None:
-                    return None
-                return min(PERIOD, max(0.0, (back.next_at - back.now) / 1000))
+            if back:
+                reply = await self.store.let_go()
+                if reply.dropped:
+                    log.warning("ids without a held job were dropped from those of a hold", dropped=reply.dropped)
+                back = reply.more == "yes"
+                next_in = None if reply.next_at is None else max(0.0, (reply.next_at - reply.now) / 1000)
+            if away:
+                away = (await self.store.set_aside()).more == "yes"
+            if not back and not away:
+                return None if next_in is None else min(PERIOD, next_in)
         return 0.0

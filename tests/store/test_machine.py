@@ -31,6 +31,7 @@ from tests.store.builders import NAMESPACE, a_queue
 from tests.store.checked_store import Clock
 from tests.store.enqueue_rules import QUEUES, EnqueueRules, queues
 from tests.store.holding_rules import TWICE
+from tests.store.looking import NOTHING_DONE, looks
 from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_lanes, in_turn
 
@@ -397,29 +398,12 @@ class Machine(EnqueueRules):
         if reply.did != "moved":
             assert before.differences(self._now) == []
 
-    @rule(job=jobs, twice=TWICE)
-    def ask_stack(self, job: NewJob, twice: bool) -> None:
-        before = self._now
-        if self._is_refused(lambda: self._store.ask_stack(job_id=job.id)):
-            return
-        reply = self._do("ask_stack", job.id, lambda: self._store.ask_stack(job_id=job.id), did, twice=twice)
-        if reply.did in {"kept", "missing"}:
-            assert before.differences(self._now) == []
-
-    @rule(job=jobs, pod=PODS, attempt=st.integers(1, 2), number=st.integers(1, 3), twice=TWICE)
-    def keep_stack(self, job: NewJob, pod: str, attempt: int, number: int, twice: bool) -> None:
-        before = self._now
-
-        async def send() -> str:
-            return await self._store.keep_stack(
-                job_id=job.id, pod_uid=f"kube-1-{pod}", attempt=attempt, number=number, words="in main"
-            )
-
-        if self._is_refused(send):  # it is kept when there is room again
-            return
-        reply = self._do("keep_stack", job.id, send, str, twice=twice)
-        if reply == "go_away":
-            assert before.differences(self._now) == []
+    @rule(job=jobs, pod=PODS, number=st.integers(1, 2), twice=TWICE)
+    def look(self, job: NewJob, pod: str, number: int, twice: bool) -> None:
+        for verb, send in looks(self._store, job.id, f"kube-1-{pod}", number).items():
+            before = self._now
+            if not self._is_refused(send) and self._do(verb, job.id, send, str, twice=twice) in NOTHING_DONE:
+                assert before.differences(self._now) == []
 
     @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)
     def observe_attempt(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:

@@ -31,7 +31,6 @@ from tests.store.builders import NAMESPACE, a_queue
 from tests.store.checked_store import Clock
 from tests.store.enqueue_rules import QUEUES, EnqueueRules, queues
 from tests.store.holding_rules import TWICE
-from tests.store.looking import NOTHING_DONE, looks
 from tests.store.safety import Step, Witness, did
 from tests.store.turns import in_lanes, in_turn
 
@@ -397,13 +396,6 @@ class Machine(EnqueueRules):
             assert reply.did in {"stray", "missing"}
         if reply.did != "moved":
             assert before.differences(self._now) == []
-
-    @rule(job=jobs, pod=PODS, number=st.integers(1, 2), twice=TWICE)
-    def look(self, job: NewJob, pod: str, number: int, twice: bool) -> None:
-        for verb, send in looks(self._store, job.id, f"kube-1-{pod}", number).items():
-            before = self._now
-            if not self._is_refused(send) and self._do(verb, job.id, send, str, twice=twice) in NOTHING_DONE:
-                assert before.differences(self._now) == []
 
     @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)
     def observe_attempt(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:

@@ -10,6 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule
 from bgjobs.vocabulary import TERMINAL, Phase, State
 from bgjobs_core.store import keys
 from tests.store import families
+from tests.store.looking import NOTHING_DONE, looks
 from tests.store.safety import did
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ class HoldingRules(RuleBasedStateMachine):
         twice: bool,
     ) -> Answer:
         raise NotImplementedError
+
+    def _is_refused(self, send: Callable[[], Awaitable[object]]) -> bool:
+        raise NotImplementedError
+
+    @rule(
+        job=jobs,
+        pod=st.sampled_from(["pod-1", "pod-1", "pod-2", "pod-2", "pod-3"]),
+        number=st.integers(1, 2),
+        twice=TWICE,
+    )
+    def look(self, job: NewJob, pod: str, number: int, twice: bool) -> None:
+        for verb, send in looks(self._store, job.id, f"kube-1-{pod}", number).items():
+            before = self._now
+            if not self._is_refused(send) and self._do(verb, job.id, send, str, twice=twice) in NOTHING_DONE:
+                assert before.differences(self._now) == []
 
     @rule(job=jobs, generation=st.sampled_from([None, None, None, 2, 3]), twice=TWICE)
     def pause(self, job: NewJob, generation: int | None, twice: bool) -> None:

@@ -398,30 +398,6 @@ class Machine(EndingRules):
         if reply.did != "moved":
             assert before.differences(self._now) == []
 
-    @rule(job=jobs, twice=TWICE)
-    def ask_stack(self, job: NewJob, twice: bool) -> None:
-        before = self._now
-        if self._is_refused(lambda: self._store.ask_stack(job_id=job.id)):
-            return
-        reply = self._do("ask_stack", job.id, lambda: self._store.ask_stack(job_id=job.id), did, twice=twice)
-        if reply.did in {"kept", "missing"}:
-            assert before.differences(self._now) == []
-
-    @rule(job=jobs, pod=PODS, attempt=st.integers(1, 2), number=st.integers(1, 3), twice=TWICE)
-    def keep_stack(self, job: NewJob, pod: str, attempt: int, number: int, twice: bool) -> None:
-        before = self._now
-
-        async def send() -> str:
-            return await self._store.keep_stack(
-                job_id=job.id, pod_uid=f"kube-1-{pod}", attempt=attempt, number=number, words="in main"
-            )
-
-        if self._is_refused(send):  # it is kept when there is room again
-            return
-        reply = self._do("keep_stack", job.id, send, str, twice=twice)
-        if reply == "go_away":
-            assert before.differences(self._now) == []
-
     @rule(job=jobs, kube=KUBES, pod=PODS, twice=TWICE)
     def observe_attempt(self, job: NewJob, kube: str, pod: str, twice: bool) -> None:
         self._see_attempt(job, kube, f"kube-1-{pod}", twice=twice)

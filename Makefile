@@ -84,6 +84,11 @@ verify: $(STAMP) ## fail if anything generated is out of date
 test: $(STAMP) ## every test, set-up included; needs root on Debian, or Docker and kind, for the cluster tests
 	@$(BIN)/python -m tests.run
 
+.PHONY: test-kueue
+test-kueue: $(STAMP) ## the tests with a real Kueue, on the cluster; it is built once (some 4 minutes)
+	$(DEV) up && $(DEV) images && $(DEV) images kueue
+	$(BIN)/python -m pytest -q -s tests/cluster/test_kueue.py
+
 $(PEERS): $(STAMP) requirements/bench.txt
 	$(call say,adding the programs that bgjobs is measured beside)
 	@requirements/install $(BIN)/python --require-hashes -r requirements/bench.txt

@@ -8,15 +8,19 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from machine import fail, run, say
 from programs import sources
 from project_images import PARTS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 GROUP = "kueue.x-k8s.io"
 NAMESPACE = "kueue-system"
 MANAGER = "kueue-controller-manager"
+CERTIFICATE = "kueue-webhook-server-cert"
 # Webhooks of other kinds of work would be asked for each pod and Deployment of the cluster.
 OF_JOBS = ("mjob.kb.io", "vjob.kb.io")
 LABEL = f"{GROUP}/queue-name"
@@ -29,7 +33,7 @@ webhook: {port: 9443}
 leaderElection: {leaderElect: false}
 integrations: {frameworks: ["batch/job"]}
 """
-QUEUES = ("localqueues", "clusterqueues", "resourceflavors")
+QUEUES = ("workloads", "localqueues", "clusterqueues", "resourceflavors")
 
 Object = dict[str, Any]
 Kubectl = tuple[object, ...]
@@ -96,14 +100,25 @@ def install_kueue(kubectl: Kubectl) -> None:
     # By the server, because a definition of Kueue is too long for the annotation that kubectl writes otherwise.
     words = ("apply", "--server-side", "--force-conflicts", "-f", "-")
     run(*kubectl, *words, input=json.dumps(objects))
-    run(*kubectl, "rollout", "status", f"deployment/{MANAGER}", "-n", NAMESPACE, "--timeout=300s")
+    of_manager = (f"deployment/{MANAGER}", "-n", NAMESPACE)
+    # Kueue makes its certificate itself. The kubelet brings it into the pod that is there after a minute or two, and
+    # into a new one at once.
+    secret = ("get", "secret", CERTIFICATE, "-n", NAMESPACE, "-o", r"jsonpath={.data.tls\.crt}")
+    wait(lambda: run(*kubectl, *secret, check=False), "it has not made its certificate")
+    run(*kubectl, "rollout", "restart", *of_manager)
+    run(*kubectl, "rollout", "status", *of_manager, "--timeout=300s")
     flavor = {"apiVersion": f"{GROUP}/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "default"}}
-    until = time.monotonic() + 120
-    while not run(*kubectl, *words, input=json.dumps(flavor), check=False):  # its certificate comes a moment later
-        if time.monotonic() > until:
-            fail(f"the webhooks of Kueue do not answer; see kubectl logs deployment/{MANAGER} -n {NAMESPACE}")
-        time.sleep(0.5)
+    wait(lambda: run(*kubectl, *words, input=json.dumps(flavor), check=False), "its webhooks do not answer")
     say("Kueue is ready")
+
+
+def wait(holds: Callable[[], object], otherwise: str) -> None:
+    """Ask twice a second, for two minutes."""
+    until = time.monotonic() + 120
+    while not holds():
+        if time.monotonic() > until:
+            fail(f"Kueue does not come up: {otherwise}; see kubectl logs deployment/{MANAGER} -n {NAMESPACE}")
+        time.sleep(0.5)
 
 
 def remove_kueue(kubectl: Kubectl) -> None:

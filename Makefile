@@ -97,6 +97,10 @@ $(DJANGO): $(STAMP) requirements/django.txt client/pyproject.toml tests/newer_py
 django-env: $(DJANGO)
 django: $(DJANGO) ## test the backend for tasks of Django (needs Python 3.12 or newer)
 	@$(VENV)/django/bin/python -m pytest -q tests/django
+.PHONY: test-kueue
+test-kueue: $(STAMP) ## the tests with a real Kueue, on the cluster; it is built once (some 4 minutes)
+	$(DEV) up && $(DEV) images && $(DEV) images kueue
+	$(BIN)/python -m pytest -q -s tests/cluster/test_kueue.py
 
 $(PEERS): $(STAMP) requirements/bench.txt
 	$(call say,adding the programs that bgjobs is measured beside)

@@ -108,6 +108,29 @@ class HoldingRules(RuleBasedStateMachine):
         else:
             assert before.differences(self._now) == []
 
+    @rule(
+        job=jobs,
+        kube=st.sampled_from(["kube-1", "kube-1", "kube-2"]),
+        admitted=st.sampled_from(["no", "no", "yes", "still_no"]),
+        twice=TWICE,
+    )
+    def observe_admission(
+        self, job: NewJob, kube: str, admitted: Literal["yes", "no", "still_no"], twice: bool
+    ) -> None:
+        before = self._now
+        reply = self._do(
+            "observe_admission",
+            job.id,
+            lambda: self._store.observe_admission(job_id=job.id, kube_uid=kube, admitted=admitted, reason="no quota"),
+            did,
+            twice=twice,
+        )
+        record = self._now.jobs().get(job.id)
+        if record is not None and record.state is State.LAUNCHED and record.kube_uid == kube:
+            assert admitted == "still_no" or (record.kueue_at is not None) == (admitted == "no")
+        if reply.did != "noted":
+            assert before.differences(self._now) == []
+
     @rule(job=jobs, kube=st.sampled_from(["kube-1", "kube-1", "kube-2"]), is_suspended=WHETHER, twice=TWICE)
     def suspended(self, job: NewJob, kube: str, is_suspended: Literal["yes", "no"], twice: bool) -> None:
         before = self._now

@@ -423,24 +423,6 @@ class Machine(EndingRules):
             twice=twice,
         )
 
-    @rule(job=jobs, kube=KUBES, admitted=st.sampled_from(["no", "no", "yes", "still_no"]), twice=TWICE)
-    def observe_admission(
-        self, job: NewJob, kube: str, admitted: Literal["yes", "no", "still_no"], twice: bool
-    ) -> None:
-        before = self._now
-        reply = self._do(
-            "observe_admission",
-            job.id,
-            lambda: self._store.observe_admission(job_id=job.id, kube_uid=kube, admitted=admitted, reason="no quota"),
-            did,
-            twice=twice,
-        )
-        record = self._now.jobs().get(job.id)
-        if record is not None and record.state is State.LAUNCHED and record.kube_uid == kube:
-            assert admitted == "still_no" or (record.kueue_at is not None) == (admitted == "no")
-        if reply.did != "noted":
-            assert before.differences(self._now) == []
-
 
 def test_no_order_of_verbs_breaks_a_promise(backend: str, servers: Servers) -> None:
     def open_client() -> Client:

@@ -61,19 +61,6 @@ async def test_nobody_leads(site: Site) -> None:
     assert "no operator leads" in (await site.page("/jobs")).text
 
 
-async def test_a_job_that_waits_for_kueue_says_so(site: Site) -> None:
-    job_id = await site.world.launched()
-    assert "Admitted by Kueue" not in (await site.page(f"/jobs/{job_id}")).text, "nobody waits for it there"
-    words = "Kueue: Pending: insufficient quota for cpu"
-    await site.world.store.observe_admission(job_id=job_id, kube_uid=KUBE_UID, admitted="no", reason=words)
-    page = await site.page(f"/jobs/{job_id}")
-    assert "Not running: waits for Kueue" in page.text
-    assert "Admitted by Kueue, here it waits" in page.text
-    assert words in page.text
-    assert "It is given up" not in page.text
-    assert words in (await site.page("/jobs")).text
-
-
 async def test_a_pending_job_says_when_it_is_given_up(site: Site) -> None:
     job_id = await site.world.launched()
     assert re.search(r"It is given up at \d{4}-\d\d-\d\d \S+ UTC if nothing", (await site.page(f"/jobs/{job_id}")).text)

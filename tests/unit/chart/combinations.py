@@ -177,6 +177,7 @@ COMBINATIONS: Final[dict[str, dict[str, Any]]] = {
     "as little as may be": {
         "rbac": {"create": False, "command": False, "queuePolicy": False},
         "jobs": {"allowedPodFeatures": ["hostPath"]},
+        "kueue": {"enabled": True},
         "priorityClasses": {"create": False},
         "networkPolicy": {"enabled": False},
         "crds": {"upgrade": False},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,9 +34,6 @@ ELSEWHERE = a_kube_job().but(namespace="elsewhere").build()
 FAILED = a_kube_job().failed().build()
 
 SUSPENDED = a_kube_job().but(suspended=True).build()
-OF_KUEUE = replace(SUSPENDED, kueue_queue="team")
-ADMITTED = replace(OF_KUEUE, suspended=False)
-WAITS_FOR_KUEUE = a_record().launched().but(kueue_at=1).build()
 
 LAUNCHED = a_record().launched().build()
 WISHED = a_record().launched().but(phase="running", paused_by="ada", paused_at=1).build()
@@ -142,24 +138,6 @@ def made_before(job: JobRecord, seconds: float, **more: Any) -> KubeJobView:
         pytest.param(SUSPENDED, a_record().stopping("kube-1").build(), 0, [Do.POKE_STOP], id="suspended, stopping"),
         pytest.param(
             SUSPENDED, a_record().launching().build(), 0, [Do.BIND], id="made suspended: it is bound as any other"
-        ),
-        pytest.param(
-            OF_KUEUE, a_record().launching().build(), 0, [Do.BIND, Do.NOTE_NOT_ADMITTED], id="made for Kueue"
-        ),
-        pytest.param(OF_KUEUE, LAUNCHED, 0, [Do.NOTE_NOT_ADMITTED], id="not admitted by Kueue"),
-        pytest.param(OF_KUEUE, WAITS_FOR_KUEUE, 0, [], id="not admitted, and it says so"),
-        pytest.param(ADMITTED, WAITS_FOR_KUEUE, 0, [Do.NOTE_ADMITTED], id="admitted by Kueue"),
-        pytest.param(ADMITTED, LAUNCHED, 0, [], id="admitted, and nothing else was ever said"),
-        pytest.param(SUSPENDED, WAITS_FOR_KUEUE, 0, [Do.NOTE_ADMITTED, Do.NOTE_SUSPENDED], id="taken out of Kueue"),
-        pytest.param(OF_KUEUE, WISHED, 0, [Do.NOTE_NOT_ADMITTED], id="suspended as wished, by Kueue"),
-        pytest.param(ADMITTED, WISHED, 0, [Do.POKE_SUSPEND], id="admitted, though a suspension is wished"),
-        pytest.param(
-            OF_KUEUE, a_record().launched().attempted(1).but(phase="running").build(), 0, [Do.NOTE_NOT_ADMITTED],
-            id="its place is taken back",
-        ),
-        pytest.param(
-            replace(OF_KUEUE, terminating=1), a_record().launched().attempted(1).but(phase="running").build(), 0,
-            [Do.READ_PODS, Do.NOTE_NOT_ADMITTED], id="its place is taken back, and its pod ends",
         ),
     ],
 )  # fmt: skip

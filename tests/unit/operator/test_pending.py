@@ -154,60 +154,6 @@ class TestPending:
         await world.pending()
         assert world.launcher.looks == [world.launcher.uid(job)]
 
-    async def test_asks_kueue_about_those_that_wait_for_it(self, world: World) -> None:
-        """Its deadline begins with the admission; where nobody waits for Kueue, nobody asks it."""
-        world.launcher.kueue_queue = "team"
-        job = await world.launched()
-        await world.observe()
-        assert (await world.job(job)).reason == "Kueue: it has not admitted the KubeJob yet"
-        uid = world.launcher.uid(job)
-        world.launcher.kueue_says[uid] = "Kueue: Pending: insufficient quota for cpu"
-        world.forward(9999)
-        await world.pending()
-        record = await world.job(job)
-        assert (record.state, record.reason) == ("launched", "Kueue: Pending: insufficient quota for cpu")
-        assert (world.launcher.asked_kueue, world.launcher.looks) == ([[uid]], [])
-
-        world.launcher.change(job, suspended=False)
-        await world.observe()
-        world.forward(1799)
-        await world.pending()
-        assert await world.state(job) == "launched"
-        world.forward(2)
-        await world.pending()
-        await world.stop()
-        await world.stop()
-        assert (await world.job(job)).outcome == "never_started"
-        assert world.launcher.asked_kueue == [[uid]]
-
-    async def test_asks_kueue_about_one_whose_place_was_taken_back(self, world: World) -> None:
-        job = await self._failed_once(world)
-        world.launcher.change(job, kueue_queue="team", suspended=True)
-        await world.observe()
-        world.launcher.kueue_says[world.launcher.uid(job)] = "Kueue: Preempted: to make room"
-        world.forward(6)
-        await world.pending()
-        assert await self._phase(world, job) == ("retrying", "Kueue: Preempted: to make room")
-
-    async def test_a_kueue_that_does_not_answer_keeps_nobody_else_from_being_given_up(self, world: World) -> None:
-        late = await world.launched()
-        world.launcher.kueue_queue, world.launcher.kueue_is_away = "team", True
-        job = await world.launched()
-        await world.observe()
-        world.forward(1801)
-        await world.pending()
-        assert "Kueue: it cannot be asked" in (await world.job(job)).reason
-        assert [await world.state(one) for one in (late, job)] == ["stopping", "launched"]
-
-    async def test_asks_kueue_nothing_about_one_that_somebody_has_suspended(self, world: World) -> None:
-        world.launcher.kueue_queue = "team"
-        job = await world.launched()
-        await world.observe()
-        await world.store.suspend(job_id=job, by="ada", note="")
-        world.forward(6)
-        await world.pending()
-        assert world.launcher.asked_kueue == []
-
     async def test_gives_up_after_the_deadline(self, world: World) -> None:
         job = await world.launched()
         world.launcher.pod(job, a_pod().waiting("ErrImagePull", "not found").build())

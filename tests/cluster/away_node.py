@@ -68,10 +68,11 @@ class AwayNode:
         return pod
 
     def ends(self, pod: dict[str, Any], exit_code: int) -> None:
-        """The pod has ended, as the kubelet says; one that was deleted is gone then."""
+        """A pod that was deleted has ended, as the kubelet says, and it is not held up by it any more."""
         name, now = pod["metadata"]["name"], _now()
         ended = {"exitCode": exit_code, "reason": "Error", "startedAt": now, "finishedAt": now}
         self._says(name, phase="Failed", containerStatuses=[_container({"terminated": ended}, ready=False)])
+        kubectl("delete", "pod", name, "-n", SHOP, "--grace-period=0", "--wait=false", "--ignore-not-found")
 
     def _says(self, pod: str, **status: object) -> None:
         kubectl("patch", "pod", pod, "-n", SHOP, "--subresource=status", "-p", json.dumps({"status": status}))

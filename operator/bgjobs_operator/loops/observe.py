@@ -174,7 +174,7 @@ class Observer:
         before, self.views[view.uid] = self.views.get(view.uid), view
         if view.complete or view.failure:
             self.on_ended(self.namespace)
-        if before == view and view.uid not in self._unread and not self._is_heard_otherwise(before, view):
+        if before and before == view and view.uid not in self._unread and not self._is_heard_otherwise(before, view):
             return False
         just_bound = view.uid in self._bound
         self._bound.discard(view.uid)

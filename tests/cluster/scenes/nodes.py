@@ -25,31 +25,40 @@ _TOLERATES: Final = {
 _GRACE_SECONDS: Final = 1
 
 
-def the_node_of_a_job_goes_away_and_comes_back(client: JobClient, address: str) -> Mapping[str, int]:
-    """Its pod is deleted by Kubernetes, which the kubelet hears when it is back: another attempt follows."""
+def the_node_of_two_jobs_goes_away_and_comes_back(client: JobClient, address: str) -> Mapping[str, int]:
+    """Their pods are deleted by Kubernetes, or by a cancel, which the kubelet hears when it is back."""
     with away_node() as node:
         pod_settings = {**node.pod, "tolerations": [_TOLERATES]}
         with a_queue("goes-away", pod=pod_settings, graceSeconds=_GRACE_SECONDS) as queue:
-            job = client.enqueue("shop.jobs.Invoices", "render", [2026, 11], queue=queue, max_retries=0)
+            call = ("shop.jobs.Invoices", "render", [2026, 11])
+            job, unwanted = (client.enqueue(*call, queue=queue, max_retries=0) for _ in range(2))
             assert "nodes are available" in until_why(client, job.id, WhyNot.UNSCHEDULABLE).message
-            pod = node.takes(job.id)
-            assert runner_starts(address, job.id, pod) == 1
-            assert client.why(job.id).why is None, "its code runs"
+            pods = [node.takes(one.id) for one in (job, unwanted)]
+            for one, pod in zip((job, unwanted), pods, strict=True):
+                assert runner_starts(address, one.id, pod) == 1
+                assert client.why(one.id).why is None, "its code runs"
 
-            why = until_why(client, job.id, WhyNot.UNREACHABLE, 180)
-            assert "does not answer" in why.message
-            assert why.remedy == "kubectl get nodes"
+            for one in (job, unwanted):
+                why = until_why(client, one.id, WhyNot.UNREACHABLE, 180)
+                assert "does not answer" in why.message
+                assert why.remedy == "kubectl get nodes"
+                assert client.get(one.id).phase == Phase.UNREACHABLE
+            assert client.cancel(unwanted.id, note="no longer wanted").state == State.STOPPING
+            assert "no longer wanted" in until_why(client, unwanted.id, WhyNot.STOPPING).message
+            for pod in pods:
+                _until_deleted(pod)
             assert client.get(job.id).phase == Phase.UNREACHABLE
-            _until_deleted(pod)
-            assert client.get(job.id).phase == Phase.UNREACHABLE
+            assert client.get(unwanted.id).state == State.STOPPING, "its code may run still"
 
-            node.ends(pod, 143)
+            for pod in pods:
+                node.ends(pod, 143)
             with label_on_a_real_node(node.name):
                 again = ended(client, job.id)
             assert (again.state, again.attempt) == (State.SUCCEEDED, 2)
             assert [one.outcome for one in client.attempts(job.id)] == [Outcome.DISRUPTED, Outcome.SUCCEEDED]
             assert failures_of(job.id) == 0, "what a node does is not charged"
-            return {job.id: 1}
+            assert ended(client, unwanted.id).state == State.CANCELLED
+            return {job.id: 1, unwanted.id: 1}
 
 
 def a_job_on_a_node_that_is_gone_for_good_is_cancelled(client: JobClient, address: str) -> Mapping[str, int]:
@@ -57,9 +66,8 @@ def a_job_on_a_node_that_is_gone_for_good_is_cancelled(client: JobClient, addres
     with away_node() as node, a_queue("gone-for-good", pod=node.pod, graceSeconds=_GRACE_SECONDS) as queue:
         job = client.enqueue("shop.jobs.Orders", "hold", [600], queue=queue)
         runner_starts(address, job.id, node.takes(job.id))
-        until_why(client, job.id, WhyNot.UNREACHABLE, 180)
 
-        assert client.cancel(job.id, note="the node burns").state == State.STOPPING
+        client.cancel(job.id, note="the node burns")
         assert "the node burns" in until_why(client, job.id, WhyNot.STOPPING).message
         assert pods_of(job.id) != []
 

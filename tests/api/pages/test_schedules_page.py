@@ -240,7 +240,7 @@ async def test_a_paused_one_says_by_whom(site: Site) -> None:
 @pytest.mark.parametrize(
     ("verb", "target", "words"),
     [
-        ("patch", "backgroundjobschedules", "Pause and resume needs patch on backgroundjobschedules in shop."),
+        ("patch", "backgroundjobschedules", "Pause or resume needs patch on backgroundjobschedules in shop."),
         ("create", "backgroundjobrequests", "Run now needs create on backgroundjobrequests in shop."),
     ],
 )

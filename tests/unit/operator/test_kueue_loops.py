@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.vocabulary import Outcome
-from bgjobs_operator.loops.observe import NEVER_LOOKED, plan_seen
+from bgjobs_operator.loops.observe_plan import NEVER_LOOKED, plan_seen
 from bgjobs_operator.loops.observe_plan import ObserveStep as Do
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record
 

@@ -72,7 +72,7 @@ async def schedules_page(
 
 def _needs(shown: Sequence[ScheduleView]) -> list[tuple[str, str]]:
     """What the reader cannot do, and what that needs; each once."""
-    found = [("Pause and resume", one.cannot_pause) for one in shown]
+    found = [("Pause or resume", one.cannot_pause) for one in shown]
     found += [("Run now", one.cannot_run) for one in shown]
     return [(what, why) for what, why in dict.fromkeys(found) if why.startswith("needs ")]
 

@@ -44,6 +44,7 @@ OTHER_MEANINGS: Final = {
     "api/bgjobs_api/pages/shared/states.py": {"launched", "launching", "running", "paused", "unreachable"},
     "operator/bgjobs_operator/leader.py": {"pending"},  # a loop
     "operator/bgjobs_operator/loops/pending.py": {"pending"},  # the loop
+    "operator/bgjobs_operator/loops/observe_plan.py": {"failed"},  # a step of the plan
     "operator/bgjobs_operator/loops/observe.py": {"failed"},  # what a KubeJob did, an argument of `observe_end`
 }
 # A field of JSON bodies.

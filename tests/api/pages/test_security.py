@@ -72,6 +72,8 @@ def test_these_are_the_pages(pages_app: FastAPI) -> None:
         "POST /schedules/{namespace}/{name}/pause",
         "GET /schedules/{namespace}/{name}/resume",
         "POST /schedules/{namespace}/{name}/resume",
+        "GET /jobs/{job_id}/stack",
+        "POST /jobs/{job_id}/stack",
         f"GET {SIGNED_OUT}",
         "POST /jobs/{job_id}/cancel",
         "POST /jobs/{job_id}/rerun",
@@ -98,12 +100,7 @@ async def _answers(site: Site, app: FastAPI, token: str | None) -> list[tuple[st
     for method, path in routes(app):
         for one in (job_id, new_job_id()):
             headers = FORM | ({"Authorization": f"Bearer {token}"} if token else {})
-            response = await site.world.http.request(
-                method,
-                path.format(job_id=one, hold_id=one, number=1, namespace="shop", name="x"),
-                headers=headers,
-            )
-            known = {"job_id": one, "number": 1, "namespace": "shop", "bulk_id": one}
+            known = {"job_id": one, "hold_id": one, "bulk_id": one, "number": 1, "namespace": "shop", "name": "x"}
             response = await site.world.http.request(method, path.format(**known), headers=headers)
             found.append((f"{method} {path}", response.status_code, dict(response.headers)))
     return found

@@ -15,6 +15,7 @@ from bgjobs_core.health.operator_report import OperatorReport
 from bgjobs_core.jobs.holds import NewHold
 from bgjobs_core.jobs.schedule_record import ScheduleRecord
 from bgjobs_core.redis.errors import StoreFullError
+from bgjobs_core.store import keys
 from tests.store import contents
 from tests.store.builders import QUEUE_KEY, a_job, a_queue
 from tests.store.life import EPOCH, KUBE, POD, Life
@@ -386,6 +387,25 @@ async def test_memory_comes_back_by_retiring(
     assert await store.retire(job_id=job.id, stage="record") == "retired"
 
     assert await _used(client) < used - 150_000
+
+
+async def test_what_open_jobs_need_is_put_behind_what_can_go(
+    store: CheckedStore, client: Client, clock: Clock, life: Life, memory: Memory
+) -> None:
+    """Or nothing would go any more in a namespace with very many of them, and memory would stay full."""
+    parent = await life.ended()
+    await store.enqueue(a_job().but(needs=(parent.id,), delay_seconds=100_000).build())
+    await store.retire(job_id=parent.id, stage="kube_job")
+    clock.forward(3601)
+    due = await client.zscore(keys.expiring("shop"), parent.id)
+    await memory.fill()
+
+    assert await store.retire(job_id=parent.id, stage="record") == "kept"
+
+    later = await client.zscore(keys.expiring("shop"), parent.id)
+    assert due is not None
+    assert later is not None
+    assert later >= due + 600_000
 
 
 async def _used(client: Client) -> int:

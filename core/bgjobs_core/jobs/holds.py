@@ -56,7 +56,8 @@ class NewHold:
     def why(self) -> str:
         """What a job says that is held, on one line."""
         note = " ".join(self.note.split())
-        return f"It is held by {self.by}{f': {note}' if note else ''}"[:_LONGEST_WHY]
+        by = " ".join(self.by.split())
+        return f"It is held by {by}{f': {note}' if note else ''}"[:_LONGEST_WHY]
 
 
 @dataclass(frozen=True)

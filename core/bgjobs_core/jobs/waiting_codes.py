@@ -35,12 +35,13 @@ OF_PHASES: Final[Mapping[Phase, WhyNot]] = {
 READ: Final = frozenset({Phase.PENDING, Phase.RETRYING})
 
 
-def of_queue(queue: QueueRecord | None, owned: int, *, held: bool, troubled: bool) -> WhyNot:
-    """Why the queued jobs of a queue do not run; whose turn it is, and the limits of its keys, are left out.
+def of_queue(queue: QueueRecord | None, owned: int, now_ms: int, *, held: bool, troubled: bool) -> WhyNot:
+    """Why the queued jobs of a queue do not run; whose turn it is, holds, and the limits of its keys are left out.
 
     Args:
         queue: its settings; None if there is no such queue.
         owned: how many of its jobs hold a slot.
+        now_ms: the present, in Unix ms; a queue may have other limits for a time.
         held: whether nothing is launched from any queue.
         troubled: whether its namespace is in trouble.
     """
@@ -54,7 +55,7 @@ def of_queue(queue: QueueRecord | None, owned: int, *, held: bool, troubled: boo
         return WhyNot.QUEUE_PAUSED
     if troubled:
         return WhyNot.NAMESPACE_IN_TROUBLE
-    return WhyNot.QUEUE_FULL if owned >= queue.spec.max_concurrent else WhyNot.WAITS_ITS_TURN
+    return WhyNot.QUEUE_FULL if owned >= queue.most_at(now_ms) else WhyNot.WAITS_ITS_TURN
 
 
 def of_launching(*, held: bool, troubled: bool) -> WhyNot:
@@ -71,6 +72,8 @@ def of_launched(record: JobRecord) -> WhyNot | None:
     phase = Phase(record.phase or Phase.PENDING)
     if record.paused_by and phase != Phase.RUNNING:
         return WhyNot.SUSPENDED
+    if record.kueue_at is not None and phase in READ:
+        return WhyNot.KUEUE_PENDING
     if phase in READ and record.reason:
         return cause(record.reason, WhyNot.POD_CANNOT_START)
     return OF_PHASES.get(phase)

@@ -21,10 +21,10 @@ end
 local due = redis.call('ZSCORE', expiring, job_id)
 if not due or tonumber(due) > now_ms() then return {'kept'} end
 if redis.call('ZSCORE', ended, job_id) or redis.call('ZSCORE', key.dirty(job.namespace), job_id) then return {'kept'} end
--- Ten thousand jobs of one batch may be kept for weeks, so they do not stand before what can go. Where memory is full,
--- they do so until it is not.
+-- Ten thousand jobs of one batch may be kept for weeks, so they do not stand before what can go.
 if has_children(job_id) or (job.batch and has_children(job.batch)) then
-  redis.pcall('ZADD', expiring, 'XX', now_ms() + KEPT_FOR_CHILDREN_MS, job_id)
+  even_if_full()
+  redis.call('ZADD', expiring, 'XX', now_ms() + KEPT_FOR_CHILDREN_MS, job_id)
   return {'kept'}
 end
 redis.call('ZREM', expiring, job_id)

@@ -38,6 +38,10 @@ class WorkLists(Connected):
         found = await self._ask("ZRANGE", index(namespace), "-inf", top, "BYSCORE", "LIMIT", start, limit)
         return [one.decode() for one in cast("list[bytes]", found)]
 
+    async def is_any_later(self, index: keys.Key, namespace: str, after: int) -> bool:
+        """Whether a work list has an id with a score (ms) after this."""
+        return cast("int", await self._ask("ZCOUNT", index(namespace), f"({after}", "+inf")) > 0
+
     async def yet_to_start(self, ids: Sequence[str]) -> list[str]:
         """Those of some jobs whose code has not started, or which wait for their next attempt.
 

@@ -76,6 +76,7 @@ class Settle:
     async def _namespace(self, namespace: str, now: int) -> bool:
         """Whether anything is left that was not offered."""
         start = 0
+        is_long = False  # what is written meanwhile leaves the list, so that something of a further page is passed over
         while self.fair.room(namespace):
             page = await self.store.ids_in(keys.dirty, namespace, now, BATCH, start)
             new = deque(job_id for job_id in page if self.fair.knows(namespace, job_id) is None)
@@ -86,7 +87,8 @@ class Settle:
             if new:
                 return True
             if len(page) < BATCH:
-                return bool(await self.store.ids_in(keys.dirty, namespace, limit=1, start=start))
+                return is_long or await self.store.is_any_later(keys.dirty, namespace, now)
+            is_long = True
         return True
 
     async def _offer(self, namespace: str, new: Sequence[str]) -> None:

@@ -99,7 +99,8 @@ class Snapshots:
                 memory = await self._memory()
                 names = await self.store.queue_keys()
                 queues = [one async for one in self.store.queue_figures(names)]
-                count = Count({one.record.key: one for one in queues}, set(names), held, troubled)
+                now = await self.store.now_ms()
+                count = Count({one.record.key: one for one in queues}, set(names), held, troubled, now)
                 jobs = Counter[tuple[str, str, str]]()
                 for namespace in self.namespaces:
                     async for cell, size in self.store.sizes(namespace):

@@ -32,6 +32,7 @@ class Count:
         held: whether nothing is launched from any queue.
         troubled: namespaces that are in trouble.
         waiting: what was counted.
+        now_ms: the present, in Unix ms; queues may have other limits for a time.
         to_read: cells whose jobs' records tell more, each with its namespace and how many jobs it holds.
     """
 
@@ -39,6 +40,7 @@ class Count:
     known: Collection[str]
     held: bool
     troubled: Collection[str]
+    now_ms: int = 0
     waiting: Waiting = field(default_factory=Waiting)
     to_read: list[tuple[str, Cell, int]] = field(default_factory=list[tuple[str, "Cell", int]])
 
@@ -52,7 +54,7 @@ class Count:
                 if figures is None and name in self.known:  # it cannot be read
                     return
                 record, owned = (None, 0) if figures is None else (figures.record, figures.owned)
-                code = waiting_codes.of_queue(record, owned, held=self.held, troubled=troubled)
+                code = waiting_codes.of_queue(record, owned, self.now_ms, held=self.held, troubled=troubled)
             case State.LAUNCHING:
                 code = waiting_codes.of_launching(held=self.held, troubled=troubled)
             case State.LAUNCHED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from bgjobs.vocabulary import Phase, State, WhyNot
 from bgjobs_core.jobs import waiting_codes
 from bgjobs_core.jobs.queue import QueueLoad, QueueNow
+from bgjobs_core.jobs.timed_limits import TimedLimits
 from bgjobs_core.jobs.why_not import Around, why_not
 from tests.unit.core.test_why_not import CASES, NOW
 from tests.unit.operator.builders import a_queue_record, a_record
@@ -54,7 +57,19 @@ def test_of_a_queue(settings: dict[str, Any] | None, owned: int, *, troubled: bo
     queue = QueueNow(record, QueueLoad(owned, 1), held="Redis was older" if held else "")
     found = why_not(a_record().build(), NOW, queue, Around(trouble="quota" if troubled else ""))
     assert found is not None
-    assert waiting_codes.of_queue(record, owned, held=held, troubled=troubled) == found.code
+    assert waiting_codes.of_queue(record, owned, NOW, held=held, troubled=troubled) == found.code
+
+
+def test_limits_for_a_time_are_those_of_the_queue_then() -> None:
+    limits = TimedLimits(max_concurrent=0, until=datetime.fromtimestamp((NOW + 1) / 1000, UTC))
+    record = replace(a_queue_record(max_concurrent=2), limits=limits)
+    for now, code in ((NOW, WhyNot.QUEUE_FULL), (NOW + 1, WhyNot.WAITS_ITS_TURN)):
+        assert waiting_codes.of_queue(record, 0, now, held=False, troubled=False) == code
+
+
+def test_what_waits_for_kueue_is_no_quota_of_kubernetes() -> None:
+    waits = a_record().launched(at=4).but(kueue_at=1, phase="", reason="Kueue: Pending: exceeded quota").build()
+    assert waiting_codes.of_launched(waits) == WhyNot.KUEUE_PENDING
 
 
 def test_every_state_that_waits_has_a_code() -> None:

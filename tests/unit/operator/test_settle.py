@@ -246,3 +246,23 @@ COMPLETE = {"type": "Complete", "status": "True", "reason": "Succeeded"}
 )
 def test_differs(said: dict[str, object], expected: bool) -> None:
     assert differs(said, {"state": "launched", "attempt": 2, "phase": "running"}) is expected
+
+
+async def test_what_is_due_soon_is_not_forgotten_for_what_is_written_meanwhile(world: World) -> None:
+    for number in range(30):
+        world.resources.put(a_request(f"first-{number}"))
+        await world.queued(a_job().of_request(f"first-{number}"))
+    world.forward(1.6)
+    world.resources.put(a_request("later"))
+    later = await world.queued(a_job().of_request("later"))
+    read = world.store.jobs
+
+    async def and_all_are_written(ids: Sequence[str]) -> list[JobRecord]:
+        found = await read(ids)
+        for one in found:
+            await world.store.settled(job_id=one.id, rev=one.rev)
+        return found
+
+    world.store.jobs = and_all_are_written  # type: ignore[method-assign]
+    assert await world.settling.turn() == COALESCE_SECONDS / 3
+    assert await dirty(world) == [later]

@@ -72,7 +72,7 @@ class AwayNode:
         name, now = pod["metadata"]["name"], _now()
         ended = {"exitCode": exit_code, "reason": "Error", "startedAt": now, "finishedAt": now}
         self._says(name, phase="Failed", containerStatuses=[_container({"terminated": ended}, ready=False)])
-        kubectl("delete", "pod", name, "-n", SHOP, "--grace-period=0", "--wait=false", "--ignore-not-found")
+        kubectl("delete", "pod", name, "-n", SHOP, "--force", "--wait=false", "--ignore-not-found")
 
     def _says(self, pod: str, **status: object) -> None:
         kubectl("patch", "pod", pod, "-n", SHOP, "--subresource=status", "-p", json.dumps({"status": status}))

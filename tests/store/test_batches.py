@@ -272,6 +272,7 @@ async def test_a_batch_is_kept_with_its_jobs_and_these_with_its_children(
     assert await store.has_children(jobs[1].id, jobs[1].asked.batch)
     assert await store.retire(job_id=jobs[1].id, stage="record") == "kept", "its child may read what it returned"
     await store.stop(job_id=child.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    clock.forward(600)
     assert await store.retire(job_id=jobs[1].id, stage="record") == "retired"
 
     assert await store.batch(batch_id) is None

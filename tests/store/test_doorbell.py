@@ -46,7 +46,7 @@ async def test_who_is_rung_for_what(store: CheckedStore, clock: Clock, life: Lif
     await store.stop(job_id=job.id, verdict=Outcome.CANCELLED, by="ada", note="")
     assert await _rung(doorbell) == {"stop", "settle"}
     await store.observe_end(job_id=job.id, kube_uid=KUBE, what="absent", reason="")
-    assert await _rung(doorbell) == {"retire"}
+    assert await _rung(doorbell) == {"retire", "settle"}, "an end is told at once"
     clock.forward(1)
     await store.put_queue(QUEUE_KEY, a_queue())
     assert await _rung(doorbell) == set()  # the same settings again

@@ -276,6 +276,44 @@ async def test_what_has_changed_before_its_turn_is_told(store: CheckedStore, lif
     assert await states(store, [one.id for one in jobs]) == {"launching": 1, "paused": 2}
 
 
+@pytest.mark.parametrize("batch", ["", new_job_id()])
+async def test_what_comes_to_fit_only_after_the_preview_is_not_touched(
+    store: CheckedStore, life: Life, batch: str
+) -> None:
+    await life.leader()
+    own = {"batch": batch} if batch else {}
+    queued, moves = many(a_job().but(**own), 3), [a_job().but(**own).delayed(60).build() for _ in range(30)]
+    await store.enqueue_many([*queued, *moves])
+    life.clock.forward(3)
+    found = await previewed(store, BulkVerb.CANCEL, frozen(batch, state=State.QUEUED))
+    assert found.order.total == 3
+    life.clock.forward(1)
+    for one in moves:
+        await store.run_now(job_id=one.id, by="ada", note="")
+
+    bulk = await carried_out(store, await ask.start(store, found.order))
+
+    assert (bulk.done, bulk.skipped, bulk.left) == (3, {}, 0)
+    assert await states(store, [one.id for one in moves]) == {"queued": 30}
+    assert await states(store, [one.id for one in queued]) == {"cancelled": 3}
+
+
+async def test_what_has_left_and_come_back_is_told(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    jobs = many(a_job(), 3)
+    await store.enqueue_many(jobs)
+    life.clock.forward(3)
+    found = await previewed(store, BulkVerb.CANCEL, frozen(state=State.QUEUED))
+    life.clock.forward(1)
+    await store.pause(job_id=jobs[0].id, by="ada", note="")
+    await store.resume(job_id=jobs[0].id, by="ada", note="")
+
+    bulk = await carried_out(store, await ask.start(store, found.order))
+
+    assert (bulk.done, bulk.skipped) == (2, {"changed": 1})
+    assert (await store.there(jobs[0].id)).state is State.QUEUED
+
+
 def test_a_filter_is_always_written_the_same() -> None:
     one = frozen(state=State.LAUNCHED, phase=Phase.RUNNING, labels=(("a", None), ("b", "c")), since=5, queue="mail")
     assert Frozen.read(NAMESPACE, one.text()) == one

@@ -10,6 +10,7 @@ import pytest
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import BulkState, BulkVerb, Outcome, Phase, State
 from bgjobs_core.actions.bulk import ask, preview
+from bgjobs_core.actions.bulk.act import act_on, done_among
 from bgjobs_core.actions.bulk.filters import Frozen
 from bgjobs_core.jobs.history import complete
 from bgjobs_operator.loops.bulk import NO_ROOM
@@ -118,6 +119,24 @@ async def test_run_again_makes_each_new_job_once(store: CheckedStore, life: Life
         last = (await store.history(one.id))[-1]
         assert (last.what, last.by, last.note) == ("rerun", f"{BO} (bulk {bulk.id})", new.id)
     assert await store.job(bulk.rerun_id(succeeded.id)) is None
+
+
+async def test_of_a_unique_key_that_another_job_has_none_is_run_again(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    ended = a_job().but(unique_key="nightly").build()
+    await store.enqueue(ended)
+    await store.stop(job_id=ended.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    has_it = a_job().but(unique_key="nightly").build()
+    await store.enqueue(has_it)
+    life.clock.forward(3)
+
+    bulk = await carried_out(store, await begun(store, BulkVerb.RERUN))
+
+    assert (bulk.done, bulk.skipped, bulk.failures) == (0, {"unique": 1}, {})
+    assert await store.job(bulk.rerun_id(ended.id)) is None
+    assert (await done_among(store, bulk, [ended.id])).done == 0
+    again = await act_on(store, bulk, [ended.id], None, again=True)
+    assert (again.counts.done, again.counts.reasons) == (0, {"skipped:unique": 1})
 
 
 async def test_what_fails_only_after_the_preview_is_not_run_again(store: CheckedStore, life: Life) -> None:

@@ -151,12 +151,12 @@ async def _rerun(store: Store, order: BulkOrder, job_id: str, gate: MemoryGate |
     if ended is None:
         return WhySkipped.MISSING
     try:
-        await rerun(store, ended, new_id=order.rerun_id(job_id), by=order.by, gate=gate, bulk=order.id)
+        made = await rerun(store, ended, new_id=order.rerun_id(job_id), by=order.by, gate=gate, bulk=order.id)
     except NotEndedYetError:
         return WhySkipped.NOT_ENDED
     except JobNotFoundError:
         return WhySkipped.MISSING
-    return None
+    return WhySkipped.UNIQUE if made.is_another else None
 
 
 # What the verbs reply when they have done it.

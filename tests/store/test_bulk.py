@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -167,6 +168,15 @@ async def test_what_cannot_be_run_again_is_counted_by_its_code(store: CheckedSto
     bulk = await carried_out(store, await begun(store, BulkVerb.RERUN))
 
     assert (bulk.state, bulk.done, bulk.failed, bulk.failures) == (BulkState.DONE, 0, 1, {"class_not_approved": 1})
+
+
+async def test_what_fails_has_the_code_of_the_api(store: CheckedStore, life: Life) -> None:
+    ended = await life.in_state(State.FAILED)
+    bulk = await begun(store, BulkVerb.RERUN)
+    other = a_job().build()  # it gets the id, and has other words
+    await store.enqueue(replace(other, asked=replace(other.asked, id=bulk.rerun_id(ended.id))))
+
+    assert (await carried_out(store, bulk)).failures == {"id_taken": 1}
 
 
 async def test_without_room_it_waits_and_says_so(store: CheckedStore, life: Life) -> None:

@@ -27,6 +27,7 @@ WORDS: Final[dict[str, str]] = {
     WhySkipped.NOT_HELD: "are neither paused nor suspended",
     WhySkipped.STOPPING: "are being stopped",
     WhySkipped.TOO_OFTEN: "were suspended as often as a job may be",
+    WhySkipped.UNIQUE: "have a unique key that another job has at present",
     WhySkipped.MISSING: "are gone",
     WhySkipped.UNREADABLE: "cannot be read",
     WhySkipped.CHANGED: "have changed before their turn",

@@ -101,6 +101,7 @@ class WhySkipped(StrEnum):
     NOT_HELD = "not_held"
     STOPPING = "stopping"
     TOO_OFTEN = "too_often"
+    UNIQUE = "unique"
     MISSING = "missing"
     UNREADABLE = "unreadable"
     CHANGED = "changed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import BulkState, BulkVerb, Outcome, Phase, State
 from bgjobs_core.actions.bulk import ask, preview
+from bgjobs_core.actions.bulk.act import act_on, done_among
 from bgjobs_core.actions.bulk.filters import Frozen
 from bgjobs_core.jobs.history import complete
 from bgjobs_operator.loops.bulk import NO_ROOM
@@ -120,6 +122,24 @@ async def test_run_again_makes_each_new_job_once(store: CheckedStore, life: Life
     assert await store.job(bulk.rerun_id(succeeded.id)) is None
 
 
+async def test_of_a_unique_key_that_another_job_has_none_is_run_again(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    ended = a_job().but(unique_key="nightly").build()
+    await store.enqueue(ended)
+    await store.stop(job_id=ended.id, verdict=Outcome.CANCELLED, by="ada", note="")
+    has_it = a_job().but(unique_key="nightly").build()
+    await store.enqueue(has_it)
+    life.clock.forward(3)
+
+    bulk = await carried_out(store, await begun(store, BulkVerb.RERUN))
+
+    assert (bulk.done, bulk.skipped, bulk.failures) == (0, {"unique": 1}, {})
+    assert await store.job(bulk.rerun_id(ended.id)) is None
+    assert (await done_among(store, bulk, [ended.id])).done == 0
+    again = await act_on(store, bulk, [ended.id], None, again=True)
+    assert (again.counts.done, again.counts.reasons) == (0, {"skipped:unique": 1})
+
+
 async def test_what_fails_only_after_the_preview_is_not_run_again(store: CheckedStore, life: Life) -> None:
     await life.in_state(State.FAILED)
     runs = await life.running()
@@ -148,6 +168,15 @@ async def test_what_cannot_be_run_again_is_counted_by_its_code(store: CheckedSto
     bulk = await carried_out(store, await begun(store, BulkVerb.RERUN))
 
     assert (bulk.state, bulk.done, bulk.failed, bulk.failures) == (BulkState.DONE, 0, 1, {"class_not_approved": 1})
+
+
+async def test_what_fails_has_the_code_of_the_api(store: CheckedStore, life: Life) -> None:
+    ended = await life.in_state(State.FAILED)
+    bulk = await begun(store, BulkVerb.RERUN)
+    other = a_job().build()  # it gets the id, and has other words
+    await store.enqueue(replace(other, asked=replace(other.asked, id=bulk.rerun_id(ended.id))))
+
+    assert (await carried_out(store, bulk)).failures == {"id_taken": 1}
 
 
 async def test_without_room_it_waits_and_says_so(store: CheckedStore, life: Life) -> None:
@@ -274,6 +303,44 @@ async def test_what_has_changed_before_its_turn_is_told(store: CheckedStore, lif
 
     assert (bulk.done, bulk.skipped) == (2, {"changed": 1})
     assert await states(store, [one.id for one in jobs]) == {"launching": 1, "paused": 2}
+
+
+@pytest.mark.parametrize("batch", ["", new_job_id()])
+async def test_what_comes_to_fit_only_after_the_preview_is_not_touched(
+    store: CheckedStore, life: Life, batch: str
+) -> None:
+    await life.leader()
+    own = {"batch": batch} if batch else {}
+    queued, moves = many(a_job().but(**own), 3), [a_job().but(**own).delayed(60).build() for _ in range(30)]
+    await store.enqueue_many([*queued, *moves])
+    life.clock.forward(3)
+    found = await previewed(store, BulkVerb.CANCEL, frozen(batch, state=State.QUEUED))
+    assert found.order.total == 3
+    life.clock.forward(1)
+    for one in moves:
+        await store.run_now(job_id=one.id, by="ada", note="")
+
+    bulk = await carried_out(store, await ask.start(store, found.order))
+
+    assert (bulk.done, bulk.skipped, bulk.left) == (3, {}, 0)
+    assert await states(store, [one.id for one in moves]) == {"queued": 30}
+    assert await states(store, [one.id for one in queued]) == {"cancelled": 3}
+
+
+async def test_what_has_left_and_come_back_is_told(store: CheckedStore, life: Life) -> None:
+    await life.leader()
+    jobs = many(a_job(), 3)
+    await store.enqueue_many(jobs)
+    life.clock.forward(3)
+    found = await previewed(store, BulkVerb.CANCEL, frozen(state=State.QUEUED))
+    life.clock.forward(1)
+    await store.pause(job_id=jobs[0].id, by="ada", note="")
+    await store.resume(job_id=jobs[0].id, by="ada", note="")
+
+    bulk = await carried_out(store, await ask.start(store, found.order))
+
+    assert (bulk.done, bulk.skipped) == (2, {"changed": 1})
+    assert (await store.there(jobs[0].id)).state is State.QUEUED
 
 
 def test_a_filter_is_always_written_the_same() -> None:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from bgjobs.job_spec import CLASS_PATTERN, METHOD_PATTERN
 from bgjobs.wire import FieldProblem, Problem
 from bgjobs_api.http.default_headers import HEADERS
+from bgjobs_core.actions.codes import code_of
 from bgjobs_core.actions.errors import (
     ActionError,
     AlreadyEndedError,
@@ -56,27 +57,28 @@ log: Any = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
-# What an action's error is in HTTP. The detail is the error's own text, but for the two that `_of_action` words itself.
-_OF_ACTIONS: Final[Mapping[type[ActionError], tuple[HTTPStatus, str]]] = {
-    JobNotFoundError: (HTTPStatus.NOT_FOUND, "job_not_found"),
-    BatchNotFoundError: (HTTPStatus.NOT_FOUND, "batch_not_found"),
-    IdTakenError: (HTTPStatus.CONFLICT, "id_taken"),
-    NotEndedYetError: (HTTPStatus.CONFLICT, "job_not_ended"),
-    AlreadyEndedError: (HTTPStatus.CONFLICT, "job_ended"),
-    NotWaitingError: (HTTPStatus.CONFLICT, "job_not_waiting"),
-    NotRunningError: (HTTPStatus.CONFLICT, "job_not_running"),
-    NoAttemptRunsError: (HTTPStatus.CONFLICT, "job_not_running"),
-    QueueNotFoundError: (HTTPStatus.NOT_FOUND, "queue_not_found"),
-    QueueUnchangedError: (HTTPStatus.SERVICE_UNAVAILABLE, "queue_unchanged"),
-    HoldNotFoundError: (HTTPStatus.NOT_FOUND, "hold_not_found"),
-    HoldTakenError: (HTTPStatus.CONFLICT, "id_taken"),
-    TooManyHoldsError: (HTTPStatus.CONFLICT, "too_many_holds"),
-    ScheduleNotFoundError: (HTTPStatus.NOT_FOUND, "schedule_not_found"),
-    ScheduleInvalidError: (HTTPStatus.CONFLICT, "schedule_invalid"),
-    BulkNotFoundError: (HTTPStatus.NOT_FOUND, "bulk_not_found"),
-    BulkEndedError: (HTTPStatus.CONFLICT, "bulk_ended"),
-    PreviewExpiredError: (HTTPStatus.CONFLICT, "preview_expired"),
-    TooManyBulksError: (HTTPStatus.CONFLICT, "too_many_bulks"),
+# What an action's error is in HTTP; `code_of` has its code. The detail is the error's own text, but for the two that
+# `_of_action` words itself.
+_OF_ACTIONS: Final[Mapping[type[ActionError], HTTPStatus]] = {
+    JobNotFoundError: HTTPStatus.NOT_FOUND,
+    BatchNotFoundError: HTTPStatus.NOT_FOUND,
+    IdTakenError: HTTPStatus.CONFLICT,
+    NotEndedYetError: HTTPStatus.CONFLICT,
+    AlreadyEndedError: HTTPStatus.CONFLICT,
+    NotWaitingError: HTTPStatus.CONFLICT,
+    NotRunningError: HTTPStatus.CONFLICT,
+    NoAttemptRunsError: HTTPStatus.CONFLICT,
+    QueueNotFoundError: HTTPStatus.NOT_FOUND,
+    QueueUnchangedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    HoldNotFoundError: HTTPStatus.NOT_FOUND,
+    HoldTakenError: HTTPStatus.CONFLICT,
+    TooManyHoldsError: HTTPStatus.CONFLICT,
+    ScheduleNotFoundError: HTTPStatus.NOT_FOUND,
+    ScheduleInvalidError: HTTPStatus.CONFLICT,
+    BulkNotFoundError: HTTPStatus.NOT_FOUND,
+    BulkEndedError: HTTPStatus.CONFLICT,
+    PreviewExpiredError: HTTPStatus.CONFLICT,
+    TooManyBulksError: HTTPStatus.CONFLICT,
 }
 # The names of RFC 9110, which the standard library has from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -269,10 +271,13 @@ def _of_action(error: ActionError) -> ProblemError:
     match error:
         case NotAdmittedError(refusal=refusal):
             field = FieldProblem(field=refusal.field, message=refusal.message)
-            return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.code, refusal.message, [field])
+            return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code_of(error), refusal.message, [field])
         case ChangeUnfitError(field=field, message=message):
             return ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(error), [FieldProblem(field=field, message=message)]
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                code_of(error),
+                str(error),
+                [FieldProblem(field=field, message=message)],
             )
         case TokenRefusedError(message=message):
             return invalid("token", message)
@@ -280,11 +285,10 @@ def _of_action(error: ActionError) -> ProblemError:
             return of_job(_of_action(one), index)
         case NoRoomError():
             return store_full()
-        case BatchRefusedError(code=code):
-            return ProblemError(HTTPStatus.CONFLICT, code, str(error))
+        case BatchRefusedError():
+            return ProblemError(HTTPStatus.CONFLICT, code_of(error), str(error))
         case _:
-            status, code = _OF_ACTIONS[type(error)]
-            return ProblemError(status, code, str(error))
+            return ProblemError(_OF_ACTIONS[type(error)], code_of(error), str(error))
 
 
 def store_full() -> ProblemError:

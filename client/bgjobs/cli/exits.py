@@ -28,7 +28,11 @@ INTERRUPTED: Final = 130
 
 MEANINGS: Final = (
     (DONE, "done"),
-    (FAILED, "the job failed or was cancelled (run --wait, wait, rerun --wait); doctor found a fault"),
+    (
+        FAILED,
+        "the job failed or was cancelled (run --wait, wait, rerun --wait); --all was answered with no, was stopped, "
+        "or failed for some jobs; doctor found a fault",
+    ),
     (USAGE, "wrong usage, or the API refuses such a job"),
     (NOT_FOUND, "no such job"),
     (FORBIDDEN, "not allowed, or no token that the server accepts"),

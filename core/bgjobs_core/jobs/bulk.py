@@ -14,7 +14,7 @@ from bgjobs.vocabulary import TERMINAL, BulkState, BulkVerb, Phase, State, WhySk
 from bgjobs_core.jobs.ids import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bgjobs_core.jobs.record import JobRecord
 
@@ -24,6 +24,9 @@ MOST_NOTE: Final = 400  # so that the note of each job, which names the bulk too
 VALID_MS: Final = 5 * 60_000  # of a preview
 # Jobs of one request are stored in several scripts, and are all there since the first one: for so long it may take.
 _IN_FLIGHT_MS: Final = 2_000
+# What a job may come to fit only after the preview, by the names of the filters.
+_TIMES: Final = frozenset({"since", "until"})
+_CHANGING: Final = frozenset({"state", "phase", "outcome", "error_type"})
 _SKIPPED: Final = b"skipped:"
 _FAILURE: Final = b"failure:"
 
@@ -262,11 +265,54 @@ def was_there(record: JobRecord, as_of: int) -> bool:
     return any(at is not None and at <= as_of for at in known)
 
 
-def judge(order: BulkOrder, record: JobRecord) -> WhySkipped | bool:
+def _fitted(verb: BulkVerb, record: JobRecord, as_of: int, filtered_by: Collection[str]) -> bool:
+    """Whether the record of a job shows that the filter and the verb meant it at the preview, as they do now."""
+    if record.changed_at <= as_of:
+        return True
+    if not _TIMES.isdisjoint(filtered_by):
+        return False
+    if not _CHANGING.isdisjoint(filtered_by) and not _is_since(record, as_of, "phase" in filtered_by):
+        return False
+    match verb:
+        case BulkVerb.CANCEL:
+            return True  # what has not ended had not ended then
+        case BulkVerb.PAUSE:
+            return record.claimed_at is None  # it has always waited
+        case BulkVerb.SUSPEND:
+            was_held = record.resumed_at is not None and record.resumed_at > as_of
+            since = max(record.launched_at or record.changed_at, record.paused_at or 0)
+            return since <= as_of and not was_held
+        case BulkVerb.RESUME:
+            return record.paused_at is not None and record.paused_at <= as_of
+        case BulkVerb.RUN_NOW:
+            return False
+        case BulkVerb.RERUN:
+            return record.finished_at is not None and record.finished_at <= as_of
+
+
+def _is_since(record: JobRecord, as_of: int, by_phase: bool) -> bool:
+    """Whether a job that has changed since the preview has shown to be in the same state then; phases show nothing."""
+    if by_phase:
+        return False
+    if record.state in TERMINAL:
+        at = record.finished_at
+    else:
+        at = {
+            State.PAUSED: record.paused_at, State.LAUNCHING: record.claimed_at, State.LAUNCHED: record.launched_at,
+        }.get(record.state)  # fmt: skip
+    return at is not None and at <= as_of
+
+
+def judge(order: BulkOrder, record: JobRecord, filtered_by: Collection[str] = ()) -> WhySkipped | bool:
     """What is done with a job that the filter means: True: it is for this one; False: it does not count at all.
 
-    A job that has ended, was paused or was suspended only after the preview is not run again or resumed: nobody has
-    seen that when it was decided.
+    A job that was not meant at the preview, or of which the record does not show that it was, is left as it is: nobody
+    has seen it when it was decided. Where the count was exact, what was counted and is not met here is told at the end.
+
+    Args:
+        order: what was previewed.
+        record: the job as it is now; the filter means it.
+        filtered_by: names of what is filtered by, as `state` or `since`.
     """
     if not was_there(record, order.as_of):
         return False
@@ -274,9 +320,6 @@ def judge(order: BulkOrder, record: JobRecord) -> WhySkipped | bool:
     if why is not None:
         # What the verb is not for from the beginning was not counted either.
         return why if record.changed_at > order.as_of else False
-    since = record.finished_at if order.verb is BulkVerb.RERUN else None
-    if order.verb in {BulkVerb.RESUME, BulkVerb.SUSPEND}:
-        since = record.paused_at
-    if since is not None and since > order.as_of:
-        return False
+    if not _fitted(order.verb, record, order.as_of, filtered_by):
+        return False if order.is_exact else WhySkipped.CHANGED
     return True if order.verb is not BulkVerb.SUSPEND or not record.paused_by else WhySkipped.ALREADY

@@ -88,7 +88,7 @@ def test_nothing_is_done_unless_somebody_says_yes(
     terminal: Terminal, good: FakeApi, monkeypatch: pytest.MonkeyPatch, typed: str
 ) -> None:
     ran = answer(terminal, monkeypatch, typed, "cancel", "--all")
-    assert (ran.code, ran.text) == (0, "")
+    assert (ran.code, ran.text) == (1, "")
     assert ran.err.endswith("nothing was done\n")
     assert [one.url.path for one in good.requests] == [PREVIEW]
 
@@ -144,7 +144,7 @@ def test_more_than_were_counted(terminal: Terminal, api: FakeApi, monkeypatch: p
 def test_begun_and_left_alone(terminal: Terminal, good: FakeApi) -> None:
     ran = terminal.run("cancel", "--all", "--yes", "--no-wait", "-o", "json")
     assert (ran.code, json.loads(ran.text)["id"]) == (0, OTHER_ID)
-    assert f"`bgjobs bulk show {OTHER_ID}`" in ran.err
+    assert f"`bgjobs bulk show {OTHER_ID} -n shop`" in ran.err
     assert terminal.slept == []
     assert len(good.requests) == 3
 
@@ -155,7 +155,7 @@ def test_begun_and_left_alone(terminal: Terminal, good: FakeApi) -> None:
         (bulk("stopped", done=3, stopped_by="bo"), f"bgjobs: bulk {OTHER_ID} was stopped by bo: 3 of 12 done"),
         (
             bulk("done", done=3, failed=9, failures={"not_approved": 9}),
-            "bgjobs: it failed for 9 jobs; see `bgjobs bulk",
+            f"bgjobs: it failed for 9 jobs; see `bgjobs bulk show {OTHER_ID} -n shop`",
         ),
     ],
 )
@@ -178,6 +178,18 @@ def test_ctrl_c_stops_it(terminal: Terminal, good: FakeApi) -> None:
     ran = terminal.run("cancel", "--all", "--yes")
     assert ran.code == 130
     assert f"bulk {OTHER_ID} is stopped: 3 of 12 done; what is done stays done\n" in ran.err
+
+
+def test_ctrl_c_while_it_begins(terminal: Terminal, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.on("POST", PREVIEW, preview())
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bgjobs.client.bulk_calls.BulkCalls.start_bulk", interrupt)
+    ran = terminal.run("cancel", "--all", "--yes")
+    assert (ran.code, ran.text) == (130, "")
+    assert ran.err.endswith("it may have begun; see `bgjobs bulk list -n shop`\n")
 
 
 def test_ctrl_c_comes_too_late(terminal: Terminal, good: FakeApi) -> None:

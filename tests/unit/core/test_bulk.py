@@ -96,13 +96,59 @@ def test_who_was_there(fields: dict[str, Any], there: bool) -> None:
         ),
         (
             BulkVerb.SUSPEND,
-            {"state": State.LAUNCHED, "phase": "running", "paused_by": "bo", "paused_at": AS_OF + 1},
+            {
+                "state": State.LAUNCHED,
+                "phase": "running",
+                "paused_by": "bo",
+                "paused_at": AS_OF + 1,
+                "changed_at": AS_OF + 1,
+            },
             False,
         ),
     ],
 )
 def test_what_becomes_of_a_job(verb: BulkVerb, fields: dict[str, Any], judged: WhySkipped | bool) -> None:
     assert judge(order(verb), record(**fields)) == judged
+
+
+LATER = {"changed_at": AS_OF + 1}
+
+
+@pytest.mark.parametrize(
+    ("verb", "filtered_by", "fields", "judged"),
+    [
+        # It is queued now, and may have been scheduled then. When it was due says nothing.
+        (BulkVerb.CANCEL, ["state"], {"queued_at": AS_OF - 1}, False),
+        (BulkVerb.CANCEL, ["queue", "class"], {}, True),
+        (BulkVerb.CANCEL, ["since"], {}, False),
+        (BulkVerb.CANCEL, ["until"], {}, False),
+        (BulkVerb.CANCEL, ["error_type"], {}, False),
+        (BulkVerb.CANCEL, ["state"], {"state": State.PAUSED, "paused_at": AS_OF}, True),
+        (BulkVerb.CANCEL, ["state"], {"state": State.PAUSED, "paused_at": AS_OF + 1}, False),
+        (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHING, "claimed_at": AS_OF}, True),
+        (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHED, "launched_at": AS_OF}, True),
+        (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHED, "launched_at": AS_OF + 1}, False),
+        (BulkVerb.CANCEL, ["state", "phase"], {"state": State.LAUNCHED, "launched_at": AS_OF}, False),
+        (BulkVerb.PAUSE, [], {}, True),
+        (BulkVerb.PAUSE, ["state"], {}, False),
+        (BulkVerb.PAUSE, [], {"claimed_at": AS_OF}, False),
+        (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF}, True),
+        (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF + 1}, False),
+        (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF, "resumed_at": AS_OF + 1}, False),
+        (BulkVerb.RUN_NOW, [], {"state": State.SCHEDULED}, False),
+        (BulkVerb.RERUN, ["outcome"], {"state": State.FAILED, "finished_at": AS_OF}, True),
+        (BulkVerb.RERUN, ["error_type"], {"state": State.FAILED, "finished_at": AS_OF + 1}, False),
+    ],
+)
+def test_what_has_changed_since_is_taken_only_if_it_shows_that_it_fitted_then(
+    verb: BulkVerb, filtered_by: list[str], fields: dict[str, Any], judged: bool
+) -> None:
+    job = record(**LATER, **fields)
+    assert judge(order(verb), job, filtered_by) is judged
+    # Where it was not counted to the end, nothing else can tell of it.
+    expected = True if judged else WhySkipped.CHANGED
+    assert judge(replace(order(verb), is_exact=False), job, filtered_by) == expected
+    assert judge(order(verb), replace(job, changed_at=AS_OF), filtered_by) is True
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:

@@ -36,10 +36,14 @@ def do(session: Session, verb: str, chosen: Chosen, note: str | None, output: Fo
         return exits.DONE
     if not chosen.yes and not _agreed(found, deed(verb)):
         session.say("nothing was done")
-        return exits.DONE
-    handle = client.start_bulk(found.token)
+        return exits.FAILED
+    try:
+        handle = client.start_bulk(found.token)
+    except KeyboardInterrupt:
+        session.say(f"it may have begun; see `bgjobs bulk list -n {found.namespace}`")
+        raise
     if chosen.no_wait:
-        session.say(f"bulk {handle.id} has begun; `bgjobs bulk show {handle.id}` shows how far it is")
+        session.say(f"bulk {handle.id} has begun; `{_show(handle.id, found.namespace)}` shows how far it is")
         _print([handle.progress()], output)
         return exits.DONE
     said = ""
@@ -57,6 +61,10 @@ def do(session: Session, verb: str, chosen: Chosen, note: str | None, output: Fo
         raise
     _print([ended], output)
     return _code(ended)
+
+
+def _show(bulk_id: str, namespace: str) -> str:
+    return f"bgjobs bulk show {bulk_id} -n {namespace}"
 
 
 def _stopped(session: Session, handle: "BulkHandle") -> None:
@@ -78,7 +86,7 @@ def _code(bulk: "Bulk") -> int:
         print(f"bgjobs: bulk {bulk.id} was stopped{by}: {bulk.words}", file=sys.stderr)
         return exits.FAILED
     if bulk.failed:
-        print(f"bgjobs: it failed for {bulk.failed:,} jobs; see `bgjobs bulk show {bulk.id}`", file=sys.stderr)
+        print(f"bgjobs: it failed for {bulk.failed:,} jobs; see `{_show(bulk.id, bulk.namespace)}`", file=sys.stderr)
         return exits.FAILED
     return exits.DONE
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bgjobs.vocabulary import BulkVerb, Outcome, State, WhySkipped
+from bgjobs_core.actions.codes import code_of
 from bgjobs_core.actions.errors import (
     ActionError,
     JobNotFoundError,
     NoRoomError,
-    NotAdmittedError,
     NotEndedYetError,
     TooManyClassesError,
 )
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
 
 _AT_ONCE: Final = 4  # so that Redis serves others between them
+# Reasons that the API has no code for.
 UNREADABLE: Final = "store_error"
+TOO_MANY_CLASSES: Final = "too_many_classes"
 
 
 @dataclass
@@ -127,14 +129,12 @@ async def _one(store: Store, order: BulkOrder, job_id: str, gate: MemoryGate | N
             why = await _rerun(store, order, job_id, gate)
         else:
             why = await _verb(store, order, job_id)
-    except TooManyClassesError:
-        counts.fail("too_many_classes")
+    except TooManyClassesError:  # it must not wait for room that would not help
+        counts.fail(TOO_MANY_CLASSES)
     except (NoRoomError, StoreFullError):
         acted.rest.append(job_id)
-    except NotAdmittedError as error:
-        counts.fail(error.refusal.code)
     except ActionError as error:
-        counts.fail(type(error).__name__.removesuffix("Error"))
+        counts.fail(code_of(error))
     except (StoreUnavailableError, StoreLayoutError):
         raise
     except StoreError:  # of one job whose data no verb can go by; the others must not wait for it
@@ -151,12 +151,12 @@ async def _rerun(store: Store, order: BulkOrder, job_id: str, gate: MemoryGate |
     if ended is None:
         return WhySkipped.MISSING
     try:
-        await rerun(store, ended, new_id=order.rerun_id(job_id), by=order.by, gate=gate, bulk=order.id)
+        made = await rerun(store, ended, new_id=order.rerun_id(job_id), by=order.by, gate=gate, bulk=order.id)
     except NotEndedYetError:
         return WhySkipped.NOT_ENDED
     except JobNotFoundError:
         return WhySkipped.MISSING
-    return None
+    return WhySkipped.UNIQUE if made.is_another else None
 
 
 # What the verbs reply when they have done it.

@@ -48,6 +48,7 @@ class Search:
     def __init__(self, store: Store, frozen: Frozen) -> None:
         self._store = store
         self._frozen = frozen
+        self._filtered_by = frozen.named().keys()
         self._number = -1
         self._cells: list[str] = []
 
@@ -102,7 +103,7 @@ class Search:
             if record is None:
                 unknown.append(job_id)
             elif self._is_meant(record):
-                judged = judge(bulk, record)
+                judged = judge(bulk, record, self._filtered_by)
                 if judged is True:
                     fit.append(record)
                 elif judged is not False:

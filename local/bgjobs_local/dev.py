@@ -40,7 +40,7 @@ from bgjobs_local.front_door import FrontDoor
 from bgjobs_local.identity import EverythingAllowed, LocalTokens, person
 from bgjobs_local.launcher import controller
 from bgjobs_local.launcher.memory_guard import MemoryGuard
-from bgjobs_local.launcher.pods import Kubelet
+from bgjobs_local.launcher.pods import Kubelet, of_jobs
 from bgjobs_local.launcher.process_launcher import ProcessLauncher
 from bgjobs_local.local_resources import LocalResources
 from bgjobs_local.local_schedules import LocalSchedules
@@ -236,7 +236,7 @@ class _Machine:
             printer=console,
             memory=self._memory,
             umask=settings.umask,
-            environ={name: value for name, value in os.environ.items() if not name.startswith("BGJOBS_")},
+            environ=of_jobs(os.environ),
         )
         back_off = controller.FAST if settings.fast_retries else controller.KUBERNETES
         self._launcher = ProcessLauncher(data.kube_jobs, kubelet, back_off)

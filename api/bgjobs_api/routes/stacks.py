@@ -37,7 +37,9 @@ router = APIRouter(
 async def ask_for_stack(deps: DepsDep, caller: Caller, job_id: str) -> StackAsked:
     """Ask its pod for the stacks of all threads and asyncio tasks; `GET` has them within some ten seconds.
 
-    The job goes on as if nothing had happened. What variables hold is never shown.
+    The job goes on. Its process gets a signal for this, which may interrupt a call in which its main thread waits.
+    Python goes on with nearly all of them by itself, but `signal.pause()` returns, and C code that is not made for
+    signals may fail. What variables hold is never shown.
     """
     await load_for(deps, caller, access.SEE_STACK, job_id)
     return StackAsked(number=await ask_stack(deps.store, job_id))

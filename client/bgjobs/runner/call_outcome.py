@@ -13,6 +13,7 @@ from bgjobs import retry_rules, strict_json
 from bgjobs.calls import UnfitCallError
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
+from bgjobs.runner.django_tasks import DjangoSetupError
 from bgjobs.runner.job_code import call, load, policy_of, run_coroutine
 from bgjobs.runner.outcome import failure
 from bgjobs.vocabulary import Outcome
@@ -113,6 +114,8 @@ def _run_call(
         return CallOutcome(Outcome.REJECTED, failure(type(error).__name__, str(error)))
     except ImportError as error:
         return CallOutcome(Outcome.REJECTED, _missing(name, error))
+    except DjangoSetupError as error:  # a database that is away, perhaps; rules of the job are not meant for that
+        return _raised(error)
     except BaseException as error:  # noqa: BLE001 - job code may raise anything, even at import
         return _after(error, policy, attempt)
     policy = policy or policy_of(code, method)

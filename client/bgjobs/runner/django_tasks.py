@@ -21,19 +21,37 @@ if TYPE_CHECKING:
     from bgjobs.retry_rules import RetryPolicy
 
 ENV_SETTINGS: Final = "DJANGO_SETTINGS_MODULE"
+ENV_SET_UP: Final = "BGJOBS_DJANGO_SETUP"  # "0": the settings are not loaded, whatever the variable above says
 # The class of all tasks, by where it is defined and how it is called there.
 _TASK: Final = ("django.tasks.base", "Task")
 _DIGITS_OF_TIME: Final = 12  # of a UUID of version 7: milliseconds
 
 
+class DjangoSetupError(Exception):
+    """Django could not be set up; none of the job's code has run. The cause is what its settings have raised."""
+
+
 def set_up() -> None:
     """Load settings and applications of Django, as `manage.py` does, if the environment names some and Django is there.
 
+    Nothing is done where BGJOBS_DJANGO_SETUP is 0.
+
     Raises:
-        Exception: whatever the settings and the applications raise.
+        DjangoSetupError: if the settings or the applications raise anything.
     """
-    if not os.environ.get(ENV_SETTINGS):
+    settings = os.environ.get(ENV_SETTINGS)
+    if not settings or os.environ.get(ENV_SET_UP) == "0":
         return
+    try:
+        _set_up()
+    except Exception as error:
+        raise DjangoSetupError(
+            f"Django's settings {settings} ({ENV_SETTINGS}) could not be loaded, or an application of them: "
+            f"{type(error).__name__}: {error}. If jobs need no Django, set {ENV_SET_UP}=0 in the image or the queue"
+        ) from error
+
+
+def _set_up() -> None:
     try:
         import django  # noqa: PLC0415 - for those who use it
     except ModuleNotFoundError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def load(name: str, method: str, approved: Sequence[str]) -> Code:
     """Import what a call names; the code of its module runs here if it was not imported before.
 
-    Where the environment names settings of Django, these are loaded before that.
+    Where the environment names settings of Django, these are loaded before that (see `django_tasks.set_up`).
 
     Args:
         name: the dotted name of a class, or of the module of a function.
@@ -36,6 +36,7 @@ def load(name: str, method: str, approved: Sequence[str]) -> Code:
 
     Raises:
         UnfitCallError: if it is not approved, or there is no such thing in the module.
+        DjangoSetupError: if Django cannot be set up; then nothing of the job was imported.
         Exception: whatever the module raises when it is imported.
     """
     approval.check_name(name, approved)

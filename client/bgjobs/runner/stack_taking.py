@@ -32,6 +32,7 @@ _THREAD_SECONDS: Final = 0.2  # for one thread
 _LOOK_SECONDS: Final = 0.003
 _READ_BYTES: Final = 64 * 1024
 _MOST_OF_A_THREAD: Final = 256 * 1024
+_MOST_READS: Final = _MOST_OF_A_THREAD // _READ_BYTES + 1  # at once
 _BIT: Final = 1 << (ASKS_A_THREAD - 1)
 
 _BLOCKS: Final = "It cannot be asked: the job's code has blocked or taken over the signal that asks."
@@ -197,9 +198,12 @@ class StackTaking:
         return (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)
 
     def _read(self) -> None:
-        """Read what is there; of an endless stack only as much as anybody needs."""
+        """Read what is there; of an endless stack only as much as anybody needs, for job code may go on writing."""
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._child.dump, _READ_BYTES):
+            for _ in range(_MOST_READS):
+                data = os.read(self._child.dump, _READ_BYTES)
+                if not data:
+                    return
                 if len(self._written) < _MOST_OF_A_THREAD:
                     self._written += data
 

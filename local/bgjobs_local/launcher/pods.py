@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from bgjobs import protocol
+from bgjobs.runner.django_tasks import ENV_SET_UP
 from bgjobs.runner.settings import ENV_GRACE_SECONDS, ENV_JOB_PATH, ENV_LIFELINE, ENV_TERMINATION_FILE
 from bgjobs_local.launcher import processes
 from bgjobs_local.launcher.controller import KILLED_EXIT
@@ -29,6 +30,11 @@ _PIECE_BYTES: Final = 64 * 1024
 _LAST_WORDS_SECONDS: Final = 2.0
 # No pod has a deadline here.
 _FOR_EVER_SECONDS: Final = 10**9
+
+
+def of_jobs(environ: Mapping[str, str]) -> dict[str, str]:
+    """What jobs get of the environment of `bgjobs dev`: all of it but what is meant for bgjobs itself."""
+    return {name: value for name, value in environ.items() if name == ENV_SET_UP or not name.startswith("BGJOBS_")}
 
 
 class Printer(Protocol):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bgjobs.ids import new_job_id
-from bgjobs_api.pages.shared.holds import MOST
+from bgjobs_api.pages.shared.holds import MOST, MOST_ASKED
+from bgjobs_core.jobs.holds import NewHold
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from bgjobs_api.http.deps import Deps
     from tests.api.pages.site import Site
 
 
@@ -78,6 +83,42 @@ async def test_of_many_some_are_named(site: Site) -> None:
 
     assert page.text.count("are held by") == MOST
     assert "2 more holds" in page.text
+
+
+async def _hold_in_many(site: Site, pages_app: FastAPI, number: int) -> list[str]:
+    """The namespaces of jobs, each of which has a hold; the reader may see the queues of all of them."""
+    names = [f"team-{one:03}" for one in range(number)]
+    for one in names:
+        await site.world.store.put_hold(NewHold(new_job_id(), one, "shop.jobs.Report", {}, "ada"))
+    deps: Deps = pages_app.state.deps
+    pages_app.state.deps = replace(deps, namespaces=tuple(names))
+    return names
+
+
+@pytest.mark.parametrize("hidden", [MOST, MOST_ASKED - 1])
+async def test_namespaces_that_the_reader_may_not_see_hide_no_hold_of_another(
+    site: Site, pages_app: FastAPI, hidden: int
+) -> None:
+    *others, last = await _hold_in_many(site, pages_app, hidden + 1)
+    site.world.access.deny("list", "backgroundjobrequests", *others)
+
+    page = await site.page("/queues")
+
+    assert page.text.count("are held by ada") == 1
+    assert f"in {last} are held by ada" in page.text
+    assert "more holds" not in page.text
+
+
+async def test_of_very_many_namespaces_some_are_asked_for(site: Site, pages_app: FastAPI) -> None:
+    names = await _hold_in_many(site, pages_app, MOST_ASKED + 5)
+    site.world.access.deny("list", "backgroundjobrequests", *names[:-1])
+
+    page = await site.page("/queues")
+
+    asked = [one for one in site.world.access.asked if one[1:3] == ("list", "backgroundjobrequests")]
+    assert len({one[-1] for one in asked} - {""}) == MOST_ASKED
+    assert "are held by" not in page.text
+    assert "There may be more holds in other namespaces: bgjobs hold list" in page.text
 
 
 async def test_odd_ways_in(site: Site) -> None:

@@ -33,7 +33,7 @@ def test_add(terminal: Terminal, api: FakeApi) -> None:
     assert (ran.code, ran.text) == (0, f"{HOLD_ID}\n")
     assert ran.err == (
         "jobs of shop.jobs.Mail.* with the label customer=8841 are held until 2026-11-24 12:00:00 UTC; to let them go "
-        f"on: bgjobs hold release {HOLD_ID}\n"
+        f"on: bgjobs hold release {HOLD_ID} -n shop\n"
     )
     (sent,) = api.bodies()
     assert sent.pop("id")

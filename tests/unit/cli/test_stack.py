@@ -93,3 +93,10 @@ def test_who_may_not(terminal: Terminal, api: FakeApi) -> None:
 
     assert ran.code == 4
     assert remedy in ran.err
+
+
+def test_the_help_says_what_it_may_do_to_a_job(terminal: Terminal) -> None:
+    said = " ".join(terminal.run("stack", "--help").text.split())
+
+    assert "A call in which its main thread waits may be interrupted" in said
+    assert "signal.pause() returns" in said

@@ -19,6 +19,7 @@ from bgjobs_core.resources.schedules import SUSPENDED_BY, ScheduleSpec
 from bgjobs_local import dev
 from bgjobs_local.data_folder import DataFolder
 from bgjobs_local.errors import DataFolderError, InUseError, ManifestError, PortTakenError, RedisServerError
+from bgjobs_local.launcher.pods import of_jobs
 from bgjobs_local.launcher.quantity import memory_bytes
 from bgjobs_local.local_resources import LocalResources
 from bgjobs_local.local_schedules import LocalSchedules
@@ -432,3 +433,9 @@ class TestRedisServer:
         assert program is not None
         with pytest.raises(RedisServerError, match="ended at once"):
             await RedisServer(Path(program), tmp_path / "redis").start()
+
+
+def test_jobs_get_the_environment_but_what_is_meant_for_bgjobs() -> None:
+    environ = {"PATH": "/bin", "BGJOBS_TOKEN": "secret", "BGJOBS_URL": "http://x", "BGJOBS_DJANGO_SETUP": "0"}
+
+    assert of_jobs(environ) == {"PATH": "/bin", "BGJOBS_DJANGO_SETUP": "0"}

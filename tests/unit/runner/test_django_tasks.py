@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs import Abort, RetryPolicy
 from bgjobs.calls import UnfitCallError, join_arguments, split_arguments
 from bgjobs.runner import django_tasks
 from bgjobs.runner.call_outcome import run_call
@@ -62,42 +63,77 @@ def test_settings_without_django_are_no_error(monkeypatch: pytest.MonkeyPatch) -
     django_tasks.set_up()
 
 
-@pytest.mark.parametrize("is_loading", [False, True])
-def test_set_up_once(monkeypatch: pytest.MonkeyPatch, is_loading: bool) -> None:
-    """Not while Django does it itself, as in a test that asks for a job in `AppConfig.ready`."""
-    done: list[str] = []
-    django: Any = types.ModuleType("django")
+@pytest.fixture
+def django(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """It is there, and so are its settings; `done` says what was set up."""
+    made: Any = types.ModuleType("django")
     registry: Any = types.ModuleType("django.apps")
-    registry.apps = types.SimpleNamespace(ready=False, loading=is_loading)
+    registry.apps = types.SimpleNamespace(ready=False, loading=False)
+    made.apps, made.done = registry.apps, []
 
     def setup() -> None:
-        done.append("")
+        made.done.append("")
         registry.apps.ready = True
 
-    django.setup = setup
-    monkeypatch.setitem(sys.modules, "django", django)
+    made.setup = setup
+    monkeypatch.setitem(sys.modules, "django", made)
     monkeypatch.setitem(sys.modules, "django.apps", registry)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop.settings")
+    monkeypatch.delenv("BGJOBS_DJANGO_SETUP", raising=False)
+    return made
+
+
+@pytest.mark.parametrize("is_loading", [False, True])
+def test_set_up_once(django: Any, is_loading: bool) -> None:
+    """Not while Django does it itself, as in a test that asks for a job in `AppConfig.ready`."""
+    django.apps.loading = is_loading
 
     django_tasks.set_up()
     django_tasks.set_up()
 
-    assert len(done) == (0 if is_loading else 1)
+    assert len(django.done) == (0 if is_loading else 1)
 
 
-def test_settings_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+@pytest.mark.parametrize(("value", "times"), [("0", 0), ("1", 1), ("", 1)])
+def test_the_environment_can_leave_it_out(monkeypatch: pytest.MonkeyPatch, django: Any, value: str, times: int) -> None:
+    monkeypatch.setenv("BGJOBS_DJANGO_SETUP", value)
+
+    django_tasks.set_up()
+
+    assert len(django.done) == times
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModuleNotFoundError("No module named 'shop.settings'", name="shop.settings"), "No module named"),
+        (ModuleNotFoundError("No module named 'shop'", name="shop"), "No module named 'shop'"),
+        (LookupError("SECRET_KEY is not set"), "LookupError: SECRET_KEY is not set"),
+        (Abort("no"), "Abort: no"),
+    ],
+)
+def test_settings_that_cannot_be_loaded(django: Any, module: Any, error: Exception, words: str) -> None:
+    """An error of the attempt, after which another one follows: rules for errors of the job are not meant for it."""
+
     def broken() -> None:
-        raise LookupError("SECRET_KEY is not set")
+        raise error
 
     def work() -> None: ...
 
     work.__module__ = "shop.tasks"
     module.work = work
-    monkeypatch.setattr(django_tasks, "set_up", broken)
+    django.setup = broken
 
-    ended = run_call("shop.tasks", ["shop.*"], "work", [])
+    ended = run_call("shop.tasks", ["shop.*"], "work", [], policy=RetryPolicy(retry_on=OSError))
 
-    assert (ended.outcome, ended.error and ended.error["message"]) == ("error", "SECRET_KEY is not set")
+    assert ended.outcome == "error"
+    assert ended.error is not None
+    assert ended.error["type"] == "DjangoSetupError"
+    message = ended.error["message"]
+    assert message.startswith("Django's settings shop.settings (DJANGO_SETTINGS_MODULE) could not be loaded")
+    assert words in message
+    assert "BGJOBS_DJANGO_SETUP=0" in message
+    assert "broken" in ended.text, "the traceback says where"
 
 
 def test_what_is_not_approved_sets_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def end(pod: Pod) -> dict[str, Any]:
 
 
 def shown(pod: Pod, method: str, *parameters: object) -> str:
-    """What is shown of a job, which goes on to its end as if nothing had happened."""
+    """What is shown of a job, which goes on to its end."""
     launch(pod, method, *parameters)
     text = ask(pod.api)
     finish = end(pod)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from bgjobs_api.identity.caller import Identity
     from bgjobs_core.jobs.holds import JobHold
 
-MOST: Final = 10  # that a page names, and namespaces that it looks into for that
+MOST: Final = 10  # that a page names
+MOST_ASKED: Final = 50  # namespaces with holds that the reader's rights are asked for
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,17 @@ class ShownHold:
 
 @dataclass(frozen=True)
 class Holds:
-    """Those that a page names, and how many more there are."""
+    """Those that a page names.
+
+    Attributes:
+        shown: these.
+        more: how many more there are that the reader may see.
+        unasked: whether further namespaces have holds, and it is not known whether the reader may see them.
+    """
 
     shown: tuple[ShownHold, ...] = ()
     more: int = 0
+    unasked: bool = False
 
 
 async def read(deps: Deps, caller: Identity, namespaces: Sequence[str], now: int) -> Holds:
@@ -52,11 +60,13 @@ async def read(deps: Deps, caller: Identity, namespaces: Sequence[str], now: int
     found = await deps.store.holds(namespaces)
     if not found:
         return Holds()
-    some = list(dict.fromkeys(one.namespace for one in found))[:MOST]
-    seen = await allowed_in(deps, caller, access.LIST, some)
-    may = await allowed_in(deps, caller, access.PAUSE, seen)
+    there = list(dict.fromkeys(one.namespace for one in found))
+    seen = set(await allowed_in(deps, caller, access.LIST, there[:MOST_ASKED]))
     holds = [one for one in found if one.namespace in seen]
-    return Holds(tuple(_shown(one, now, one.namespace in may) for one in holds[:MOST]), max(0, len(holds) - MOST))
+    named = holds[:MOST]
+    may = await allowed_in(deps, caller, access.PAUSE, list(dict.fromkeys(one.namespace for one in named)))
+    shown = tuple(_shown(one, now, one.namespace in may) for one in named)
+    return Holds(shown, len(holds) - len(named), len(there) > MOST_ASKED)
 
 
 def _shown(hold: JobHold, now: int, may_release: bool) -> ShownHold:

@@ -59,7 +59,8 @@ def add(
     labels = parameters.labels(label or ())
     found = session.client().hold(cls, labels, for_seconds=seconds, note=note, namespace=_namespace(session))
     until = "" if found.until is None else f" until {found.until:%Y-%m-%d %H:%M:%S} UTC"
-    session.say(f"jobs {found.what} are held{until}; to let them go on: bgjobs hold release {found.id}")
+    release_line = f"bgjobs hold release {found.id} -n {found.namespace}"
+    session.say(f"jobs {found.what} are held{until}; to let them go on: {release_line}")
     now = session.world.now()
     printing.print_models([found], output, lambda: hold_table([found], now), lambda one: one.id, many=False)
 
@@ -70,7 +71,7 @@ def list_holds(session: Session, output: Output = Format.TABLE) -> None:
     \b
     Examples:
       bgjobs hold list -n shop
-      bgjobs hold list -o name | xargs bgjobs hold release
+      bgjobs hold list -n shop -o name | xargs bgjobs hold release -n shop
     """
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.cli.showing.holds import hold_table  # noqa: PLC0415 - as above
@@ -87,7 +88,7 @@ def release(session: Session, words: Ids, note: Note = None, output: Output = Fo
 
     \b
     Examples:
-      bgjobs hold release 0192f0c1-2a3b-7c4d-8e5f-001122334455 --note 'the provider is back'
+      bgjobs hold release 0192f0c1-2a3b-7c4d-8e5f-001122334455 -n shop --note 'the provider is back'
     """
     from bgjobs.cli.showing import printing  # noqa: PLC0415 - `--help` does not pay for models
     from bgjobs.cli.showing.holds import hold_table  # noqa: PLC0415 - as above

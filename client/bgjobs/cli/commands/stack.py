@@ -25,8 +25,12 @@ def stack(
 ) -> None:
     r"""Show what a running job does: where each of its threads is, and each of its asyncio tasks.
 
-    The job goes on as if nothing had happened. Its pod hears of this with its next beat, within ten seconds. What
-    variables hold is not shown. You need the right to `get` backgroundjobrequests/stack.
+    The job goes on. Its pod hears of this with its next beat, within ten seconds. What variables hold is not shown.
+    You need the right to `get` backgroundjobrequests/stack.
+
+    The job's process gets a signal for this. A call in which its main thread waits may be interrupted by that. Python
+    goes on with nearly all of them by itself, but signal.pause() returns, and C code that is not made for signals may
+    fail.
 
     \b
     Examples:

@@ -83,6 +83,11 @@ def plan(now: float, situation: Situation) -> Plan:
     return found._replace(look_at=ends_at if found.look_at is None else min(ends_at, found.look_at))
 
 
+def _show_at(kill_at: float, grace: float) -> float:
+    """When the stacks are taken of a child that has been told to stop and goes on."""
+    return kill_at - min(SHOW_SECONDS, grace / 2)
+
+
 def _while_it_works(now: float, s: Situation) -> Plan:
     if s.signalled_at is not None:
         grace = s.timeout_grace if s.cause == TIMED_OUT else s.stop_grace
@@ -92,10 +97,12 @@ def _while_it_works(now: float, s: Situation) -> Plan:
         if not s.shows or s.shown_at is not None:
             return Plan(None, None, kill_at)
         # It does not obey: what it does instead is seen before it is killed, which does not wait for that.
-        show_at = kill_at - min(SHOW_SECONDS, grace / 2)
+        show_at = _show_at(kill_at, grace)
         return Plan(None, None, kill_at, show=True) if now >= show_at else Plan(None, None, show_at)
     if s.stop_at is not None:
-        return Plan(signal.SIGTERM, STOPPED, s.stop_at + s.stop_grace)
+        kill_at = s.stop_at + s.stop_grace
+        look_at = _show_at(kill_at, s.stop_grace) if s.shows and s.shown_at is None else kill_at
+        return Plan(signal.SIGTERM, STOPPED, look_at)
     if s.deadline is None:
         return Plan(None, None, None)
     if now >= s.deadline:

@@ -60,6 +60,8 @@ CALM = Situation(deadline=100, stop_grace=25, timeout_grace=10)
         (100, CALM, Plan(signal.SIGTERM, TIMED_OUT, 110)),
         (50, CALM._replace(stop_at=49), Plan(signal.SIGTERM, STOPPED, 74)),
         (101, CALM._replace(stop_at=49), Plan(signal.SIGTERM, STOPPED, 74)),
+        # Nothing else may wake it before its stacks are to be taken.
+        (50, CALM._replace(stop_at=49, shows=True), Plan(signal.SIGTERM, STOPPED, 71.5)),
         (105, CALM._replace(signalled_at=100, cause=TIMED_OUT), Plan(None, None, 110)),
         (110, CALM._replace(signalled_at=100, cause=TIMED_OUT), Plan(signal.SIGKILL, TIMED_OUT, None)),
         (74, CALM._replace(signalled_at=50, cause=STOPPED, stop_at=50), Plan(None, None, 75)),

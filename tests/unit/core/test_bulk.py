@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.bulk import WORDS
+from bgjobs.bulk import SENTENCES, WORDS
 from bgjobs.vocabulary import BulkVerb, Phase, State, WhySkipped
 from bgjobs_core.jobs.bulk import BulkOrder, Cursor, judge, was_there, why_not
 from tests.store.builders import a_job
@@ -55,8 +55,9 @@ def test_the_table(verb: BulkVerb) -> None:
     assert {why_not(verb, state) for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)} == {TABLE[verb][-1]}
 
 
-def test_each_reason_has_words() -> None:
+def test_each_reason_and_verb_has_words() -> None:
     assert WORDS.keys() == set(WhySkipped)
+    assert SENTENCES.keys() == set(BulkVerb)
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,26 @@ async def test_what_comes_to_fit_only_after_the_preview_is_not_touched(
     assert await states(store, [one.id for one in queued]) == {"cancelled": 3}
 
 
+async def test_a_pause_takes_what_becomes_queued_and_not_what_somebody_has_resumed(
+    store: CheckedStore, life: Life
+) -> None:
+    await life.leader()
+    scheduled, resumed = a_job().delayed(60).build(), a_job().build()
+    await store.enqueue_many([scheduled, resumed])
+    await store.pause(job_id=resumed.id, by="ada", note="")
+    life.clock.forward(3)
+    found = await previewed(store, BulkVerb.PAUSE)
+    assert (found.order.total, found.skipped) == (1, {"already": 1})
+    life.clock.forward(1)
+    await store.run_now(job_id=scheduled.id, by="ada", note="")
+    await store.resume(job_id=resumed.id, by="ada", note="")
+
+    bulk = await carried_out(store, await ask.start(store, found.order))
+
+    assert (bulk.done, bulk.skipped) == (1, {})
+    assert [(await store.there(one.id)).state for one in (scheduled, resumed)] == [State.PAUSED, State.QUEUED]
+
+
 async def test_what_has_left_and_come_back_is_told(store: CheckedStore, life: Life) -> None:
     await life.leader()
     jobs = many(a_job(), 3)

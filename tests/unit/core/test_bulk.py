@@ -130,9 +130,11 @@ LATER = {"changed_at": AS_OF + 1}
         (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHED, "launched_at": AS_OF}, True),
         (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHED, "launched_at": AS_OF + 1}, False),
         (BulkVerb.CANCEL, ["state", "phase"], {"state": State.LAUNCHED, "launched_at": AS_OF}, False),
-        (BulkVerb.PAUSE, [], {}, True),
-        (BulkVerb.PAUSE, ["state"], {}, False),
-        (BulkVerb.PAUSE, [], {"claimed_at": AS_OF}, False),
+        (BulkVerb.PAUSE, [], {"queued_at": AS_OF + 1}, True),
+        (BulkVerb.PAUSE, [], {"queued_at": AS_OF}, False),
+        (BulkVerb.PAUSE, [], {"state": State.SCHEDULED}, False),
+        (BulkVerb.PAUSE, ["state"], {"queued_at": AS_OF + 1}, False),
+        (BulkVerb.PAUSE, [], {"queued_at": AS_OF + 1, "claimed_at": AS_OF}, False),
         (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF}, True),
         (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF + 1}, False),
         (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF, "resumed_at": AS_OF + 1}, False),
@@ -144,7 +146,7 @@ LATER = {"changed_at": AS_OF + 1}
 def test_what_has_changed_since_is_taken_only_if_it_shows_that_it_fitted_then(
     verb: BulkVerb, filtered_by: list[str], fields: dict[str, Any], judged: bool
 ) -> None:
-    job = record(**LATER, **fields)
+    job = record(**{"queued_at": None} | LATER | fields)
     assert judge(order(verb), job, filtered_by) is judged
     # Where it was not counted to the end, nothing else can tell of it.
     expected = True if judged else WhySkipped.CHANGED

@@ -305,11 +305,12 @@ async def test_what_has_changed_before_its_turn_is_told(store: CheckedStore, lif
     assert await states(store, [one.id for one in jobs]) == {"launching": 1, "paused": 2}
 
 
-@pytest.mark.parametrize("batch", ["", new_job_id()])
+@pytest.mark.parametrize("in_batch", [False, True])
 async def test_what_comes_to_fit_only_after_the_preview_is_not_touched(
-    store: CheckedStore, life: Life, batch: str
+    store: CheckedStore, life: Life, in_batch: bool
 ) -> None:
     await life.leader()
+    batch = new_job_id() if in_batch else ""
     own = {"batch": batch} if batch else {}
     queued, moves = many(a_job().but(**own), 3), [a_job().but(**own).delayed(60).build() for _ in range(30)]
     await store.enqueue_many([*queued, *moves])

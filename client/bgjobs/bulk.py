@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,22 +16,105 @@ MOST_NOTE: Final = 400
 MOST_TOKEN: Final = 48 * 1024
 MAX_BULK_BYTES: Final = 64 * 1024  # of a body
 
-# What `skipped` of a bulk says, in words that follow a number of jobs.
-WORDS: Final[dict[str, str]] = {
-    WhySkipped.ENDED: "have ended",
-    WhySkipped.NOT_ENDED: "have not ended",
-    WhySkipped.ALREADY: "are so already",
-    WhySkipped.STARTED: "have started",
-    WhySkipped.NOT_STARTED: "have not started",
-    WhySkipped.HELD: "are paused or wait for other jobs",
-    WhySkipped.NOT_HELD: "are neither paused nor suspended",
-    WhySkipped.STOPPING: "are being stopped",
-    WhySkipped.TOO_OFTEN: "were suspended as often as a job may be",
-    WhySkipped.UNIQUE: "have a unique key that another job has at present",
-    WhySkipped.MISSING: "are gone",
-    WhySkipped.UNREADABLE: "cannot be read",
-    WhySkipped.CHANGED: "have changed before their turn",
+# What `skipped` of a bulk says, in words that follow one job, and more.
+WORDS: Final[dict[str, tuple[str, str]]] = {
+    WhySkipped.ENDED: ("has ended", "have ended"),
+    WhySkipped.NOT_ENDED: ("has not ended", "have not ended"),
+    WhySkipped.ALREADY: (
+        "is already paused, suspended, queued or being stopped",
+        "are already paused, suspended, queued or being stopped",
+    ),
+    WhySkipped.STARTED: ("has started", "have started"),
+    WhySkipped.NOT_STARTED: ("has not started", "have not started"),
+    WhySkipped.HELD: ("is paused or waits for other jobs", "are paused or wait for other jobs"),
+    WhySkipped.NOT_HELD: ("is neither paused nor suspended", "are neither paused nor suspended"),
+    WhySkipped.STOPPING: ("is being stopped", "are being stopped"),
+    WhySkipped.TOO_OFTEN: ("was suspended as often as a job may be", "were suspended as often as a job may be"),
+    WhySkipped.UNIQUE: (
+        "has a unique key that another job has at present",
+        "have a unique key that another job has at present",
+    ),
+    WhySkipped.MISSING: ("is gone", "are gone"),
+    WhySkipped.UNREADABLE: ("cannot be read", "cannot be read"),
+    WhySkipped.CHANGED: ("has changed before its turn", "have changed before their turn"),
 }
+
+
+class Sentences(NamedTuple):
+    """What is said about a verb; each is one whole sentence, so that nobody has to put one together.
+
+    Attributes:
+        name: the verb.
+        one: what it does with one job.
+        many: what it does with more jobs, whose number is `{}`.
+        every: what it does with all that match, where `{}` were counted and there may be more.
+        none: that there is no job for it.
+    """
+
+    name: str
+    one: str
+    many: str
+    every: str
+    none: str
+
+
+SENTENCES: Final[dict[str, Sentences]] = {
+    BulkVerb.CANCEL: Sentences(
+        "cancel",
+        "Cancel 1 job",
+        "Cancel {} jobs",
+        "Cancel all jobs that match, at least {}",
+        "No job here can be cancelled.",
+    ),
+    BulkVerb.PAUSE: Sentences(
+        "pause", "Pause 1 job", "Pause {} jobs", "Pause all jobs that match, at least {}", "No job here can be paused."
+    ),
+    BulkVerb.RESUME: Sentences(
+        "resume",
+        "Resume 1 job",
+        "Resume {} jobs",
+        "Resume all jobs that match, at least {}",
+        "No job here can be resumed.",
+    ),
+    BulkVerb.SUSPEND: Sentences(
+        "suspend",
+        "Suspend 1 job",
+        "Suspend {} jobs",
+        "Suspend all jobs that match, at least {}",
+        "No job here can be suspended.",
+    ),
+    BulkVerb.RUN_NOW: Sentences(
+        "run now",
+        "Run 1 job now",
+        "Run {} jobs now",
+        "Run now all jobs that match, at least {}",
+        "No job here can be run now.",
+    ),
+    BulkVerb.RERUN: Sentences(
+        "run again",
+        "Run 1 job again",
+        "Run {} jobs again",
+        "Run again all jobs that match, at least {}",
+        "No job here can be run again.",
+    ),
+}
+TYPE_IT: Final = 100  # from so many jobs on the number is to be typed
+EVERY: Final = "all"  # and this word, where nobody has counted them to the end
+
+
+def order_in_words(verb: BulkVerb, total: int, *, is_exact: bool) -> str:
+    """What is ordered, as `Run 12 jobs again`."""
+    words = SENTENCES[verb]
+    if not is_exact:
+        return words.every.format(f"{total:,}")
+    return words.one if total == 1 else words.many.format(f"{total:,}")
+
+
+def to_type(total: int, *, is_exact: bool) -> str:
+    """What somebody must type who agrees: the number of jobs, or `all`; "" where a yes is enough."""
+    if not is_exact:
+        return EVERY
+    return str(total) if total >= TYPE_IT else ""
 
 
 def _state(text: str) -> str:
@@ -180,4 +263,4 @@ class BulkList(_Answer):
 
 def reasons(skipped: dict[str, int]) -> list[str]:
     """Why jobs are left as they are, in words: `3 have ended`."""
-    return [f"{number:,} {WORDS.get(why, why)}" for why, number in skipped.items()]
+    return [f"{number:,} {WORDS.get(why, (why, why))[number != 1]}" for why, number in skipped.items()]

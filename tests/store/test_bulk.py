@@ -305,11 +305,12 @@ async def test_what_has_changed_before_its_turn_is_told(store: CheckedStore, lif
     assert await states(store, [one.id for one in jobs]) == {"launching": 1, "paused": 2}
 
 
-@pytest.mark.parametrize("batch", ["", new_job_id()])
+@pytest.mark.parametrize("in_batch", [False, True])
 async def test_what_comes_to_fit_only_after_the_preview_is_not_touched(
-    store: CheckedStore, life: Life, batch: str
+    store: CheckedStore, life: Life, in_batch: bool
 ) -> None:
     await life.leader()
+    batch = new_job_id() if in_batch else ""
     own = {"batch": batch} if batch else {}
     queued, moves = many(a_job().but(**own), 3), [a_job().but(**own).delayed(60).build() for _ in range(30)]
     await store.enqueue_many([*queued, *moves])
@@ -325,6 +326,26 @@ async def test_what_comes_to_fit_only_after_the_preview_is_not_touched(
     assert (bulk.done, bulk.skipped, bulk.left) == (3, {}, 0)
     assert await states(store, [one.id for one in moves]) == {"queued": 30}
     assert await states(store, [one.id for one in queued]) == {"cancelled": 3}
+
+
+async def test_a_pause_takes_what_becomes_queued_and_not_what_somebody_has_resumed(
+    store: CheckedStore, life: Life
+) -> None:
+    await life.leader()
+    scheduled, resumed = a_job().delayed(60).build(), a_job().build()
+    await store.enqueue_many([scheduled, resumed])
+    await store.pause(job_id=resumed.id, by="ada", note="")
+    life.clock.forward(3)
+    found = await previewed(store, BulkVerb.PAUSE)
+    assert (found.order.total, found.skipped) == (1, {"already": 1})
+    life.clock.forward(1)
+    await store.run_now(job_id=scheduled.id, by="ada", note="")
+    await store.resume(job_id=resumed.id, by="ada", note="")
+
+    bulk = await carried_out(store, await ask.start(store, found.order))
+
+    assert (bulk.done, bulk.skipped) == (1, {})
+    assert [(await store.there(one.id)).state for one in (scheduled, resumed)] == [State.PAUSED, State.QUEUED]
 
 
 async def test_what_has_left_and_come_back_is_told(store: CheckedStore, life: Life) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import ValidationError
 
+from bgjobs.bulk import SENTENCES
 from bgjobs.job_spec import LabelName
 from bgjobs_api.http import cursors
 from bgjobs_api.http.bulk import may
@@ -143,7 +144,7 @@ async def _bulks(
         return []
     here = replace(chosen, ns=(namespaces[0],))
     return [
-        (bulk_view.WORDS[verb].capitalize(), here.url.replace("/jobs?", f"/bulk/preview?verb={verb}&", 1))
+        (SENTENCES[verb].name.capitalize(), here.url.replace("/jobs?", f"/bulk/preview?verb={verb}&", 1))
         for verb in bulk_view.offered(chosen.state)
         if await may(deps, caller, verb, namespaces[0])
     ]

@@ -277,7 +277,9 @@ def _fitted(verb: BulkVerb, record: JobRecord, as_of: int, filtered_by: Collecti
         case BulkVerb.CANCEL:
             return True  # what has not ended had not ended then
         case BulkVerb.PAUSE:
-            return record.claimed_at is None  # it has always waited
+            # It has become queued since then: it was scheduled or blocked. One that was paused and resumed is older.
+            queued_at = record.queued_at
+            return record.claimed_at is None and queued_at is not None and queued_at > as_of
         case BulkVerb.SUSPEND:
             was_held = record.resumed_at is not None and record.resumed_at > as_of
             since = max(record.launched_at or record.changed_at, record.paused_at or 0)

@@ -76,7 +76,7 @@ async def test_it_is_stopped(site: Site) -> None:
 
 
 async def test_of_100_or_more_the_number_is_typed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bgjobs_api.pages.bulk.view.TYPE_IT", 2)
+    monkeypatch.setattr("bgjobs.bulk.TYPE_IT", 2)
     for _ in range(2):
         await site.world.enqueued()
     page = await preview(site, "verb=cancel&ns=shop")
@@ -87,11 +87,22 @@ async def test_of_100_or_more_the_number_is_typed(site: Site, monkeypatch: pytes
     assert (await site.post("/bulk/start", token=token(page), count=" 2 ")).status_code == 303
 
 
+async def test_of_more_than_were_counted_a_word_is_typed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bgjobs_core.actions.bulk.preview.MOST_COUNTED", 0)
+    await site.world.enqueued(labels={"a": "b"})
+    page = await preview(site, "verb=cancel&ns=shop&label=a%3Db")
+    assert "Cancel all jobs that match, at least 0?" in page.text
+    assert "Type all to go on" in page.text
+    for typed in ("", "0", "1"):
+        assert (await site.post("/bulk/start", token=token(page), count=typed)).status_code == 422
+    assert (await site.post("/bulk/start", token=token(page), count="All")).status_code == 303
+
+
 async def test_there_is_nothing_to_do(site: Site) -> None:
     await site.world.enqueued()
     page = await preview(site, "verb=resume&ns=shop")
-    assert "There is nothing to resume." in page.text
-    assert "Left as they are: 1 are neither paused nor suspended." in page.text
+    assert "No job here can be resumed." in page.text
+    assert "Left as they are: 1 is neither paused nor suspended." in page.text
     assert not page.all("button")
 
 

@@ -101,14 +101,14 @@ def test_of_many_the_number_is_typed(
     api.on("POST", START, bulk())
     api.on("GET", PATH, bulk("done", done=1216))
     ran = answer(terminal, monkeypatch, typed, "pause", "--all")
-    assert "Type 1216 to pause them: " in ran.err
+    assert "Pause 1,216 jobs? Type 1216 to go on: " in ran.err
     assert (len(api.requests) > 1) is begins
 
 
 def test_where_nobody_can_be_asked(terminal: Terminal, good: FakeApi) -> None:
     ran = terminal.run("cancel", "--all", "-q")
     assert (ran.code, ran.text) == (2, "")
-    assert ran.err == "bgjobs: cancel 12 jobs? Nobody can be asked here; say --yes if that is meant\n"
+    assert ran.err == "bgjobs: Cancel 12 jobs? Nobody can be asked here; say --yes if that is meant\n"
     assert [one.url.path for one in good.requests] == [PREVIEW]
     assert terminal.run("cancel", "--all", "--yes").code == 0
 
@@ -131,14 +131,43 @@ def test_nothing_matches(terminal: Terminal, api: FakeApi) -> None:
     ran = terminal.run("cancel", "--all")
     assert (ran.code, ran.text) == (0, "")
     assert ran.err == (
-        "jobs of namespace shop that match: 2 failed\nleft as they are: 2 have ended\nthere is nothing to cancel\n"
+        "jobs of namespace shop that match: 2 failed\nleft as they are: 2 have ended\nNo job here can be cancelled.\n"
     )
 
 
-def test_more_than_were_counted(terminal: Terminal, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    api.on("POST", PREVIEW, preview(10_000, is_exact=False))
-    ran = answer(terminal, monkeypatch, "n", "cancel", "--all", "--label", "a=b")
+@pytest.mark.parametrize(("typed", "begins"), [("all", True), ("y", False), ("0", False), ("7", False)])
+@pytest.mark.parametrize("total", [0, 7, 10_000])
+def test_of_more_than_were_counted_a_word_is_typed(
+    terminal: Terminal, good: FakeApi, monkeypatch: pytest.MonkeyPatch, total: int, typed: str, begins: bool
+) -> None:
+    good.answers.clear()
+    good.on("POST", PREVIEW, preview(total, is_exact=False))
+    good.on("POST", START, bulk())
+    good.on("GET", PATH, bulk("done", is_exact=False))
+    ran = answer(terminal, monkeypatch, typed, "cancel", "--all", "--label", "a=b")
     assert "there may be more" in ran.err
+    assert f"Cancel all jobs that match, at least {total:,}? Type all to go on: " in ran.err
+    assert (len(good.requests) > 1) is begins
+    assert ran.code == (0 if begins else 1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "total", "said"),
+    [
+        ("rerun", 12, "Run 12 jobs again? [y/N] "),
+        ("rerun", 1, "Run 1 job again? [y/N] "),
+        ("run-now", 2, "Run 2 jobs now? [y/N] "),
+        ("run-now", 0, "No job here can be run now.\n"),
+        ("rerun", 0, "No job here can be run again.\n"),
+    ],
+)
+def test_whole_sentences(
+    terminal: Terminal, api: FakeApi, monkeypatch: pytest.MonkeyPatch, verb: str, total: int, said: str
+) -> None:
+    api.on("POST", PREVIEW, preview(total, skipped={"ended": 1, "already": 2}))
+    err = answer(terminal, monkeypatch, "n", verb, "--all").err
+    assert said in err
+    assert "left as they are: 1 has ended, 2 are already paused, suspended, queued or being stopped\n" in err
 
 
 def test_begun_and_left_alone(terminal: Terminal, good: FakeApi) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs.bulk import WORDS
+from bgjobs.bulk import SENTENCES, WORDS
 from bgjobs.vocabulary import BulkVerb, Phase, State, WhySkipped
 from bgjobs_core.jobs.bulk import BulkOrder, Cursor, judge, was_there, why_not
 from tests.store.builders import a_job
@@ -55,8 +55,9 @@ def test_the_table(verb: BulkVerb) -> None:
     assert {why_not(verb, state) for state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)} == {TABLE[verb][-1]}
 
 
-def test_each_reason_has_words() -> None:
+def test_each_reason_and_verb_has_words() -> None:
     assert WORDS.keys() == set(WhySkipped)
+    assert SENTENCES.keys() == set(BulkVerb)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +130,11 @@ LATER = {"changed_at": AS_OF + 1}
         (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHED, "launched_at": AS_OF}, True),
         (BulkVerb.CANCEL, ["state"], {"state": State.LAUNCHED, "launched_at": AS_OF + 1}, False),
         (BulkVerb.CANCEL, ["state", "phase"], {"state": State.LAUNCHED, "launched_at": AS_OF}, False),
-        (BulkVerb.PAUSE, [], {}, True),
-        (BulkVerb.PAUSE, ["state"], {}, False),
-        (BulkVerb.PAUSE, [], {"claimed_at": AS_OF}, False),
+        (BulkVerb.PAUSE, [], {"queued_at": AS_OF + 1}, True),
+        (BulkVerb.PAUSE, [], {"queued_at": AS_OF}, False),
+        (BulkVerb.PAUSE, [], {"state": State.SCHEDULED}, False),
+        (BulkVerb.PAUSE, ["state"], {"queued_at": AS_OF + 1}, False),
+        (BulkVerb.PAUSE, [], {"queued_at": AS_OF + 1, "claimed_at": AS_OF}, False),
         (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF}, True),
         (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF + 1}, False),
         (BulkVerb.SUSPEND, [], {"state": State.LAUNCHED, "launched_at": AS_OF, "resumed_at": AS_OF + 1}, False),
@@ -143,7 +146,7 @@ LATER = {"changed_at": AS_OF + 1}
 def test_what_has_changed_since_is_taken_only_if_it_shows_that_it_fitted_then(
     verb: BulkVerb, filtered_by: list[str], fields: dict[str, Any], judged: bool
 ) -> None:
-    job = record(**LATER, **fields)
+    job = record(**{"queued_at": None} | LATER | fields)
     assert judge(order(verb), job, filtered_by) is judged
     # Where it was not counted to the end, nothing else can tell of it.
     expected = True if judged else WhySkipped.CHANGED

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from bgjobs.bulk import SENTENCES, order_in_words, to_type
 from bgjobs.ids import is_job_id
 from bgjobs.vocabulary import BulkVerb
 from bgjobs_api.http.bulk import may, require_for, require_one
@@ -52,17 +53,17 @@ async def preview_page(
         "bulk_preview",
         deps,
         caller.user,
-        verb=view.WORDS[query.verb],
+        order=order_in_words(query.verb, found.order.total, is_exact=found.order.is_exact),
+        nothing=SENTENCES[query.verb].none,
         effect=view.EFFECTS[query.verb],
         namespace=namespace,
         chosen=chosen,
-        total=found.order.total,
-        shown=f"{found.order.total:,}{'' if found.order.is_exact else '+'}",
+        can_begin=found.order.total > 0 or not found.order.is_exact,
         is_exact=found.order.is_exact,
         counts=[(str(state), number) for state, number in found.counts.items()],
         skipped=view.said({str(why): number for why, number in found.skipped.items()}),
         token=found.token,
-        typed=found.order.total >= view.TYPE_IT,
+        typed=to_type(found.order.total, is_exact=found.order.is_exact),
         most=MOST_NOTE,
     )
 
@@ -77,8 +78,9 @@ async def start_bulk(request: Request, deps: DepsDep, caller: Caller) -> Respons
     note = form.get("note", "").strip()
     if len(note) > MOST_NOTE:
         raise invalid("note", f"may have {MOST_NOTE} characters")
-    if order.total >= view.TYPE_IT and form.get("count", "").strip().replace(",", "") != str(order.total):
-        raise invalid("count", f"must be {order.total}, the number of jobs, if that is meant; nothing was done")
+    wanted = to_type(order.total, is_exact=order.is_exact)
+    if wanted and form.get("count", "").strip().lower().replace(",", "") != wanted:
+        raise invalid("count", f"must be {wanted} if that is meant; nothing was done")
     bulk = await ask.start(deps.store, replace(order, note=note))
     return rendering.redirect(f"/bulk/{bulk.namespace}/{bulk.id}")
 
@@ -101,7 +103,7 @@ async def bulk_page(request: Request, deps: DepsDep, caller: Caller, namespace: 
         deps,
         caller.user,
         bulk=bulk,
-        verb=view.WORDS[record.verb],
+        verb=SENTENCES[record.verb].name,
         percent=view.percent(bulk),
         total=words.count(bulk.total) + ("" if bulk.is_exact else "+"),
         skipped=view.said(bulk.skipped),

@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 
     from bgjobs.bulk import Bulk
 
-TYPE_IT: Final = 100  # from so many jobs on the number is to be typed
-
-# As words of a sentence: `Cancel 12 jobs?`
-WORDS: Final[Mapping[BulkVerb, str]] = {
-    BulkVerb.CANCEL: "cancel", BulkVerb.PAUSE: "pause", BulkVerb.RESUME: "resume", BulkVerb.SUSPEND: "suspend",
-    BulkVerb.RUN_NOW: "run now", BulkVerb.RERUN: "run again",
-}  # fmt: skip
 EFFECTS: Final[Mapping[BulkVerb, str]] = {
     BulkVerb.CANCEL: "What waits never starts. What runs gets SIGTERM, and is deleted after the queue's grace period; "
     "what it has done so far stays done. A cancelled job cannot be resumed; it can be run again as a new job.",

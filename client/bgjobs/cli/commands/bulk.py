@@ -1,7 +1,7 @@
 """What `--all` does: it counts, asks, begins and waits. And the subcommands of `bgjobs bulk`: list, show and stop."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,24 +17,23 @@ if TYPE_CHECKING:
     from bgjobs.client.bulk_calls import BulkHandle
     from bgjobs.client.list_filters import JobFilters
 
-_TYPE_IT: Final = 100  # from so many jobs on the number is to be typed
-
 BulkId = Annotated[str, typer.Argument(metavar="ID", help="Id of a bulk, which `bgjobs bulk list` prints.")]
 
 
 def do(session: Session, verb: str, chosen: Chosen, note: str | None, output: Format) -> int:
     """Do something with all jobs that were chosen, after they were counted and somebody has agreed."""
-    from bgjobs.cli.showing.bulk import deed, line, preview_lines  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.bulk import SENTENCES  # noqa: PLC0415 - `--help` does not pay for models
+    from bgjobs.cli.showing.bulk import line, preview_lines  # noqa: PLC0415 - as above
 
     filters: JobFilters = {"state": _state(chosen), **read(chosen.filters, session.world.now())}
     client = session.client(patient=True)
     found = client.preview_bulk(verb, excepted=[_job_id(one) for one in chosen.excepted], note=note, **filters)
     for words in preview_lines(found):
         session.say(words)
-    if not found.total:
-        session.say(f"there is nothing to {deed(verb)}")
+    if not found.total and found.is_exact:
+        session.say(SENTENCES[verb].none)
         return exits.DONE
-    if not chosen.yes and not _agreed(found, deed(verb)):
+    if not chosen.yes and not _agreed(found, verb):
         session.say("nothing was done")
         return exits.FAILED
     try:
@@ -86,17 +85,21 @@ def _code(bulk: "Bulk") -> int:
         print(f"bgjobs: bulk {bulk.id} was stopped{by}: {bulk.words}", file=sys.stderr)
         return exits.FAILED
     if bulk.failed:
-        print(f"bgjobs: it failed for {bulk.failed:,} jobs; see `{_show(bulk.id, bulk.namespace)}`", file=sys.stderr)
+        jobs = "1 job" if bulk.failed == 1 else f"{bulk.failed:,} jobs"
+        print(f"bgjobs: it failed for {jobs}; see `{_show(bulk.id, bulk.namespace)}`", file=sys.stderr)
         return exits.FAILED
     return exits.DONE
 
 
-def _agreed(found: "BulkPreview", words: str) -> bool:
-    jobs = f"{found.words} {'job' if found.total == 1 else 'jobs'}"
+def _agreed(found: "BulkPreview", verb: str) -> bool:
+    from bgjobs.bulk import order_in_words, to_type  # noqa: PLC0415 - as above
+    from bgjobs.vocabulary import BulkVerb  # noqa: PLC0415 - as above
+
+    words = order_in_words(BulkVerb(verb), found.total, is_exact=found.is_exact)
     if not sys.stdin.isatty():
-        raise UsageError(f"{words} {jobs}? Nobody can be asked here; say --yes if that is meant")
-    wanted = str(found.total) if found.total >= _TYPE_IT else ""
-    question = f"Type {wanted} to {words} them: " if wanted else f"{words.capitalize()} {jobs}? [y/N] "
+        raise UsageError(f"{words}? Nobody can be asked here; say --yes if that is meant")
+    wanted = to_type(found.total, is_exact=found.is_exact)
+    question = f"{words}? Type {wanted} to go on: " if wanted else f"{words}? [y/N] "
     print(question, end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline().strip().lower().replace(",", "")
     return answer == wanted if wanted else answer in {"y", "yes"}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from bgjobs.bulk import reasons
+from bgjobs.bulk import SENTENCES, reasons
 from bgjobs.cli.showing import durations, printing, text
-from bgjobs.vocabulary import BulkVerb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +14,11 @@ if TYPE_CHECKING:
     from bgjobs.bulk import Bulk, BulkPreview
 
 TITLES: Final = ("ID", "VERB", "STATE", "DONE", "SKIPPED", "FAILED", "LEFT", "BY", "AGE", "FILTER")
-# The verbs as words of a sentence.
-_WORDS: Final = {
-    BulkVerb.CANCEL: "cancel", BulkVerb.PAUSE: "pause", BulkVerb.RESUME: "resume", BulkVerb.SUSPEND: "suspend",
-    BulkVerb.RUN_NOW: "run now", BulkVerb.RERUN: "run again",
-}  # fmt: skip
 
 
 def deed(verb: str) -> str:
     """A verb as two words at most: `run again`."""
-    return _WORDS[BulkVerb(verb)] if verb in set(BulkVerb) else text.clean(verb)
+    return SENTENCES[verb].name if verb in SENTENCES else text.clean(verb)
 
 
 def preview_lines(found: BulkPreview) -> list[str]:

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 MOST_READS = 50  # of a step
 
 
+def _nothing(*_: object) -> None:
+    """A handler that does nothing."""
+
+
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
     """This process stands for the child: it has handlers of both signals, and the other end of the pipe."""
-    before = [(one, signal.signal(one, lambda *_: None)) for one in (ASKS, ASKS_A_THREAD)]
+    before = [(one, signal.signal(one, _nothing)) for one in (ASKS, ASKS_A_THREAD)]
     ends = os.pipe()
     for end in ends:
         os.set_blocking(end, False)

@@ -103,7 +103,7 @@ async def test_there_may_be_only_so_many(world: World) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_holds")
 
 
-@pytest.mark.parametrize("hold_id", [new_job_id(), "nonsense"])
+@pytest.mark.parametrize("hold_id", [new_job_id(), "nonsense"], ids=["unknown", "nonsense"])
 async def test_what_is_not_there_is_not_released(world: World, hold_id: str) -> None:
     answer = await world.call("DELETE", f"{HOLDS}/shop/{hold_id}")
     assert (answer.status_code, answer.json()["code"]) == (404, "hold_not_found")

@@ -1,7 +1,8 @@
 """Every test, part by part: `make test`. A part that fails does not keep those from running that do not need it.
 
-At the end there are the reasons of the tests that failed, a table, and `N passed, N failed` on a line of its own. A part that is not pytest's counts as one,
-and so does one that could not run, as a failure. The exit code is 1 if anything failed.
+At the end there are the reasons of the tests that failed, a table, and `N passed, N failed` on a line of its own. A
+part that is not pytest's counts as one, and so does one that could not run, as a failure. The exit code is 1 if
+anything failed.
 """
 
 from __future__ import annotations
@@ -140,9 +141,9 @@ def by_report(name: str, seconds: float, report: Path, code: int) -> Result:
     wrong: list[Failed] = []
     if report.exists():
         for suite in ET.parse(report).getroot().iter("testsuite"):  # noqa: S314 - written by our own run
-            wrong = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
-            failed += wrong
-            passed += int(suite.get("tests", "0")) - wrong - int(suite.get("skipped", "0"))
+            bad = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+            failed += bad
+            passed += int(suite.get("tests", "0")) - bad - int(suite.get("skipped", "0"))
             for case in suite.iter("testcase"):
                 test = f"{case.get('classname', '')}::{case.get('name', '')}"
                 slow.append(Slow(test, float(case.get("time", "0"))))

@@ -44,7 +44,7 @@ async def _reported(world: World, result: str, **more: Any) -> httpx2.Response:
         ("é" * ((MAX_JSON_BYTES - 2) // 2), 3),
         ("\U0001f600" * ((MAX_JSON_BYTES - 2) // 4), 3),
         ("\x7f" * (MAX_JSON_BYTES - 2), 6),
-        (["é,"] * (MAX_JSON_BYTES // 7), 1.5),
+        (["\x7f" * 3] * (MAX_JSON_BYTES // 7), 3),
         ({f"é{number:07}": "\x7f,[{" for number in range(MAX_JSON_BYTES // 20)}, 1.5),
     ],
     ids=["an accent", "a picture", "DEL", "a list", "an object"],

@@ -9,6 +9,7 @@ import pytest
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import State
 from bgjobs.wire import Job, Problem
+from bgjobs_core.store import keys
 
 if TYPE_CHECKING:
     from tests.api.world import World
@@ -187,6 +188,23 @@ async def test_parameters_of_256_kib_fit_and_no_more(world: World) -> None:
     assert response.status_code == 422
     assert response.json()["errors"][0]["field"] == "parameters"
     assert "262,145 bytes" in response.json()["detail"]
+
+
+async def test_a_namespace_has_so_many_classes(world: World) -> None:
+    """It is not said that Redis is full, which an administrator would look into in vain."""
+    assert (await world.enqueue()).status_code == 201
+    client = world.store._client  # pyright: ignore[reportPrivateUsage]
+    await client.zadd(keys.cells("shop"), {f"planted {number}": number for number in range(10_000)})
+    response = await world.enqueue(**{"class": "shop.jobs.Other"})
+    said = response.json()
+    assert (response.status_code, said["code"]) == (507, "too_many_classes")
+    assert "namespace shop" in said["detail"]
+    assert "Redis" not in response.text
+    assert said["remedy"].startswith("call a class that has jobs there already")
+    one = {"id": new_job_id(), "class": "shop.jobs.Other", "method": "build"}
+    many = await world.call("POST", "/api/v1/jobs:batch", json={"jobs": [one]})
+    assert (many.status_code, many.json()["code"]) == (507, "too_many_classes")
+    assert (await world.enqueue()).status_code == 201, "of a class that has jobs there"
 
 
 async def test_above_85_percent_of_its_memory_redis_takes_no_more_jobs(world: World) -> None:

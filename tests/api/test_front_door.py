@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -310,6 +311,22 @@ async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
     made[0][0].should_exit = True
     assert await running == 0
     assert not any(one.servers[0].is_serving() for one, _ in made)
+
+
+async def test_the_collector_passes_over_the_program(doors: Doors) -> None:
+    """A body of many parts makes it look through everything, and nobody is answered until it has."""
+    gc.unfreeze()
+    server = listening.make_server(doors.programs_app, 1)
+    running = asyncio.create_task(listening.run_servers([(server, listening.listen("127.0.0.1", 0))]))
+    try:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        assert not any(one is listening.__dict__ for one in gc.get_objects())
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+    finally:
+        server.should_exit = True
+        await running
+        gc.unfreeze()
 
 
 def test_a_port_that_is_taken() -> None:

@@ -12,7 +12,7 @@ from bgjobs.bulk import MAX_BULK_BYTES
 from bgjobs.protocol import MAX_CHECKPOINT_BYTES, PROTOCOL_HEADER
 from bgjobs_api.app import PUBLIC_PATHS
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
-from bgjobs_api.routes.runner import MAX_STACKS_BYTES
+from bgjobs_api.routes.runner import MAX_REPORT_BYTES, MAX_STACKS_BYTES
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES
 from tests.api.pages.conftest import pages_app, site
 
@@ -30,7 +30,7 @@ LIMITS: Final = {
     "/api/v1/jobs": MAX_BODY_BYTES,
     "/api/v1/jobs:batch": 8 * 1024 * 1024,
     "/beat": MAX_BODY_BYTES + 3 * MAX_CHECKPOINT_BYTES,
-    "/finish": 1024 * 1024,
+    "/finish": MAX_REPORT_BYTES,
     "/rerun": MAX_BODY_BYTES,
     "/runner/v1/jobs/{job_id}/stack": MAX_STACKS_BYTES,
     "/api/v1/bulk": MAX_BULK_BYTES,

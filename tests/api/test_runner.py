@@ -17,7 +17,7 @@ from bgjobs.vocabulary import State
 from bgjobs_api.http.problems import ProblemError
 from bgjobs_api.routes import runner_statements
 from bgjobs_core.redis.errors import StoreUnavailableError
-from tests.api.world import KUBE_UID, chunk, lines, service_account
+from tests.api.world import chunk, lines, service_account
 
 if TYPE_CHECKING:
     from tests.api.world import World
@@ -338,25 +338,6 @@ async def test_a_result_of_256_kib_is_kept_and_no_more(world: World) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "result")
     assert (await world.there(pod.job_id)).state == State.LAUNCHED
     assert (await pod.call("finish", result="x" * most, **body)).status_code == 200
-
-
-async def test_a_result_may_be_written_in_ascii(world: World) -> None:
-    """As the runner writes it: three times as many bytes as are stored."""
-    pod = await world.running()
-    value = "é" * ((MAX_JSON_BYTES - 2) // 2)
-    sent = {"kube_uid": KUBE_UID, "pod_uid": pod.uid, "pod_name": pod.name, "attempt": 1, "outcome": "succeeded",
-            "has_result": True, "result": value}  # fmt: skip
-    content = json.dumps(sent).encode()
-    assert len(content) > 512 * 1024
-    response = await world.call(
-        "POST",
-        f"/runner/v1/jobs/{pod.job_id}/finish",
-        token=pod.token,
-        content=content,
-        headers={"Bgjobs-Protocol": "1"},
-    )
-    assert response.status_code == 200
-    assert (await world.get(f"/api/v1/jobs/{pod.job_id}/result")).json() == {"value": value}
 
 
 async def test_only_success_has_a_result(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bgjobs.bulk import MAX_BULK_BYTES
 from bgjobs.protocol import MAX_BATCH_BYTES
 from bgjobs_api.http.bodies import MAX_BODY_BYTES, MAX_NOTE_BYTES
-from bgjobs_api.routes.runner import MAX_BEAT_BYTES, MAX_REPORT_BYTES, MAX_STACKS_BYTES
+from bgjobs_api.routes.runner import MAX_BEAT_BYTES, MAX_REPORT_BYTES, MAX_STACKS_BYTES, MOST_OF_A_REPORT
 from tests.hostile import shapes
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Door:
         into: the field of a JSON body that takes the shapes; "" for a form.
         others: the other fields of a good body, as JSON.
         fields: the names that a form may have.
+        parts: how many bytes of the limit may be other than spaces and escapes, where many parts are meant; 0: all.
     """
 
     query: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Door:
     into: str = ""
     others: str = ""
     fields: tuple[str, ...] = ()
+    parts: int = 0
 
 
 def _note(others: str = "") -> Door:
@@ -151,7 +153,10 @@ DOORS: Final = {
     ),
     # Of an attempt that there is not yet: it is read in full, and decides nothing.
     "POST /runner/v1/jobs/{job_id}/finish": Door(
-        limit=MAX_REPORT_BYTES, into="result", others=f'{_POD},"attempt":2,"outcome":"succeeded","has_result":true'
+        limit=MAX_REPORT_BYTES,
+        into="result",
+        others=f'{_POD},"attempt":2,"outcome":"succeeded","has_result":true',
+        parts=MOST_OF_A_REPORT,
     ),
 }
 
@@ -176,6 +181,12 @@ def bodies(door: Door, known: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     for kind in sorted(values, key=lambda kind: kind != shapes.PLAIN):
         yield kind, f"{begin}{values[kind]}}}".encode()
     yield from shapes.broken(door.limit).items()
+    if door.parts:  # those of many parts were refused by their size alone, so again with as many parts as are read
+        spaces = " " * (door.limit - door.parts)
+        for kind, text in shapes.shapes(door.parts - len(begin)).items():
+            yield f"{kind} and spaces", f"{begin}{spaces}{text}}}".encode()
+        for kind, body in shapes.broken(door.parts).items():
+            yield f"{kind} and spaces", spaces.encode() + body
 
 
 def _forms(door: Door) -> Iterator[tuple[str, bytes]]:

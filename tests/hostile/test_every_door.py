@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 MOST_RATIO: Final = 50.0
 LEAST_SECONDS: Final = 0.02  # below this the ratio says nothing
 MOST_OTHERS_SECONDS: Final = 0.1
-MOST_IDLES: Final = 1000.0  # so many times as long as an idle call, where that is longer: on a slow machine
 TRIES: Final = 3
 EPOCH: Final = "epoch"
 KUBE_UID: Final = "kube-uid"
@@ -80,10 +79,9 @@ class Place:
     def measured(self, what: str, request: Request, plain: float) -> Cost:
         """What a request costs, and a line in the book; plain: what it would cost with plain text."""
         limit = MOST_RATIO * max(plain, LEAST_SECONDS)
-        most_others = max(MOST_OTHERS_SECONDS, MOST_IDLES * self.watch.idle)
         best = self.watch.cost(request)
         for _ in range(TRIES - 1):
-            if best.seconds <= limit and best.others <= most_others:
+            if best.seconds <= limit and best.others <= MOST_OTHERS_SECONDS:
                 break
             again = self.watch.cost(request)
             best = best._replace(seconds=min(best.seconds, again.seconds), others=min(best.others, again.others))
@@ -96,7 +94,7 @@ class Place:
             book.wrong.append(f"{what}: answers {best.status}")
         if best.seconds > limit:
             book.wrong.append(f"{what}: costs {best.seconds:.2f} s, {ratio:.0f} times plain text")
-        if best.others > most_others:
+        if best.others > MOST_OTHERS_SECONDS:
             book.wrong.append(f"{what}: keeps others waiting for {best.others:.2f} s")
         return best
 

@@ -40,6 +40,7 @@ from bgjobs_core.actions.errors import (
     ScheduleNotFoundError,
     TokenRefusedError,
     TooManyBulksError,
+    TooManyClassesError,
     TooManyHoldsError,
 )
 from bgjobs_core.jobs.admission import ADD_IT, NOT_APPROVED
@@ -57,7 +58,7 @@ log: Any = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
-# What an action's error is in HTTP; `code_of` has its code. The detail is the error's own text, but for the two that
+# What an action's error is in HTTP; `code_of` has its code. The detail is the error's own text, but for those that
 # `_of_action` words itself.
 _OF_ACTIONS: Final[Mapping[type[ActionError], HTTPStatus]] = {
     JobNotFoundError: HTTPStatus.NOT_FOUND,
@@ -80,6 +81,10 @@ _OF_ACTIONS: Final[Mapping[type[ActionError], HTTPStatus]] = {
     PreviewExpiredError: HTTPStatus.CONFLICT,
     TooManyBulksError: HTTPStatus.CONFLICT,
 }
+FEWER_CLASSES: Final = (
+    "call a class that has jobs there already, and say by parameters what differs; an administrator can shorten the "
+    "retention of the namespace's queues"
+)
 # The names of RFC 9110, which the standard library has from Python 3.13 on.
 _PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
 
@@ -283,6 +288,9 @@ def _of_action(error: ActionError) -> ProblemError:
             return invalid("token", message)
         case OneOfManyError(index=index, error=one):
             return of_job(_of_action(one), index)
+        case TooManyClassesError():
+            # As where Redis is full, some of many may be stored, and asking again later is safe.
+            return ProblemError(HTTPStatus.INSUFFICIENT_STORAGE, code_of(error), str(error), remedy=FEWER_CLASSES)
         case NoRoomError():
             return store_full()
         case BatchRefusedError():

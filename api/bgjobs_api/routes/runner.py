@@ -10,6 +10,8 @@ from bgjobs.protocol import (
     FOREIGN_POD,
     GO_AWAY,
     MAX_CHECKPOINT_BYTES,
+    MAX_ERROR_BYTES,
+    MAX_JSON_BYTES,
     MAX_STACK_BYTES,
     PROTOCOL,
     PROTOCOL_HEADER,
@@ -43,8 +45,10 @@ from bgjobs_core.jobs.views import parent_view
 BEAT_SECONDS: Final = 10.0
 BEAT_SECONDS_WATCHED: Final = 1.0  # while somebody follows the job's log, or waits for its stacks
 ACCEPTED: Final = (PROTOCOL, PROTOCOL - 1)
-# A result of 256 KiB takes up to three times that as a runner writes it, with `\u` for what is not ASCII.
-MAX_REPORT_BYTES: Final = 1024 * 1024
+# Of a byte of a result a runner may make six, as of DEL, which is `\u007f`. Error and checkpoint together are less.
+MAX_REPORT_BYTES: Final = MAX_NOTE_BYTES + 6 * MAX_JSON_BYTES
+# The same without those escapes: a result, a checkpoint, an error, and the rest.
+MOST_OF_A_REPORT: Final = MAX_JSON_BYTES + MAX_CHECKPOINT_BYTES + MAX_ERROR_BYTES + MAX_NOTE_BYTES
 JOBS_OF_BATCH: Final = 200  # that one answer has
 MAX_STACKS_BYTES: Final = MAX_NOTE_BYTES + 6 * MAX_STACK_BYTES  # each of its characters may be written as `\u001b`
 MAX_BEAT_BYTES: Final = MAX_BODY_BYTES + 3 * MAX_CHECKPOINT_BYTES  # a checkpoint comes beside a piece of log
@@ -252,7 +256,7 @@ async def finish(request: Request, deps: DepsDep, caller: Caller, job_id: str) -
         body = _of(said, caller)
         return body, runner_statements.error_of(body), runner_statements.result_of(body)
 
-    body, failure, result = await read_made(request, FinishRequest, MAX_REPORT_BYTES, judged)
+    body, failure, result = await read_made(request, FinishRequest, MAX_REPORT_BYTES, judged, MOST_OF_A_REPORT)
     reply = await deps.store.finish(
         job_id=job_id,
         pod_uid=body.pod_uid,

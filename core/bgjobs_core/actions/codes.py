@@ -30,6 +30,7 @@ from bgjobs_core.actions.errors import (
     ScheduleNotFoundError,
     TokenRefusedError,
     TooManyBulksError,
+    TooManyClassesError,
     TooManyHoldsError,
 )
 
@@ -58,6 +59,7 @@ _CODES: Final[Mapping[type[ActionError], str]] = {
     TooManyBulksError: "too_many_bulks",
     ChangeUnfitError: "invalid",
     TokenRefusedError: "invalid",
+    TooManyClassesError: "too_many_classes",
     NoRoomError: "store_full",
 }
 

@@ -7,7 +7,7 @@ what to do about it:
     ├── NotAdmittedError        the rules of the job's queue refuse it
     ├── IdTakenError            the id belongs to a job that was asked for with other words
     ├── NoRoomError             Redis is too full for another job
-    │   └── TooManyClassesError the namespace has jobs of too many different classes
+    │   └── TooManyClassesError the namespace has jobs of too many different queues, states and classes
     ├── OneOfManyError          one of many jobs was refused, and so none of them is stored
     ├── BatchRefusedError       the batch cannot take the job
     ├── BatchNotFoundError      there is no such batch, or no longer
@@ -83,8 +83,8 @@ class TooManyClassesError(NoRoomError):
 
     def __init__(self, namespace: str) -> None:
         super().__init__(
-            f"namespace {namespace} has jobs of too many different classes; try again when some of them have been "
-            "dropped, or call a class that has jobs there already"
+            f"namespace {namespace} has jobs of too many different queues, states and classes, so no job of another "
+            "one can be enqueued there; there is room for it when others have been dropped"
         )
 
 

@@ -296,7 +296,7 @@ class Admit:
                 return await self._wait(obj, error.refusal.code, str(error), now)
             return await self._refuse(obj, error.refusal, now)
         except NoRoomError as error:
-            return await self._wait(obj, "no_room", str(error), now)
+            return await self._wait(obj, request_status.no_room(error), str(error), now)
         except IdTakenError:
             changed = NotAdmitted(
                 "spec", "spec_changed", "the spec was changed after its job was made; make a new request"

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import TERMINAL, Phase, State, UniqueAnswer
+from bgjobs_core.actions.errors import TooManyClassesError
 from bgjobs_core.kube.objects import part, parts
 
 if TYPE_CHECKING:
+    from bgjobs_core.actions.errors import NoRoomError
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.store.enqueueing import Answer
 
@@ -33,6 +35,11 @@ def condition(kind: str, reason: str, message: str, at_ms: int, status: str = "T
 def camel(word: str) -> str:
     """`timed_out` as `TimedOut`, the form of a condition's reason."""
     return "".join(part.capitalize() for part in word.split("_"))
+
+
+def no_room(error: NoRoomError) -> str:
+    """In one word, why there is no room for another job."""
+    return "too_many_classes" if isinstance(error, TooManyClassesError) else "no_room"
 
 
 def of_job(job: JobRecord, generation: int) -> Status:

@@ -37,7 +37,7 @@ from bgjobs_core.resources.schedules import ScheduleSpec, ScheduleStatus
 from bgjobs_operator.loops import schedule_status
 from bgjobs_operator.loops.admit import is_gone
 from bgjobs_operator.loops.fair_queue import LINE, Clock, FairQueue
-from bgjobs_operator.loops.request_status import camel
+from bgjobs_operator.loops.request_status import camel, no_room
 from bgjobs_operator.loops.schedule_status import Problem
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ class Schedule:
                 try:
                     done = await self._make(look, step)
                 except NoRoomError as error:
-                    look.news = Problem("NoRoom", str(error))
+                    look.news = Problem(camel(no_room(error)), str(error))
                     return now + _NO_ROOM_SECONDS
             else:
                 done = step

@@ -19,7 +19,8 @@ Status = dict[str, Any]
 INVALID = "InvalidSpec"
 _READY = "Ready"
 _MADE = "Scheduled"
-_STAYS = frozenset({INVALID, "Suspended", "NoRoom"})  # reasons that hold only as long as a look finds them
+# Reasons that hold only as long as a look finds them.
+_STAYS = frozenset({INVALID, "Suspended", "NoRoom", "TooManyClasses"})
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bgjobs_core.actions.errors import TooManyClassesError
 from bgjobs_core.jobs import ids
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.redis.errors import StoreFullError
 from bgjobs_core.redis.memory import Memory, MemoryGate
 from bgjobs_core.resources.models import QUEUES, REQUESTS, QueueSpec
+from bgjobs_operator.loops import admit
 from bgjobs_operator.loops.admit import asked_by, parse, queue_problem
 from bgjobs_operator.loops.fresh_queues import FreshQueues
 from bgjobs_operator.pokes import Poke, Pokes
@@ -253,6 +255,22 @@ class TestRequests:
         world.forward(5)
         await world.admit()
         assert [reason for _, reason, _ in world.resources.events] == ["QueueNotFound", "NoRoom"]
+
+    async def test_that_are_of_one_class_too_many_wait_and_say_so(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def crowded(*_: object, **__: object) -> None:
+            raise TooManyClassesError("shop")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(admit, "enqueue", crowded)
+            world.poke(REQUESTS, world.resources.put(a_request()))
+            await world.admit()
+        assert [reason for _, reason, _ in world.resources.events] == ["TooManyClasses"]
+        assert "too many different queues, states and classes" in world.resources.statuses("nightly")[0]["reason"]
+        world.forward(5)
+        await world.admit()
+        assert await world.state(JOB) == "queued"
 
     async def test_that_wait_are_looked_at_when_their_queue_has_come(self, world: World) -> None:
         world.poke(REQUESTS, world.resources.put(a_request(queue="reports")))

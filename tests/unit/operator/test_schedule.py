@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from bgjobs.ids import new_job_id
 from bgjobs.vocabulary import Outcome, State
+from bgjobs_core.actions.errors import TooManyClassesError
 from bgjobs_core.jobs.ids import schedule_job_id
 from bgjobs_core.jobs.schedule import AWAY, SUSPENDED
 from bgjobs_core.kube.errors import KubeRefusedError
@@ -354,6 +356,18 @@ async def test_where_redis_has_no_room_the_tick_waits(ticking: Ticking) -> None:
 
     assert await ticking.made() == [1]
     assert ticking.ready() == ("True", "Scheduled")
+
+
+async def test_a_tick_of_one_class_too_many_waits(ticking: Ticking, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticking.put()
+    await ticking.look()
+    crowded = AsyncMock(side_effect=TooManyClassesError(NAMESPACE))
+    monkeypatch.setattr("bgjobs_operator.loops.schedule.enqueue", crowded)
+    await ticking.at(HOUR + 1)
+    assert ticking.ready() == ("False", "TooManyClasses")
+    monkeypatch.undo()
+    await ticking.at(HOUR + 8)
+    assert (ticking.ready(), await ticking.made()) == (("True", "Scheduled"), [1])
 
 
 async def test_a_schedule_that_is_gone_is_forgotten_and_its_jobs_stay(ticking: Ticking) -> None:

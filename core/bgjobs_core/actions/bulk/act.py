@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
 
 _AT_ONCE: Final = 4  # so that Redis serves others between them
-# Reasons that the API has no code for.
+# A reason that the API has no code for.
 UNREADABLE: Final = "store_error"
-TOO_MANY_CLASSES: Final = "too_many_classes"
 
 
 @dataclass
@@ -129,8 +128,8 @@ async def _one(store: Store, order: BulkOrder, job_id: str, gate: MemoryGate | N
             why = await _rerun(store, order, job_id, gate)
         else:
             why = await _verb(store, order, job_id)
-    except TooManyClassesError:  # it must not wait for room that would not help
-        counts.fail(TOO_MANY_CLASSES)
+    except TooManyClassesError as error:  # it must not wait for room that would not help
+        counts.fail(code_of(error))
     except (NoRoomError, StoreFullError):
         acted.rest.append(job_id)
     except ActionError as error:

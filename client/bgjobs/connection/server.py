@@ -19,6 +19,7 @@ TOKEN_MAX_AGE_SECONDS: Final = 60.0
 
 _PORTS: Final = {"http": 80, "https": 443}
 _MOST_PORT: Final = 65_535
+_DIGITS_OF_A_PORT: Final = 5
 _OF_A_HOST: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _OF_A_PATH: Final = _OF_A_HOST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_~/")
 
@@ -122,6 +123,6 @@ def _plain(url: str) -> Address | None:
     host, colon, port = authority.partition(":")
     if scheme not in _PORTS or not host or not (_OF_A_HOST.issuperset(host) and _OF_A_PATH.issuperset(path)):
         return None
-    if colon and not (port.isascii() and port.isdecimal() and int(port) <= _MOST_PORT):
+    if colon and not (port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_A_PORT and int(port) <= _MOST_PORT):
         return None
     return Address(scheme, host, int(port or 0) or _PORTS[scheme], f"{slash}{path}".rstrip("/"))

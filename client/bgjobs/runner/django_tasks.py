@@ -5,7 +5,6 @@ Nothing of Django is imported unless the environment names its settings, or the 
 
 from __future__ import annotations
 
-import inspect
 import os
 import traceback
 import types
@@ -120,6 +119,8 @@ def _call(
     run: Callable[[Coroutine[Any, Any, object]], object],
     policy: RetryPolicy | None,
 ) -> object:
+    import inspect  # noqa: PLC0415 - Django has it
+
     # Stubs have these, and Django has them from version 6 on.
     from django.tasks.base import (  # noqa: PLC0415 - see above  # pyright: ignore[reportMissingModuleSource]
         TaskContext,

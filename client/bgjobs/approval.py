@@ -10,9 +10,9 @@ what a module has imported from elsewhere is not its own.
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Final
 
 from bgjobs.calls import UnfitCallError
+from bgjobs.light_typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs.errors import Portable
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ POSITIONAL: Final = "*"
 _TAKES_MORE: Final = 1 << 2
 _TAKES_MORE_NAMES: Final = 1 << 3
 _IS_ABSTRACT: Final = 1 << 20
+_SAYS_ANOTHER: Final = ("__wrapped__", "__signature__")  # attributes of a function that has not its own signature
 
 
 class UnfitCallError(Portable):
@@ -264,7 +265,9 @@ def _fits(function: Any, positional: tuple[object, ...], named: Mapping[str, obj
         function, positional = cast("Any", function).__init__, (None, *positional)
         if function is object.__init__:
             return not positional[1:] and not named
-    if type(function) is not types.FunctionType or not vars(function).keys().isdisjoint(("__wrapped__", "__signature__")):
+    if type(function) is not types.FunctionType or not vars(function).keys().isdisjoint(
+        ("__wrapped__", "__signature__")
+    ):
         return False
     code, given = function.__code__, len(positional)
     by_place = code.co_varnames[: code.co_argcount]

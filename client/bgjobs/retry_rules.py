@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import builtins
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from bgjobs.context import Abort, Retry
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final, NoReturn, TypeAlias, cast
 
+from bgjobs.light_typing import Any, Final, NoReturn, TypeAlias, cast
 from bgjobs.protocol import MAX_JSON_BYTES, MAX_JSON_DEPTH
 
 # Where a part of a value is: what it is a part of, and its key or place there. It becomes text only for a message: a

@@ -7,9 +7,9 @@ library.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,9 +111,7 @@ def parse_url(url: str) -> Address:
         raise ConfigurationError(f"the server's URL {url!r} must look like http://host[:port] or https://host[:port]")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ConfigurationError(f"the server's URL {parts.hostname!r} must have no user, query or fragment")
-    return Address(
-        parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.path.rstrip("/")
-    )
+    return Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
 
 
 def _plain(url: str) -> Address | None:
@@ -123,6 +121,8 @@ def _plain(url: str) -> Address | None:
     host, colon, port = authority.partition(":")
     if scheme not in _PORTS or not host or not (_OF_A_HOST.issuperset(host) and _OF_A_PATH.issuperset(path)):
         return None
-    if colon and not (port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_A_PORT and int(port) <= _MOST_PORT):
+    if colon and not (
+        port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_A_PORT and int(port) <= _MOST_PORT
+    ):
         return None
     return Address(scheme, host, int(port or 0) or _PORTS[scheme], f"{slash}{path}".rstrip("/"))

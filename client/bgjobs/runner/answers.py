@@ -9,9 +9,9 @@ record alone (`foreign_pod`). All else is "not now", for as long as the runner h
 from __future__ import annotations
 
 import json
-from typing import Any, Final, cast
 
 from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.light_typing import Any, Final, cast
 from bgjobs.protocol import CONTINUE, DONE, FOREIGN_POD, GO_AWAY, JOBS, RECORDED, RESULT, RUN, STOP, WAIT
 
 ACTIONS: Final = {

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.connection.server import TokenFile, parse_url
 from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final
 from bgjobs.protocol import PROTOCOL, PROTOCOL_HEADER
 from bgjobs.runner.answers import read_reply
 from bgjobs.runner.http_connection import HttpConnection, HttpError

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import traceback
 import types
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs import context, retry_rules
 from bgjobs.calls import check_arguments, split_arguments
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

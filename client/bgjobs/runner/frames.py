@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any, Final, cast
 
+from bgjobs.light_typing import Any, Final, cast
 from bgjobs.protocol import MAX_CHECKPOINT_BYTES
 
 # PIPE_BUF on Linux, minus two bytes for the letter and the line's end.

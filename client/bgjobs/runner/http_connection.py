@@ -8,7 +8,8 @@ answer: a body with a length, in chunks, or until the end of the connection.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Final
+
+from bgjobs.light_typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

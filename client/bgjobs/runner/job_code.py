@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import types
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs import approval, retry_rules
 from bgjobs.calls import UnfitCallError, check_call, check_function, module_function
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
 from bgjobs.runner import django_tasks
 from bgjobs.runner.django_tasks import DjangoTask
 

@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+
+from bgjobs.light_typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable

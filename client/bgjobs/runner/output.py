@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, Final, NamedTuple
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES, MAX_CHUNK_BYTES, MAX_LINE_BYTES
 
 if TYPE_CHECKING:

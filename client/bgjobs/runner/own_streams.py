@@ -15,12 +15,13 @@ import io
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from _typeshed import ReadableBuffer
+
+    from bgjobs.light_typing import TypeAlias
 
     Identity: TypeAlias = tuple[int, int]
 

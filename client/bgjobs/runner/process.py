@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, Final, NamedTuple
 from bgjobs.runner.settings import ENV_JOB_PATH
 
 if TYPE_CHECKING:

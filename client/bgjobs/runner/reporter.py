@@ -10,10 +10,10 @@ import threading
 import zlib
 from binascii import b2a_base64
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import BgjobsError, RefusedError
+from bgjobs.light_typing import TYPE_CHECKING, Any
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner.mirror import say
 

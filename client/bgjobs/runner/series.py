@@ -8,9 +8,9 @@ makes another pod.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING, Any, NamedTuple
 from bgjobs.protocol import EXIT_REFUSED, EXIT_WAIT
 from bgjobs.runner import attempt, process
 from bgjobs.runner.mirror import say

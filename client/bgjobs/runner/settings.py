@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING, Final, NamedTuple
 from bgjobs.protocol import (
     ENV_JOB_ID,
     ENV_KUBE_UID,

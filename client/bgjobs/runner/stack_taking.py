@@ -15,8 +15,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple
 from bgjobs.runner import stack_text
 from bgjobs.runner.stacks import ASKS, ASKS_A_THREAD, MOST_THREADS
 

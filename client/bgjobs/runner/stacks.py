@@ -24,11 +24,13 @@ import sys
 import threading
 import time
 import types
-from typing import TYPE_CHECKING, Any, Final, cast
+
+from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TypeAlias
+
+    from bgjobs.light_typing import TypeAlias
 
     Frames: TypeAlias = tuple[tuple[str, int, str], ...]
 

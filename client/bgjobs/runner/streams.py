@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final
 
+from bgjobs.light_typing import TYPE_CHECKING, Final
 from bgjobs.protocol import STDERR, STDOUT
 from bgjobs.runner.mirror import Mirror
 from bgjobs.runner.output import Splitter, record

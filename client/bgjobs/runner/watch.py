@@ -7,8 +7,8 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING, Final
 
+from bgjobs.light_typing import TYPE_CHECKING, Final
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner import process, termination
 from bgjobs.runner.frames import FrameReader

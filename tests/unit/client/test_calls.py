@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from bgjobs.calls import UnfitCallError, check_arguments, check_call, check_function
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable
 
 
@@ -75,7 +75,7 @@ class WantsMore(Plain):
 
 
 class WantsMoreToBeMade(Plain):
-    def __new__(cls, more: int) -> WantsMoreToBeMade:
+    def __new__(cls, _more: int) -> Self:
         return super().__new__(cls)
 
 
@@ -84,7 +84,7 @@ class MayWantMore(Plain):
 
 
 class Meta(type):
-    def __call__(cls, *args: Any) -> Any:
+    def __call__(cls) -> Any:
         return super().__call__(1)
 
 

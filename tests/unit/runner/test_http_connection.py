@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST = 1000
 TIMEOUT = 20.0
 HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class Server:
@@ -82,7 +83,7 @@ def length(body: bytes) -> bytes:
         (length(b"{}"), b"{}"),
         (HEAD + b"content-LENGTH:2  \r\nX-Other: a: b\r\n\r\n{}", b"{}"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + length(b"after"), b"after"),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n", b"abc0123456789"),
+        (CHUNKED + b"3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n", b"abc0123456789"),
         (HEAD + b"\r\nuntil the end", b"until the end"),
         (b"HTTP/1.0 200\nServer: old\n\nlines without CR", b"lines without CR"),
         (HEAD + b"Content-Length: 0\r\n\r\n", b""),
@@ -113,9 +114,9 @@ def test_an_answer_is_understood(answer: bytes, body: bytes) -> None:
         HEAD + b"Name : value\r\n\r\n",
         HEAD + b"a: b\r\n" * 200 + b"\r\n",
         HEAD + b"a" * 200_000,
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n",
+        CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n",
+        CHUNKED + b"3\r\nabc\r\n",
         HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     ],
 )
@@ -131,7 +132,7 @@ def test_anything_else_is_no_answer(answer: bytes) -> None:
     "answer",
     [
         length(b"x" * (MOST + 1)),
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n300\r\n" + b"x" * 0x300 + b"\r\n300\r\n" + b"x" * 0x300 + b"\r\n0\r\n\r\n",
+        CHUNKED + b"300\r\n" + b"x" * 0x300 + b"\r\n300\r\n" + b"x" * 0x300 + b"\r\n0\r\n\r\n",
         HEAD + b"\r\n" + b"x" * 100_000,
     ],
     ids=["length", "chunks", "until the end"],

@@ -12,10 +12,11 @@ from __future__ import annotations
 import types
 
 from bgjobs.calls import UnfitCallError
-from bgjobs.light_typing import TYPE_CHECKING, Final
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
 
 # To import it is to run the program that it begins, with whatever that does by itself.
 _PROGRAM: Final = "__main__"

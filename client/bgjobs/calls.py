@@ -11,10 +11,11 @@ import functools
 import types
 
 from bgjobs.errors import Portable
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
+from bgjobs.light_typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, Final
 
     Parameters = Sequence[Any] | Mapping[str, Any]
 

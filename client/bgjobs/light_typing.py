@@ -1,27 +1,20 @@
-"""What the runner's modules take from `typing`, without loading it.
+"""What the runner's modules take from `typing` while they run, without loading it. Type checkers see the real one.
 
-To load `typing` takes a tenth of the runner's start, and each job would pay for it twice. Type checkers see the real
-one. What stands in annotations alone is never looked at while a program runs, so anything will do for it.
+To load `typing` takes a tenth of the runner's start, and each job would pay for it twice. What stands in annotations
+alone is imported for type checkers alone.
 """
 
 from __future__ import annotations
 
 from operator import itemgetter as _itemgetter
 
-__all__ = ["TYPE_CHECKING", "Any", "Final", "NamedTuple", "NoReturn", "TypeAlias", "TypeVar", "cast"]
+__all__ = ["TYPE_CHECKING", "NamedTuple", "cast"]
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, Final, NamedTuple, NoReturn, TypeAlias, TypeVar, cast
+    from typing import NamedTuple, cast
 else:
-    Any = Final = NoReturn = TypeAlias = object
-
-    class TypeVar:
-        """As that of `typing`, for annotations."""
-
-        def __init__(self, name):
-            self.__name__ = name
 
     def cast(_kind, value):
         """As that of `typing`."""

@@ -9,17 +9,19 @@ import builtins
 import math
 
 from bgjobs.context import Abort, Retry
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple, cast
 from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, Final, TypeVar
+
+    _Decorated = TypeVar("_Decorated")
 
 _POLICY: Final = "__bgjobs_retry_policy__"
 _MOST_DOUBLINGS: Final = 60
 _FIRST_SECONDS: Final = 1.0  # of a back-off of which a request says the longest pause alone
 
-_Decorated = TypeVar("_Decorated")
 _Exception = type[Exception] | str
 _Exceptions = _Exception | tuple[_Exception, ...]
 

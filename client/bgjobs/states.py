@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from bgjobs.light_typing import Final
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 
 class State(StrEnum):

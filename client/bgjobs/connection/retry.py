@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-from bgjobs.light_typing import Final
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 FIRST_SECONDS: Final = 0.25
 MOST_SECONDS: Final = 8.0

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 
 from bgjobs.errors import ConfigurationError
-from bgjobs.light_typing import TYPE_CHECKING, Final, NamedTuple
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
 # The kubelet replaces a projected token well before it expires, so a copy of this age is still good.
 TOKEN_MAX_AGE_SECONDS: Final = 60.0

@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 
 from bgjobs.errors import RefusedError, UnreachableError
-from bgjobs.light_typing import Any, Final, cast
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.protocol import CONTINUE, DONE, FOREIGN_POD, GO_AWAY, JOBS, RECORDED, RESULT, RUN, STOP, WAIT
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 ACTIONS: Final = {
     "start": frozenset({RUN, DONE, WAIT, GO_AWAY}),

@@ -10,12 +10,14 @@ import os
 
 from bgjobs.connection.server import TokenFile, parse_url
 from bgjobs.errors import RefusedError, UnreachableError
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import PROTOCOL, PROTOCOL_HEADER
 from bgjobs.runner.answers import read_reply
 from bgjobs.runner.http_connection import HttpConnection, HttpError
 
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from bgjobs.runner.settings import Settings
 
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024

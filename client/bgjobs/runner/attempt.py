@@ -9,7 +9,7 @@ import json
 import os
 import time
 
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, GO_AWAY
 from bgjobs.runner import process, termination
 from bgjobs.runner.api import RunnerApi
@@ -24,6 +24,7 @@ from bgjobs.states import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
     from bgjobs.runner.settings import Settings
     from bgjobs.runner.signals import Signals

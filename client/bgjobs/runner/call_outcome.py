@@ -10,7 +10,7 @@ import types
 
 from bgjobs import retry_rules, strict_json
 from bgjobs.calls import UnfitCallError
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple, cast
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
 from bgjobs.runner.django_tasks import DjangoSetupError
@@ -21,6 +21,7 @@ from bgjobs.states import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from types import TracebackType
+    from typing import Any, Final
 
     from bgjobs.calls import Parameters
     from bgjobs.retry_rules import RetryPolicy

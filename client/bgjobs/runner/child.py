@@ -21,13 +21,16 @@ import faulthandler  # noqa: E402 - see above
 import json  # noqa: E402
 
 from bgjobs import context, trace  # noqa: E402
-from bgjobs.light_typing import Any  # noqa: E402
+from bgjobs.light_typing import TYPE_CHECKING  # noqa: E402
 from bgjobs.protocol import EXIT_NO_PIPE  # noqa: E402
 from bgjobs.retry_rules import policy_of_call  # noqa: E402
 from bgjobs.runner import leaving, no_terminal, own_streams, stacks  # noqa: E402
 from bgjobs.runner.call_outcome import run_call  # noqa: E402
 from bgjobs.runner.frames import FrameSender  # noqa: E402
 from bgjobs.states import Outcome  # noqa: E402
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main(arguments: list[str]) -> int:

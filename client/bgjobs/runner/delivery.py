@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import GO_AWAY
 from bgjobs.runner.answers import is_final
 from bgjobs.runner.mirror import say
@@ -16,6 +16,7 @@ from bgjobs.states import TERMINAL, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from bgjobs.runner.api import RunnerApi
     from bgjobs.runner.outcome import Report

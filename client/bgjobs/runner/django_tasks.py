@@ -11,10 +11,11 @@ import types
 
 from bgjobs import context, retry_rules
 from bgjobs.calls import check_arguments, split_arguments
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
+from bgjobs.light_typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from typing import Any, Final
 
     from bgjobs.calls import Parameters
     from bgjobs.retry_rules import RetryPolicy

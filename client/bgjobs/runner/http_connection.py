@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import socket
 
-from bgjobs.light_typing import TYPE_CHECKING, Final
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
     from bgjobs.connection.server import Address
 

@@ -8,12 +8,13 @@ from collections.abc import Awaitable
 
 from bgjobs import approval, retry_rules
 from bgjobs.calls import UnfitCallError, check_call, check_function, module_function
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, cast
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.runner import django_tasks
 from bgjobs.runner.django_tasks import DjangoTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+    from typing import Any, Final
 
     from bgjobs.calls import Parameters
     from bgjobs.retry_rules import RetryPolicy

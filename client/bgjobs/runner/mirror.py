@@ -10,7 +10,10 @@ import os
 import select
 import time
 
-from bgjobs.light_typing import Final
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 # A pipe that is ready takes this much without blocking (PIPE_BUF).
 _PIECE_BYTES: Final = 4096

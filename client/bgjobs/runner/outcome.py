@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
-from bgjobs.light_typing import Any, Final, NamedTuple
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import (
     EXIT_FAILED,
     EXIT_NO_PIPE,
@@ -17,6 +17,9 @@ from bgjobs.protocol import (
 )
 from bgjobs.runner.termination import STOPPED, TIMED_OUT
 from bgjobs.states import FINAL, Outcome
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 # A disruption is not the job's fault, so it does not count as a failure: podFailurePolicy ignores exit code 75.
 _EXIT_CODES: Final = {

@@ -16,12 +16,12 @@ import os
 import sys
 import threading
 
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+    from typing import Any, Final, TypeAlias
 
-    from bgjobs.light_typing import TypeAlias
+    from _typeshed import ReadableBuffer
 
     Identity: TypeAlias = tuple[int, int]
 

@@ -7,11 +7,12 @@ import signal
 import sys
 import time
 
-from bgjobs.light_typing import TYPE_CHECKING, Final, NamedTuple
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.runner.settings import ENV_JOB_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 _LEFTOVER_SECONDS: Final = 2.0
 # Not `-m`: that loads 3 ms of modules to find this one, and the processes that a job starts by `multiprocessing` would

@@ -13,12 +13,13 @@ from contextlib import suppress
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import BgjobsError, RefusedError
-from bgjobs.light_typing import TYPE_CHECKING, Any
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner.mirror import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from bgjobs.runner.api import RunnerApi
     from bgjobs.runner.output import Chunk, LogBuffer

@@ -16,12 +16,13 @@ import contextlib
 import os
 import sys
 
-from bgjobs.light_typing import TYPE_CHECKING, Any, Final, NamedTuple
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.runner import stack_text
 from bgjobs.runner.stacks import ASKS, ASKS_A_THREAD, MOST_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from bgjobs.runner.frames import FrameReader
     from bgjobs.runner.process import Child

@@ -33,8 +33,8 @@ FUNCTIONS = [
     nothing, two, optional, all_optional, only_by_place, only_by_place_and_any_name, only_by_name, optional_by_name,
     any_place, any_name, anything, all_kinds,
 ]  # fmt: skip
-NAMES = ("a", "b", "c", "d")
-CALLS = [
+NAMES: tuple[str, ...] = ("a", "b", "c", "d")
+CALLS: list[tuple[tuple[int, ...], dict[str, int]]] = [
     ((1,) * places, dict.fromkeys(names, 1))
     for places in range(4)
     for many in range(4)

@@ -16,7 +16,7 @@ from bgjobs.runner.http_connection import HttpConnection, HttpError
 from tests.store.certificates import Authority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 MOST = 1000
@@ -63,7 +63,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*answers: bytes) -> Iterator[tuple[Server, HttpConnection]]:
+def serving(*answers: bytes) -> Generator[tuple[Server, HttpConnection]]:
     server = Server(*answers)
     connection = HttpConnection(server.address, MOST)
     try:
@@ -236,7 +236,7 @@ class Server6(HTTPServer):
 
 
 @contextlib.contextmanager
-def one_request(server: HTTPServer) -> Iterator[int]:
+def one_request(server: HTTPServer) -> Generator[int]:
     """The port of a server that serves one request."""
     thread = threading.Thread(target=server.handle_request)
     with server:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # Each of them costs a job one to forty milliseconds.
 DEAR = {
     "argparse", "ast", "asyncio", "concurrent.futures", "ctypes", "dataclasses", "datetime", "difflib", "dis", "email",
-    "encodings.idna", "http.client", "httpx2", "inspect", "ipaddress", "logging", "multiprocessing", "pathlib", "pickle",
+    "encodings.idna", "http.client", "httpx2", "inspect", "ipaddress", "logging", "multiprocessing", "pathlib",
+    "pickle",
     "pydantic", "random", "shutil", "ssl", "string", "subprocess", "tempfile", "typing", "unittest", "urllib", "uuid",
     "bgjobs.vocabulary", "bgjobs.runner.missing", "bgjobs.runner.parents", "bgjobs.runner.stack_text",
 }  # fmt: skip

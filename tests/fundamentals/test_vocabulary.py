@@ -1,4 +1,7 @@
-"""Words for states, phases and outcomes are spelled in `bgjobs.vocabulary` alone, and `bgjobs.states` for it; Lua is held to it in test_lua.py."""
+"""Words for states, phases and outcomes are spelled in `bgjobs.vocabulary` alone, and in `bgjobs.states` for it.
+
+Lua is held to it in test_lua.py.
+"""
 
 from __future__ import annotations
 

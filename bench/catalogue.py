@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.cluster import fleet_launch, startup
 from bench.errors import BenchError
-from bench.measures import children, enqueue, fairness, http, launch, memory, observe, runners, scheduled, start, store
+from bench.measures import (
+    children,
+    enqueue,
+    fairness,
+    http,
+    launch,
+    memory,
+    observe,
+    runner_start,
+    runners,
+    scheduled,
+    start,
+    store,
+)
 
 if TYPE_CHECKING:
     from bench.benchmark import Benchmark
@@ -23,6 +36,7 @@ ALL: Final[tuple[Benchmark[Any], ...]] = (
     observe.BENCHMARK,
     start.BENCHMARK,
     runners.BENCHMARK,
+    runner_start.BENCHMARK,
 )
 # These need the development cluster, and run only when they are named.
 ON_CLUSTER: Final[tuple[Benchmark[Any], ...]] = (fleet_launch.BENCHMARK, startup.BENCHMARK)

@@ -6,7 +6,7 @@ for the HTTP client and the models that only programs need.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bgjobs.client.async_batch_handle import AsyncBatchHandle, AsyncEnqueuedBatch

@@ -10,12 +10,13 @@ what a module has imported from elsewhere is not its own.
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Final
 
 from bgjobs.calls import UnfitCallError
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
 
 # To import it is to run the program that it begins, with whatever that does by itself.
 _PROGRAM: Final = "__main__"

@@ -12,16 +12,17 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs import strict_json
 from bgjobs.errors import BgjobsError, JobFailedError, NotFoundError, Portable
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.protocol import MAX_CHECKPOINT_BYTES, MAX_RETRY_AFTER_SECONDS
-from bgjobs.vocabulary import State
+from bgjobs.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from types import FrameType
+    from typing import Any, Final
 
 MAX_MESSAGE_CHARACTERS: Final = 500
 # The shortest time between two reports of progress; of what is reported more often, only the latest is sent.

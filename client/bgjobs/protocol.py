@@ -5,7 +5,10 @@ Only the standard library is imported here, because the runner reads this file a
 
 from __future__ import annotations
 
-from typing import Final
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 # The version of the runner's protocol; the server accepts this one and the one before it.
 PROTOCOL: Final = 1

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import builtins
 import math
-import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from bgjobs.context import Abort, Retry
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple, cast
 from bgjobs.protocol import MAX_RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, Final, TypeVar
+
+    _Decorated = TypeVar("_Decorated")
 
 _POLICY: Final = "__bgjobs_retry_policy__"
 _MOST_DOUBLINGS: Final = 60
 _FIRST_SECONDS: Final = 1.0  # of a back-off of which a request says the longest pause alone
 
-_Decorated = TypeVar("_Decorated")
 _Exception = type[Exception] | str
 _Exceptions = _Exception | tuple[_Exception, ...]
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 
 
 class Backoff:
@@ -243,11 +243,15 @@ def _exceptions(name: str, given: object) -> tuple[_Exception, ...]:
     found = cast("tuple[object, ...]", given) if isinstance(given, tuple) else (given,)
     for one in found:
         is_class = isinstance(one, type) and issubclass(one, Exception)
-        if not (is_class or (isinstance(one, str) and _NAME.fullmatch(one))):
+        if not (is_class or (isinstance(one, str) and _is_dotted_name(one))):
             raise TypeError(
                 f"{name} takes classes of exceptions or their names, one or a tuple of them, and not {one!r}"
             )
     return cast("tuple[_Exception, ...]", found)
+
+
+def _is_dotted_name(text: str) -> bool:
+    return text.isascii() and all(part.isidentifier() for part in text.split("."))
 
 
 def _name(exception: _Exception) -> str:
@@ -266,7 +270,7 @@ def _portable_name(exception: _Exception) -> str:
     name = _name(exception)
     if name.startswith("__main__."):
         raise ValueError(f"{name} belongs to the script that is running, which a job cannot import; move it")
-    if not _NAME.fullmatch(name):
+    if not _is_dotted_name(name):
         raise ValueError(f"{name} is not at the top level of its module, so a job cannot know it; move it")
     if "." not in name and not isinstance(getattr(builtins, name, None), type):
         raise ValueError(

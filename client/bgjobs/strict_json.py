@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final, NoReturn, TypeAlias, cast
 
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.protocol import MAX_JSON_BYTES, MAX_JSON_DEPTH
+
+if TYPE_CHECKING:
+    from typing import Any, Final, NoReturn, TypeAlias
 
 # Where a part of a value is: what it is a part of, and its key or place there. It becomes text only for a message: a
 # long key above many parts would be written out for each of them.

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
 VARIABLE: Final = "TRACEPARENT"  # by which programs of OpenTelemetry tell those that they start
 PATTERN: Final = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"

@@ -1,39 +1,40 @@
 """The words for where a job is and how it ended: states, phases, outcomes and gates, and the groups that they form.
 
-Everything else takes them from here: the JSON bodies, the runner, the store and its Lua, the pages and the command.
-Only the standard library is imported, because the runner reads this file at the start of every job.
+Everything else takes them from here: the JSON bodies, the store and its Lua, the pages and the command. Those that the
+runner needs are in `bgjobs.states`, because it reads them at the start of every job.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Literal
 
+from bgjobs.states import FINAL, OWNED, REACHABLE, TERMINAL, WAITING, Outcome, State
 
-class State(StrEnum):
-    """Where a job is in its life; docs/lifecycle.md has the table of transitions."""
-
-    BLOCKED = "blocked"
-    SCHEDULED = "scheduled"
-    QUEUED = "queued"
-    PAUSED = "paused"
-    LAUNCHING = "launching"
-    LAUNCHED = "launched"
-    STOPPING = "stopping"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-# Nothing of the job is in Kubernetes yet.
-WAITING: Final = frozenset({State.BLOCKED, State.SCHEDULED, State.QUEUED, State.PAUSED})
-# The job holds a slot of its queue, and may have a KubeJob.
-OWNED: Final = frozenset({State.LAUNCHING, State.LAUNCHED, State.STOPPING})
-# The job has ended, and its state never changes again.
-TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
-
-# The states that a job can come into, which people can look for.
-REACHABLE: Final = tuple(State)
+__all__ = [
+    "FINAL",
+    "OWNED",
+    "REACHABLE",
+    "TERMINAL",
+    "WAITING",
+    "BatchState",
+    "BulkState",
+    "BulkVerb",
+    "Gate",
+    "OnParentFailure",
+    "Outcome",
+    "Phase",
+    "Reported",
+    "StackState",
+    "State",
+    "UniqueAnswer",
+    "UniqueMode",
+    "Verdict",
+    "WhyNot",
+    "WhySkipped",
+    "shown_state",
+    "state_and_phase",
+]
 
 
 class Phase(StrEnum):
@@ -107,27 +108,10 @@ class WhySkipped(StrEnum):
     CHANGED = "changed"
 
 
-class Outcome(StrEnum):
-    """Why an attempt or a job ended."""
-
-    SUCCEEDED = "succeeded"  # the method returned
-    ERROR = "error"  # the method raised, or its process ended by itself
-    ABORTED = "aborted"  # the method raised Abort, or returned what cannot be kept: no further attempt
-    REJECTED = "rejected"  # there is no such class or method, or the parameters do not fit: no further attempt
-    TIMED_OUT = "timed_out"  # it took longer than its timeout
-    OOM_KILLED = "oom_killed"  # it reached its memory limit
-    DISRUPTED = "disrupted"  # its pod was told to stop, as when a node is drained; this is not counted as a failure
-    NEVER_STARTED = "never_started"  # its code had not started when the queue's pending deadline was over
-    LOST = "lost"  # its pod or KubeJob is gone, and nobody has reported how it ended
-    CANCELLED = "cancelled"  # somebody cancelled the job
-
-
 # The outcomes that a runner can report of its own attempt; the others are seen from outside.
 Reported = Literal[
     Outcome.SUCCEEDED, Outcome.ERROR, Outcome.ABORTED, Outcome.REJECTED, Outcome.TIMED_OUT, Outcome.DISRUPTED
 ]
-# A runner's report of these ends the job at once: no further attempt follows.
-FINAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.ABORTED, Outcome.REJECTED})
 # Why a job is stopped; it becomes the job's outcome when none of its pods is left.
 Verdict = Literal[Outcome.CANCELLED, Outcome.NEVER_STARTED, Outcome.LOST, Outcome.DISRUPTED]
 

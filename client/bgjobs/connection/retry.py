@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 FIRST_SECONDS: Final = 0.25
 MOST_SECONDS: Final = 8.0

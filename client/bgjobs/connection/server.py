@@ -7,16 +7,22 @@ library.
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
 # The kubelet replaces a projected token well before it expires, so a copy of this age is still good.
 TOKEN_MAX_AGE_SECONDS: Final = 60.0
+
+_PORTS: Final = {"http": 80, "https": 443}
+_MOST_PORT: Final = 65_535
+_DIGITS_OF_A_PORT: Final = 5
+_OF_A_HOST: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
+_OF_A_PATH: Final = _OF_A_HOST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_~/")
 
 
 class TokenFile:
@@ -31,7 +37,7 @@ class TokenFile:
     def __init__(
         self, path: str, max_age_seconds: float = TOKEN_MAX_AGE_SECONDS, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._path = Path(path)
+        self._path = path
         self._max_age = max_age_seconds
         self._clock = clock
         self._token = ""
@@ -46,7 +52,8 @@ class TokenFile:
         now = self._clock()
         if fresh or now - self._read_at > self._max_age:
             try:
-                token = self._path.read_text(encoding="ascii").strip()
+                with open(self._path, "rb") as file:  # noqa: PTH123 - each job would pay for the import of pathlib
+                    token = file.read().decode("ascii").strip()
             except (OSError, UnicodeDecodeError) as error:
                 # While the kubelet replaces the file, the old token is still good.
                 if not self._token:
@@ -92,7 +99,9 @@ def parse_url(url: str) -> Address:
     Raises:
         ConfigurationError: if it is not `http` or `https` with a host, or if it has a user, query or fragment.
     """
-    from urllib.parse import urlsplit  # noqa: PLC0415 - 5 ms that only the one who connects pays
+    if (plain := _plain(url)) is not None:
+        return plain
+    from urllib.parse import urlsplit  # noqa: PLC0415 - 4 ms that hardly any job pays
 
     try:
         parts = urlsplit(url.strip())
@@ -103,6 +112,18 @@ def parse_url(url: str) -> Address:
         raise ConfigurationError(f"the server's URL {url!r} must look like http://host[:port] or https://host[:port]")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ConfigurationError(f"the server's URL {parts.hostname!r} must have no user, query or fragment")
-    return Address(
-        parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/")
-    )
+    return Address(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
+
+
+def _plain(url: str) -> Address | None:
+    """A URL such as `http://bgjobs-api.bgjobs.svc:80/base`, read without `urllib`; None if it is not so plain."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, colon, port = authority.partition(":")
+    if scheme not in _PORTS or not host or not (_OF_A_HOST.issuperset(host) and _OF_A_PATH.issuperset(path)):
+        return None
+    if colon and not (
+        port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_A_PORT and int(port) <= _MOST_PORT
+    ):
+        return None
+    return Address(scheme, host, int(port or 0) or _PORTS[scheme], f"{slash}{path}".rstrip("/"))

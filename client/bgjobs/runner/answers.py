@@ -9,10 +9,13 @@ record alone (`foreign_pod`). All else is "not now", for as long as the runner h
 from __future__ import annotations
 
 import json
-from typing import Any, Final, cast
 
 from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.protocol import CONTINUE, DONE, FOREIGN_POD, GO_AWAY, JOBS, RECORDED, RESULT, RUN, STOP, WAIT
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 ACTIONS: Final = {
     "start": frozenset({RUN, DONE, WAIT, GO_AWAY}),

@@ -5,17 +5,19 @@ Every call may be sent again: the server recognises the pod, and gives the same 
 
 from __future__ import annotations
 
-import http.client
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+import os
 
 from bgjobs.connection.server import TokenFile, parse_url
 from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import PROTOCOL, PROTOCOL_HEADER
 from bgjobs.runner.answers import read_reply
+from bgjobs.runner.http_connection import HttpConnection, HttpError
 
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from bgjobs.runner.settings import Settings
 
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
@@ -38,10 +40,10 @@ class RunnerApi:
             "pod_name": settings.pod_name,
         }
         self._token: TokenFile | None = None
-        if not self._address.is_local or Path(settings.token_file).exists():
+        if not self._address.is_local or os.path.exists(settings.token_file):  # noqa: PTH110 - no pathlib here
             self._token = TokenFile(settings.token_file)
             self._token.read()
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection = HttpConnection(self._address, MAX_REPLY_BYTES)
 
     def call(self, verb: str, body: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
         """Send one request and return the JSON object that the API answers.
@@ -68,50 +70,26 @@ class RunnerApi:
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
     def _exchange(self, verb: str, data: bytes, timeout: float) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json", PROTOCOL_HEADER: str(PROTOCOL)}
         if self._token is not None:
             # Read each time, because the kubelet replaces the token when most of its time is over.
             headers["Authorization"] = f"Bearer {self._token.read(fresh=True)}"
-        kept = self._connection is not None
+        path = f"{self._path}/{verb}"
+        kept = self._connection.is_open
         try:
             try:
-                return self._send(verb, data, headers, timeout)
+                return self._connection.post(path, data, headers, timeout)
             except TimeoutError:
                 raise
-            except (OSError, http.client.HTTPException):
+            except (OSError, HttpError):
                 # The server may have closed a kept connection meanwhile. That is no failure yet: try a new one.
                 if not kept:
                     raise
-                self.close()
-                return self._send(verb, data, headers, timeout)
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
+                return self._connection.post(path, data, headers, timeout)
+        except (OSError, HttpError) as error:
             raise UnreachableError(
                 f"{self._address.url} could not be reached: {type(error).__name__}: {error}"
             ) from error
-
-    def _send(self, verb: str, data: bytes, headers: dict[str, str], timeout: float) -> tuple[int, bytes]:
-        connection = self._connection or self._open()
-        self._connection = connection
-        connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
-        connection.request("POST", f"{self._path}/{verb}", data, headers)
-        response = connection.getresponse()
-        answer = response.read(MAX_REPLY_BYTES)
-        if not response.isclosed():
-            self.close()
-        return response.status, answer
-
-    def _open(self) -> http.client.HTTPConnection:
-        if self._address.scheme == "http":
-            return http.client.HTTPConnection(self._address.host, self._address.port)
-        import ssl  # noqa: PLC0415 - only for https
-
-        # OpenSSL trusts the authorities in the file SSL_CERT_FILE too.
-        return http.client.HTTPSConnection(self._address.host, self._address.port, context=ssl.create_default_context())

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import EXIT_FAILED, EXIT_REFUSED, GO_AWAY
 from bgjobs.runner import process, termination
 from bgjobs.runner.api import RunnerApi
@@ -20,10 +20,11 @@ from bgjobs.runner.output import LogBuffer
 from bgjobs.runner.reporter import Reporter
 from bgjobs.runner.starting import ask_to_start
 from bgjobs.runner.watch import Watch
-from bgjobs.vocabulary import Outcome
+from bgjobs.states import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
     from bgjobs.runner.settings import Settings
     from bgjobs.runner.signals import Signals

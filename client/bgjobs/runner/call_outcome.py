@@ -7,20 +7,21 @@ import os
 import sys
 import traceback
 import types
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from bgjobs import retry_rules, strict_json
 from bgjobs.calls import UnfitCallError
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple, cast
 from bgjobs.protocol import MAX_ERROR_BYTES
 from bgjobs.runner import no_terminal
 from bgjobs.runner.django_tasks import DjangoSetupError
 from bgjobs.runner.job_code import call, load, policy_of, run_coroutine
 from bgjobs.runner.outcome import failure
-from bgjobs.vocabulary import Outcome
+from bgjobs.states import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from types import TracebackType
+    from typing import Any, Final
 
     from bgjobs.calls import Parameters
     from bgjobs.retry_rules import RetryPolicy

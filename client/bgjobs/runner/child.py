@@ -1,4 +1,4 @@
-"""The process that runs the job's code: `python -m bgjobs.runner.child` with the descriptors of its pipes.
+"""The process that runs the job's code: `process.spawn` starts it, with the descriptors of its pipes as arguments.
 
 The call comes as JSON on one pipe; progress and the call's outcome are sent on another (see `frames`), and what a
 thread does is written to a third one (see `stacks`). stdin is empty; stdout and stderr belong to the job.
@@ -14,20 +14,23 @@ import sys
 
 # The job's folder comes back with the call: a file in it that is named like a module of the standard library is code of
 # the job. It does not get into this process that way either.
-_PATH = [*sys.path]
+_PATH = [path or os.getcwd() for path in sys.path]  # noqa: PTH109 - no pathlib here
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # noqa: PTH109 - no pathlib here
 
 import faulthandler  # noqa: E402 - see above
 import json  # noqa: E402
-from typing import Any  # noqa: E402
 
 from bgjobs import context, trace  # noqa: E402
+from bgjobs.light_typing import TYPE_CHECKING  # noqa: E402
 from bgjobs.protocol import EXIT_NO_PIPE  # noqa: E402
 from bgjobs.retry_rules import policy_of_call  # noqa: E402
 from bgjobs.runner import leaving, no_terminal, own_streams, stacks  # noqa: E402
 from bgjobs.runner.call_outcome import run_call  # noqa: E402
 from bgjobs.runner.frames import FrameSender  # noqa: E402
-from bgjobs.vocabulary import Outcome  # noqa: E402
+from bgjobs.states import Outcome  # noqa: E402
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main(arguments: list[str]) -> int:
@@ -130,7 +133,3 @@ def run(call: dict[str, Any]) -> dict[str, Any]:
     if call_outcome.text:
         own_streams.say(call_outcome.text)
     return call_outcome.body()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import GO_AWAY
 from bgjobs.runner.answers import is_final
 from bgjobs.runner.mirror import say
-from bgjobs.vocabulary import TERMINAL, Outcome
+from bgjobs.states import TERMINAL, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from bgjobs.runner.api import RunnerApi
     from bgjobs.runner.outcome import Report

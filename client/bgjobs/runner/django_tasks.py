@@ -5,17 +5,17 @@ Nothing of Django is imported unless the environment names its settings, or the 
 
 from __future__ import annotations
 
-import inspect
 import os
 import traceback
 import types
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from bgjobs import context, retry_rules
 from bgjobs.calls import check_arguments, split_arguments
+from bgjobs.light_typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from typing import Any, Final
 
     from bgjobs.calls import Parameters
     from bgjobs.retry_rules import RetryPolicy
@@ -120,6 +120,8 @@ def _call(
     run: Callable[[Coroutine[Any, Any, object]], object],
     policy: RetryPolicy | None,
 ) -> object:
+    import inspect  # noqa: PLC0415 - Django has it
+
     # Stubs have these, and Django has them from version 6 on.
     from django.tasks.base import (  # noqa: PLC0415 - see above  # pyright: ignore[reportMissingModuleSource]
         TaskContext,

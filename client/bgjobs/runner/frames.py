@@ -11,9 +11,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any, Final, cast
 
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.protocol import MAX_CHECKPOINT_BYTES
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 # PIPE_BUF on Linux, minus two bytes for the letter and the line's end.
 _MOST: Final = 4096 - 2

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from typing import TYPE_CHECKING, Any, cast
+import types
+from collections.abc import Awaitable
 
 from bgjobs import approval, retry_rules
 from bgjobs.calls import UnfitCallError, check_call, check_function, module_function
+from bgjobs.light_typing import TYPE_CHECKING, cast
 from bgjobs.runner import django_tasks
 from bgjobs.runner.django_tasks import DjangoTask
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable, Coroutine, Sequence
+    from typing import Any, Final
 
     from bgjobs.calls import Parameters
     from bgjobs.retry_rules import RetryPolicy
 
     Code = type | types.FunctionType | DjangoTask
+
+_IS_A_COROUTINE: Final = 1 << 8  # CO_ITERABLE_COROUTINE: of a generator under `types.coroutine`
 
 
 def load(name: str, method: str, approved: Sequence[str]) -> Code:
@@ -91,8 +94,11 @@ def run_coroutine(waiting: Coroutine[Any, Any, object]) -> object:
 
 
 def _is_awaitable(value: object) -> bool:
+    """As `inspect` tells it, which each job would pay for."""
     try:
-        return inspect.isawaitable(value)
+        if isinstance(value, types.GeneratorType):
+            return bool(value.gi_code.co_flags & _IS_A_COROUTINE)
+        return isinstance(value, Awaitable)
     except BaseException:  # noqa: BLE001 - a proxy asks its object, job code, what it is; that it is none is said later
         return False
 

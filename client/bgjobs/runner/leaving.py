@@ -6,11 +6,13 @@ import contextlib
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Final
 
 # Idle workers of an executor, and threads that are nearly ready, end within this time.
 _QUIET_SECONDS: Final = 1.0

@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Final
+
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36

@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import Final
+
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 # A pipe that is ready takes this much without blocking (PIPE_BUF).
 _PIECE_BYTES: Final = 4096

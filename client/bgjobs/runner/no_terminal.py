@@ -5,7 +5,11 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from typing import Any, Final, NoReturn
+
+from bgjobs.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Final, NoReturn
 
 HELP: Final = (
     "a job has no terminal, so nobody can answer it. Pass what it needs as parameters. To look into it, call its "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import Any, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import (
     EXIT_FAILED,
     EXIT_NO_PIPE,
@@ -16,7 +16,10 @@ from bgjobs.protocol import (
     MAX_TERMINATION_MESSAGE_BYTES,
 )
 from bgjobs.runner.termination import STOPPED, TIMED_OUT
-from bgjobs.vocabulary import FINAL, Outcome
+from bgjobs.states import FINAL, Outcome
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 # A disruption is not the job's fault, so it does not count as a failure: podFailurePolicy ignores exit code 75.
 _EXIT_CODES: Final = {

@@ -8,12 +8,13 @@ from __future__ import annotations
 import codecs
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import LOG_HEAD_BYTES, LOG_TAIL_BYTES, MAX_CHUNK_BYTES, MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
 # Records are held in blocks of about this size: one object per line would cost more than the line.
 _BLOCK_BYTES: Final = 32 * 1024

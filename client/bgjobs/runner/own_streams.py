@@ -15,10 +15,11 @@ import io
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, Final, TypeAlias
 
     from _typeshed import ReadableBuffer
 

@@ -7,17 +7,18 @@ It is the job's process that asks, by a connection of its own: the supervisor's 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.context import ParentBatch, ParentJob
 from bgjobs.errors import ConflictError, UnreachableError
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import GO_AWAY
 from bgjobs.runner.api import RunnerApi
 from bgjobs.runner.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 _CONFLICT = 409
 

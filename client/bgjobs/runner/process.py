@@ -6,14 +6,18 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.runner.settings import ENV_JOB_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 _LEFTOVER_SECONDS: Final = 2.0
+# Not `-m`: that loads 3 ms of modules to find this one, and the processes that a job starts by `multiprocessing` would
+# begin by running it as well, since it would be their parent's main module.
+_RUN_CHILD: Final = "import sys; from bgjobs.runner import child; sys.exit(child.main(sys.argv[1:]))"
 
 
 class Child(NamedTuple):
@@ -66,7 +70,7 @@ def spawn(environ: Mapping[str, str]) -> Child:
     try:
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "bgjobs.runner.child", *map(str, (call_child, frames_child, frames, dump_child))],
+            [sys.executable, "-c", _RUN_CHILD, *map(str, (call_child, frames_child, frames, dump_child))],
             _job_environ(environ),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

@@ -10,15 +10,16 @@ import threading
 import zlib
 from binascii import b2a_base64
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import BgjobsError, RefusedError
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner.mirror import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from bgjobs.runner.api import RunnerApi
     from bgjobs.runner.output import Chunk, LogBuffer

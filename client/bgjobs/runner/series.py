@@ -8,15 +8,17 @@ makes another pod.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import EXIT_REFUSED, EXIT_WAIT
 from bgjobs.runner import attempt, process
 from bgjobs.runner.mirror import say
 from bgjobs.runner.signals import StartStoppedError
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from bgjobs.runner.attempt import Pod, RunnerApi
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import (
     ENV_JOB_ID,
     ENV_KUBE_UID,
@@ -20,6 +19,7 @@ from bgjobs.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 # This variable has the pod's terminationGracePeriodSeconds.
 ENV_GRACE_SECONDS: Final = "BGJOBS_GRACE_SECONDS"

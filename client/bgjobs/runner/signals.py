@@ -6,7 +6,8 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING
+
+from bgjobs.light_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -15,13 +15,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.runner import stack_text
 from bgjobs.runner.stacks import ASKS, ASKS_A_THREAD, MOST_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from bgjobs.runner.frames import FrameReader
     from bgjobs.runner.process import Child

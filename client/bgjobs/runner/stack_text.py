@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple, cast
 from bgjobs.protocol import MAX_STACK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import TypeAlias
+    from typing import Any, Final, TypeAlias
 
     Frame: TypeAlias = tuple[str, int, str]
 

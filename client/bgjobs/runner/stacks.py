@@ -24,11 +24,12 @@ import sys
 import threading
 import time
 import types
-from typing import TYPE_CHECKING, Any, Final, cast
+
+from bgjobs.light_typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TypeAlias
+    from typing import Any, Final, TypeAlias
 
     Frames: TypeAlias = tuple[tuple[str, int, str], ...]
 

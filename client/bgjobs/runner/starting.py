@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bgjobs.connection.retry import backoff_seconds, random_jitter
 from bgjobs.errors import RefusedError, UnreachableError
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
 from bgjobs.protocol import DONE, EXIT_REFUSED, EXIT_SUCCESS, EXIT_WAIT, GO_AWAY, RUN, WAIT
 from bgjobs.runner.answers import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from bgjobs.runner.api import RunnerApi
     from bgjobs.runner.settings import Settings

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final
 
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import STDERR, STDOUT
 from bgjobs.runner.mirror import Mirror
 from bgjobs.runner.output import Splitter, record
 from bgjobs.runner.own_streams import NUMBER_BYTES, mark_prefix
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from bgjobs.runner.output import LogBuffer
 
 _READ_BYTES: Final = 64 * 1024

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from bgjobs.errors import ConfigurationError
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import EXIT_REFUSED, EXIT_WAIT
 from bgjobs.runner import process
 from bgjobs.runner.linux import become_subreaper

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import Final, NamedTuple
+
+from bgjobs.light_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final
 
 # Why the child gets a signal: the pod or the job is stopped, the attempt's time is over, another attempt of the job is
 # the current one, or the method has returned and something of it goes on.

@@ -7,8 +7,8 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING, Final
 
+from bgjobs.light_typing import TYPE_CHECKING
 from bgjobs.protocol import GO_AWAY, STOP
 from bgjobs.runner import process, termination
 from bgjobs.runner.frames import FrameReader
@@ -16,6 +16,8 @@ from bgjobs.runner.outcome import Ended
 from bgjobs.runner.streams import Streams, read_now
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from bgjobs.runner.output import LogBuffer
     from bgjobs.runner.process import Child
     from bgjobs.runner.reporter import Reporter

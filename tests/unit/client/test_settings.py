@@ -40,6 +40,48 @@ def test_urls(url: str, shown: str, is_local: bool) -> None:
 @pytest.mark.parametrize(
     "url",
     [
+        "http://bgjobs-api.bgjobs.svc",
+        "http://bgjobs-api.bgjobs.svc:0",
+        "http://bgjobs-api.bgjobs.svc:8000/a/B_c~1.x/",
+        "https://jobs.example//",
+        "https://jobs.example:65535/a//b",
+    ],
+)
+def test_a_plain_url_is_read_as_urllib_reads_it(url: str) -> None:
+    plain = parse_url(url)
+
+    assert plain == parse_url(f" {url}")  # which is not so plain
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h:",
+        "http://H.example",
+        "http://a..b:080",
+        "http://h/ä",
+        "http://h/%20",
+        "http://h/a;b",
+        "http://user@h",
+        "http://h?x",
+        "http://h#x",
+        f"http://h:{'9' * 5000}",
+        "http://h:٣",
+    ],
+)
+def test_any_other_url_is_left_to_urllib(url: str) -> None:
+    def read(text: str) -> object:
+        try:
+            return parse_url(text)
+        except ConfigurationError as error:
+            return str(error).replace(repr(text), repr(text.strip()))
+
+    assert read(url) == read(f" {url}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "jobs.example",
         "ftp://jobs.example",
         "http://",

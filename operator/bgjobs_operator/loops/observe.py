@@ -314,20 +314,21 @@ class Observer:
                 await self._check_absent(view.job_id, view.uid)
             case ObserveStep.POKE_SUSPEND:
                 self.poke_suspend(self.namespace, view.job_id)
-            case ObserveStep.NOTE_ADMITTED:
-                await self.store.observe_admission(job_id=view.job_id, kube_uid=view.uid, admitted="yes", reason="")
-            case ObserveStep.NOTE_NOT_ADMITTED:
-                await self._note_not_admitted(view)
+            case ObserveStep.NOTE_ADMITTED | ObserveStep.NOTE_NOT_ADMITTED:
+                await self._note_admission(view)
             case _:  # NOTE_…
                 await self.store.observe_phase(job_id=view.job_id, kube_uid=view.uid, phase=_PHASES[step], reason="")
         return True
 
-    async def _note_not_admitted(self, view: KubeJobView) -> None:
-        """Kueue holds a KubeJob back: it waits, or its place was taken back.
+    async def _note_admission(self, view: KubeJobView) -> None:
+        """Kueue lets a KubeJob have pods, or holds it back: it waits, or its place was taken back.
 
         What was seen may be older than the attempt that runs, since a pod's word comes by another way than an event.
-        So of a job that has begun an attempt the KubeJob is looked at anew, never in a cache.
+        So before a place counts as taken back, the KubeJob is looked at anew, never in a cache.
         """
+        if not view.is_held_by_kueue:
+            await self.store.observe_admission(job_id=view.job_id, kube_uid=view.uid, admitted="yes", reason="")
+            return
         job = await self.store.job(view.job_id)
         if job is None or (job.attempt and not await self._was_taken_back(view, job)):
             return

@@ -1,6 +1,6 @@
 """Every test, part by part: `make test`. A part that fails does not keep those from running that do not need it.
 
-At the end there is a table, and `N passed, N failed` on a line of its own. A part that is not pytest's counts as one,
+At the end there are the reasons of the tests that failed, a table, and `N passed, N failed` on a line of its own. A part that is not pytest's counts as one,
 and so does one that could not run, as a failure. The exit code is 1 if anything failed.
 """
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SLOWEST: Final = 10
+REASON_LINES: Final = 12  # of a test that failed, the last ones of what pytest says
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,14 @@ class Slow:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A test that failed, and the end of what pytest says of it."""
+
+    name: str
+    reason: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Result:
     """What became of a part.
 
@@ -109,6 +118,7 @@ class Result:
     failed: int
     why_not: str = ""
     slow: tuple[Slow, ...] = field(default=(), repr=False)
+    wrong: tuple[Failed, ...] = field(default=(), repr=False)
 
 
 def missing(part: Part, results: Mapping[str, Result]) -> str:
@@ -116,26 +126,35 @@ def missing(part: Part, results: Mapping[str, Result]) -> str:
     return ", ".join(repr(need) for need in part.needs if need not in results or results[need].failed)
 
 
-def counted(report: Path, code: int) -> tuple[int, int, tuple[Slow, ...]]:
-    """Passed, failed, and how long each took, by pytest's own report.
+def by_report(name: str, seconds: float, report: Path, code: int) -> Result:
+    """What pytest's own report says.
 
     Args:
-        report: that it was told to write; there is none if it could not even begin.
+        name: of the part.
+        seconds: that it took.
+        report: that pytest was told to write; there is none if it could not even begin.
         code: its exit code: that of a run without any test is an error, too.
     """
     passed = failed = 0
     slow: list[Slow] = []
+    wrong: list[Failed] = []
     if report.exists():
         for suite in ET.parse(report).getroot().iter("testsuite"):  # noqa: S314 - written by our own run
             wrong = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
             failed += wrong
             passed += int(suite.get("tests", "0")) - wrong - int(suite.get("skipped", "0"))
             for case in suite.iter("testcase"):
-                name = f"{case.get('classname', '')}::{case.get('name', '')}"
-                slow.append(Slow(name, float(case.get("time", "0"))))
+                test = f"{case.get('classname', '')}::{case.get('name', '')}"
+                slow.append(Slow(test, float(case.get("time", "0"))))
+                wrong += [Failed(test, _end(said.text or "")) for said in (*case.iter("failure"), *case.iter("error"))]
     if code and not failed:
         failed = 1
-    return passed, failed, tuple(slow)
+    return Result(name, seconds, passed, failed, slow=tuple(slow), wrong=tuple(wrong))
+
+
+def _end(said: str) -> tuple[str, ...]:
+    """The last lines of what pytest says of a failure, with the line of code that failed and the error in them."""
+    return tuple(line for line in said.splitlines() if line.strip())[-REASON_LINES:]
 
 
 def run(part: Part, report: Path) -> Result:
@@ -154,8 +173,7 @@ def run(part: Part, report: Path) -> Result:
         code = 127
     seconds = time.monotonic() - began
     if part.pytest:
-        passed, failed, slow = counted(report, code)
-        return Result(part.name, seconds, passed, failed, slow=slow)
+        return by_report(part.name, seconds, report, code)
     return Result(part.name, seconds, int(code == 0), int(code != 0))
 
 
@@ -178,6 +196,12 @@ def slowest(results: Sequence[Result]) -> list[str]:
     return [f"{test.seconds:7.1f}  {test.name}" for test in found[:SLOWEST]]
 
 
+def reasons(results: Sequence[Result]) -> list[str]:
+    """Of each test that failed its name, and the end of what pytest says of it."""
+    found = [one for result in results for one in result.wrong]
+    return [line for one in found for line in (f"FAILED {one.name}", *(f"    {said}" for said in one.reason))]
+
+
 def main(parts: Sequence[Part]) -> int:
     """Run them one after another, and say what became of them; the exit code."""
     results: dict[str, Result] = {}
@@ -196,6 +220,8 @@ def main(parts: Sequence[Part]) -> int:
     found = list(results.values())
     if slow := slowest(found):
         print("\nthe slowest tests, in seconds", *slow, sep="\n")
+    if wrong := reasons(found):
+        print("\nthe tests that failed", *wrong, sep="\n")
     print("", *table(found), sep="\n")
     passed, failed = sum(one.passed for one in found), sum(one.failed for one in found)
     print(f"\n{passed} passed, {failed} failed", flush=True)

@@ -82,7 +82,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
         "observe_admission": ["id", "k", "no", "", 1],
         "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1],
-        "forget": ["n", "x"], "lead": ["e", "s"],
+        "forget": ["n", "x"], "lead": ["e", "s"], "look": ["e"],
         "put_queue": ["n/q", {"max_concurrent": 1, "paused": 0}], "drop_queue": ["n/q"],
         "put_schedule": ["n/s", "1", None, {"shown": "{}"}], "schedule_wish": ["n/s", "1", "ada", "id"],
         "drop_schedule": ["n/s"],

@@ -207,6 +207,7 @@ bulk_key = Key("bulk_key", "bulk_key", "string", "random; previews of bulks are 
 layout = Key("layout", "layout", "string", "the number of this layout of keys", "one")
 epoch = Key("epoch", "epoch", "string", "the leader's random token", "one")
 seq = Key("seq", "seq", "string", "counts the writes", "one")
+looks = Key("looks", "looks", "string", "counts how often a leader has looked at Redis", "one")
 store_id = Key("store_id", "store_id", "string", "random, made with the first write", "one")
 hold = Key("hold", "hold", "hash", "why nothing is launched, and since when", "one, until it is released")
 emptied = Key("emptied", "emptied", "string", "id of the store that was emptied here on purpose", "one")
@@ -228,8 +229,8 @@ KEYS: Final = (
     holds, hold_ends, holding, aside, sweeping, owned,
     owned_by, closed, reopening, starts, starts_by, unique, answer,
     launching, launched, stopping, suspending, ended, expiring, cell, cells, namespaces, dirty, queue, gone, endings,
-    queues, schedule, schedules, wished, bulk, bulks, bulks_open, bulk_key, epoch, layout, seq, store_id, hold,
-    emptied, wake, watched, operator,
+    queues, schedule, schedules, wished, bulk, bulks, bulks_open, bulk_key, epoch, layout, seq, looks, store_id,
+    hold, emptied, wake, watched, operator,
 )  # fmt: skip
 
 

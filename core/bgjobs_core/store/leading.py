@@ -107,6 +107,17 @@ class Leading(Verbs):
             schedule=record.key, suspend=record.wish_suspend, ran=record.wish_ran, fields=record.fields()
         )
 
+    async def look(self, epoch: str) -> Literal["noted", "not_leader"]:
+        """Count that the leader has looked at Redis.
+
+        Args:
+            epoch: the leader's token.
+
+        Returns:
+            `noted`, or `not_leader` if another one leads by now.
+        """
+        return await self._look(epoch=epoch)
+
     async def report(self, said: OperatorReport, epoch: str = "") -> Literal["told", "not_leader"]:
         """Keep what an operator says of itself for a minute.
 

@@ -18,12 +18,14 @@ class Mark:
         seq: how many writes it has seen.
         now: its time, in Unix ms.
         emptied: id of the store that was emptied here on purpose; "" if none was.
+        looks: how often a leader has looked at it.
     """
 
     store_id: str
     seq: int
     now: int
     emptied: str = ""
+    looks: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,13 @@ class Rollback(Connected):
 
     async def mark(self) -> Mark:
         """How far Redis is."""
-        store_id, seq, emptied, time = cast(
-            "tuple[bytes | None, bytes | None, bytes | None, tuple[bytes, bytes]]",
-            await self._ask_all([("GET", keys.store_id()), ("GET", keys.seq()), ("GET", keys.emptied()), ("TIME",)]),
+        names = (keys.store_id(), keys.seq(), keys.emptied(), keys.looks())
+        store_id, seq, emptied, looks, time = cast(
+            "tuple[bytes | None, bytes | None, bytes | None, bytes | None, tuple[bytes, bytes]]",
+            await self._ask_all([*(("GET", name) for name in names), ("TIME",)]),
         )
         now = int(time[0]) * 1000 + int(time[1]) // 1000
-        return Mark((store_id or b"").decode(), int(seq or 0), now, (emptied or b"").decode())
+        return Mark((store_id or b"").decode(), int(seq or 0), now, (emptied or b"").decode(), int(looks or 0))
 
     async def what_holds(self) -> Hold | None:
         """What holds the launches; None if nothing does."""

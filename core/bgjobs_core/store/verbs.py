@@ -288,6 +288,20 @@ class Verbs(Connected):
         """
         return replies.LeadReply._make(await self._scripts.run("lead", epoch, store_id))
 
+    async def _look(self, *, epoch: str) -> Literal["noted", "not_leader"]:
+        """Counts that the leader has looked at Redis.
+
+        Nothing else changes this number. So a Redis that was put back from a copy has an older one, also when others
+        have written more to it since than was lost.
+
+        Args:
+            epoch: the leader's token.
+
+        Returns:
+            `noted`, `not_leader`. not_leader: another one leads by now.
+        """
+        return (await self._scripts.run("look", epoch))[0]
+
     async def _newest(
         self, *, limit: int, before: int | None = None, before_id: str, since: int, cells: Sequence[str]
     ) -> replies.NewestReply:

@@ -3,9 +3,11 @@
 A volume that is put back from a copy, or a Redis that is empty, has forgotten which jobs have run. A job that waits in
 it may have run since, and its KubeJob may be gone already, so that nobody can know. That would be run twice in silence.
 
-Redis counts its writes. The leader remembers the count, in a mark each minute, and keeps the marks in an annotation of
-its Lease, outside Redis. A KubeJob is kept for some minutes after its end, and a launch that finds its KubeJob takes
-that one. So a cut of less than that is no danger, and is only logged: what was lost is taken back from Kubernetes.
+Redis counts its writes, and how often a leader has looked at it. The leader remembers both counts, in a mark each
+minute, and keeps the marks in an annotation of its Lease, outside Redis. A copy that is put back has fewer writes,
+until others have written as much as was lost; the looks are the leader's own, so nobody else makes up for them.
+A KubeJob is kept for some minutes after its end, and a launch that finds its KubeJob takes that one. So a cut of less
+than that is no danger, and is only logged: what was lost is taken back from Kubernetes.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 
@@ -29,6 +31,8 @@ PERIOD: Final = 5.0  # seconds between two looks
 SURE_MS: Final = 300_000  # at most; see `sure_ms`
 _EVERY_MS: Final = 60_000
 _MOST_MARKS: Final = 2 + SURE_MS // _EVERY_MS
+
+Marks: TypeAlias = tuple[tuple[int, int], ...]  # each a count, and when it was seen in Unix ms
 
 log: Any = structlog.get_logger(__name__)
 
@@ -48,37 +52,53 @@ class Memory:
     Attributes:
         store_id: its random id.
         marks: how many writes it had seen, and when that was in Unix ms; the latest comes last.
+        looks: the same of how often a leader had looked at it; () in what an earlier version has remembered.
     """
 
     store_id: str
-    marks: tuple[tuple[int, int], ...]
+    marks: Marks
+    looks: Marks = ()
 
     def text(self) -> str:
-        """As it is kept in an annotation."""
-        return json.dumps({"store": self.store_id, "marks": self.marks}, separators=(",", ":"))
+        """As it is kept in an annotation; earlier versions read the first two."""
+        said = {"store": self.store_id, "marks": self.marks, "looks": self.looks}
+        return json.dumps(said, separators=(",", ":"))
 
     @classmethod
     def read(cls, text: str) -> Memory | None:
         """From an annotation; None if there is none, or nobody can read it."""
         try:
             found = json.loads(text)
-            return cls(str(found["store"]), tuple((int(seq), int(at)) for seq, at in found["marks"]))
+            return cls(str(found["store"]), _read(found["marks"]), _read(found.get("looks", ())))
         except (ValueError, TypeError, KeyError):
             return None
 
     def floor(self, now: int, sure: int = SURE_MS) -> int:
         """So many writes Redis must have seen, or it has lost more than what Kubernetes still knows."""
-        if not self.marks:
-            return 0
-        there = [seq for seq, at in self.marks if now - at <= sure]
-        return min(there, default=self.marks[-1][0])
+        return _floor(self.marks, now, sure)
 
-    def with_mark(self, seq: int, now: int) -> Memory:
+    def with_mark(self, mark: Mark) -> Memory:
         """The same with what Redis says now; of each minute one mark is kept, and those of the last five minutes."""
-        kept = list(self.marks)
-        if len(kept) > 1 and kept[-1][1] - kept[-2][1] < _EVERY_MS:
-            kept.pop()  # the latest one moves on until it is a minute from the one before
-        return Memory(self.store_id, (*kept[1 - _MOST_MARKS :], (seq, now)))
+        marks, looks = _with(self.marks, mark.seq, mark.now), _with(self.looks, mark.looks, mark.now)
+        return Memory(self.store_id, marks, looks)
+
+
+def _read(marks: Any) -> Marks:
+    """From JSON; raises ValueError or TypeError where it is something else."""
+    return tuple((int(count), int(at)) for count, at in marks)
+
+
+def _floor(marks: Marks, now: int, sure: int) -> int:
+    """The least count that Redis must have now."""
+    there = [count for count, at in marks if now - at <= sure]
+    return min(there, default=marks[-1][0] if marks else 0)
+
+
+def _with(marks: Marks, count: int, now: int) -> Marks:
+    kept = list(marks)
+    if len(kept) > 1 and kept[-1][1] - kept[-2][1] < _EVERY_MS:
+        kept.pop()  # the latest one moves on until it is a minute from the one before
+    return (*kept[1 - _MOST_MARKS :], (count, now))
 
 
 def judge(memory: Memory | None, mark: Mark, emptied: str = "", sure: int = SURE_MS) -> str:
@@ -94,13 +114,21 @@ def judge(memory: Memory | None, mark: Mark, emptied: str = "", sure: int = SURE
         return ""
     if mark.store_id != memory.store_id:
         return f"Redis was emptied, or is another one than at {_said(memory.marks[-1][1])}" if memory.marks else ""
-    floor = memory.floor(mark.now, sure)
-    if mark.seq >= floor:
-        return ""
-    as_of = max((at for seq, at in memory.marks if seq <= mark.seq), default=None)
-    what = f"of {_said(as_of)} or a little later" if as_of else "from before that"
-    seen, at = memory.marks[-1]
-    return f"Redis had {seen:,} writes by {_said(at)}, and has {mark.seq:,} of them: its data are {what}"
+    if mark.seq < _floor(memory.marks, mark.now, sure):
+        seen, at = memory.marks[-1]
+        said = f"Redis had {seen:,} writes by {_said(at)}, and has {mark.seq:,} of them"
+        return f"{said}: its data are {_age(memory.marks, mark.seq)}"
+    if mark.looks < _floor(memory.looks, mark.now, sure):
+        seen, at = memory.looks[-1]
+        said = f"by {_said(at)} the operator had noted in Redis {seen:,} times that it looked, {mark.looks:,} are left"
+        return f"{said}: its data are {_age(memory.looks, mark.looks)}"
+    return ""
+
+
+def _age(marks: Marks, count: int) -> str:
+    """Of when the data are that have this count, in words."""
+    as_of = max((at for seen, at in marks if seen <= count), default=None)
+    return f"of {_said(as_of)} or a little later" if as_of else "from before that"
 
 
 def _said(at_ms: int) -> str:
@@ -140,7 +168,9 @@ class Rollback:
             log.warning("Redis has lost its latest writes; they are taken back from Kubernetes", seq=mark.seq)
         # What was found is held or harmless, so from now on this is how Redis is to be.
         known = self.memory if self.memory is not None and self.memory.store_id == mark.store_id and not why else None
-        self.memory = (known or Memory(mark.store_id, ())).with_mark(mark.seq, mark.now)
+        self.memory = (known or Memory(mark.store_id, ())).with_mark(mark)
+        if await self.store.look(self.epoch) == "not_leader":
+            raise NotLeaderError
         self._now = mark.now
         held_before, self._held = self._held, await self.store.what_holds()
         if held_before is not None and self._held is None:

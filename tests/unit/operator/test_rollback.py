@@ -21,6 +21,7 @@ NOW = 1_795_000_000_000
 MINUTE = 60_000
 # So many writes ten minutes, four minutes, and one minute ago.
 MEMORY = Memory("one", ((100, NOW - 10 * MINUTE), (400, NOW - 4 * MINUTE), (900, NOW - MINUTE)))
+LOOKED = replace(MEMORY, looks=((10, NOW - 10 * MINUTE), (40, NOW - 4 * MINUTE), (90, NOW - MINUTE)))
 LONG_AGO = Memory("one", ((100, NOW - 20 * MINUTE), (400, NOW - 10 * MINUTE)))
 
 
@@ -39,6 +40,8 @@ LONG_AGO = Memory("one", ((100, NOW - 20 * MINUTE), (400, NOW - 10 * MINUTE)))
         pytest.param(LONG_AGO, Mark("one", 400, NOW), "", id="nobody led for long, and nothing is lost"),
         pytest.param(LONG_AGO, Mark("one", 399, NOW), "has 399", id="nobody led for long, and one write is lost"),
         pytest.param(Memory("one", ()), Mark("two", 1, NOW), "", id="nothing was remembered"),
+        pytest.param(LOOKED, Mark("one", 9000, NOW, looks=40), "", id="of the looks none is lost that counts"),
+        pytest.param(LOOKED, Mark("one", 9000, NOW, looks=39), "39 are left", id="others made up for what was lost"),
     ],
 )
 def test_what_is_older_than_the_world(memory: Memory | None, mark: Mark, why: str) -> None:
@@ -66,7 +69,8 @@ def test_how_much_may_be_lost_goes_by_how_long_kube_jobs_are_kept(kept_seconds: 
 def test_marks_are_a_minute_apart_and_reach_back_for_as_long_as_kubernetes_is_sure() -> None:
     memory = Memory("one", ())
     for second in range(0, 3600, 5):
-        memory = memory.with_mark(second, NOW + second * 1000)
+        memory = memory.with_mark(Mark("one", second, NOW + second * 1000, looks=second // 5))
+    assert [at for _, at in memory.looks] == [at for _, at in memory.marks]
     times = [at for _, at in memory.marks]
     now = times[-1]
     assert now == NOW + 3595 * 1000
@@ -77,7 +81,11 @@ def test_marks_are_a_minute_apart_and_reach_back_for_as_long_as_kubernetes_is_su
 
 
 def test_the_memory_is_read_as_it_was_written() -> None:
-    assert Memory.read(MEMORY.text()) == MEMORY
+    assert Memory.read(LOOKED.text()) == LOOKED
+
+
+def test_what_an_earlier_version_remembers_is_read() -> None:
+    assert Memory.read('{"store":"one","marks":[[400,1],[900,2]]}') == Memory("one", ((400, 1), (900, 2)))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +125,38 @@ async def test_nothing_is_claimed_from_the_moment_on_at_which_redis_is_older(
     reply = await world.store.claim(epoch=world.epoch, queue="shop/default", limit=5, floor=rollback.floor())
 
     assert (reply.did, reply.ids) == ("older", ())
+
+
+async def test_a_copy_is_noticed_though_others_have_written_more_than_was_lost(
+    world: World, client: Client, rollback: Rollback
+) -> None:
+    for _ in range(3):
+        await rollback.turn()
+    copy = await client.get(keys.looks())
+    assert copy is not None
+    rollback.sure = 0
+    for _ in range(2):
+        await rollback.turn()
+    await client.set(keys.looks(), copy)
+    await world.queued()
+
+    await rollback.turn()
+
+    held = await world.store.what_holds()
+    assert held is not None
+    assert "noted in Redis 4 times that it looked" in held.reason
+    assert "3 are left" in held.reason
+
+
+async def test_looks_of_a_leader_that_was_replaced_do_not_count(world: World, rollback: Rollback) -> None:
+    await rollback.turn()
+    before = (await world.store.mark()).looks
+    await world.store.lead("another")
+
+    with pytest.raises(NotLeaderError):
+        await rollback.turn()
+
+    assert (await world.store.mark()).looks == before == 1
 
 
 async def test_what_waits_is_held_until_somebody_releases_it(

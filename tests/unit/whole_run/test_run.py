@@ -87,6 +87,10 @@ def test_without(broken): pass
     assert (code, lines[-1]) == (1, "3 passed, 2 failed")
     assert rows(lines)["mixed"] == ["2", "2"]
     assert any("test_mixed::test_good" in line for line in lines)  # among those that took longest
+    why = lines[lines.index("the tests that failed") :]
+    assert [line.rpartition("::")[2] for line in why if line.startswith("FAILED")] == ["test_bad", "test_without"]
+    assert any("assert False" in line for line in why)
+    assert any("ValueError" in line for line in why)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from bgjobs.client.batch_calls import BatchCalls
 from bgjobs.client.batch_handle import BatchHandle, EnqueuedBatch
 from bgjobs.client.bulk_calls import BulkCalls, BulkHandle
 from bgjobs.client.helper import run_background_job, run_background_jobs
-from bgjobs.client.holds import Holds
+from bgjobs.client.hold_calls import HoldCalls
+from bgjobs.client.job_calls import JobCalls
 from bgjobs.client.job_client import JobClient
 from bgjobs.client.job_handle import JobHandle
 from bgjobs.client.list_filters import JobFilters
-from bgjobs.client.queue_limits import QueueLimiting
+from bgjobs.client.queue_calls import QueueCalls
+from bgjobs.client.schedule_calls import ScheduleCalls
 from bgjobs.client.typed import WithOptions, aenqueue, enqueue, with_options
 from bgjobs.job_spec import EnqueueOptions
 from pages import code, header, table
@@ -244,7 +246,11 @@ def files() -> Iterator[tuple[str, str]]:
             batch=_class(EnqueuedBatch, is_made_by_users=False).replace("## ", "### ", 1)
             + "\n"
             + _class(BatchHandle, is_made_by_users=False).replace("## ", "### "),
-            client=_class(JobClient, is_made_by_users=True, parts_of_it=[BatchCalls, Holds, QueueLimiting]),
+            client=_class(
+                JobClient,
+                is_made_by_users=True,
+                parts_of_it=[JobCalls, ScheduleCalls, BatchCalls, HoldCalls, QueueCalls],
+            ),
             filters=_text(JobFilters.__doc__ or ""),
             bulk="\n".join(
                 _function("###", name, one) for name, one in vars(BulkCalls).items() if inspect.isfunction(one)

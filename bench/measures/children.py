@@ -1,12 +1,12 @@
 """How long Redis works while 100,000 children of one job go on, beside a million jobs.
 
 Measured: in a Valkey with 1,000,000 waiting jobs, of which 100,000 need one and the same job: that one succeeds, and
-its children are let go on, 20 a call, as the operator does it; between these calls the jobs of the other queues live on
-by a mix of all calls. How long each script keeps Redis busy is measured by the server itself, in the mix before and
+its children are let go on, ten a call, as the operator does it; between these calls the jobs of the other queues live
+on by a mix of all calls. How long each script keeps Redis busy is measured by the server itself, in the mix before and
 in both together. What the longest calls did is told, and how far the others came meanwhile.
 
-By arithmetic: to let one child go on costs a read of its record, and a move as every other one, 0.1 ms; so a call of 20
-takes 2 ms, and all of them 10 s of Redis, during which nobody waits for longer than one such call.
+By arithmetic: to let one child go on costs a read of its record, and a move as every other one, 0.1 ms; so a call of
+ten takes 1 ms, and all of them 10 s of Redis, during which nobody waits for longer than one such call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.cpu import MainThreadClock
 from bench.redis_servers import running
 from bench.results import OURS, Figure, Result, Verdict, figure
 from bench.subjects import jobs
-from bench.subjects.store_life import BATCH, EPOCH, StoreLife
+from bench.subjects.store_life import EPOCH, StoreLife
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.redis import connection
 from bgjobs_core.store.store import Store
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bench.terminal import Progress
     from bgjobs_core.redis.connection import Client
 
-UNBLOCK: Final = f"unblock {BATCH}"
+UNBLOCK: Final = "unblock"
 _SCRIPT: Final = "one script, by the server's clock"
 _BEFORE: Final = "others alone"
 _DURING: Final = "others, and the children"
@@ -61,7 +61,7 @@ class Sizes:
 
     jobs: int = 1_000_000
     children: int = 100_000
-    mix: int = 4
+    mix: int = 2
     before: int = 20_000
     queues: int = 20
     classes: int = 200

@@ -80,6 +80,19 @@ async def test_a_place_that_is_taken_back_costs_no_attempt(store: CheckedStore, 
     assert (started.action, started.attempt) == ("run", 2)
 
 
+async def test_a_look_from_before_the_attempt_began_is_no_pre_emption(store: CheckedStore, life: Life) -> None:
+    """A pod has begun, so the KubeJob was admitted after somebody had seen that it was not."""
+    job = await life.running()
+
+    late = await store.observe_admission(job_id=job.id, kube_uid=KUBE, admitted="no", reason=NO_ROOM, attempt=0)
+
+    assert late == ("same", "launched")
+    assert ((await store.there(job.id)).kueue_at, (await store.there(job.id)).preemptions) == (None, 0)
+    seen = await store.observe_admission(job_id=job.id, kube_uid=KUBE, admitted="no", reason=NO_ROOM, attempt=1)
+    assert seen.did == "noted"
+    assert (await store.there(job.id)).preemptions == 1
+
+
 async def test_pre_emptions_are_beside_disruptions_and_have_their_own_bound(store: CheckedStore, life: Life) -> None:
     job = await life.launched(a_job().retried(0))
     for number in range(MAX_PREEMPTIONS + MAX_DISRUPTIONS + 1):

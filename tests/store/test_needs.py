@@ -12,8 +12,10 @@ from bgjobs_core.actions.enqueue import enqueue
 from bgjobs_core.actions.enqueue_many import enqueue_many
 from bgjobs_core.actions.errors import NotAdmittedError, OneOfManyError
 from bgjobs_core.store import keys
+from bgjobs_core.store.store import Store
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import DELAY_SECONDS, EPOCH, Life
+from tests.store.servers import REAL
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
@@ -248,6 +250,36 @@ async def test_even_one_at_a_time_all_are_told(store: CheckedStore, life: Life) 
     replies = [await store.unblock(limit=1) for _ in range(3)]
 
     assert [(one.told, one.more) for one in replies] == [(1, "yes"), (1, "yes"), (1, "no")]
+
+
+@pytest.mark.parametrize("backend", REAL, indirect=True)
+@pytest.mark.parametrize(
+    ("on_failure", "others", "batch"),
+    [
+        (RUN, 0, None),
+        (OnParentFailure.CANCEL, 0, None),
+        (OnParentFailure.CANCEL, 0, "a"),
+        (OnParentFailure.CANCEL, 60, None),
+    ],
+    ids=["go on", "are cancelled", "are cancelled in a batch", "need many"],
+)
+async def test_a_script_does_little_whatever_its_children_are(
+    store: CheckedStore, client: Client, life: Life, on_failure: OnParentFailure, others: int, batch: str | None
+) -> None:
+    """Redis does nothing else meanwhile. What is counted is what the script asks of it."""
+    parents = [await life.enqueued() for _ in range(1 + others)]
+    child = _child(*parents).but(on_parent_failure=on_failure, batch=batch and new_job_id())
+    await store.enqueue_many(many(child, 40))
+    await _cancel(store, parents[0])
+    await client.config_resetstat()
+
+    reply = await Store(client).unblock()
+
+    facts: dict[str, dict[str, int]] = await client.info("commandstats")
+    asked = sum(one["calls"] for name, one in facts.items() if not any(word in name for word in ("eval", "config")))
+    assert reply.more == "yes"
+    assert reply.told >= (2 if others else 5)
+    assert asked <= 200, facts
 
 
 async def test_an_id_without_a_job_does_not_stop_those_behind_it(

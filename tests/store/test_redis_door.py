@@ -80,7 +80,7 @@ async def test_no_script_makes_a_global(store: CheckedStore, client: Client) -> 
         "ask_stack": ["id"], "keep_stack": ["id", "p", 1, 1, "in main"],
         "finish": ["id", "p", 1, "error", "", "", None, "{}", None], "observe_end": ["id", "k", "absent", None, ""],
         "observe_attempt": ["id", "k", "p", "lost", None, ""], "observe_phase": ["id", "k", "pending", ""],
-        "observe_admission": ["id", "k", "no", ""],
+        "observe_admission": ["id", "k", "no", "", 1],
         "stop": ["id", "cancelled", "a", ""], "retire": ["id", "record"], "settled": ["id", 1],
         "forget": ["n", "x"], "lead": ["e", "s"], "look": ["e"],
         "put_queue": ["n/q", {"max_concurrent": 1, "paused": 0}], "drop_queue": ["n/q"],

@@ -13,35 +13,15 @@ from starlette.exceptions import HTTPException
 from bgjobs.job_spec import CLASS_PATTERN, METHOD_PATTERN
 from bgjobs.wire import FieldProblem, Problem
 from bgjobs_api.http.default_headers import HEADERS
-from bgjobs_core.actions.codes import code_of
+from bgjobs_core.actions.codes import Kind, code_of, kind_of
 from bgjobs_core.actions.errors import (
     ActionError,
-    AlreadyEndedError,
-    BatchNotFoundError,
-    BatchRefusedError,
-    BulkEndedError,
-    BulkNotFoundError,
     ChangeUnfitError,
-    HoldNotFoundError,
-    HoldTakenError,
-    IdTakenError,
-    JobNotFoundError,
-    NoAttemptRunsError,
     NoRoomError,
     NotAdmittedError,
-    NotEndedYetError,
-    NotRunningError,
-    NotWaitingError,
     OneOfManyError,
-    PreviewExpiredError,
-    QueueNotFoundError,
-    QueueUnchangedError,
-    ScheduleInvalidError,
-    ScheduleNotFoundError,
     TokenRefusedError,
-    TooManyBulksError,
     TooManyClassesError,
-    TooManyHoldsError,
 )
 from bgjobs_core.jobs.admission import ADD_IT, NOT_APPROVED
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
@@ -60,26 +40,12 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
 # What an action's error is in HTTP; `code_of` has its code. The detail is the error's own text, but for those that
 # `_of_action` words itself.
-_OF_ACTIONS: Final[Mapping[type[ActionError], HTTPStatus]] = {
-    JobNotFoundError: HTTPStatus.NOT_FOUND,
-    BatchNotFoundError: HTTPStatus.NOT_FOUND,
-    IdTakenError: HTTPStatus.CONFLICT,
-    NotEndedYetError: HTTPStatus.CONFLICT,
-    AlreadyEndedError: HTTPStatus.CONFLICT,
-    NotWaitingError: HTTPStatus.CONFLICT,
-    NotRunningError: HTTPStatus.CONFLICT,
-    NoAttemptRunsError: HTTPStatus.CONFLICT,
-    QueueNotFoundError: HTTPStatus.NOT_FOUND,
-    QueueUnchangedError: HTTPStatus.SERVICE_UNAVAILABLE,
-    HoldNotFoundError: HTTPStatus.NOT_FOUND,
-    HoldTakenError: HTTPStatus.CONFLICT,
-    TooManyHoldsError: HTTPStatus.CONFLICT,
-    ScheduleNotFoundError: HTTPStatus.NOT_FOUND,
-    ScheduleInvalidError: HTTPStatus.CONFLICT,
-    BulkNotFoundError: HTTPStatus.NOT_FOUND,
-    BulkEndedError: HTTPStatus.CONFLICT,
-    PreviewExpiredError: HTTPStatus.CONFLICT,
-    TooManyBulksError: HTTPStatus.CONFLICT,
+_STATUSES: Final[Mapping[Kind, HTTPStatus]] = {
+    Kind.MISSING: HTTPStatus.NOT_FOUND,
+    Kind.CONFLICT: HTTPStatus.CONFLICT,
+    Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Kind.NOT_NOW: HTTPStatus.SERVICE_UNAVAILABLE,
+    Kind.FULL: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 FEWER_CLASSES: Final = (
     "call a class that has jobs there already, and say by parameters what differs; an administrator can shorten the "
@@ -276,14 +242,9 @@ def _of_action(error: ActionError) -> ProblemError:
     match error:
         case NotAdmittedError(refusal=refusal):
             field = FieldProblem(field=refusal.field, message=refusal.message)
-            return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code_of(error), refusal.message, [field])
+            return _worded(error, refusal.message, [field])
         case ChangeUnfitError(field=field, message=message):
-            return ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                code_of(error),
-                str(error),
-                [FieldProblem(field=field, message=message)],
-            )
+            return _worded(error, str(error), [FieldProblem(field=field, message=message)])
         case TokenRefusedError(message=message):
             return invalid("token", message)
         case OneOfManyError(index=index, error=one):
@@ -293,10 +254,12 @@ def _of_action(error: ActionError) -> ProblemError:
             return ProblemError(HTTPStatus.INSUFFICIENT_STORAGE, code_of(error), str(error), remedy=FEWER_CLASSES)
         case NoRoomError():
             return store_full()
-        case BatchRefusedError():
-            return ProblemError(HTTPStatus.CONFLICT, code_of(error), str(error))
         case _:
-            return ProblemError(_OF_ACTIONS[type(error)], code_of(error), str(error))
+            return _worded(error, str(error))
+
+
+def _worded(error: ActionError, detail: str, fields: Sequence[FieldProblem] = ()) -> ProblemError:
+    return ProblemError(_STATUSES[kind_of(error)], code_of(error), detail, fields)
 
 
 def store_full() -> ProblemError:

@@ -9,10 +9,11 @@ from bgjobs.client import bulk_endpoints, endpoints, polling
 from bgjobs.client.bulk_calls import pause_within
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from bgjobs.bulk import Bulk, BulkPreview
     from bgjobs.client.list_filters import JobFilters
+    from bgjobs.client.polling import AsyncSleep
     from bgjobs.connection.async_transport import AsyncTransport
 
 
@@ -66,7 +67,7 @@ class AsyncBulkCalls:
 
     _transport: AsyncTransport
     _namespace: str | None
-    sleep: Callable[[float], Awaitable[object]]
+    sleep: AsyncSleep
 
     async def preview_bulk(
         self, verb: str, *, excepted: Sequence[str] = (), note: str | None = None, **filters: Unpack[JobFilters]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bgjobs.bulk import Bulk, BulkPreview
     from bgjobs.client.list_filters import JobFilters
+    from bgjobs.client.polling import Sleep
     from bgjobs.connection.transport import Transport
 
 
@@ -91,7 +92,7 @@ class BulkCalls:
 
     _transport: Transport
     _namespace: str | None
-    sleep: Callable[[float], None]
+    sleep: Sleep
 
     def preview_bulk(
         self, verb: str, *, excepted: Sequence[str] = (), note: str | None = None, **filters: Unpack[JobFilters]

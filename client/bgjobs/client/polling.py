@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bgjobs.errors import JobFailedError
 from bgjobs.vocabulary import TERMINAL, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
 
     from bgjobs.client.endpoints import LogPart
     from bgjobs.wire import Job
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 FIRST_SECONDS: Final = 0.2
 MOST_SECONDS: Final = 1.0
 _GROWTH: Final = 1.5
+
+
+class Sleep(Protocol):
+    """Waits as `time.sleep` does."""
+
+    def __call__(self, seconds: float, /) -> None:
+        """Wait so many seconds."""
+        ...
+
+
+class AsyncSleep(Protocol):
+    """Waits as `asyncio.sleep` does."""
+
+    def __call__(self, seconds: float, /) -> Awaitable[object]:
+        """Wait so many seconds."""
+        ...
 
 
 def pauses(most: float = MOST_SECONDS) -> Iterator[float]:

@@ -1,7 +1,12 @@
-"""The codes of the errors of actions: stable words for programs, which the API answers and bulks count."""
+"""The errors of actions by code and by kind.
+
+A code is a stable word for programs, which the API answers and bulks count. A kind says what somebody can do who was
+refused so; the API has a status for each.
+"""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from bgjobs_core.actions.errors import (
@@ -37,30 +42,43 @@ from bgjobs_core.actions.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CODES: Final[Mapping[type[ActionError], str]] = {
-    JobNotFoundError: "job_not_found",
-    BatchNotFoundError: "batch_not_found",
-    IdTakenError: "id_taken",
-    NotEndedYetError: "job_not_ended",
-    AlreadyEndedError: "job_ended",
-    NotWaitingError: "job_not_waiting",
-    NotRunningError: "job_not_running",
-    NoAttemptRunsError: "job_not_running",
-    QueueNotFoundError: "queue_not_found",
-    QueueUnchangedError: "queue_unchanged",
-    HoldNotFoundError: "hold_not_found",
-    HoldTakenError: "id_taken",
-    TooManyHoldsError: "too_many_holds",
-    ScheduleNotFoundError: "schedule_not_found",
-    ScheduleInvalidError: "schedule_invalid",
-    BulkNotFoundError: "bulk_not_found",
-    BulkEndedError: "bulk_ended",
-    PreviewExpiredError: "preview_expired",
-    TooManyBulksError: "too_many_bulks",
-    ChangeUnfitError: "invalid",
-    TokenRefusedError: "invalid",
-    TooManyClassesError: "too_many_classes",
-    NoRoomError: "store_full",
+
+class Kind(Enum):
+    """What an error says of what was asked for."""
+
+    MISSING = "what it is about is not there"
+    CONFLICT = "it does not fit the state of what it is about"
+    INVALID = "it would be wrong in any state"
+    NOT_NOW = "it may be done in a moment"
+    FULL = "there is no room for it"
+
+
+_KNOWN: Final[Mapping[type[ActionError], tuple[str, Kind]]] = {
+    NotAdmittedError: ("", Kind.INVALID),  # this one and the next carry their codes
+    BatchRefusedError: ("", Kind.CONFLICT),
+    JobNotFoundError: ("job_not_found", Kind.MISSING),
+    BatchNotFoundError: ("batch_not_found", Kind.MISSING),
+    IdTakenError: ("id_taken", Kind.CONFLICT),
+    NotEndedYetError: ("job_not_ended", Kind.CONFLICT),
+    AlreadyEndedError: ("job_ended", Kind.CONFLICT),
+    NotWaitingError: ("job_not_waiting", Kind.CONFLICT),
+    NotRunningError: ("job_not_running", Kind.CONFLICT),
+    NoAttemptRunsError: ("job_not_running", Kind.CONFLICT),
+    QueueNotFoundError: ("queue_not_found", Kind.MISSING),
+    QueueUnchangedError: ("queue_unchanged", Kind.NOT_NOW),
+    HoldNotFoundError: ("hold_not_found", Kind.MISSING),
+    HoldTakenError: ("id_taken", Kind.CONFLICT),
+    TooManyHoldsError: ("too_many_holds", Kind.CONFLICT),
+    ScheduleNotFoundError: ("schedule_not_found", Kind.MISSING),
+    ScheduleInvalidError: ("schedule_invalid", Kind.CONFLICT),
+    BulkNotFoundError: ("bulk_not_found", Kind.MISSING),
+    BulkEndedError: ("bulk_ended", Kind.CONFLICT),
+    PreviewExpiredError: ("preview_expired", Kind.CONFLICT),
+    TooManyBulksError: ("too_many_bulks", Kind.CONFLICT),
+    ChangeUnfitError: ("invalid", Kind.INVALID),
+    TokenRefusedError: ("invalid", Kind.INVALID),
+    TooManyClassesError: ("too_many_classes", Kind.FULL),  # it is a NoRoomError, so it comes first
+    NoRoomError: ("store_full", Kind.FULL),
 }
 
 
@@ -78,5 +96,17 @@ def code_of(error: ActionError) -> str:
         case OneOfManyError(error=one):
             return code_of(one)
         case _:
-            kind = next((one for one in _CODES if isinstance(error, one)), type(error))
-            return _CODES[kind]
+            return _known(error)[0]
+
+
+def kind_of(error: ActionError) -> Kind:
+    """The kind of an error.
+
+    Raises:
+        KeyError: as for `code_of`.
+    """
+    return kind_of(error.error) if isinstance(error, OneOfManyError) else _known(error)[1]
+
+
+def _known(error: ActionError) -> tuple[str, Kind]:
+    return _KNOWN[next((one for one in _KNOWN if isinstance(error, one)), type(error))]

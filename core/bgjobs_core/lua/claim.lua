@@ -104,7 +104,7 @@ for priority = 1, 0, -1 do
       local is_free = is_alone and not rate.starts and (own == '' or not (most_of_key or rate_of_key.starts))
       claim_from(priority, own, is_free and left or 1)
       if redis.call('EXISTS', key.lane(queue, uid, priority, own)) == 0 then
-        redis.call('ZREM', turns, own)
+        leave_turns(turns, own)
       elseif not is_alone then
         redis.call('ZADD', turns, 'XX', next_turn(), own)
       end

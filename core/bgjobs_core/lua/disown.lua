@@ -29,7 +29,7 @@ for priority = 1, 0, -1 do
       end
     end
     found = found + #ids
-    if #ids == 0 then redis.call('ZREM', key.turns(queue, uid, priority), own) end
+    if #ids == 0 then leave_turns(key.turns(queue, uid, priority), own) end
   end
 end
 -- Those that a hold has set aside are in no lane.

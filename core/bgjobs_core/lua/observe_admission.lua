@@ -6,8 +6,10 @@
 --@ kube_uid  text             UID of the KubeJob that was looked at; it must be the recorded one
 --@ admitted  yes|no|still_no  still_no: Kueue was asked about one that is not admitted; if it was since, it stays so
 --@ reason    text(1024)       what Kueue says of one that it has not admitted; "" if nothing new is known
---> did    noted|same|stray|missing  same: the record says so already, or the job is not launched; stray: the UID is not
---    the recorded one; missing: there is no such job
+--@ attempt   whole?           for `no`: the latest attempt that was known before the KubeJob was looked at, 0 if there was
+--    none; nil: whatever it is
+--> did    noted|same|stray|missing  same: the record says so already, or the job is not launched, or has begun another
+--    attempt since; stray: the UID is not the recorded one; missing: there is no such job
 --> state  text  the job's state after the verb; "" if there is no such job
 local job = load_job(job_id)
 if not job then return {'missing', ''} end
@@ -22,6 +24,8 @@ if admitted == 'yes' then
   return {'noted', job.state}
 end
 if admitted == 'still_no' and not job.kueue_at then return {'same', job.state} end
+-- A pod that has begun an attempt meanwhile shows that it was admitted after that look.
+if admitted == 'no' and attempt and attempt ~= tonumber(job.attempt or '0') then return {'same', job.state} end
 local changes = {}
 local is_ending = job.phase == PHASE.running or job.phase == PHASE.ending -- its pod may still be there
 if reason ~= '' and reason ~= job.reason and not is_ending and not job.paused_by then changes.reason = reason end

@@ -15,7 +15,7 @@ even_if_full()
 local function look_at(priority, own)
   local lane = key.lane(queue, uid, priority, own)
   local ids = redis.call('ZRANGE', lane, 0, left - 1)
-  if #ids == 0 then redis.call('ZREM', key.turns(queue, uid, priority), own) end
+  if #ids == 0 then leave_turns(key.turns(queue, uid, priority), own) end
   left = left - math.max(1, #ids)
   for _, job_id in ipairs(ids) do
     local job = load_job(job_id)

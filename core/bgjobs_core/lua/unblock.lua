@@ -2,10 +2,12 @@
 -- Namespaces take turns, and in a namespace the ended jobs and batches do, so that one with very many children does not
 -- hold up others. A child that is paused hears of it too, and stays paused. An id that is no open child, or whose record
 -- cannot be read, is dropped. A job that cannot be read counts as one that is lost.
---@ limit  whole=20  how many children at most; one that needs many jobs counts as several
+--@ limit  whole=10  how much is done at most: a child that goes on is one, and so is a parent that is looked at; a child
+--    that ends is two, and one more for each ten jobs that it needs
 --> told     whole   how many children have heard of an end
 --> more     yes|no  yes: others are to hear of one
 --> dropped  whole   how many ids were dropped
+local ENDING, PARENTS = 1, 10 -- what it costs more to end a child, and for how many of its parents it is one more
 local now = now_ms()
 local told, dropped, left = 0, 0, limit
 even_if_full()
@@ -14,22 +16,25 @@ local function tell(child_id, parent, ended, failure)
   left = left - 1
   local child = load_job(child_id)
   local name = key.needs(child_id)
-  if not child or not child.needs or TERMINAL[child.state] or redis.call('HGET', name, parent) ~= '' then
+  local known = child and child.needs and not TERMINAL[child.state] and redis.call('HMGET', name, parent, 'open')
+  if not known or known[1] ~= '' then
     redis.call('ZREM', key.children(parent), child_id)
     dropped = dropped + 1
     return
   end
-  told, left = told + 1, left - math.floor(tonumber(child.needs) / 20)
-  redis.call('HSET', name, parent, ended)
-  local open = redis.call('HINCRBY', name, 'open', -1)
-  redis.call('ZADD', key.children(parent), 1, child_id)
-  if not WAITING[child.state] then return end
-  if failure and child.on_parent_failure ~= 'run' then
+  told = told + 1
+  local open = tonumber(known[2] or '0') - 1
+  redis.call('HSET', name, parent, ended, 'open', open)
+  if failure and WAITING[child.state] and child.on_parent_failure ~= 'run' then
+    left = left - ENDING - math.floor(tonumber(child.needs) / PARENTS)
     move(child, STATE.cancelled, {
       outcome = failure.outcome, reason = failure.reason, paused_by = false, paused_at = false, note = false,
     }, now)
-  elseif open <= 0 and child.state == STATE.blocked then
-    local to, changes = waiting_state(child, now)
+    return
+  end
+  redis.call('ZADD', key.children(parent), 1, child_id)
+  if open <= 0 and child.state == STATE.blocked then
+    local to, changes = waiting_state(child, now, open)
     move(child, to, changes, now)
   end
 end

@@ -284,7 +284,7 @@ class Deeds(Connected):
         """
         return replies.SuspendReply._make(await self._scripts.run("suspend", job_id, by, note))
 
-    async def unblock(self, *, limit: int = 20) -> replies.UnblockReply:
+    async def unblock(self, *, limit: int = 10) -> replies.UnblockReply:
         """Tells the children of what has ended how it did; who waits for nothing else goes on, or is cancelled.
 
         Namespaces take turns, and in a namespace the ended jobs and batches do, so that one with very many children
@@ -292,6 +292,7 @@ class Deeds(Connected):
         or whose record cannot be read, is dropped. A job that cannot be read counts as one that is lost.
 
         Args:
-            limit: how many children at most; one that needs many jobs counts as several.
+            limit: how much is done at most: a child that goes on is one, and so is a parent that is looked at;
+                a child that ends is two, and one more for each ten jobs that it needs.
         """
         return replies.UnblockReply._make(await self._scripts.run("unblock", limit))

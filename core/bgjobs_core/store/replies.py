@@ -209,8 +209,8 @@ class ObserveAdmissionReply(NamedTuple):
     """What `observe_admission` replies.
 
     Attributes:
-        did: same: the record says so already, or the job is not launched; stray: the UID is not the
-            recorded one; missing: there is no such job.
+        did: same: the record says so already, or the job is not launched, or has begun another attempt
+            since; stray: the UID is not the recorded one; missing: there is no such job.
         state: the job's state after the verb; "" if there is no such job.
     """
 

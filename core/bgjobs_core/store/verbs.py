@@ -329,7 +329,13 @@ class Verbs(Connected):
         return (await self._scripts.run("note_gone", queue, what))[0]
 
     async def observe_admission(
-        self, *, job_id: str, kube_uid: str, admitted: Literal["yes", "no", "still_no"], reason: str
+        self,
+        *,
+        job_id: str,
+        kube_uid: str,
+        admitted: Literal["yes", "no", "still_no"],
+        reason: str,
+        attempt: int | None = None,
     ) -> replies.ObserveAdmissionReply:
         """Records whether Kueue lets the KubeJob of a launched job have pods, and what it says if not.
 
@@ -342,9 +348,11 @@ class Verbs(Connected):
             kube_uid: UID of the KubeJob that was looked at; it must be the recorded one.
             admitted: still_no: Kueue was asked about one that is not admitted; if it was since, it stays so.
             reason: what Kueue says of one that it has not admitted; "" if nothing new is known.
+            attempt: for `no`: the latest attempt that was known before the KubeJob was looked at, 0 if there
+                was none; nil: whatever it is.
         """
         return replies.ObserveAdmissionReply._make(
-            await self._scripts.run("observe_admission", job_id, kube_uid, admitted, reason)
+            await self._scripts.run("observe_admission", job_id, kube_uid, admitted, reason, attempt)
         )
 
     async def observe_attempt(

@@ -315,13 +315,39 @@ class Observer:
             case ObserveStep.POKE_SUSPEND:
                 self.poke_suspend(self.namespace, view.job_id)
             case ObserveStep.NOTE_ADMITTED | ObserveStep.NOTE_NOT_ADMITTED:
-                admitted, reason = ("yes", "") if step is ObserveStep.NOTE_ADMITTED else ("no", _NOT_ADMITTED)
-                await self.store.observe_admission(
-                    job_id=view.job_id, kube_uid=view.uid, admitted=admitted, reason=reason
-                )
+                await self._note_admission(view)
             case _:  # NOTE_…
                 await self.store.observe_phase(job_id=view.job_id, kube_uid=view.uid, phase=_PHASES[step], reason="")
         return True
+
+    async def _note_admission(self, view: KubeJobView) -> None:
+        """Kueue lets a KubeJob have pods, or holds it back: it waits, or its place was taken back.
+
+        What was seen may be older than the attempt that runs, since a pod's word comes by another way than an event.
+        So before a place counts as taken back, the KubeJob is looked at anew, never in a cache.
+        """
+        if not view.is_held_by_kueue:
+            await self.store.observe_admission(job_id=view.job_id, kube_uid=view.uid, admitted="yes", reason="")
+            return
+        job = await self.store.job(view.job_id)
+        if job is None or (job.attempt and not await self._was_taken_back(view, job)):
+            return
+        await self.store.observe_admission(
+            job_id=view.job_id, kube_uid=view.uid, admitted="no", reason=_NOT_ADMITTED, attempt=job.attempt
+        )
+
+    async def _was_taken_back(self, view: KubeJobView, job: JobRecord) -> bool:
+        """Whether Kueue has taken back a place after the latest attempt of a job had begun.
+
+        If it has admitted the KubeJob again by now, the pod of that attempt was deleted all the same.
+        """
+        found = await self.launcher.find(view.namespace, view.name)
+        if found is None or found.uid != view.uid:  # there is an event of that, too
+            return False
+        if found.is_held_by_kueue:
+            return True
+        pods = await self.launcher.pods(view.namespace, view.uid)
+        return all(pod.uid != job.fence or pod.ends_by is not None for pod in pods)
 
     async def _check_absent(self, job_id: str, kube_uid: str) -> None:
         """The KubeJob of a launched job is not seen: look for it, never in a cache."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bgjobs_core.store.store import Store
 
 PERIOD: Final = 10.0  # seconds between two looks; the end of a job that others need wakes it
-_SCRIPTS: Final = 50  # in one turn
+_SCRIPTS: Final = 100  # in one turn
 
 log: Any = structlog.get_logger(__name__)
 

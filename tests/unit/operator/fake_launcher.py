@@ -137,11 +137,16 @@ class FakeLauncher:
 
     def change(self, job_id: str, **changes: object) -> KubeJobView:
         """The KubeJob becomes so."""
+        changed = self.become_unseen(job_id, **changes)
+        self.tell(Seen(changed))
+        return changed
+
+    def become_unseen(self, job_id: str, **changes: object) -> KubeJobView:
+        """The KubeJob becomes so, and the event of that is still on its way."""
         view = self.view(job_id)
         assert view is not None, f"there is no KubeJob of {job_id}"
         changed = replace(view, **changes)  # pyright: ignore[reportArgumentType] - fields of KubeJobView
         self._objects[view.namespace, view.name] = changed
-        self.tell(Seen(changed))
         return changed
 
     def pod(self, job_id: str, pod: PodView) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bgjobs.vocabulary import Outcome
+from bgjobs_operator.interfaces.launcher import Seen
 from bgjobs_operator.loops.observe_plan import NEVER_LOOKED, plan_seen
 from bgjobs_operator.loops.observe_plan import ObserveStep as Do
 from tests.unit.operator.builders import a_kube_job, a_pod, a_record
+from tests.unit.operator.world import until
 
 if TYPE_CHECKING:
     from bgjobs_core.jobs.record import JobRecord
@@ -98,6 +100,30 @@ async def test_asks_kueue_about_one_whose_place_was_taken_back(world: World) -> 
     await world.pending()
     record = await world.job(job)
     assert (record.phase, record.reason) == ("retrying", "Kueue: Preempted: to make room")
+
+
+@pytest.mark.parametrize(("is_there", "preemptions"), [(True, 0), (False, 1)])
+async def test_a_view_from_before_the_latest_admission(world: World, is_there: bool, preemptions: int) -> None:
+    """The event comes when the KubeJob was admitted already, and a pod has begun.
+
+    If the pod of the attempt is there, it was admitted before that attempt, and nothing was ever taken back. If it is
+    not, Kueue has taken the place back, and given it again.
+    """
+    world.launcher.kueue_queue = "team"
+    job = await world.launched()
+    late, uid = world.launcher.view(job), world.launcher.uid(job)
+    assert late is not None
+    world.launcher.become_unseen(job, suspended=False)
+    if is_there:
+        world.launcher.pod(job, a_pod().build())
+    await world.pod_starts(job)
+    async with world.watching():
+        world.launcher.tell(Seen(late))
+        await until(lambda: uid in world.observer.views and world.observer.views[uid].suspended)
+        other = world.launcher.uid(await world.launched())
+        await until(lambda: other in world.observer.views)  # so the one before is taken in
+    record = await world.job(job)
+    assert (record.kueue_at is None, record.preemptions) == (is_there, preemptions)
 
 
 async def test_a_kueue_that_does_not_answer_keeps_nobody_else_from_being_given_up(world: World) -> None:

@@ -116,7 +116,7 @@ async def test_very_many_children_are_told_in_several_turns() -> None:
         def __init__(self) -> None:
             self.left = 1_100
 
-        async def unblock(self, *, limit: int = 20) -> UnblockReply:
+        async def unblock(self, *, limit: int = 10) -> UnblockReply:
             self.left -= limit
             return UnblockReply(limit, "yes" if self.left else "no", 0)
 

@@ -31,4 +31,10 @@ local function write_hash(name, fields)
 end
 
 -- For a verb that only adds, but must work when Redis is full: once a script has removed (even nothing), it may add.
-local function even_if_full() redis.call('ZREM', key.dues(), '') end
+local has_removed = false
+
+local function even_if_full()
+  if has_removed then return end
+  has_removed = true
+  redis.call('ZREM', key.dues(), '')
+end

@@ -5,6 +5,28 @@
 -- A number that is greater than all before.
 local function next_turn() return redis.call('INCR', key.seq()) end
 
+-- A script is carried out as a whole or not at all, so that all that it writes to records counts as one write.
+local has_counted = false
+
+local function count_write()
+  if has_counted then return end
+  has_counted = true
+  redis.call('INCR', key.seq())
+end
+
+local in_turns = {} -- the keys that this script has given a turn, each with that of its queue
+
+local function enter_turns(turns, own)
+  if in_turns[turns .. own] then return end
+  in_turns[turns .. own] = true
+  redis.call('ZADD', turns, 'NX', next_turn(), own)
+end
+
+local function leave_turns(turns, own)
+  in_turns[turns .. own] = nil
+  redis.call('ZREM', turns, own)
+end
+
 -- The field of `ready` for the jobs of a queue.
 local function home(queue, uid) return queue .. ':' .. uid end
 
@@ -21,7 +43,7 @@ end
 
 local function enter_lane(job)
   redis.call('ZADD', lane_of(job), job.queued_at, job.id)
-  redis.call('ZADD', key.turns(job.queue, job.queue_uid, job.priority), 'NX', next_turn(), job.concurrency_key or '')
+  enter_turns(key.turns(job.queue, job.queue_uid, job.priority), job.concurrency_key or '')
   redis.call('HINCRBY', key.ready(), home(job.queue, job.queue_uid), 1)
   wake('dispatch')
 end
@@ -30,7 +52,7 @@ end
 local function drop_from_lane(queue, uid, priority, own, job_id)
   local lane = key.lane(queue, uid, priority, own)
   redis.call('ZREM', lane, job_id)
-  if redis.call('EXISTS', lane) == 0 then redis.call('ZREM', key.turns(queue, uid, priority), own) end
+  if redis.call('EXISTS', lane) == 0 then leave_turns(key.turns(queue, uid, priority), own) end
   count_ready(queue, uid, -1)
 end
 

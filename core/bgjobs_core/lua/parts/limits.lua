@@ -5,7 +5,7 @@
 local NEVER = '9007199254740991' -- as Redis writes it
 
 local function close_key(queue, uid, priority, own, at)
-  redis.call('ZREM', key.turns(queue, uid, priority), own)
+  leave_turns(key.turns(queue, uid, priority), own)
   redis.call('ZADD', key.closed(queue, uid), at, priority .. ':' .. own)
 end
 
@@ -13,7 +13,7 @@ end
 local function open_key(queue, uid, member)
   local priority, own = string.match(member, '^(%d):(.*)$')
   if redis.call('EXISTS', key.lane(queue, uid, priority, own)) == 1 then
-    redis.call('ZADD', key.turns(queue, uid, priority), 'NX', next_turn(), own)
+    enter_turns(key.turns(queue, uid, priority), own)
   end
 end
 

@@ -27,12 +27,18 @@ local function write_job(job, changes, now)
   changes.changed_at = now
   local before = job.rev ~= '0' and cell_of(job)
   for field, value in pairs(changes) do
-    if value == false then job[field] = nil else job[field] = text(value) end
+    if value ~= false then
+      job[field] = text(value)
+    elseif job[field] ~= nil then
+      job[field] = nil
+    else
+      changes[field] = nil -- what is not there needs no removal
+    end
   end
   if before and before ~= cell_of(job) then unshelve(job, before) end
   write_hash(key.job(job.id), changes)
   shelve(job, now)
-  redis.call('INCR', key.seq())
+  count_write()
   if job.request_name then tell_request(job, now) end
 end
 

@@ -2,8 +2,9 @@
 
 -- The state of a job that is held by nothing else any more, and the changes that go with it. It keeps its place: it is
 -- queued since it was queued first, or else since it became due. One that needs other jobs has its place from now on.
-local function waiting_state(job, now)
-  if open_parents(job) > 0 then return STATE.blocked, {queued_at = false} end
+-- The caller may know already how many of the jobs are open that it needs.
+local function waiting_state(job, now, open)
+  if (open or open_parents(job)) > 0 then return STATE.blocked, {queued_at = false} end
   local due = tonumber(job.not_before)
   if due and due > now then return STATE.scheduled, {queued_at = false} end
   return STATE.queued, {queued_at = tonumber(job.queued_at) or not job.needs and due or now, reason = false}

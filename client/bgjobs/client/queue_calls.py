@@ -1,4 +1,4 @@
-"""The part of the clients that limits queues in another way for a time."""
+"""What a `JobClient` asks of queues."""
 
 from __future__ import annotations
 
@@ -11,16 +11,36 @@ from bgjobs.errors import InvalidJobError
 from bgjobs.wire import QueueLimitsRequest
 
 if TYPE_CHECKING:
-    from bgjobs.connection.async_transport import AsyncTransport
+    from collections.abc import Sequence
+
     from bgjobs.connection.transport import Transport
     from bgjobs.wire import QueueView
 
 
-class QueueLimiting:
-    """Of `JobClient`: queues are limited in another way for a time."""
+class QueueCalls:
+    """The part of a `JobClient` that asks about queues, and pauses or limits one."""
 
     _transport: Transport
     _namespace: str | None
+
+    def queues(self, namespace: str | None = None) -> Sequence[QueueView]:
+        """Queues with their load, those of the client's namespace, or of all that the caller may list."""
+        return self._transport.send(endpoints.queues(namespace or self._namespace))
+
+    def pause_queue(self, name: str, namespace: str | None = None, note: str | None = None) -> QueueView:
+        """Have nothing more of a queue launched; what runs goes on. The operator sees it within moments.
+
+        Raises:
+            NotFoundError: if there is no such queue.
+            ConfigurationError: if no namespace is known.
+        """
+        where = endpoints.named(namespace or self._namespace, "queue")
+        return self._transport.send(endpoints.hold_queue(where, name, "pause", note))
+
+    def resume_queue(self, name: str, namespace: str | None = None, note: str | None = None) -> QueueView:
+        """Have the jobs of a queue launched again; see `pause_queue`."""
+        where = endpoints.named(namespace or self._namespace, "queue")
+        return self._transport.send(endpoints.hold_queue(where, name, "resume", note))
 
     def limit_queue(
         self,
@@ -52,7 +72,7 @@ class QueueLimiting:
         """
         where = endpoints.named(namespace or self._namespace, "queue")
         return self._transport.send(
-            endpoints.limit_queue(where, name, _request(for_seconds, max_concurrent, start_rate, note))
+            endpoints.limit_queue(where, name, limits_request(for_seconds, max_concurrent, start_rate, note))
         )
 
     def clear_queue_limits(self, name: str, namespace: str | None = None) -> QueueView:
@@ -61,37 +81,14 @@ class QueueLimiting:
         return self._transport.send(endpoints.clear_limits(where, name))
 
 
-class AsyncQueueLimiting:
-    """Of `AsyncJobClient`: queues are limited in another way for a time."""
-
-    _transport: AsyncTransport
-    _namespace: str | None
-
-    async def limit_queue(
-        self,
-        name: str,
-        for_seconds: float,
-        *,
-        max_concurrent: int | None = None,
-        start_rate: tuple[int, int] | None = None,
-        namespace: str | None = None,
-        note: str | None = None,
-    ) -> QueueView:
-        """Have other limits hold for a queue for a time; see `JobClient.limit_queue`."""
-        where = endpoints.named(namespace or self._namespace, "queue")
-        return await self._transport.send(
-            endpoints.limit_queue(where, name, _request(for_seconds, max_concurrent, start_rate, note))
-        )
-
-    async def clear_queue_limits(self, name: str, namespace: str | None = None) -> QueueView:
-        """Have the own limits of a queue hold again; see `JobClient.clear_queue_limits`."""
-        where = endpoints.named(namespace or self._namespace, "queue")
-        return await self._transport.send(endpoints.clear_limits(where, name))
-
-
-def _request(
+def limits_request(
     for_seconds: float, max_concurrent: int | None, start_rate: tuple[int, int] | None, note: str | None
 ) -> QueueLimitsRequest:
+    """What is asked for; its arguments are those of `QueueCalls.limit_queue`.
+
+    Raises:
+        InvalidJobError: if a limit is none, or none is given.
+    """
     rate = None if start_rate is None else {"starts": start_rate[0], "seconds": start_rate[1]}
     said = {"max_concurrent": max_concurrent, "start_rate": rate, "for_seconds": for_seconds, "note": note}
     try:

@@ -1,4 +1,4 @@
-"""The part of the clients that holds jobs by what they are."""
+"""What a `JobClient` asks of holds: jobs are held by what they are."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from bgjobs.ids import new_job_id
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bgjobs.connection.async_transport import AsyncTransport
     from bgjobs.connection.transport import Transport
     from bgjobs.holds import Hold
 
 
-class Holds:
-    """Of `JobClient`: jobs are held by what they are."""
+class HoldCalls:
+    """The part of a `JobClient` that holds jobs by what they are."""
 
     _transport: Transport
     _namespace: str | None
@@ -54,7 +53,7 @@ class Holds:
             InvalidJobError: if something of it is wrong.
             ConfigurationError: if no namespace is known.
         """
-        return self._transport.send(_put(namespace or self._namespace, cls, labels, for_seconds, note, id))
+        return self._transport.send(put_hold(namespace or self._namespace, cls, labels, for_seconds, note, id))
 
     def holds(self, namespace: str | None = None) -> Sequence[Hold]:
         """Holds of the client's namespace, or of all whose jobs the caller may list, the oldest first."""
@@ -71,36 +70,7 @@ class Holds:
         return self._transport.send(endpoints.release_hold(where, hold_id, note))
 
 
-class AsyncHolds:
-    """Of `AsyncJobClient`: jobs are held by what they are."""
-
-    _transport: AsyncTransport
-    _namespace: str | None
-
-    async def hold(
-        self,
-        cls: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        *,
-        for_seconds: float | None = None,
-        note: str | None = None,
-        namespace: str | None = None,
-        id: str | None = None,  # noqa: A002 - as in `enqueue`
-    ) -> Hold:
-        """Hold jobs by what they are; see `JobClient.hold`."""
-        return await self._transport.send(_put(namespace or self._namespace, cls, labels, for_seconds, note, id))
-
-    async def holds(self, namespace: str | None = None) -> Sequence[Hold]:
-        """Holds of a namespace; see `JobClient.holds`."""
-        return await self._transport.send(endpoints.holds(namespace or self._namespace))
-
-    async def release_hold(self, hold_id: str, namespace: str | None = None, note: str | None = None) -> Hold:
-        """Let all jobs go on that a hold holds; see `JobClient.release_hold`."""
-        where = endpoints.named(namespace or self._namespace, "hold")
-        return await self._transport.send(endpoints.release_hold(where, hold_id, note))
-
-
-def _put(
+def put_hold(
     namespace: str | None,
     cls: str | None,
     labels: Mapping[str, str] | None,
@@ -108,6 +78,12 @@ def _put(
     note: str | None,
     hold_id: str | None,
 ) -> endpoints.Call[Hold]:
+    """The call that holds jobs; its arguments are those of `HoldCalls.hold`.
+
+    Raises:
+        InvalidJobError: if something of it is wrong.
+        ConfigurationError: if no namespace is known.
+    """
     where = endpoints.named(namespace, "hold")
     try:
         request = PutHoldRequest.model_validate(

@@ -43,6 +43,9 @@ class Reply:
 class Watching:
     """An answer that has no end: lines are sent as they come, until the client goes away.
 
+    Lines that come at the same time are sent together, as by the API server, which writes its buffer out when no further
+    event is there.
+
     Args:
         first: sends what is to be sent at first.
         ended: hears that the client has gone away.
@@ -56,6 +59,7 @@ class Watching:
         self.ended = ended
         self.of_metadata = of_metadata
         self._transport: asyncio.Transport | None = None
+        self._waiting: list[bytes] = []
 
     def begin(self, transport: asyncio.Transport) -> None:
         """Send the head, and whatever is to be sent at first."""
@@ -65,8 +69,14 @@ class Watching:
 
     def send(self, line: bytes) -> None:
         """Send one line, with its newline."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting.append(b"%x\r\n%b\r\n" % (len(line), line))
+
+    def _write(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"%x\r\n%b\r\n" % (len(line), line))
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
 
 
 Handler = Callable[[Request], Reply | Watching]

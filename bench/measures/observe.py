@@ -3,11 +3,12 @@
 Measured: a real operator process that has launched 20,000 jobs, whose KubeJobs live in a stand-in for the Kubernetes
 API server: its memory, its processor time while each KubeJob changes once, the time of one reconcile of all of them by
 the operator's own loop, and how soon single jobs are launched meanwhile. Beside it, on the same events of the same
-stand-in at the same time: a process of kopf with an `on.event` handler that only counts.
+stand-in at the same time: a process of kopf with an `on.event` handler that only counts; and a bare loop of the
+operator's HTTP client, event loop and JSON decoder, that reads line after line and does nothing with them.
 
-By arithmetic: an event of 2 to 3 kB takes 20 µs to be read by msgspec, and a read of the record from Redis 100 µs more
-where each event has its own. With reads of many records together it should be below 100 µs, which is 10,000 events a
-second. A KubeJob as it is kept takes 500 to 1,000 B of memory, so 20,000 of them some 20 MiB beside what the process
+By arithmetic: an event of 2 to 3 kB takes 10 µs to be read by msgspec once, and a read of the record from Redis 100 µs
+more where each event has its own; these here change nothing, and need none. A turn of the event loop with TLS and HTTP
+takes 50 to 100 µs more, unless several events share it. So it should be below 100 µs, which is 10,000 events a second. A KubeJob as it is kept takes 500 to 1,000 B of memory, so 20,000 of them some 20 MiB beside what the process
 needs anyway. A reconcile reads each record once: at 0.3 ms it takes 6 s, and a tenth of it in batches.
 """
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from bench.terminal import Progress
 
 _KOPF: Final = "kopf"
+_BARE: Final = "bare watch"
 _JOBS: Final = f"/apis/batch/v1/namespaces/{processes.NAMESPACE}/jobs"
 _QUEUE: Final = "default"  # of `launching.Bench`
 _INSTALL: Final = f"uid-of-{processes.NAMESPACE}"
@@ -83,8 +85,8 @@ class Sizes:
     probes_a_second: float = 5.0
 
 
-class _KopfCounter:
-    """The process of kopf."""
+class _Counter:
+    """A process that counts events, and tells how many when it is asked."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -100,11 +102,11 @@ class _KopfCounter:
 
 
 @contextlib.contextmanager
-def _kopf(cluster: Cluster) -> Generator[_KopfCounter]:
-    words = [sys.executable, "-m", "bench.subjects.kopf_counter", cluster.url, cluster.ca, processes.NAMESPACE]
+def _counting(cluster: Cluster, module: str, what: str) -> Generator[_Counter]:
+    words = [sys.executable, "-m", f"bench.subjects.{module}", cluster.url, cluster.ca, what]
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield _KopfCounter(process)
+            yield _Counter(process)
         finally:
             process.kill()
 
@@ -134,12 +136,12 @@ async def _at_rest(clock: ProcessClock) -> float:
 
 @dataclass
 class _Scene:
-    """The operator with its KubeJobs, and kopf beside it."""
+    """The operator with its KubeJobs, and those beside it that count events, by their names."""
 
     cluster: Cluster
     at: launching.Bench
     store: Store
-    kopf: _KopfCounter
+    others: dict[str, _Counter]
 
     @property
     def operator(self) -> int:
@@ -191,17 +193,17 @@ class _Scene:
 
     async def events(self, names: list[str]) -> dict[str, float]:
         """The processor seconds that each process has used for one event of each of these."""
-        clocks = {OURS: ProcessClock(self.operator), _KOPF: self.kopf.clock}
+        clocks = {OURS: ProcessClock(self.operator), **{side: one.clock for side, one in self.others.items()}}
         idle = {side: await _at_rest(clock) for side, clock in clocks.items()}
         began = time.monotonic()
         before = {side: clock.seconds() for side, clock in clocks.items()}
-        seen = self.kopf.seen()
+        seen = {side: one.seen() for side, one in self.others.items()}
         await self.change(names)
 
         async def handled() -> bool:
-            return self.kopf.seen() >= seen + len(names)
+            return all(one.seen() >= seen[side] + len(names) for side, one in self.others.items())
 
-        await _until("kopf has seen all events", handled)
+        await _until("the others have seen all events", handled)
         for clock in clocks.values():
             await _at_rest(clock)
         took = time.monotonic() - began
@@ -241,14 +243,18 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
         at = await stack.enter_async_context(launching.bench(cluster))
         store = Store(connection.connect(cluster.redis_url))
         stack.push_async_callback(store.close)
-        scene = _Scene(cluster, at, store, stack.enter_context(_kopf(cluster)))
+        others = {
+            _KOPF: stack.enter_context(_counting(cluster, "kopf_counter", processes.NAMESPACE)),
+            _BARE: stack.enter_context(_counting(cluster, "bare_watch", _JOBS)),
+        }
+        scene = _Scene(cluster, at, store, others)
         await at.queue(_MOST_SLOTS)  # taken in: the operator is there, with all that it loads
         await at.resume()
         idle = resident_bytes(scene.operator)
         progress.step("single jobs without KubeJobs")
         probes = {"no KubeJobs": await scene.probe(sizes)}
         names = await scene.launch(sizes.kube_jobs, progress)
-        rates: dict[str, list[float]] = {OURS: [], _KOPF: []}
+        rates: dict[str, list[float]] = {side: [] for side in (OURS, *others)}
         for number in range(-1, sizes.rounds):
             progress.step(f"events, round {number + 1} of {sizes.rounds}")
             used = await scene.events(names[: sizes.events])
@@ -257,7 +263,7 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
                     rates[side].append(min(sizes.events, len(names)) / seconds)
         progress.step("single jobs with KubeJobs")
         probes[f"{sizes.kube_jobs:,} KubeJobs"] = await scene.probe(sizes)
-        memory = {OURS: resident_bytes(scene.operator), _KOPF: resident_bytes(scene.kopf.pid)}
+        memory = {OURS: resident_bytes(scene.operator), _KOPF: resident_bytes(others[_KOPF].pid)}
         turns: list[tuple[float, float]] = []
         for number in range(sizes.rounds):
             progress.step(f"reconcile {number + 1} of {sizes.rounds}")
@@ -268,7 +274,7 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
     figures.append(figure("memory without KubeJobs", OURS, "MiB", [idle / 2**20]))
     figures.append(figure(f"reconcile {live}", OURS, "s", [took for took, _ in turns]))
     figures.append(figure(f"reconcile {live}, processor", OURS, "s", [worked for _, worked in turns]))
-    ours, beside = figures[0], figures[1]
+    ours, beside, bare = figures[:3]
     waits = [figure(_PROBE, side, "ms", [1000 * one for one in found], {"p99": 0.99}) for side, found in probes.items()]
     figures += waits
     alone, among = (one.percentiles["p99"] for one in waits)
@@ -276,6 +282,7 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
         Verdict(what="events", value=ours.median, goal=_GOAL_EVENTS, unit="/s of one core", at_most=False),
         Verdict(what=f"{_PROBE}, p99: {live} beside none", value=among / alone, goal=_MOST_TIMES_ALONE, unit="x"),
         Verdict(what="events beside kopf", value=ours.median / beside.median, goal=1.0, unit="x", at_most=False),
+        Verdict(what="events beside a bare watch", value=ours.median / bare.median, goal=1.0, unit="x", at_most=False),
         Verdict(what=f"memory {live}", value=memory[OURS] / 2**20, goal=_GOAL_MIB, unit="MiB"),
         Verdict(
             what=f"reconcile {live}",

@@ -29,6 +29,7 @@ from bgjobs_core.kube.errors import (
     KubeUnreadableError,
     error_from_response,
 )
+from bgjobs_core.kube.lines import lines
 from bgjobs_core.kube.objects import ApiServer, api_server
 from bgjobs_core.kube.reading import decoded
 
@@ -217,8 +218,8 @@ class Kube:
 
     async def stream(
         self, path: str, query: Mapping[str, str], headers: _Headers = NO_HEADERS
-    ) -> AsyncGenerator[bytes, None]:
-        """The lines of a watch, until the server ends it. It raises the errors of `request`."""
+    ) -> AsyncGenerator[list[bytes], None]:
+        """The lines of a watch, until the server ends it; see `lines`. It raises the errors of `request`."""
         response: aiohttp.ClientResponse | None = None
         try:
             response = await self._send(Pool.WATCHES, "GET", path, None, query, headers)
@@ -226,8 +227,9 @@ class Kube:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     raw = await _body(response, f"watch of {path}")
                 raise error_from_response(response.status, raw, response.headers)
-            while line := await response.content.readline():
-                yield line
+            async with contextlib.aclosing(lines(response)) as found:
+                async for some in found:
+                    yield some
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise KubeUnreachableError(f"watch of {path}: {error or type(error).__name__}") from error
         finally:

@@ -182,6 +182,8 @@ class Enqueueing(Verbs):
             # All of them are there since the first one was, so that their ids alone say which comes first.
             now = await add(first, at)
             at = now if at is None else at
+            if len(first.places) == len(jobs):  # as it is with a single job, to which tasks would add a tenth of its cost
+                return at
             further = [add_further(at, batches) for _ in range(_AT_ONCE)]
             ends = await asyncio.gather(*further, add_further(at, one_by_one), return_exceptions=True)
             for error in ends:

@@ -20,7 +20,7 @@ from bgjobs_operator.cluster import kueue
 from bgjobs_operator.cluster.kube_resources import FIELD_MANAGER
 from bgjobs_operator.cluster.kubejob import CONTROLLER_UID, LABEL_INSTALL, manifest
 from bgjobs_operator.cluster.refusals import classify, is_gone
-from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, view_of
+from bgjobs_operator.cluster.views import Event, Pod, pod_view, unreadable_pod, view_of, view_of_line
 from bgjobs_operator.cluster.watch import Absent, ListWatch, Present
 from bgjobs_operator.interfaces.earlier import is_of_earlier_job
 from bgjobs_operator.interfaces.launcher import (
@@ -265,6 +265,7 @@ class KubeLauncher:
             view_of,
             lambda view: view.uid,
             tell=lambda trouble: self._tell(namespace, trouble),
+            at_one_go=view_of_line,
         )
         async with aclosing(follow.events()) as events:
             async for event in events:

@@ -6,7 +6,7 @@ All text in the views is cleaned here, once. What cannot be read raises msgspec.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
@@ -140,12 +140,29 @@ class Event(msgspec.Struct, rename="camel"):
         return EventView(cleaned(self.reason, _WORD), cleaned(self.message), self.type == "Warning")
 
 
+class _Line(msgspec.Struct):
+    """A line of a watch that says of a KubeJob what happened to it."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: KubeJob
+
+
 _kube_job: Final = msgspec.json.Decoder(KubeJob)
+_line: Final = msgspec.json.Decoder(_Line)
 
 
 def view_of(raw: bytes | msgspec.Raw) -> KubeJobView:
     """What is read of a KubeJob's JSON."""
-    found = _kube_job.decode(raw)
+    return _view(_kube_job.decode(raw))
+
+
+def view_of_line(line: bytes) -> tuple[str, str, KubeJobView]:
+    """What is read of a line of a watch: what happened, the version, and the KubeJob."""
+    found = _line.decode(line)
+    return found.type, found.object.metadata.resource_version, _view(found.object)
+
+
+def _view(found: KubeJob) -> KubeJobView:
     metadata, status = found.metadata, found.status or _KubeJobStatus()
     if not is_name(metadata.name) or not is_name(metadata.namespace) or not metadata.uid:
         raise msgspec.ValidationError("it has no name, no namespace or no UID")

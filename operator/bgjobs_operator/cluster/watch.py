@@ -100,8 +100,7 @@ def _nobody(_: str) -> None:
     """Hears it."""
 
 
-@dataclass(frozen=True)
-class _Change(Generic[T]):
+class _Change(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A line of a watch; `item` is None where there is none, or none that can be read (then `uid` may say which)."""
 
     kind: str
@@ -123,6 +122,9 @@ class ListWatch(Generic[T]):
         tell: hears of trouble that lasts, and "" when it goes well again.
         lists: False: it begins with what changes from now on, and remembers nothing. `Listed` says then that from here
             on nothing is missed, and that something may have been before.
+        at_one_go: reads a whole line that says of an object that it was added, modified or deleted: which of that, its
+            version, and what `decode` makes of the object; raises msgspec.MsgspecError for any other line. Each part of
+            a line has it read through otherwise, and managedFields are most of it. None: there is no such thing.
         headers: of the watch, for example what form of the objects is wanted.
         list_headers: the same of the request for the list before it, whose form has another name.
     """
@@ -135,6 +137,7 @@ class ListWatch(Generic[T]):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     tell: Callable[[str], None] = _nobody
     lists: bool = True
+    at_one_go: Callable[[bytes], tuple[str, str, T]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     list_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     _known: dict[str, T] = field(default_factory=dict[str, T])
@@ -152,11 +155,13 @@ class ListWatch(Generic[T]):
                         yield Present(item)
                     yield Listed()
                 silent = True
-                async with aclosing(self._watch(version)) as changes:
-                    async for change in changes:
-                        version, silent, failures = change.version or version, False, self._goes_well(failures)
-                        if event := self._take_in(change):
-                            yield event
+                async with aclosing(self._watch(version)) as pieces:
+                    async for lines in pieces:
+                        for line in lines:
+                            change = self._change(line)
+                            version, silent, failures = change.version or version, False, self._goes_well(failures)
+                            if event := self._take_in(change):
+                                yield event
                 if silent:  # the server says at least a bookmark before it ends a stream by itself
                     raise KubeUnreachableError(f"watch of {self.path}: it ended without a word")
             except KubeError as error:
@@ -219,7 +224,7 @@ class ListWatch(Generic[T]):
         raw, _ = await kube.answer("GET", self.path, query={"limit": "1"}, headers=self.list_headers)
         return decoded(raw, _marked.decode, f"GET {self.path}").metadata.resource_version
 
-    async def _watch(self, version: str) -> AsyncGenerator[_Change[T], None]:
+    def _watch(self, version: str) -> AsyncGenerator[list[bytes], None]:
         query = {
             **({"labelSelector": self.selector} if self.selector else {}),
             "watch": "1",
@@ -227,12 +232,17 @@ class ListWatch(Generic[T]):
             "resourceVersion": version,
             "timeoutSeconds": _SERVER_SECONDS,
         }
-        async with aclosing(self.kube.stream(self.path, query, self.headers)) as lines:
-            async for line in lines:
-                yield self._change(line)
+        return self.kube.stream(self.path, query, self.headers)
 
     def _change(self, line: bytes) -> _Change[T]:
         """Read a line; it raises KubeUnreachableError if it was cut off, and KubeRefusedError if it is an error."""
+        if self.at_one_go is not None:
+            try:
+                kind, version, item = self.at_one_go(line)
+            except (msgspec.MsgspecError, RecursionError):
+                pass  # it is read part by part, and so is whatever is no change of an object
+            else:
+                return _Change(kind, item, version)
         call = f"watch of {self.path}"
         try:
             head = decoded(line, _head.decode, call)

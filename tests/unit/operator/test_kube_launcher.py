@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bgjobs.ids import key_job_id
-from bgjobs_operator.cluster.views import Pod, pod_view, view_of
+from bgjobs_operator.cluster.views import Pod, pod_view, view_of, view_of_line
 from bgjobs_operator.interfaces.launcher import (
     LauncherObjectError,
     LauncherUnreachableError,
@@ -83,6 +83,28 @@ def test_what_is_seen_of_a_kube_job(fields: dict[str, Any], expected: dict[str, 
 def test_a_kube_job_whose_pod_ended_and_is_not_charged(status: dict[str, Any], expected: bool) -> None:
     view = view_of(json.dumps(kube_job(status=status)).encode())
     assert view.without_pod is expected
+
+
+@pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
+def test_a_line_of_a_watch_is_read_as_its_parts_are(kind: str) -> None:
+    found = kube_job(status={"failed": 1}, metadata={"resourceVersion": "17"})
+    line = json.dumps({"type": kind, "object": found}).encode()
+    assert view_of_line(line) == (kind, "17", view_of(json.dumps(found).encode()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "BOOKMARK", "object": {"kind": "Job", "metadata": {"resourceVersion": "6"}}},
+        {"type": "ERROR", "object": {"kind": "Status", "code": 410, "metadata": {}}},
+        {"type": "ADDED", "object": {"metadata": {"name": "of-nobody"}}},
+        {"type": "ADDED"},
+        "text",
+    ],
+)
+def test_any_other_line_of_a_watch_is_read_part_by_part(line: object) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        view_of_line(json.dumps(line).encode())
 
 
 def test_how_many_of_its_pods_are_ready_is_seen_and_makes_no_other_view() -> None:

@@ -15,8 +15,9 @@ from tests.unit.operator.builders import NAMESPACE, a_queue_object, a_request
 from tests.unit.operator.world import taken
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
+    from bgjobs_core.jobs.record import JobRecord
     from tests.unit.operator.world import World
 
 JOB = ids.request_job_id("uid-of-nightly")
@@ -74,6 +75,27 @@ class TestReconcile:
         monkeypatch.setattr(world.resources, "pages", before_it_was_made)
         await world.reconcile()
         assert await world.state(job) == "launched"
+
+    async def test_many_launched_jobs_are_compared_some_at_a_time(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        launched = [await world.launched() for _ in range(5)]
+        monkeypatch.setattr(reconcile, "_AT_A_TIME", 2)
+        compared: list[int] = []  # by each rest
+        seen: list[str] = []
+        compare = world.observer.compare
+
+        async def counting(jobs: Sequence[JobRecord]) -> None:
+            seen.extend(job.id for job in jobs)
+            await compare(jobs)
+
+        async def rest(_: float) -> None:
+            compared.append(len(seen))
+
+        monkeypatch.setattr(world.observer, "compare", counting)
+        monkeypatch.setattr(world.comparing, "sleep", rest)
+        await world.reconcile()
+        assert (compared, sorted(seen)) == ([2, 4], sorted(launched))
 
     async def test_a_kube_job_that_vanished_unseen_is_lost(self, world: World) -> None:
         job = await world.launched()

@@ -147,9 +147,7 @@ class Reconcile:
     async def _compare(self, batch: Sequence[Listed]) -> list[Listed]:
         """Compare requests with the records of their jobs; those that have none are returned."""
         new: list[Listed] = []
-        ids_ = [
-            part(one.obj, "status").get("jobId") or ids.request_job_id(one.obj["metadata"]["uid"]) for one in batch
-        ]
+        ids_ = [part(one.obj, "status").get("jobId") or ids.request_job_id(one.obj["metadata"]["uid"]) for one in batch]
         jobs = {job.id: job for job in await self.store.jobs(ids_)} if ids_ else {}
         now = await self.store.now_ms()
         for one, job_id in zip(batch, ids_, strict=True):

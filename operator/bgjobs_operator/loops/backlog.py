@@ -1,8 +1,8 @@
 """Requests that nobody has looked at yet become jobs, many in one script: after a start there may be 60,000 of them.
 
-admit asks for each request by itself, which costs more than all the rest of it. reconcile has read them already, in pages
-of a list; what is plain among them is taken from there. Whatever else there is to say about a request is left to admit:
-here is no refusal, no wait, and no status.
+admit asks for each request by itself, which costs more than all the rest of it. reconcile has read them already, in
+pages of a list; what is plain among them is taken from there. Whatever else there is to say about a request is left to
+admit: here is no refusal, no wait, and no status.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bgjobs_core.jobs.admission import NotAdmitted, decide_by
 from bgjobs_core.kube.errors import KubeError
@@ -18,7 +18,6 @@ from bgjobs_core.kube.objects import part
 from bgjobs_core.redis.errors import StoreFullError
 from bgjobs_core.resources.models import REQUESTS
 from bgjobs_operator.loops.admit import asked_by, parse
-from bgjobs_operator.loops.fair_queue import Clock
 from bgjobs_operator.pokes import Poke
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from bgjobs_core.redis.memory import MemoryGate
     from bgjobs_core.store.store import Store
     from bgjobs_operator.interfaces.resources import Listed
+    from bgjobs_operator.loops.fair_queue import Clock
     from bgjobs_operator.pokes import Pokes
 
 TOGETHER: Final = 100  # jobs of one call of the store; others of the same page are under way meanwhile
@@ -143,12 +143,14 @@ class Backlog:
         # Whoever needs others may wait for them, and a key has an answer: admit knows what to do then.
         if isinstance(spec, NotAdmitted) or spec.needs or spec.unique_key:
             return None
-        asked: Any = asked_by(request, spec, now)
-        queue = None if isinstance(asked, NotAdmitted) else await self.store.remembered_queue(asked.queue_key)
-        job = decide_by(asked, queue) if queue and queue.version else None
-        if queue is None or job is None or isinstance(job, NotAdmitted):
+        asked = asked_by(request, spec, now)
+        if isinstance(asked, NotAdmitted):
             return None
-        return _Decided(listed.obj, job, queue.version)
+        queue = await self.store.remembered_queue(asked.queue_key)
+        if queue is None or not queue.version:
+            return None
+        job = decide_by(asked, queue)
+        return None if isinstance(job, NotAdmitted) else _Decided(listed.obj, job, queue.version)
 
     async def _store(self, alike: Sequence[_Decided], rules: str, noted: Collection[Poke]) -> list[Object]:
         """Store jobs of one queue, and return the requests of those that are not stored."""

@@ -16,7 +16,7 @@ from bgjobs_local.errors import ManifestError
 from bgjobs_local.local_schedules import LocalSchedules, troubles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bgjobs_core.jobs.timed_limits import TimedLimits
     from bgjobs_core.kube.objects import Object
     from bgjobs_local.project import Project
+    from bgjobs_operator.interfaces.resources import Listed
 
 DEFAULT: Final = "default"
 IMAGE: Final = "this-machine"  # jobs run in your environment, whatever image they name
@@ -163,6 +164,11 @@ class LocalResources:
         for (where, _), obj in self._of(plural).items():
             if where == namespace:
                 yield obj
+
+    async def requests(self, namespace: str) -> AsyncGenerator[Sequence[Listed], None]:  # noqa: ARG002 - as above
+        """See `ResourcesApi.requests`."""
+        for nothing in ():
+            yield nothing
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:  # noqa: ARG002 - as the interface has it
         """See `ResourcesApi.apply_status`."""

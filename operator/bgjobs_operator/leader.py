@@ -20,6 +20,7 @@ from bgjobs_core.store.doorbell import MAX_BLOCK_MS
 from bgjobs_operator.interfaces.launcher import LauncherUnreachableError
 from bgjobs_operator.loops.admit import PERIOD as ADMIT_PERIOD
 from bgjobs_operator.loops.admit import Admit, cancel_with_request
+from bgjobs_operator.loops.backlog import Backlog
 from bgjobs_operator.loops.bulk import PERIOD as BULK_PERIOD
 from bgjobs_operator.loops.bulk import Bulk
 from bgjobs_operator.loops.dispatch import LONGEST_SLEEP, Dispatch
@@ -171,9 +172,11 @@ class Leader:
             store, self._api, self.schedule_pokes, namespaces, lambda: self.poke("schedule"), self._gate, tell
         )
         observe = observe_queue(tell)
+        backlog = Backlog(store, self._pokes, admit.queues_known, admit.others_may_go_on, self._gate)
+        settle.can_wait = backlog.is_taken
         reconcile = Reconcile(
             store, self._api, self._pokes, observers, lambda: self._poke_all("reconcile"), settle.write_again, tell,
-            listed=fresh.listed,
+            listed=fresh.listed, take=backlog.take,
         )  # fmt: skip
         for namespace in namespaces:
             observers[namespace] = Observer(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bgjobs_core.resources.models import QUEUES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
+    from collections.abc import Set as AbstractSet
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -41,6 +43,7 @@ class Pokes:
     kept: bool = True
     _queues: dict[str, _Waiting] = field(default_factory=dict[str, _Waiting])
     _requests: dict[str, _Waiting] = field(default_factory=dict[str, _Waiting])
+    _notes: defaultdict[str, list[set[Poke]]] = field(default_factory=lambda: defaultdict(list))
 
     def begin(self) -> None:
         """We lead: keep what is poked from now on."""
@@ -55,9 +58,35 @@ class Pokes:
     def add(self, poke: Poke) -> None:
         """Look at it soon."""
         if self.kept:
+            for notes in self._notes.get(poke.namespace, ()):
+                notes.add(poke)
             lines = self._queues if poke.plural == QUEUES else self._requests
             lines.setdefault(poke.namespace, OrderedDict())[poke] = None
             self.ring()
+
+    @contextmanager
+    def noting(self, namespace: str) -> Generator[AbstractSet[Poke]]:
+        """What is poked in a namespace during the block, whether somebody has taken it by then or not."""
+        notes = set[Poke]()
+        self._notes[namespace].append(notes)
+        try:
+            yield notes
+        finally:
+            self._notes[namespace] = [one for one in self._notes[namespace] if one is not notes]
+            if not self._notes[namespace]:
+                del self._notes[namespace]
+
+    def drop(self, poke: Poke) -> None:
+        """Nobody need look at this request any more."""
+        waiting = self._requests.get(poke.namespace)
+        if waiting is not None and poke in waiting:
+            del waiting[poke]
+            if not waiting:
+                del self._requests[poke.namespace]
+
+    def has_queues(self, namespace: str) -> bool:
+        """Whether a queue of a namespace waits."""
+        return namespace in self._queues
 
     def namespaces(self) -> list[str]:
         """Where something waits."""

@@ -20,7 +20,7 @@ from bgjobs_core.actions.bulk.preview import preview
 from bgjobs_core.actions.listing import Filter
 from bgjobs_core.jobs.holds import NewHold
 from bgjobs_core.resources.models import REQUESTS
-from tests.isolation.course import Course, Trouble, played, readable, slow
+from tests.isolation.course import WELL, Course, Trouble, played, readable, slow
 from tests.isolation.healthy import DEEDS
 from tests.isolation.kubernetes import JOBS
 from tests.isolation.rules import Rule
@@ -72,6 +72,27 @@ class ManyRequests(Trouble):
 
         await it.become(self.jobs, "scheduled", 300.0 * SCALE, "jobs of many requests are")
         await until("all requests say so", told, 300.0 * SCALE)
+
+
+class ManyRequestsAtAStart(ManyRequests):
+    """They are there before anybody leads, and whoever leads first goes in the middle of them."""
+
+    async def begins(self, it: Installation) -> None:
+        await it.stand_down()
+        await super().begins(it)
+        it.lead()
+
+        async def begun() -> bool:
+            return await self._made(it) > 0
+
+        await until("the first of many requests are jobs", begun, 60.0)
+        await it.stand_down()
+        assert await self._made(it) < len(self.jobs)
+        it.lead()
+        await it.become(await it.enqueue(WELL, "quick"), "succeeded", 60.0, "the first job of the next leader has")
+
+    async def _made(self, it: Installation) -> int:
+        return len(await it.store.jobs(self.jobs))
 
 
 class ManyWaiting(Trouble):
@@ -159,6 +180,7 @@ TROUBLES: Final[dict[str, Callable[[], Trouble]]] = {
     NO_TROUBLE: Trouble,
     "many namespaces": ManyNamespaces,
     "many requests": ManyRequests,
+    "many requests at a start": ManyRequestsAtAStart,
     "many waiting jobs": ManyWaiting,
     "a used up quota": UsedUpQuota,
     "many held jobs": ManyHeld,

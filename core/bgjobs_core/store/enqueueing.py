@@ -82,6 +82,18 @@ class Enqueueing(Verbs):
         """
         return (await self._place([job], rules))[0]
 
+    async def enqueue_each(self, jobs: Sequence[NewJob], rules: str) -> list[Placed]:
+        """Add jobs of one queue, many of them in a script; each of them is what it would be alone.
+
+        Args:
+            jobs: as in `enqueue`.
+            rules: by which all of them were admitted.
+
+        Returns:
+            What became of each, in the order of the jobs. When Redis fails in the middle, some of them are there.
+        """
+        return await self._place(jobs, rules)
+
     async def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Placed]:
         """Add jobs, all of them or none; the same jobs may be sent again.
 

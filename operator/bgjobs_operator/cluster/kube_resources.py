@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -26,10 +27,10 @@ from bgjobs_core.resources.models import (
 )
 from bgjobs_core.resources.schedules import SUSPENDED_BY
 from bgjobs_operator.cluster.refusals import is_gone
-from bgjobs_operator.interfaces.resources import TOO_LARGE
+from bgjobs_operator.interfaces.resources import TOO_LARGE, Listed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from bgjobs_core.kube.door import Kube
     from bgjobs_core.kube.objects import Object
@@ -69,7 +70,15 @@ class _Request(_WithoutSpec, omit_defaults=True):
     spec: dict[str, msgspec.Raw] | None = None
 
 
+class _WithRawSpec(_WithoutSpec, omit_defaults=True):
+    """Whatever its spec is, which perhaps nobody asks for."""
+
+    spec: msgspec.Raw = msgspec.Raw(b"null")
+
+
 _request: Final = msgspec.json.Decoder(_Request)
+_spec: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
+_with_raw_spec: Final = msgspec.json.Decoder(_WithRawSpec)
 _without_spec: Final = msgspec.json.Decoder(_WithoutSpec)
 _with_spec: Final = msgspec.json.Decoder(_WithSpec)
 
@@ -99,6 +108,13 @@ class KubeResources:
             async for page in found:
                 for item in page.items:
                     yield msgspec.to_builtins(item)
+
+    async def requests(self, namespace: str) -> AsyncGenerator[Sequence[Listed], None]:
+        """See `ResourcesApi.requests`."""
+        path = _path(REQUESTS, namespace)
+        async with aclosing(pages(self._kube, path, _with_raw_spec.decode)) as found:
+            async for page in found:
+                yield [Listed(_without_its_spec(item), partial(_whole, item, path)) for item in page.items]
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         """See `ResourcesApi.apply_status`; by server-side apply."""
@@ -185,6 +201,15 @@ class KubeResources:
                 raise
 
 
+def _without_its_spec(found: _WithoutSpec) -> Object:
+    return msgspec.to_builtins(_WithoutSpec(found.metadata, found.status))
+
+
+def _whole(found: _WithRawSpec, path: str) -> Object:
+    where = f"{path}/{found.metadata.name}"
+    return _small(_Request(found.metadata, found.status, decoded(found.spec, _spec.decode, f"spec of {where}")), where)
+
+
 def _small(found: _Request, path: str) -> Object:
     """A request as plain JSON, but for parameters that no job may have."""
     spec = found.spec or {}
@@ -194,7 +219,7 @@ def _small(found: _Request, path: str) -> Object:
         else decoded(raw, msgspec.json.decode, f"{field} of {path}")
         for field, raw in spec.items()
     }
-    return {**msgspec.to_builtins(_WithoutSpec(found.metadata, found.status)), "spec": read}
+    return {**_without_its_spec(found), "spec": read}
 
 
 def _size(raw: bytes) -> int:

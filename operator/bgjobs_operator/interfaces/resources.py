@@ -5,15 +5,28 @@ On a cluster they are objects of the Kubernetes API (`kube_resources`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from bgjobs_core.kube.objects import Object
 
 # In place of parameters that are refused whatever is in them, so that nothing is made of them.
 TOO_LARGE: Final = "they are too large"
+
+
+class Listed(NamedTuple):
+    """A request of a list.
+
+    Attributes:
+        obj: what `ResourcesApi.pages` gives of it.
+        whole: reads the same as `ResourcesApi.get`, and raises what that raises. A page of the list stays in memory as
+            long as this is kept.
+    """
+
+    obj: Object
+    whole: Callable[[], Object]
 
 
 class ResourcesApi(Protocol):
@@ -34,6 +47,10 @@ class ResourcesApi(Protocol):
         creationTimestamp and deletionTimestamp, `status`, and of queues `spec`. A request's spec, which may be large,
         is read by `get`. An object that cannot be read is left out, and logged.
         """
+        ...
+
+    def requests(self, namespace: str) -> AsyncGenerator[Sequence[Listed], None]:
+        """All requests of a namespace, page by page: as `pages`, and the spec of those for which it is asked."""
         ...
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:

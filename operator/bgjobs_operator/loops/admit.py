@@ -196,6 +196,10 @@ class Admit:
             self._take_up(namespace)
         return None
 
+    def queues_known(self, namespace: str) -> bool:
+        """Whether all queues of a namespace that were poked have been looked at."""
+        return not self._queues[namespace] and not self.pokes.has_queues(namespace)
+
     def _take_up(self, namespace: str) -> None:
         while self.fair.room(namespace) and (poke := self.pokes.take_of(namespace, queue=True)) is not None:
             if self.fair.knows(namespace, _key(poke)) is None:
@@ -304,10 +308,10 @@ class Admit:
             return await self._refuse(obj, changed, now)
         if (own := asked.spec.unique_key) and (said := await self.store.answer(asked.id)) is not None:
             await self._say(obj, request_status.unneeded(said, own, obj["metadata"]["generation"], now))
-        self._others_may_go_on(obj)
+        self.others_may_go_on(obj)
         return True  # settle writes the status of a job from its record
 
-    def _others_may_go_on(self, obj: dict[str, Any]) -> None:
+    def others_may_go_on(self, obj: dict[str, Any]) -> None:
         """Requests may have waited for this one to be a job, or to be refused."""
         if self._parents.is_waited_for(obj["metadata"]["namespace"], obj["metadata"]["name"]):
             self.fair.wake(obj["metadata"]["namespace"])
@@ -318,7 +322,7 @@ class Admit:
 
     async def _refuse(self, obj: dict[str, Any], refusal: NotAdmitted, now: int) -> bool:
         await self._say(obj, request_status.refused(refusal.code, refusal.message, obj["metadata"]["generation"], now))
-        self._others_may_go_on(obj)
+        self.others_may_go_on(obj)
         return True
 
     async def _say(self, obj: dict[str, Any], said: request_status.Status) -> None:

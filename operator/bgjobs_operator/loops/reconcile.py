@@ -22,17 +22,19 @@ from bgjobs_core.kube.objects import part, parts
 from bgjobs_core.resources.models import QUEUES, REQUESTS
 from bgjobs_core.store import keys
 from bgjobs_operator.loops import request_status
+from bgjobs_operator.loops.backlog import poke_of
 from bgjobs_operator.loops.fair_queue import Clock, FairQueue
 from bgjobs_operator.loops.troubles import trouble_of
 from bgjobs_operator.pokes import Poke
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from bgjobs_core.jobs.record import JobRecord
     from bgjobs_core.kube.objects import Object
     from bgjobs_core.store.store import Store
-    from bgjobs_operator.interfaces.resources import ResourcesApi
+    from bgjobs_operator.interfaces.resources import Listed, ResourcesApi
     from bgjobs_operator.loops.flows import Item
     from bgjobs_operator.loops.observe import Observer
     from bgjobs_operator.loops.troubles import Trouble
@@ -64,9 +66,8 @@ def _essence(status: request_status.Status) -> tuple[object, ...]:
     return status.get("state"), status.get("attempt"), conditions
 
 
-def _poke(request: Object) -> Poke:
-    metadata = request["metadata"]
-    return Poke(REQUESTS, metadata["namespace"], metadata["name"], metadata["uid"])
+async def _leave_all(_: str, listed: Sequence[Listed], __: AbstractSet[Poke]) -> list[Object]:
+    return [one.obj for one in listed]
 
 
 @dataclass
@@ -78,6 +79,7 @@ class Reconcile:
         poke_all: wakes the other loops.
         write_again: has the status of a job's request written anew.
         listed: hears of each namespace the names of all queues that are to be looked at.
+        take: makes jobs of requests that have none; see `Backlog.take`.
         tell, clock: see `FairQueue`.
     """
 
@@ -91,6 +93,7 @@ class Reconcile:
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     listed: Callable[[str, set[str]], None] = lambda _, __: None
+    take: Callable[[str, Sequence[Listed], AbstractSet[Poke]], Awaitable[list[Object]]] = _leave_all
     fair: FairQueue[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,44 +129,51 @@ class Reconcile:
     async def _requests(self, namespace: str) -> set[str]:
         """Compare all requests with their jobs; their UIDs."""
         uids: set[str] = set()
-        batch: list[Object] = []
         old: list[Object] = []
         now = await self.store.now_ms()
-        async with aclosing(self.api.pages(REQUESTS, namespace)) as found:
-            async for obj in found:
-                uids.add(obj["metadata"]["uid"])
-                if not request_status.has_ended(obj):
-                    batch.append(obj)
-                elif request_status.is_behind(obj):
-                    self.pokes.add(_poke(obj))
-                elif request_status.refused_for_ms(obj, now) > REFUSED_MS and len(old) < _DROPPED_AT_ONCE:
-                    old.append(obj["metadata"])
-                if len(batch) == _BATCH:
-                    await self._compare(batch)
-                    batch = []
-        await self._compare(batch)
+        with self.pokes.noting(namespace) as noted:
+            async with aclosing(self.api.requests(namespace)) as found:
+                async for page in found:
+                    batch: list[Listed] = []
+                    for one in page:
+                        obj = one.obj
+                        uids.add(obj["metadata"]["uid"])
+                        if not request_status.has_ended(obj):
+                            batch.append(one)
+                        elif request_status.is_behind(obj):
+                            self.pokes.add(poke_of(obj))
+                        elif request_status.refused_for_ms(obj, now) > REFUSED_MS and len(old) < _DROPPED_AT_ONCE:
+                            old.append(obj["metadata"])
+                    for left in await self.take(namespace, await self._compare(batch), noted):
+                        self.pokes.add(poke_of(left))
         for metadata in old:  # one that has a job goes with its record
             await self.api.delete(REQUESTS, namespace, metadata["name"], metadata["uid"])
         return uids
 
-    async def _compare(self, batch: Sequence[Object]) -> None:
-        ids_ = [part(obj, "status").get("jobId") or ids.request_job_id(obj["metadata"]["uid"]) for obj in batch]
+    async def _compare(self, batch: Sequence[Listed]) -> list[Listed]:
+        """Compare requests with the records of their jobs; those that have none are returned."""
+        new: list[Listed] = []
+        ids_ = [part(one.obj, "status").get("jobId") or ids.request_job_id(one.obj["metadata"]["uid"]) for one in batch]
         jobs = {job.id: job for job in await self.store.jobs(ids_)} if ids_ else {}
         now = await self.store.now_ms()
-        for obj, job_id in zip(batch, ids_, strict=True):
+        for one, job_id in zip(batch, ids_, strict=True):
+            obj = one.obj
             metadata, said = obj["metadata"], part(obj, "status")
             job = jobs.get(job_id)
             if job is not None and not metadata.get("deletionTimestamp"):
                 if job.state not in TERMINAL and metadata["generation"] > job.request_generation:
                     # It was paused or resumed, perhaps while nobody led.
-                    self.pokes.add(_poke(obj))
+                    self.pokes.add(poke_of(obj))
                 quiet = now - job.changed_at > _QUIET_MS  # else it is about to be written
                 if quiet and differs(said, request_status.of_job(job, metadata["generation"])):
                     self.write_again(job)
             elif job is None and said.get("jobId") and said.get("kubeJob"):
                 await self._lost(obj, job_id, now)
+            elif job is None:
+                new.append(one)
             else:
-                self.pokes.add(_poke(obj))
+                self.pokes.add(poke_of(obj))
+        return new
 
     async def _lost(self, obj: Object, job_id: str, now: int) -> None:
         metadata = obj["metadata"]

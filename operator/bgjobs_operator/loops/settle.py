@@ -46,6 +46,7 @@ class Settle:
     Attributes:
         namespaces: of jobs; elsewhere there is nobody to tell.
         tell, clock: see `FairQueue`.
+        can_wait: whether the statuses of a namespace are left for a moment.
     """
 
     store: Store
@@ -53,6 +54,7 @@ class Settle:
     namespaces: Collection[str]
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
+    can_wait: Callable[[str], bool] = lambda _: False
     fair: FairQueue[Due] = field(init=False)
     _written: dict[str, request_status.Status] = field(default_factory=dict[str, request_status.Status])
     # The revisions that were written while a page of records was read, by namespace and job: the page may be older.
@@ -75,6 +77,8 @@ class Settle:
 
     async def _namespace(self, namespace: str, now: int) -> bool:
         """Whether anything is left that was not offered."""
+        if self.can_wait(namespace):
+            return True
         start = 0
         is_long = False  # what is written meanwhile leaves the list, so that something of a further page is passed over
         while self.fair.room(namespace):

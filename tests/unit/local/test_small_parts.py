@@ -230,6 +230,7 @@ class TestLocalResources:
         assert resources.namespaces() == ("mail", "shop")
         assert [obj["metadata"]["name"] async for obj in resources.pages(QUEUES, "mail")] == ["other"]
         assert [obj async for obj in resources.pages(REQUESTS, "shop")] == []
+        assert [page async for page in resources.requests("shop")] == []
         assert await resources.get(QUEUES, "shop", "nobody") is None
 
     async def test_a_default_queue_of_ones_own(self, resources: LocalResources, file: Path) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bgjobs.vocabulary import TERMINAL
 from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
 from bgjobs_core.resources.models import QUEUES, REQUESTS, SCHEDULES
 from bgjobs_core.resources.schedules import SUSPENDED_BY
-from bgjobs_operator.interfaces.resources import ResourcesApi
+from bgjobs_operator.interfaces.resources import Listed, ResourcesApi
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from bgjobs_core.kube.objects import Object
 
@@ -27,6 +28,7 @@ class FakeResources(ResourcesApi):
 
     Attributes:
         reads: how often an object was read.
+        read_in_lists: how many objects of lists were read whole.
         events: name of the object, reason and message of each Event, in order.
         written: the status of each apply, in order, with the object's name.
         refused: namespaces where we lack the permissions.
@@ -36,6 +38,7 @@ class FakeResources(ResourcesApi):
 
     objects: dict[tuple[str, str, str], Object] = field(default_factory=dict[tuple[str, str, str], "Object"])
     reads: int = 0
+    read_in_lists: int = 0
     written: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
     events: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     deleted: list[str] = field(default_factory=list[str])
@@ -71,6 +74,17 @@ class FakeResources(ResourcesApi):
                 yield {name: seen[name] for name in ("metadata", "status") if name in seen} | (
                     {"spec": seen.get("spec", {})} if plural == QUEUES else {}
                 )
+
+    async def requests(self, namespace: str) -> AsyncGenerator[Sequence[Listed], None]:
+        page: list[Listed] = []
+        async for obj in self.pages(REQUESTS, namespace):
+            there = copy.deepcopy(self.objects[REQUESTS, namespace, obj["metadata"]["name"]])
+            page.append(Listed(obj, partial(self._whole, there)))
+        yield page
+
+    def _whole(self, obj: Object) -> Object:
+        self.read_in_lists += 1
+        return obj
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         self._answer(namespace)

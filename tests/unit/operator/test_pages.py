@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from bgjobs.protocol import MAX_JSON_BYTES
 from bgjobs_core.jobs.admission import NotAdmitted
 from bgjobs_core.kube import door
 from bgjobs_core.kube.connections import READERS
-from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError
+from bgjobs_core.kube.errors import KubeRefusedError, KubeUnreachableError, KubeUnreadableError
 from bgjobs_core.kube.pages import FIRST, MOST, PAGE_BYTES, Page, next_size, pages
 from bgjobs_core.resources.models import GROUP, QUEUES, REQUESTS, VERSION
 from bgjobs_operator.cluster.kube_resources import KubeResources
@@ -253,3 +254,26 @@ class TestResources:
         found = await KubeResources(cluster.kube()).get(REQUESTS, "shop", "marks")
         assert found is not None
         assert found["spec"] == spec
+
+    async def test_of_a_list_are_read_whole_when_somebody_asks(self, cluster: FakeCluster) -> None:
+        metadata = {"namespace": "shop", "uid": "u", "generation": 1, "creationTimestamp": "t"}
+        specs: dict[str, Any] = {
+            "good": {"class": "a.B", "method": "c", "parameters": [{"x": [None, 1.5, "\u00fc"]}]},
+            "none": None,
+            "nonsense": "no object at all",
+            "surrogate": {"class": "a.B", "method": "c", "parameters": ["half \ud800"]},
+            "large": {"class": "a.B", "method": "c", "parameters": ["x" * 2 * MAX_JSON_BYTES]},
+        }
+        cluster.collections[REQUESTS_PATH] = [
+            {"metadata": {"name": name, **metadata}, "spec": spec} for name, spec in specs.items()
+        ]
+        api = KubeResources(cluster.kube())
+        listed = {one.obj["metadata"]["name"]: one async for page in api.requests("shop") for one in page}
+        assert [*listed] == [*specs], "whatever its spec is, one that has a name is there"
+        assert listed["good"].obj == {"metadata": {"name": "good", **metadata}}
+        assert listed["good"].whole() == {**listed["good"].obj, "spec": specs["good"]}
+        assert listed["none"].whole()["spec"] == {}
+        assert listed["surrogate"].whole()["spec"]["parameters"] == ["half ?"]
+        assert listed["large"].whole()["spec"]["parameters"] == TOO_LARGE
+        with pytest.raises(KubeUnreadableError, match="nonsense"):
+            listed["nonsense"].whole()

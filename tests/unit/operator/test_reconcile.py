@@ -72,7 +72,7 @@ class TestReconcile:
             for nothing in ():
                 yield nothing
 
-        monkeypatch.setattr(world.resources, "pages", before_it_was_made)
+        monkeypatch.setattr(world.resources, "requests", before_it_was_made)
         await world.reconcile()
         assert await world.state(job) == "launched"
 

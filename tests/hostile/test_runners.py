@@ -47,7 +47,8 @@ async def test_no_answer_is_kept_by_a_cache_or_taken_for_another_type(site: Site
 
 # All that change the direction in which text is written, by Unicode.
 DIRECTIONS: Final = [
-    "\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069",
+    "\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e",
+    "\u2066", "\u2067", "\u2068", "\u2069",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -45,9 +45,14 @@ async def test_no_answer_is_kept_by_a_cache_or_taken_for_another_type(site: Site
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    "mark", ["\u202e", "\u2066", "\u200f", "\u061c"], ids=["override", "isolate", "mark", "letter"]
-)
+# All that change the direction in which text is written, by Unicode.
+DIRECTIONS: Final = [
+    "\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e",
+    "\u2066", "\u2067", "\u2068", "\u2069",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", DIRECTIONS, ids=[f"{ord(one):x}" for one in DIRECTIONS])
 def test_a_log_line_reads_as_it_was_printed(mark: str) -> None:
     from bgjobs_api.pages.job import log_view  # noqa: PLC0415 - nothing else here is about logs
 

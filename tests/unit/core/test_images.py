@@ -60,6 +60,8 @@ DO_NOT_FIT = [
     ("shop@sha256:*", f"other@{DIGEST}"),
     ("shop:1@sha256:*", f"shop:2@{DIGEST}"),
     ("shop:[12]", "shop:1"),
+    ("shop?evil:1", "shop/evil:1"),
+    ("registry?example/shop:1", "registry/example/shop:1"),
 ]
 
 

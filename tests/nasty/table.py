@@ -244,6 +244,11 @@ TABLE: Final = (
     _done("process.Surroundings.another_locale", {"größer": 1.5}, "größer\n", in_tests=InTests.ALONE, pod=True),
     _done("process.Surroundings.a_logger_of_its_own", "done", "INFO charged\n", in_tests=InTests.ALONE),
     _done("process.Surroundings.a_loop_of_its_own"),
+    # As `multiprocessing` has it on other systems than Linux, and from Python 3.14 on.
+    *(
+        _done("process.Starts.a_pool_of_processes", [1, 4, 9], parameters=[method], in_tests=InTests.ALONE, pod=True)
+        for method in ("spawn", "forkserver")
+    ),
     # What goes on when the method has returned.
     _done("process.Leaves.a_thread", "done", _GOES_ON, "thread 'the holder'", in_tests=InTests.NOT, pod=True),
     _done(

@@ -110,7 +110,7 @@ def _own(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
     while at < len(frames) and (
         frames[at][0].startswith("<frozen importlib")
         or (frames[at][0] == _THREADING and "_bootstrap" in frames[at][2])
-        or (at == 0 and frames[at][0] == "<frozen runpy>")
+        or (at == 0 and (frames[at][0], frames[at][2]) == ("<string>", "<module>"))  # `python -c`, as the child starts
     ):
         at += 1
     return frames[at:] or frames

@@ -14,11 +14,12 @@ from bgjobs.runner.frames import FrameReader, FrameSender
 from bgjobs.runner.termination import STOPPED, TIMED_OUT, Plan, Situation, plan
 
 JOB = ["/app/shop/jobs.py", 41, "Invoices.render"]
+START = ["<string>", 1, "<module>"]
 OWN = [job_code.__file__, 120, "call"]
 DUMP = b"""Stack (most recent call first):
   File "/app/shop/jobs.py", line 41 in render
   File "%s", line 117 in call
-  File "<frozen runpy>", line 88 in _run_code
+  File "<string>", line 1 in <module>
 """ % job_code.__file__.encode()
 
 
@@ -28,12 +29,18 @@ def found(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_frames_before_the_jobs_own_are_not_shown() -> None:
-    frames = [["<frozen runpy>", 1, "_run"], OWN, ["<frozen importlib._bootstrap>", 1, "_load"], JOB]
+    frames = [START, OWN, ["<frozen importlib._bootstrap>", 1, "_load"], JOB]
     threads = [{"name": "", "daemon": False, "main": True, "frames": frames, "left_out": 0}]
 
     text = stack_text.from_python(found(threads=threads))
 
     assert text == 'Main thread (the innermost call last):\n  File "/app/shop/jobs.py", line 41, in Invoices.render\n'
+
+
+def test_how_the_process_was_started_is_not_shown() -> None:
+    threads = [{"name": "", "daemon": False, "main": True, "frames": [START, JOB], "left_out": 0}]
+
+    assert "<string>" not in stack_text.from_python(found(threads=threads))
 
 
 def test_what_has_only_frames_of_ours_keeps_them() -> None:

@@ -8,6 +8,7 @@ import atexit
 import builtins
 import locale
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -33,6 +34,16 @@ class Broken:
 
 def broken_print(*_: object, **__: object) -> None:
     raise RuntimeError("print is broken")
+
+
+def squared(number: int) -> int:
+    return number * number
+
+
+class Starts:
+    def a_pool_of_processes(self, method: str) -> list[int]:
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            return pool.map_async(squared, [1, 2, 3]).get(60)
 
 
 class Streams:

@@ -43,8 +43,8 @@ class Reply:
 class Watching:
     """An answer that has no end: lines are sent as they come, until the client goes away.
 
-    Lines that come at the same time are sent together, as by the API server, which writes its buffer out when no further
-    event is there.
+    Lines that come at the same time are sent together, as by the API server, which flushes when no further event is
+    there.
 
     Args:
         first: sends what is to be sent at first.

@@ -8,8 +8,10 @@ operator's HTTP client, event loop and JSON decoder, that reads line after line 
 
 By arithmetic: an event of 2 to 3 kB takes 10 µs to be read by msgspec once, and a read of the record from Redis 100 µs
 more where each event has its own; these here change nothing, and need none. A turn of the event loop with TLS and HTTP
-takes 50 to 100 µs more, unless several events share it. So it should be below 100 µs, which is 10,000 events a second. A KubeJob as it is kept takes 500 to 1,000 B of memory, so 20,000 of them some 20 MiB beside what the process
-needs anyway. A reconcile reads each record once: at 0.3 ms it takes 6 s, and a tenth of it in batches.
+takes 50 to 100 µs more, unless several events share it. So it should be below 100 µs, which is 10,000 events a second.
+A KubeJob as it is kept takes 500 to 1,000 B of memory, so 20,000 of them some 20 MiB beside what the process needs
+anyway. A reconcile reads each record once, in batches of 40: at 0.04 ms it takes 0.8 s of processor, and as it rests
+4 ms after each batch, 3 s by the clock.
 """
 
 from __future__ import annotations
@@ -274,7 +276,7 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
     figures.append(figure("memory without KubeJobs", OURS, "MiB", [idle / 2**20]))
     figures.append(figure(f"reconcile {live}", OURS, "s", [took for took, _ in turns]))
     figures.append(figure(f"reconcile {live}, processor", OURS, "s", [worked for _, worked in turns]))
-    ours, beside, bare = figures[:3]
+    ours, beside = figures[:2]
     waits = [figure(_PROBE, side, "ms", [1000 * one for one in found], {"p99": 0.99}) for side, found in probes.items()]
     figures += waits
     alone, among = (one.percentiles["p99"] for one in waits)
@@ -282,7 +284,6 @@ async def measure(sizes: Sizes, progress: Progress) -> Result:
         Verdict(what="events", value=ours.median, goal=_GOAL_EVENTS, unit="/s of one core", at_most=False),
         Verdict(what=f"{_PROBE}, p99: {live} beside none", value=among / alone, goal=_MOST_TIMES_ALONE, unit="x"),
         Verdict(what="events beside kopf", value=ours.median / beside.median, goal=1.0, unit="x", at_most=False),
-        Verdict(what="events beside a bare watch", value=ours.median / bare.median, goal=1.0, unit="x", at_most=False),
         Verdict(what=f"memory {live}", value=memory[OURS] / 2**20, goal=_GOAL_MIB, unit="MiB"),
         Verdict(
             what=f"reconcile {live}",

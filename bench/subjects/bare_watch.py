@@ -1,7 +1,7 @@
 """A bare loop that watches KubeJobs, decodes each line and does nothing with it: `bare_watch <url> <ca> <path>`.
 
-It is the ceiling of whoever follows KubeJobs by the same HTTP client, event loop and JSON decoder. It prints a line with
-the number of lines that it has read whenever it is asked by a line on its standard input.
+It is the ceiling of whoever follows KubeJobs by the same HTTP client, event loop and JSON decoder, line by line. It
+prints how many changes it has read whenever it is asked by a line on its standard input.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ class Enqueueing(Verbs):
             # All of them are there since the first one was, so that their ids alone say which comes first.
             now = await add(first, at)
             at = now if at is None else at
-            if len(first.places) == len(jobs):  # as it is with a single job, to which tasks would add a tenth of its cost
+            if len(first.places) == len(jobs):  # as with a single job: tasks would cost it a seventh more
                 return at
             further = [add_further(at, batches) for _ in range(_AT_ONCE)]
             ends = await asyncio.gather(*further, add_further(at, one_by_one), return_exceptions=True)

@@ -2,8 +2,8 @@
 
 Events can be lost (kopf loses deletions over a relist; a watch can die), deadlines have no event at all.
 
-It is in no hurry: launched jobs are compared some at a time, with a rest after each time, so that whatever else is to be
-done need not wait for it, in this process or in Redis.
+It is in no hurry: launched jobs are compared some at a time, with a rest after each time, so that whatever else is to
+be done need not wait for it, in this process or in Redis.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -281,6 +282,23 @@ async def test_a_line_that_cannot_be_read_is_left_out(cluster: FakeCluster, foll
     cluster.script(WATCH, Stream((raw, line("ADDED", thing("a", 7))), ends=False))
     await follower.see("=", "+a")
     assert (follower.slept, follower.versions()) == ([], ["5"])
+
+
+async def test_a_line_is_read_at_one_go_where_that_is_possible(cluster: FakeCluster, follower: Follower) -> None:
+    read: list[bytes] = []
+
+    def at_one_go(line: bytes) -> tuple[str, str, Thing]:
+        read.append(line)
+        if b"at one go" not in line:
+            raise msgspec.ValidationError("no")
+        return "ADDED", "8", Thing(Metadata(uid="at-one-go"))
+
+    follower.watch.at_one_go = at_one_go
+    cluster.script(LIST, page(5))
+    both = (line("ADDED", thing("by parts", 7)), line("ADDED", thing("at one go", 8)))
+    cluster.script(WATCH, Stream(both), Stream((), ends=False))
+    await follower.see("=", "+by parts", "+at-one-go")
+    assert [json.loads(one) for one in read] == list(both)
 
 
 async def test_half_of_a_surrogate_pair_in_a_line(cluster: FakeCluster, follower: Follower) -> None:

@@ -1,12 +1,12 @@
 """How long Redis works while 100,000 children of one job go on, beside a million jobs.
 
 Measured: in a Valkey with 1,000,000 waiting jobs, of which 100,000 need one and the same job: that one succeeds, and
-its children are let go on, ten a call, as the operator does it; between these calls the jobs of the other queues live
-on by a mix of all calls. How long each script keeps Redis busy is measured by the server itself, in the mix before and
-in both together. What the longest calls did is told, and how far the others came meanwhile.
+its children are let go on, twelve a call, as the operator does it; between these calls the jobs of the other queues
+live on by a mix of all calls. How long each script keeps Redis busy is measured by the server itself, in the mix before
+and in both together. What the longest calls did is told, and how far the others came meanwhile.
 
 By arithmetic: to let one child go on costs a read of its record, and a move as every other one, 0.1 ms; so a call of
-ten takes 1 ms, and all of them 10 s of Redis, during which nobody waits for longer than one such call.
+twelve takes 1 ms, and all of them 10 s of Redis, during which nobody waits for longer than one such call.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 -- Namespaces take turns, and in a namespace the ended jobs and batches do, so that one with very many children does not
 -- hold up others. A child that is paused hears of it too, and stays paused. An id that is no open child, or whose record
 -- cannot be read, is dropped. A job that cannot be read counts as one that is lost.
---@ limit  whole=10  how much is done at most: a child that goes on is one, and so is a parent that is looked at; a child
+--@ limit  whole=12  how much is done at most: a child that goes on is one, and so is a parent that is looked at; a child
 --    that ends is two, and one more for each ten jobs that it needs
 --> told     whole   how many children have heard of an end
 --> more     yes|no  yes: others are to hear of one

@@ -284,7 +284,7 @@ class Deeds(Connected):
         """
         return replies.SuspendReply._make(await self._scripts.run("suspend", job_id, by, note))
 
-    async def unblock(self, *, limit: int = 10) -> replies.UnblockReply:
+    async def unblock(self, *, limit: int = 12) -> replies.UnblockReply:
         """Tells the children of what has ended how it did; who waits for nothing else goes on, or is cancelled.
 
         Namespaces take turns, and in a namespace the ended jobs and batches do, so that one with very many children

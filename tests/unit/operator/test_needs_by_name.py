@@ -114,9 +114,9 @@ async def test_a_child_of_a_child_hears_of_the_end(world: World) -> None:
 async def test_very_many_children_are_told_in_several_turns() -> None:
     class Crowd(Store):
         def __init__(self) -> None:
-            self.left = 1_100
+            self.left = 1_320
 
-        async def unblock(self, *, limit: int = 10) -> UnblockReply:
+        async def unblock(self, *, limit: int = 12) -> UnblockReply:
             self.left -= limit
             return UnblockReply(limit, "yes" if self.left else "no", 0)
 

@@ -8,9 +8,9 @@ keeps nothing of them. All slots of the queue are taken, so that nothing is laun
 
 By arithmetic: the lists are some 350 MB of JSON, which the plain client reads in some 5 s. The KubeJobs cost the
 operator a read of their records, 20,000 at 0.1 ms in batches, and some 1 kB of memory each: 20 MiB beside the 80 to
-90 MiB of the process itself. A request is taken from the list, and costs a twentieth of a script that waits for the disk
-together with others: some 0.4 ms of its one core, and as much of Redis', which works beside it. So 60,000 requests are
-admitted in half a minute; what is remembered of one is its UID. Only then comes the PATCH of its status, 0.7 ms each.
+90 MiB of the process itself. A request is taken from the list, and costs a twentieth of a script that waits for the
+disk together with others: some 0.4 ms of its one core, and as much of Redis', which works beside it. So 60,000 requests
+are admitted in half a minute; what is remembered of one is its UID. Only then comes the PATCH of its status, 0.7 ms.
 """
 
 from __future__ import annotations

@@ -36,6 +36,13 @@ async def test_one_request_names_a_hundred_namespaces_at_most(site: Site) -> Non
     assert answer.json()["errors"][0]["field"] == "namespace"
 
 
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/jobs", "/healthz"])
+async def test_a_query_of_too_many_fields_is_one_error(site: Site, path: str) -> None:
+    """Each name that there is not would be an error of its own, and everybody else would wait for the last of them."""
+    answer = await site.get(f"{path}?{'&'.join(['x='] * 501)}")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "the query has more than 500 fields")
+
+
 @pytest.mark.parametrize(
     "path", ["/api/v1/jobs?namespace=shop", "/api/v1/queues", "/healthz", "/readyz", "/api/v1/jobs/x"]
 )

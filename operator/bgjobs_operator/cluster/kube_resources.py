@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bgjobs_core.kube.objects import Object
 
 FIELD_MANAGER: Final = "bgjobs-operator"
+_SMALL_SPEC: Final = 2**13  # bytes; what is larger is not kept of a list
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _INVALID: Final = 422
@@ -112,9 +113,9 @@ class KubeResources:
     async def requests(self, namespace: str) -> AsyncGenerator[Sequence[Listed], None]:
         """See `ResourcesApi.requests`."""
         path = _path(REQUESTS, namespace)
-        async with aclosing(pages(self._kube, path, _with_raw_spec.decode)) as found:
+        async with aclosing(pages(self._kube, path, partial(_listed, path))) as found:
             async for page in found:
-                yield [Listed(_without_its_spec(item), partial(_whole, item, path)) for item in page.items]
+                yield page.items
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         """See `ResourcesApi.apply_status`; by server-side apply."""
@@ -203,6 +204,14 @@ class KubeResources:
 
 def _without_its_spec(found: _WithoutSpec) -> Object:
     return msgspec.to_builtins(_WithoutSpec(found.metadata, found.status))
+
+
+def _listed(path: str, raw: bytes | msgspec.Raw) -> Listed:
+    found = _with_raw_spec.decode(raw)
+    if found.status or memoryview(found.spec).nbytes > _SMALL_SPEC:
+        return Listed(_without_its_spec(found), None)
+    found.spec = msgspec.Raw(bytes(found.spec))  # a copy, so that it does not keep the whole page
+    return Listed(_without_its_spec(found), partial(_whole, found, path))
 
 
 def _whole(found: _WithRawSpec, path: str) -> Object:

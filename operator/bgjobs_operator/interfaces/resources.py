@@ -21,12 +21,12 @@ class Listed(NamedTuple):
 
     Attributes:
         obj: what `ResourcesApi.pages` gives of it.
-        whole: reads the same as `ResourcesApi.get`, and raises what that raises. A page of the list stays in memory as
-            long as this is kept.
+        whole: reads the same as `ResourcesApi.get`, and raises what that raises; None of one that has a status, or that
+            is large: many of those would take a lot of memory.
     """
 
     obj: Object
-    whole: Callable[[], Object]
+    whole: Callable[[], Object] | None
 
 
 class ResourcesApi(Protocol):

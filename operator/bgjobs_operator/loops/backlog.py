@@ -133,7 +133,12 @@ class Backlog:
     async def _decide(self, listed: Listed, now: int) -> _Decided | None:
         """The job of a request; None if there is anything else to be said of it."""
         metadata = listed.obj["metadata"]
-        if part(listed.obj, "status") or metadata["generation"] != 1 or metadata.get("deletionTimestamp"):
+        if (
+            listed.whole is None
+            or part(listed.obj, "status")
+            or metadata["generation"] != 1
+            or metadata.get("deletionTimestamp")
+        ):
             return None
         try:
             request = listed.whole()

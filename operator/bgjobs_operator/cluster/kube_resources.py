@@ -115,7 +115,10 @@ class KubeResources:
         path = _path(REQUESTS, namespace)
         async with aclosing(pages(self._kube, path, partial(_listed, path))) as found:
             async for page in found:
-                yield page.items
+                items = page.items
+                del page  # nothing of it is held when the next one is asked for
+                yield items
+                del items
 
     async def apply_status(self, plural: str, namespace: str, name: str, uid: str, status: dict[str, Any]) -> bool:
         """See `ResourcesApi.apply_status`; by server-side apply."""

@@ -249,6 +249,7 @@ class Admit:
         if said.get("kubeJob") and not is_behind:
             return True
         if job is not None:
+            self.others_may_go_on(obj)  # it may have become a job from a list that was broken off
             await self._hold(obj, job)
             return True
         return True if said.get("kubeJob") else await self._enqueue(obj, now)

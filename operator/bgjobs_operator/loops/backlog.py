@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import structlog
 
 from bgjobs_core.jobs.admission import NotAdmitted, decide_by
 from bgjobs_core.kube.errors import KubeError
 from bgjobs_core.kube.objects import part
-from bgjobs_core.redis.errors import StoreFullError
+from bgjobs_core.redis.errors import StoreError, StoreLayoutError, StoreUnavailableError
 from bgjobs_core.resources.models import REQUESTS
 from bgjobs_operator.loops.admit import asked_by, parse
 from bgjobs_operator.pokes import Poke
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
     from bgjobs_core.jobs.record import NewJob
@@ -36,6 +38,9 @@ TOGETHER: Final = 100  # jobs of one call of the store; others of the same page 
 _BREATH: Final = 50  # requests that are looked at before others have a turn
 MANY: Final = 100  # jobs of a page; with as many, it is a backlog, and more pages of it may follow
 SOON_SECONDS: Final = 1.0  # by then, if they come as they should
+_PAGES_AT_ONCE: Final = 4  # of all namespaces: each is held until its jobs are made
+
+log: Any = structlog.get_logger(__name__)
 
 
 def poke_of(request: Object) -> Poke:
@@ -70,6 +75,7 @@ class Backlog:
     gate: MemoryGate | None = None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     _until: dict[str, float] = field(default_factory=dict[str, float])
+    _pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PAGES_AT_ONCE))
 
     def is_taken(self, namespace: str) -> bool:
         """Whether many jobs are being made in a namespace: what is said of them can wait until all are there."""
@@ -85,8 +91,9 @@ class Backlog:
         Args:
             namespace: theirs.
             listed: the requests, as they were when the list began.
-            noted: which of them have been poked since the list began; it grows meanwhile. They are looked at once more
-                when they are jobs: one may have been deleted, and its deletion was heard of when there was no job yet.
+            noted: which of them have been poked since the list began; it grows meanwhile. Those are changed or gone by
+                now, and left to admit. One that is poked while its job is made is looked at once more: its deletion may
+                have been heard of when there was no job yet.
 
         Returns:
             Those that admit must look at.
@@ -96,6 +103,10 @@ class Backlog:
         """
         if not listed or not self.queues_known(namespace) or (self.gate and not await self.gate.is_open()):
             return [one.obj for one in listed]
+        async with self._pages:
+            return await self._take_page(namespace, listed, noted)
+
+    async def _take_page(self, namespace: str, listed: Sequence[Listed], noted: AbstractSet[Poke]) -> list[Object]:
         if len(listed) < MANY:
             return await self._take(listed, noted)
         self._until[namespace] = inf
@@ -114,7 +125,7 @@ class Backlog:
         for number, one in enumerate(listed):
             if number % _BREATH == 0:
                 await asyncio.sleep(0)
-            made = await self._decide(one, now)
+            made = None if poke_of(one.obj) in noted else await self._decide(one, now)
             if made is None:
                 left.append(one.obj)
             else:
@@ -141,9 +152,18 @@ class Backlog:
         ):
             return None
         try:
-            request = listed.whole()
+            return await self._plain(listed.obj, listed.whole(), now)
         except KubeError:
             return None
+        except StoreError:
+            raise
+        except Exception:  # of this one; admit tells what is wrong with it
+            log.exception(
+                "a request of a list cannot be read", namespace=metadata["namespace"], request=metadata["name"]
+            )
+            return None
+
+    async def _plain(self, listed: Object, request: Object, now: int) -> _Decided | None:
         spec = parse(request)
         # Whoever needs others may wait for them, and a key has an answer: admit knows what to do then.
         if isinstance(spec, NotAdmitted) or spec.needs or spec.unique_key:
@@ -155,20 +175,24 @@ class Backlog:
         if queue is None or not queue.version:
             return None
         job = decide_by(asked, queue)
-        return None if isinstance(job, NotAdmitted) else _Decided(listed.obj, job, queue.version)
+        return None if isinstance(job, NotAdmitted) else _Decided(listed, job, queue.version)
 
-    async def _store(self, alike: Sequence[_Decided], rules: str, noted: Collection[Poke]) -> list[Object]:
+    async def _store(self, decided: Sequence[_Decided], rules: str, noted: AbstractSet[Poke]) -> list[Object]:
         """Store jobs of one queue, and return the requests of those that are not stored."""
+        alike = [one for one in decided if poke_of(one.request) not in noted]
+        left = [one.request for one in decided if poke_of(one.request) in noted]
         pokes = [poke_of(one.request) for one in alike]
         try:
             placed = await self.store.enqueue_each([one.job for one in alike], rules)
-        except StoreFullError:
-            return [one.request for one in alike]
+        except (StoreUnavailableError, StoreLayoutError):
+            raise
+        except StoreError as error:  # Redis is full, or what it has of one of them cannot be read: admit finds out
+            log.warning("requests of a list are left to be looked at one by one", error=str(error), requests=len(alike))
+            return [one.request for one in decided]
         finally:  # whatever has become of them
             for poke in pokes:
                 if poke in noted:
                     self.pokes.add(poke)
-        left: list[Object] = []
         for one, poke, reply in zip(alike, pokes, placed, strict=True):
             if reply.did not in {"created", "exists"}:
                 left.append(one.request)

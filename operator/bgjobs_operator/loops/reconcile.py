@@ -134,21 +134,36 @@ class Reconcile:
         with self.pokes.noting(namespace) as noted:
             async with aclosing(self.api.requests(namespace)) as found:
                 async for page in found:
-                    batch: list[Listed] = []
-                    for one in page:
-                        obj = one.obj
-                        uids.add(obj["metadata"]["uid"])
-                        if not request_status.has_ended(obj):
-                            batch.append(one)
-                        elif request_status.is_behind(obj):
-                            self.pokes.add(poke_of(obj))
-                        elif request_status.refused_for_ms(obj, now) > REFUSED_MS and len(old) < _DROPPED_AT_ONCE:
-                            old.append(obj["metadata"])
-                    for left in await self.take(namespace, await self._compare(batch), noted):
-                        self.pokes.add(poke_of(left))
+                    uids.update(one.obj["metadata"]["uid"] for one in page)
+                    old += self._ended([one.obj for one in page], now)[: _DROPPED_AT_ONCE - len(old)]
+                    await self._open(namespace, page, noted)
+                    del page  # before the next one comes
         for metadata in old:  # one that has a job goes with its record
             await self.api.delete(REQUESTS, namespace, metadata["name"], metadata["uid"])
         return uids
+
+    def _ended(self, page: Sequence[Object], now: int) -> list[Object]:
+        """Metadata of those that were refused long ago; whatever has ended and was changed since is looked at again."""
+        old: list[Object] = []
+        for obj in page:
+            if not request_status.has_ended(obj):
+                continue
+            if request_status.is_behind(obj):
+                self.pokes.add(poke_of(obj))
+            elif request_status.refused_for_ms(obj, now) > REFUSED_MS:
+                old.append(obj["metadata"])
+        return old
+
+    async def _open(self, namespace: str, page: Sequence[Listed], noted: AbstractSet[Poke]) -> None:
+        """Compare the requests of a page that have not ended, and have jobs made of those that have none."""
+        batch = [one for one in page if not request_status.has_ended(one.obj)]
+        new: list[Listed] = []
+        for start in range(0, len(batch), _BATCH):
+            if start:
+                await self.sleep(_REST_SECONDS)
+            new += await self._compare(batch[start : start + _BATCH])
+        for left in await self.take(namespace, new, noted):
+            self.pokes.add(poke_of(left))
 
     async def _compare(self, batch: Sequence[Listed]) -> list[Listed]:
         """Compare requests with the records of their jobs; those that have none are returned."""

@@ -10,6 +10,7 @@ from bgjobs_core.jobs import ids
 from bgjobs_core.redis.errors import StoreFullError, StoreUnavailableError
 from bgjobs_core.redis.memory import Memory, MemoryGate
 from bgjobs_core.resources.models import QUEUES, REQUESTS
+from bgjobs_core.store import keys
 from bgjobs_operator.loops import backlog as module
 from bgjobs_operator.loops.backlog import MANY, SOON_SECONDS, Backlog, poke_of
 from bgjobs_operator.pokes import Poke, Pokes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from bgjobs_core.jobs.record import NewJob
+    from bgjobs_core.redis.connection import Client
     from bgjobs_core.store.enqueueing import Placed
     from bgjobs_operator.interfaces.resources import Listed
     from tests.unit.operator.world import World
@@ -165,9 +167,77 @@ async def test_a_request_that_was_deleted_after_the_list_is_cancelled(
     monkeypatch.setattr(world.resources, "requests", deleted_after_it)
     assert backlog is not None
     await world.reconcile()
+    await world.admit()
+    assert await world.store.job(job_of(request)) is None
+
+
+async def test_a_request_that_is_deleted_while_its_job_is_made_is_cancelled(
+    world: World, backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deletion is heard of, and dealt with, just before there is a job."""
+    world.poke(QUEUES, world.resources.put(a_queue_object()))
+    await world.admit()
+    request = world.resources.put(a_request())
+    enqueue_each = world.store.enqueue_each
+
+    async def deleted_before_it(jobs: Sequence[NewJob], rules: str) -> list[Placed]:
+        world.resources.remove(request)
+        world.poke(REQUESTS, request)
+        await world.admit()
+        return await enqueue_each(jobs, rules)
+
+    monkeypatch.setattr(world.store, "enqueue_each", deleted_before_it)
+    assert backlog is not None
+    await world.reconcile()
     assert await world.state(job_of(request)) == "queued"
     await world.admit()
     assert await world.state(job_of(request)) == "cancelled"
+
+
+async def test_a_request_that_was_paused_after_the_list_is_never_queued(world: World, backlog: Backlog) -> None:
+    world.resources.put(a_queue_object())
+    request = world.resources.put(a_request())
+    page = await listed(world)
+    with world.pokes.noting(NAMESPACE) as noted:
+        request["spec"]["paused"] = True
+        request["metadata"]["generation"] = 2
+        world.poke(REQUESTS, request)
+        assert len(await backlog.take(NAMESPACE, page, noted)) == 1
+    assert await world.store.job(job_of(request)) is None
+    await world.admit()
+    assert await world.state(job_of(request)) == "paused"
+
+
+async def test_a_record_that_cannot_be_read_is_no_trouble_of_the_others(
+    world: World, backlog: Backlog, client: Client
+) -> None:
+    jobs = put(world, 30)
+    await client.set(keys.job(jobs[3]), "something else")
+    assert backlog is not None
+    await world.reconcile()
+    assert (
+        set(jobs) >= {job_of(world.resources.objects[REQUESTS, NAMESPACE, name]) for name in poked(world)} >= {jobs[3]}
+    )
+    await world.reconcile()
+    world.pokes.add(poke_of(world.resources.put(a_request("later"))))
+    assert "later" in poked(world)
+    await client.delete(keys.job(jobs[3]))
+
+
+async def test_a_request_that_breaks_the_reading_is_left_to_admit(
+    world: World, backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [bad, good] = put(world, 2)
+    parse = module.parse
+
+    def breaks(request: dict[str, Any]) -> Any:
+        if job_of(request) == bad:
+            raise RuntimeError("a mistake of ours")
+        return parse(request)
+
+    monkeypatch.setattr(module, "parse", breaks)
+    assert [job_of(one) for one in await backlog.take(NAMESPACE, await listed(world), set())] == [bad]
+    assert await world.state(good) == "queued"
 
 
 async def test_what_was_heard_is_kept_when_redis_fails_in_the_middle(
@@ -177,13 +247,16 @@ async def test_what_was_heard_is_kept_when_redis_fails_in_the_middle(
     request = world.resources.put(a_request())
     enqueue_each = world.store.enqueue_each
 
+    noted = set[Poke]()
+
     async def lost(jobs: Sequence[NewJob], rules: str) -> list[Placed]:
         await enqueue_each(jobs, rules)
+        noted.add(poke_of(request))
         raise StoreUnavailableError("no answer")
 
     monkeypatch.setattr(world.store, "enqueue_each", lost)
     with pytest.raises(StoreUnavailableError):
-        await backlog.take(NAMESPACE, await listed(world), {poke_of(request)})
+        await backlog.take(NAMESPACE, await listed(world), noted)
     assert poked(world) == ["nightly"]
 
 

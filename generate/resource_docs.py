@@ -153,7 +153,8 @@ A request that is no job yet has the state `waiting`, and its condition `Admitte
 | --- | --- | --- |
 | `QueueNotFound` | its namespace has no such BackgroundJobQueue | an administrator makes it; the job follows at once |
 | `NoRoom` | Redis is nearly full | nothing; it is tried again at least once a minute |
-| `TooManyClasses` | the namespace has jobs of too many classes | fewer classes; it is tried again as often |
+| `TooManyClasses` | the namespace has jobs of too many different queues, states and classes | \
+call classes that have jobs there already; it is tried again at least once a minute |
 | `WaitsForParents` | a request that it needs is not there, or is no job yet | create it; this one follows by itself |
 
 One that can never become a job has the state `failed`, and its condition `Failed` says why: `ClassNotApproved`,

@@ -26,7 +26,8 @@ POSITIONAL: Final = "*"
 _TAKES_MORE: Final = 1 << 2
 _TAKES_MORE_NAMES: Final = 1 << 3
 _IS_ABSTRACT: Final = 1 << 20
-_SAYS_ANOTHER: Final = ("__wrapped__", "__signature__")  # attributes of a function that has not its own signature
+# Attributes of a function that has not its own signature; the last is that of Python 3.13 and later.
+_SAYS_ANOTHER: Final = ("__wrapped__", "__signature__", "_partialmethod", "__partialmethod__")
 
 
 class UnfitCallError(Portable):
@@ -243,7 +244,7 @@ def _misfit(function: Any, positional: tuple[object, ...], named: Mapping[str, o
         return None
     try:
         from inspect import signature  # noqa: PLC0415 - see above
-    except ImportError:  # a module of the job has that name: only the call itself can show
+    except Exception:  # noqa: BLE001 - a module of the job has that name: only the call itself can show
         return None
     try:
         found = signature(function)
@@ -266,9 +267,7 @@ def _fits(function: Any, positional: tuple[object, ...], named: Mapping[str, obj
         function, positional = cast("Any", function).__init__, (None, *positional)
         if function is object.__init__:
             return not positional[1:] and not named
-    if type(function) is not types.FunctionType or not vars(function).keys().isdisjoint(
-        ("__wrapped__", "__signature__")
-    ):
+    if type(function) is not types.FunctionType or not vars(function).keys().isdisjoint(_SAYS_ANOTHER):
         return False
     code, given = function.__code__, len(positional)
     by_place = code.co_varnames[: code.co_argcount]

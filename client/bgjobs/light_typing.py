@@ -1,12 +1,11 @@
 """What the runner's modules take from `typing` while they run, without loading it. Type checkers see the real one.
 
 To load `typing` takes a tenth of the runner's start, and each job would pay for it twice. What stands in annotations
-alone is imported for type checkers alone.
+alone is imported for type checkers alone. Nothing else is imported here: the runner reads this file while the job's
+folder is still where Python looks for modules, and a file there may be named like one of the standard library.
 """
 
 from __future__ import annotations
-
-from operator import itemgetter as _itemgetter
 
 __all__ = ["TYPE_CHECKING", "NamedTuple", "cast"]
 
@@ -30,7 +29,7 @@ else:
             cls._fields = cls.__match_args__ = tuple(cls.__annotations__)
             cls._field_defaults = {name: vars(cls)[name] for name in cls._fields if name in vars(cls)}
             for place, name in enumerate(cls._fields):
-                setattr(cls, name, property(_itemgetter(place)))
+                setattr(cls, name, property(lambda self, place=place: self[place]))
 
         def __new__(cls, *values, **named):
             """Make one of values by place and by name; those that have a default may be left out."""

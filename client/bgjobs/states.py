@@ -56,3 +56,7 @@ class Outcome(StrEnum):
 
 # A runner's report of these ends the job at once: no further attempt follows.
 FINAL: Final = frozenset({Outcome.SUCCEEDED, Outcome.ABORTED, Outcome.REJECTED})
+
+# Where they are for everybody but the runner, and where versions of bgjobs that have no `bgjobs.states` find them when
+# they read what was pickled by this one.
+State.__module__ = Outcome.__module__ = "bgjobs.vocabulary"

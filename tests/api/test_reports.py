@@ -46,8 +46,9 @@ async def _reported(world: World, result: str, **more: Any) -> httpx2.Response:
         ("\x7f" * (MAX_JSON_BYTES - 2), 6),
         (["\x7f" * 3] * (MAX_JSON_BYTES // 7), 3),
         ({f"é{number:07}": "\x7f,[{" for number in range(MAX_JSON_BYTES // 20)}, 1.5),
+        (["\\é\x7f"] * (MAX_JSON_BYTES // 9), 2),
     ],
-    ids=["an accent", "a picture", "DEL", "a list", "an object"],
+    ids=["an accent", "a picture", "DEL", "a list", "an object", "backslashes"],
 )
 async def test_a_result_may_be_written_in_ascii(world: World, value: Any, times: float) -> None:
     """As the runner writes it: up to six times as many bytes as are stored."""
@@ -71,7 +72,14 @@ async def test_a_long_error_is_cut_and_not_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "result", [json.dumps({f"k{number:07}": 0 for number in range(40_000)}), f"[{'[],' * 200_000}[]]"]
+    "result",
+    [
+        json.dumps({f"k{number:07}": 0 for number in range(40_000)}),
+        f"[{'[],' * 200_000}[]]",
+        json.dumps([*[[]] * 100_000, "\\u" * 100_000]),  # a backslash and a letter, which is no escape
+        json.dumps([*[[]] * 20_000, "\\/" * 150_000]),
+    ],
+    ids=["an object", "a list", "like escapes", "like an escaped slash"],
 )
 async def test_a_result_of_more_parts_than_fit_is_refused_before_it_is_read(
     world: World, monkeypatch: pytest.MonkeyPatch, result: str

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MAX_LINE_BYTES: Final = 64 * 1024
 _MAX_HEADERS: Final = 100
 _READ_BYTES: Final = 64 * 1024
+_MAX_DIGITS: Final = 18  # of a length
 _CONTINUES: Final = range(100, 200)  # a status before the one that counts
 _NO_CONTENT: Final = (204, 304)
 _VERSIONS: Final = (b"HTTP/1.0", b"HTTP/1.1")
@@ -83,7 +84,8 @@ class HttpConnection:
         return status, answer
 
     def _head(self, path: str, length: int, headers: Mapping[str, str]) -> bytes:
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        host = _in_ascii(self._address.host)
+        host = f"[{host}]" if ":" in host else host
         lines = [
             f"POST {path} HTTP/1.1",
             f"Host: {host}:{self._address.port}",
@@ -144,10 +146,14 @@ class HttpConnection:
 
     def _headers(self, connection: socket.socket) -> dict[str, str]:
         found: dict[str, str] = {}
+        name = ""
         for _ in range(_MAX_HEADERS + 1):
             line = self._line(connection)
             if not line:
                 return found
+            if line[:1] in (b" ", b"\t") and found:  # the value before goes on
+                found[name] = f"{found[name]} {line.decode('latin-1').strip()}".strip()
+                continue
             name, colon, value = line.decode("latin-1").partition(":")
             if not colon or name != name.strip():
                 raise HttpError("the answer has a header that is none")
@@ -198,6 +204,16 @@ class HttpConnection:
         self._read += data
 
 
+def _in_ascii(host: str) -> str:
+    """The name as it is sent; an international one as IDNA has it, for which Python loads a codec."""
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise HttpError(f"the address has the host {host!r}, which is no name of one") from error
+
+
 def _status(line: bytes) -> tuple[bytes, int]:
     version, _, rest = line.partition(b" ")
     status = rest[:3]
@@ -208,6 +224,6 @@ def _status(line: bytes) -> tuple[bytes, int]:
 
 def _number(text: str, base: int) -> int:
     digits = text.lower()
-    if not digits or digits.strip("0123456789abcdef" if base > 10 else "0123456789"):  # noqa: PLR2004 - decimal
+    if not 0 < len(digits) <= _MAX_DIGITS or digits.strip("0123456789abcdef" if base > 10 else "0123456789"):  # noqa: PLR2004 - decimal
         raise HttpError(f"the answer has {text[:20]!r} as a length")
     return int(digits, base)

@@ -83,8 +83,8 @@ class TooManyClassesError(NoRoomError):
 
     def __init__(self, namespace: str) -> None:
         super().__init__(
-            f"namespace {namespace} has jobs of too many different queues, states and classes, so no job of another "
-            "one can be enqueued there; there is room for it when others have been dropped"
+            f"namespace {namespace} has jobs of too many different queues, states and classes, so no job with a "
+            "new combination can be enqueued there; there is room again when older jobs have been dropped"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -13,6 +14,7 @@ from bgjobs.calls import UnfitCallError, check_arguments, check_call, check_func
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def nothing() -> None: ...
@@ -83,6 +85,18 @@ class MayWantMore(Plain):
     def __init__(self, more: int = 1, *rest: int, **others: int) -> None: ...
 
 
+class MadeByAPartOfIt(Plain):
+    def _made(self, more: int, other: int) -> None: ...
+
+    __init__: Any = functools.partialmethod(_made, 1)
+
+
+class MadeByAllOfIt(Plain):
+    def _made(self, more: int) -> None: ...
+
+    __init__: Any = functools.partialmethod(_made, 1)
+
+
 class Meta(type):
     def __call__(cls) -> Any:
         return super().__call__(1)
@@ -103,6 +117,8 @@ class Texts(dict[str, str]):
         (WantsMore, False),
         (WantsMoreToBeMade, False),
         (MayWantMore, True),
+        (MadeByAPartOfIt, False),
+        (MadeByAllOfIt, True),
         (MadeByAnother, True),
         (Texts, True),
     ],
@@ -119,3 +135,14 @@ def test_a_decorated_function_has_the_signature_of_what_it_wraps() -> None:
     check_function("it", wrapper, [1, 2])  # pyright: ignore[reportArgumentType]
     with pytest.raises(UnfitCallError, match="missing a required argument: 'b'"):
         check_function("it", wrapper, [1])  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("code", ["class", "from inspect import signature", "raise RuntimeError('of the job')"])
+def test_a_module_of_the_job_that_is_named_like_what_the_check_needs(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inspect.py").write_text(code, encoding="ascii")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "inspect")
+
+    check_call(WantsMore, "run", [])  # only the call itself can show that it does not fit

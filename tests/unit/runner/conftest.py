@@ -24,6 +24,7 @@ APP = Path(__file__).parent / "app"
 # A supervisor with less patience than in a pod: what takes a minute there takes a second here.
 IMPATIENT = """
 import os, sys
+import bgjobs.runner.__main__  # the job's folder is no longer where modules are looked for
 from bgjobs.runner.settings import read_settings
 from bgjobs.runner.supervisor import supervise
 changes = {name: float(value) for name, value in (change.split("=") for change in sys.argv[1:])}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .conftest import Pod
 
 # Named like modules of the standard library that the child imports, in the job's folder.
-SHADOWS = ("inspect", "traceback")
+SHADOWS = ("inspect", "operator", "traceback")
 
 
 def children(pid: int) -> list[int]:

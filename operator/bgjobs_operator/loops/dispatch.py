@@ -7,7 +7,8 @@ comes later, however urgent that is.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -23,6 +24,7 @@ log: Any = structlog.get_logger(__name__)
 
 BATCH: Final = 20  # of one claim, so that none holds up Redis for long
 LONGEST_SLEEP: Final = 4.0
+LONGEST_TRUST: Final = 10.0  # seconds for which it is believed that a queue has no queued jobs, and that we lead
 
 
 def sleep_seconds(next_due: int | None, now: int) -> float:
@@ -71,6 +73,7 @@ class Dispatch:
         floor: so many writes Redis must have seen.
         older: hears that Redis has seen fewer.
         fresh: those of some namespaces whose queues have been seen since this leader took over.
+        clock: in seconds.
     """
 
     store: Store
@@ -82,32 +85,39 @@ class Dispatch:
     fresh: Callable[[Collection[str]], Collection[str]] = lambda namespaces: namespaces
     floor: Callable[[], int] = lambda: 0
     older: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+    _all_asked_at: float | None = None  # by the clock: when all queues were asked, whatever is said of them
     _last: str = ""  # the queue that was asked last; the next round begins behind it
     _next_start: int | None = None  # in Unix ms: when a rate lets another job start, as this turn's claims have said
-    _known: list[str] = field(default_factory=list[str])  # queues, as they were in the last turn
 
     async def turn(self) -> float | None:
         """Raises NotLeaderError when another leader has taken over."""
         self._next_start = None
-        # All in one go, because a single job waits for each further one: what is known to be a queue is asked at once.
-        round_ = self._next_round(self._known)
-        promoting = asyncio.ensure_future(self.store.promote())
-        listing = asyncio.ensure_future(self.store.queue_keys())
-        claiming = [asyncio.ensure_future(self._claim(queue, limit)) for queue, limit in round_]
-        await asyncio.gather(promoting, listing, *claiming)
-        promoted = promoting.result()
+        promoted, asking = await asyncio.gather(self.store.promote(), self._waiting())
         if promoted.dropped:
             log.warning("ids without a job were dropped from what is due", dropped=promoted.dropped)
-        fresh = set(self.fresh(self.namespaces))
-        self._known = [queue for queue in listing.result() if queue.partition("/")[0] in fresh]
-        # On several connections the claims may have come before what is due was made ready.
-        had_less = set[str]() if promoted.promoted else _had_less(round_, [one.result() for one in claiming])
-        asking = [queue for queue in self._known if queue not in had_less]
+        if promoted.promoted:  # the queues may have been read before that
+            asking = list(dict.fromkeys([*asking, *await self._waiting()]))
         while round_ := self._next_round(asking):
             had_less = _had_less(round_, await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_)))
             asking = [queue for queue in asking if queue not in had_less]
         next_times = [at for at in (promoted.next_due, self._next_start) if at is not None]
         return sleep_seconds(min(next_times, default=None), promoted.now)
+
+    async def _waiting(self) -> list[str]:
+        """The queues that may have a job to launch: those that have queued jobs, and at times all.
+
+        A claim of a queue without queued jobs is a script for nothing, and each job that somebody enqueues would cost
+        as many of them as there are queues.
+        """
+        fresh = set(self.fresh(self.namespaces))
+        now = self.clock()
+        if self._all_asked_at is not None and now - self._all_asked_at < LONGEST_TRUST:
+            names = [queue for queue, _ in await self.store.waiting_for()]
+        else:
+            names = await self.store.queue_keys()
+            self._all_asked_at = now
+        return [queue for queue in dict.fromkeys(names) if queue.partition("/")[0] in fresh]
 
     def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
         behind = [queue for queue in queues if queue > self._last]

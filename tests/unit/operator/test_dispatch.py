@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_operator.loops.dispatch import BATCH, Dispatch, shares
+from bgjobs_core.store import keys
+from bgjobs_operator.loops.dispatch import BATCH, LONGEST_TRUST, Dispatch, shares
 from bgjobs_operator.loops.loop import NotLeaderError
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
+from tests.unit.operator.world import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bgjobs_core.redis.connection import Client
+    from bgjobs_core.store.replies import ClaimReply
     from tests.unit.operator.world import World
 
 
@@ -76,6 +80,71 @@ async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> 
     await world.dispatch()  # it was claimed before the namespace was taken away
     await world.launch()
     assert (await world.state(job), world.launcher.posts) == ("launching", [])
+
+
+class TestQueuesWithoutQueuedJobs:
+    """A claim is a script, and each job that is enqueued wakes this loop: only who has something is asked."""
+
+    async def test_they_are_not_asked(self, world: World) -> None:
+        for number in range(300):
+            await world.store.put_queue(f"shop/queue-{number}", a_queue())
+        dispatch, clock = self._dispatch(world), Seconds()
+        dispatch.clock = clock
+        await dispatch.turn()
+        claims = _claims(world)
+        job = await world.queued()
+        await dispatch.turn()
+        assert (await world.state(job), claims) == ("launching", [QUEUE_KEY])
+
+    async def test_one_of_which_is_not_known_that_it_has_some_is_asked_soon(self, world: World, client: Client) -> None:
+        await world.lead(queue=a_queue(1))
+        dispatch, clock = self._dispatch(world), Seconds()
+        dispatch.clock = clock
+        await dispatch.turn()
+        job = await world.queued()
+        await client.delete(keys.ready())
+        await dispatch.turn()
+        assert await world.state(job) == "queued"
+        clock.now += LONGEST_TRUST
+        await dispatch.turn()
+        assert await world.state(job) == "launching"
+
+    async def test_another_leader_is_noticed_all_the_same(self, world: World) -> None:
+        dispatch, clock = self._dispatch(world), Seconds()
+        dispatch.clock = clock
+        await dispatch.turn()
+        await world.store.lead("epoch-2")
+        await dispatch.turn()
+        clock.now += LONGEST_TRUST
+        with pytest.raises(NotLeaderError):
+            await dispatch.turn()
+
+    @staticmethod
+    def _dispatch(world: World) -> Dispatch:
+        return Dispatch(world.store, world.epoch, OURS, lambda: 32, lambda _, __: None)
+
+
+class Seconds:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _claims(world: World) -> list[str]:
+    """The queues that are asked from now on."""
+    asked: list[str] = []
+    claim = world.store.claim
+
+    async def noted(**arguments: Any) -> ClaimReply:
+        asked.append(arguments["queue"])
+        return await claim(**arguments)
+
+    world.store.claim = noted
+    return asked
 
 
 @pytest.mark.parametrize(

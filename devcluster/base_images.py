@@ -22,8 +22,9 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 # ------------------------------------------------------------------- the containerd
-def ctr(*arguments: object, check: bool = True) -> str:
-    return run("ctr", "--address", RUN / "containerd.sock", "--namespace", "k8s.io", *arguments, check=check)
+def ctr(*arguments: object, check: bool = True, address: object = RUN / "containerd.sock") -> str:
+    """Ask containerd: that of the first node, unless the socket of another one is named."""
+    return run("ctr", "--address", address, "--namespace", "k8s.io", *arguments, check=check)
 
 
 def full_name(image: str) -> str:

@@ -24,9 +24,13 @@ RUN = Path("/run/bgjobs-cluster")  # short, because a socket's path has at most 
 # The bridge that pods hang on is there before the first pod, and its address is the
 # node's: nothing depends on the machine's outer network.
 BRIDGE, NODE, NODE_IP = "bgjobs0", "bgjobs-node", "10.244.0.1"
+DNS_IP = NODE_IP
 POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
 SERVER = "https://127.0.0.1:6443"
 PAUSE = "docker.io/bgjobs/pause:1"  # what holds a pod's network: made here, see base_images.py
+# The second node, which `cluster join` adds: its pods hang on the same bridge, and all else is its own.
+NODE_2, NODE_2_IP, CGROUP_2 = "bgjobs-node-2", "10.244.255.1", "bgjobs-2"
+STATE_2, CONF_2, RUN_2 = STATE / "node-2", CONF / "node-2", RUN / "node-2"
 STARTED = time.monotonic()
 
 
@@ -77,9 +81,9 @@ def install_packages(*names: str) -> None:
         run("apt-get", "install", "-y", "--no-install-recommends", *missing, env=environment)
 
 
-def fill(template: str) -> str:
-    """Replace each $NAME in a file of conf/ by the constant of this name."""
-    return string.Template(template).substitute(globals())
+def fill(template: str, **others: object) -> str:
+    """Replace each $NAME in a file of conf/ by the constant of this name, or by what is given in its place."""
+    return string.Template(template).substitute({**globals(), **others})
 
 
 def get(url: str, token: str = "") -> tuple[int, bytes]:

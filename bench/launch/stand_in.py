@@ -27,10 +27,12 @@ ARRIVALS: Final = "/bench/arrivals"
 RESET: Final = "/bench/reset"
 OBJECTS: Final = "/bench/objects"
 WATCHED: Final = "/bench/watched"
+CHANGE: Final = "/bench/change"
 # That of each queue: the jobs of a measurement are made by hand, and name it.
 QUEUE_UID: Final = "00000000-0000-4000-8000-00000000000a"
 _JOBS: Final = "/jobs"
 _QUEUES: Final = "/backgroundjobqueues"
+_AT_ONCE: Final = 20  # KubeJobs that change in one turn of the event loop
 _BACKLOG: Final = 5000  # events that are kept for a watch that begins later than its list
 _SELECTED: Final = ("bgjobs.dev/install",)
 
@@ -92,6 +94,14 @@ class Many(msgspec.Struct):
     objects: list[dict[str, msgspec.Raw]]
 
 
+class Change(msgspec.Struct):
+    """Objects of a collection that get a status, one after the other, as fast as they can be told."""
+
+    path: str
+    names: list[str]
+    status: dict[str, Any]
+
+
 class StandIn:
     """All objects, by the path of their collection.
 
@@ -117,6 +127,9 @@ class StandIn:
             return Reply(_encode(self.watched))
         if path == OBJECTS:
             return self._begin_with(_many.decode(request.body))
+        if path == CHANGE:
+            self._change(_change.decode(request.body), 0)
+            return Reply(b"{}", 202)
         if path == RESET:
             self.arrivals.clear()
             return Reply(b"{}")
@@ -217,6 +230,12 @@ class StandIn:
             obj["status"] = status
             self._keep(path, obj, "MODIFIED")
 
+    def _change(self, change: Change, begin: int) -> None:
+        for name in change.names[begin : begin + _AT_ONCE]:
+            self._say(change.path, name, change.status)
+        if begin + _AT_ONCE < len(change.names):  # whoever watches is told meanwhile
+            asyncio.get_running_loop().call_soon(self._change, change, begin + _AT_ONCE)
+
     def _put(self, path: str, body: bytes) -> Reply:
         whole = path.removesuffix("/status")
         parent, _, name = whole.rpartition("/")
@@ -297,6 +316,7 @@ def _discovery(path: str) -> dict[str, Any] | None:
 
 
 _many: Final = msgspec.json.Decoder(Many)
+_change: Final = msgspec.json.Decoder(Change)
 
 
 async def _serve(folder: Path, job_seconds: float | None) -> None:

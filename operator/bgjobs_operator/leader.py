@@ -222,7 +222,7 @@ class Leader:
                 tasks.create_task(loop.run(), name=loop.name)
             for observer in observers.values():
                 tasks.create_task(self._observe(observer), name=f"observe {observer.namespace}")
-            await self._listen()
+            await self._listen(dispatch)
         finally:
             self._loops = {}
             health.end()
@@ -244,11 +244,14 @@ class Leader:
                 log.info("took over", epoch=epoch, store_id=store_id, seq=seq)
                 return epoch
 
-    async def _listen(self) -> None:
+    async def _listen(self, dispatch: Dispatch) -> None:
         while True:
             end_if_cancelled()
             try:
-                for name in await self._doorbell.wait(MAX_BLOCK_MS):
+                rung = await self._doorbell.wait(MAX_BLOCK_MS)
+                if "dispatch" in rung.loops:
+                    dispatch.hear(rung.queues)
+                for name in rung.loops:
                     self.poke(name)
             except StoreError as error:
                 log.warning("doorbell", error=str(error))

@@ -306,7 +306,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_that_ends_takes_the_others_with_it(doors: Doors) -> None:
     made = [(listening.make_server(doors.programs_app, 1), listening.listen("127.0.0.1", 0)) for _ in range(2)]
     running = asyncio.create_task(listening.run_servers(made))
-    while not all(one.started for one, _ in made):  # noqa: ASYNC110 - uvicorn has no event for it
+    while not (running.done() or all(one.started for one, _ in made)):  # noqa: ASYNC110 - uvicorn has no event
         await asyncio.sleep(0.01)
     made[0][0].should_exit = True
     assert await running == 0
@@ -319,7 +319,7 @@ async def test_the_collector_passes_over_the_program(doors: Doors) -> None:
     server = listening.make_server(doors.programs_app, 1)
     running = asyncio.create_task(listening.run_servers([(server, listening.listen("127.0.0.1", 0))]))
     try:
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         assert not any(one is listening.__dict__ for one in gc.get_objects())
         assert len(gc.get_objects()) < gc.get_freeze_count() / 10

@@ -10,7 +10,7 @@ import pytest
 from bgjobs.vocabulary import Outcome
 from bgjobs_core.store import keys
 from bgjobs_core.store.assembly import VERBS, script_text
-from bgjobs_core.store.doorbell import LOOPS, MAX_BLOCK_MS, Doorbell
+from bgjobs_core.store.doorbell import LOOPS, MAX_BLOCK_MS, Doorbell, Rung
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.store.life import EPOCH, KUBE, POD, Life
 
@@ -28,7 +28,11 @@ def doorbell(open_client: Callable[[], Client]) -> Doorbell:
 
 
 async def _rung(doorbell: Doorbell) -> set[str]:
-    return await doorbell.wait(1)
+    return (await doorbell.wait(1)).loops
+
+
+async def _queues(doorbell: Doorbell) -> set[str] | None:
+    return (await doorbell.wait(1)).queues
 
 
 async def test_who_is_rung_for_what(store: CheckedStore, clock: Clock, life: Life, doorbell: Doorbell) -> None:
@@ -79,13 +83,38 @@ async def test_a_delay_rings_only_if_it_ends_before_all_others(store: CheckedSto
     assert await _rung(doorbell) == {"dispatch"}
 
 
+async def test_dispatch_is_told_which_queues_may_have_a_job_to_give(
+    store: CheckedStore, clock: Clock, life: Life, doorbell: Doorbell
+) -> None:
+    await life.leader()
+    assert await _queues(doorbell) == {QUEUE_KEY}, "its settings are new"
+    await store.enqueue(a_job().on("other").build())
+    await store.enqueue_many(many(a_job(), 3))
+    assert await _queues(doorbell) == {"shop/other", QUEUE_KEY}
+    await store.enqueue(a_job().delayed(60).build())
+    assert await doorbell.wait(1) == Rung({"dispatch"}, set()), "it is due before all others, and no queue has more"
+    clock.forward(60)
+    assert (await store.promote()).queues == (QUEUE_KEY,)
+    assert await _queues(doorbell) == {QUEUE_KEY}
+    [claimed] = (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids
+    await store.bind(job_id=claimed, kube_uid=KUBE)
+    await store.observe_end(job_id=claimed, kube_uid=KUBE, what="absent", reason="")
+    assert await _queues(doorbell) == {QUEUE_KEY}, "a slot is free"
+
+
+async def test_a_ring_that_names_no_queue_is_for_whatever_there_is(client: Client, doorbell: Doorbell) -> None:
+    """As an earlier version has rung, and as a hold is released that many queues may have."""
+    await client.xadd(keys.wake(), {"loop": "dispatch"})
+    assert await doorbell.wait(1) == Rung({"dispatch"}, None)
+
+
 async def test_a_ring_wakes_who_sleeps(store: CheckedStore, doorbell: Doorbell) -> None:
     async with asyncio.timeout(MAX_BLOCK_MS / 1000 / 2), asyncio.TaskGroup() as tasks:
         asleep = tasks.create_task(doorbell.wait(MAX_BLOCK_MS))
         await store.check()
         await store.enqueue(a_job().build())
 
-    assert asleep.result() == {"dispatch"}
+    assert asleep.result() == Rung({"dispatch"}, {QUEUE_KEY})
 
 
 async def test_rings_between_two_reads_are_not_lost(store: CheckedStore, life: Life, doorbell: Doorbell) -> None:
@@ -138,4 +167,4 @@ async def test_a_second_reader_hears_the_same(store: CheckedStore, client: Clien
     """A stand-by may listen: reading takes nothing away."""
     await store.enqueue(a_job().build())
 
-    assert await Doorbell(client).wait(1) == await Doorbell(client).wait(1) == {"dispatch"}
+    assert await Doorbell(client).wait(1) == await Doorbell(client).wait(1) == Rung({"dispatch"}, {QUEUE_KEY})

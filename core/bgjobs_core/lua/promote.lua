@@ -6,8 +6,9 @@
 --> next_due  whole?  Unix time in ms at which the next job becomes due; None if no job is scheduled
 --> now       whole   Redis TIME in ms
 --> dropped   whole   how many ids were dropped
+--> queues    text*   the queues in which they are ready, as namespace/name
 local now = now_ms()
-local promoted, dropped = 0, 0
+local promoted, dropped, queues, has = 0, 0, {}, {}
 
 local function promote_of(namespace, count)
   local ids = redis.call('ZRANGE', key.due(namespace), '-inf', now, 'BYSCORE', 'LIMIT', 0, count)
@@ -17,6 +18,10 @@ local function promote_of(namespace, count)
       -- Ordered by when they became due, not by when we came to look.
       move(job, STATE.queued, {queued_at = job.not_before, reason = false}, now)
       promoted = promoted + 1
+      if not has[job.queue] then
+        has[job.queue] = true
+        queues[#queues + 1] = job.queue
+      end
     else
       redis.call('ZREM', key.due(namespace), job_id)
       dropped = dropped + 1
@@ -51,4 +56,4 @@ while left > 0 and #asking > 0 do
   asking = had_enough
 end
 local first = redis.call('ZRANGE', key.dues(), 0, 0, 'WITHSCORES')
-return {promoted, first[2] and tonumber(first[2]) or '', now, dropped}
+return {promoted, first[2] and tonumber(first[2]) or '', now, dropped, queues}

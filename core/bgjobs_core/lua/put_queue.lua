@@ -25,5 +25,5 @@ write_hash(key.queue(queue), fields)
 redis.call('SADD', key.queues(), queue)
 redis.call('ZREM', key.gone(), queue)
 redis.call('INCR', key.seq())
-wake('dispatch')
+wake('dispatch', queue)
 return {'put'}

@@ -36,7 +36,7 @@ for priority = 1, 0, -1 do
 end
 if is_done or left > 0 then
   redis.call('ZREM', key.sweeping(), place)
-  wake('dispatch')
+  wake('dispatch', queue)
 else
   redis.call('ZADD', key.sweeping(), next_turn(), place)
 end

@@ -278,12 +278,14 @@ class PromoteReply(NamedTuple):
         next_due: Unix time in ms at which the next job becomes due; None if no job is scheduled.
         now: Redis TIME in ms.
         dropped: how many ids were dropped.
+        queues: the queues in which they are ready, as namespace/name.
     """
 
     promoted: int
     next_due: int | None
     now: int
     dropped: int
+    queues: tuple[str, ...]
 
 
 class ResumeReply(NamedTuple):

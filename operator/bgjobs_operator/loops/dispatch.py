@@ -1,18 +1,20 @@
 """dispatch: what is due becomes ready, and what is ready gets the free slots of its queue.
 
 No more is claimed than can be launched soon, from all queues in turn: what is claimed stands before everything that
-comes later, however urgent that is.
+comes later, however urgent that is. A claim is a script, so only those queues are asked of which the doorbell has told
+something, or which may have more; and all of them every few seconds, since nothing depends on the doorbell.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.loops.loop import NotLeaderError
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 log: Any = structlog.get_logger(__name__)
 
 BATCH: Final = 20  # of one claim, so that none holds up Redis for long
-LONGEST_SLEEP: Final = 4.0
-LONGEST_TRUST: Final = 10.0  # seconds for which it is believed that a queue has no queued jobs, and that we lead
+LONGEST_SLEEP: Final = 4.0  # seconds between two turns, and between two in which all queues are asked
 
 
 def sleep_seconds(next_due: int | None, now: int) -> float:
@@ -86,47 +87,63 @@ class Dispatch:
     floor: Callable[[], int] = lambda: 0
     older: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
-    _all_asked_at: float | None = None  # by the clock: when all queues were asked, whatever is said of them
+    _asked_all_at: float | None = None  # by the clock; None: all queues are to be asked at once
     _last: str = ""  # the queue that was asked last; the next round begins behind it
-    _next_start: int | None = None  # in Unix ms: when a rate lets another job start, as this turn's claims have said
+    _heard: set[str] = field(default_factory=set[str])  # queues of which something was heard since this turn has begun
+    _open: set[str] = field(default_factory=set[str])  # queues that may have a job to give
+    _later: dict[str, int] = field(default_factory=dict[str, int])  # from when (Unix ms) a rate lets another job start
+
+    def hear(self, queues: Collection[str] | None) -> None:
+        """Something has happened in these queues, by their full names; None: somewhere. Whoever says so pokes, too."""
+        if queues is None:
+            self._asked_all_at = None
+        else:
+            self._heard.update(queues)
 
     async def turn(self) -> float | None:
         """Raises NotLeaderError when another leader has taken over."""
-        self._next_start = None
-        promoted, asking = await asyncio.gather(self.store.promote(), self._waiting())
+        # What is heard from now on may have come after the claims of this turn, so it is of the next one.
+        self._open.update(self._heard)
+        self._heard.clear()
+        # All in one go, because a single job waits for each further one: what was heard of is asked at once.
+        first = self._next_round()
+        promoting = asyncio.ensure_future(self.store.promote())
+        listing = asyncio.ensure_future(self._open_all())
+        await asyncio.gather(promoting, listing, *(self._claim(queue, limit) for queue, limit in first))
+        promoted = promoting.result()
         if promoted.dropped:
             log.warning("ids without a job were dropped from what is due", dropped=promoted.dropped)
-        if promoted.promoted:  # the queues may have been read before that
-            asking = list(dict.fromkeys([*asking, *await self._waiting()]))
-        while round_ := self._next_round(asking):
-            had_less = _had_less(round_, await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_)))
-            asking = [queue for queue in asking if queue not in had_less]
-        next_times = [at for at in (promoted.next_due, self._next_start) if at is not None]
+        self._open.update(promoted.queues)  # their claims may have come before that
+        for queue in [queue for queue, at in self._later.items() if at <= promoted.now]:
+            self._open.add(queue)
+            del self._later[queue]
+        while round_ := self._next_round():
+            await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_))
+        next_times = [at for at in (promoted.next_due, *self._later.values()) if at is not None]
         return sleep_seconds(min(next_times, default=None), promoted.now)
 
-    async def _waiting(self) -> list[str]:
-        """The queues that may have a job to launch: those that have queued jobs, and at times all.
-
-        A claim of a queue without queued jobs is a script for nothing, and each job that somebody enqueues would cost
-        as many of them as there are queues.
-        """
-        fresh = set(self.fresh(self.namespaces))
+    async def _open_all(self) -> None:
+        """Have all queues asked, if it is time for that."""
         now = self.clock()
-        if self._all_asked_at is not None and now - self._all_asked_at < LONGEST_TRUST:
-            names = [queue for queue, _ in await self.store.waiting_for()]
-        else:
-            names = await self.store.queue_keys()
-            self._all_asked_at = now
-        return [queue for queue in dict.fromkeys(names) if queue.partition("/")[0] in fresh]
+        if self._asked_all_at is not None and now - self._asked_all_at < LONGEST_SLEEP:
+            return
+        self._asked_all_at = now
+        try:
+            self._open.update(await self.store.queue_keys())
+        except StoreError:
+            self._asked_all_at = None
+            raise
 
-    def _next_round(self, queues: Sequence[str]) -> list[tuple[str, int]]:
+    def _next_round(self) -> list[tuple[str, int]]:
+        fresh = set(self.fresh(self.namespaces))
+        queues = sorted(queue for queue in self._open if queue.partition("/")[0] in fresh)
         behind = [queue for queue in queues if queue > self._last]
         round_ = shares([*behind, *(queue for queue in queues if queue <= self._last)], self.room(), self.room_in)
         if round_:
             self._last = round_[-1][0]
         return round_
 
-    async def _claim(self, queue: str, limit: int) -> int:
+    async def _claim(self, queue: str, limit: int) -> None:
         claim = await self.store.claim(epoch=self.epoch, queue=queue, limit=limit, floor=self.floor())
         if claim.did == "older":
             self.older()
@@ -134,13 +151,10 @@ class Dispatch:
             raise NotLeaderError
         if claim.dropped:
             log.warning("ids without a job were dropped", queue=queue, dropped=claim.dropped)
+        if len(claim.ids) < limit:  # asking again is no use until something is heard of it
+            self._open.discard(queue)
+        self._later.pop(queue, None)
         if claim.next_at is not None:
-            self._next_start = min(claim.next_at, self._next_start or claim.next_at)
+            self._later[queue] = claim.next_at
         if claim.ids:
             self.launch(queue, claim.ids)
-        return len(claim.ids)
-
-
-def _had_less(round_: Sequence[tuple[str, int]], claims: Sequence[int]) -> set[str]:
-    """The queues that had less than they might claim, so that asking them again is no use."""
-    return {queue for (queue, limit), claimed in zip(round_, claims, strict=True) if claimed < limit}

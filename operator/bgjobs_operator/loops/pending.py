@@ -32,7 +32,8 @@ PERIOD: Final = 5.0  # seconds between two looks
 _SHARE: Final = 20  # a look at a namespace may take this part of the time
 _LONGEST_PAUSE: Final = 60.0  # seconds between two looks at a namespace that has very many jobs
 AFTER_MS: Final = 5000  # a job that holds its slot for less is not looked at
-_BATCH: Final = 100  # a page of more would keep the loops beside this one waiting
+_BATCH: Final = 20  # jobs of one page: some 1 ms of this process, in which nothing else is done
+_REST_SECONDS: Final = 0.004  # after a page, so that whatever else is to be done comes first
 _ALL: Final = "all"  # key of the look at a whole namespace; no job has this id
 _PENDING: Final = frozenset({State.LAUNCHING, State.LAUNCHED})
 _DEFAULTS: Final = QueueSpec()
@@ -82,10 +83,15 @@ def overdue(since: int | None, queue: QueueRecord | None, now: int) -> bool:
 
 @dataclass
 class _Turn:
-    """What one turn reads once: the time, and the settings of queues."""
+    """What one turn reads once: the time, and the settings of queues.
+
+    Attributes:
+        rested: seconds for which it has done nothing, so that others come first.
+    """
 
     store: Store
     now: int
+    rested: float = 0.0
     _queues: dict[str, QueueRecord | None] = field(default_factory=dict[str, "QueueRecord | None"])
 
     async def is_overdue(self, job: JobRecord, pods: Sequence[PodView], not_before: int = 0) -> bool:
@@ -119,6 +125,7 @@ class Pending:
         tell, clock: see `FairQueue`.
         launches_since: since when jobs are launched at all, in Unix ms; None: all launches are held, so that nobody is
             late. See `Rollback.launches_since`.
+        sleep: waits for so many seconds; of tests.
     """
 
     store: Store
@@ -127,6 +134,7 @@ class Pending:
     tell: Callable[[str, str, Trouble | None], None] = lambda _, __, ___: None
     clock: Clock = field(default_factory=asyncio.get_running_loop)
     launches_since: Callable[[], Awaitable[int | None]] = _always
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     fair: FairQueue[JobRecord | None] = field(init=False)
     _passed: dict[str, int] = field(default_factory=dict[str, int])  # how many were passed where there was no room
     _next: dict[str, float] = field(default_factory=dict[str, float])  # when a namespace is looked at again
@@ -151,11 +159,12 @@ class Pending:
     async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
         now = await self.store.now_ms()
         if item.what is None:
-            began = self.clock.time()
+            began, turn = self.clock.time(), _Turn(self.store, now)
             try:
-                return await self._namespace(item.namespace, _Turn(self.store, now))
+                return await self._namespace(item.namespace, turn)
             finally:
-                self._next[item.namespace] = self.clock.time() + pause_after(self.clock.time() - began)
+                worked = self.clock.time() - began - turn.rested
+                self._next[item.namespace] = self.clock.time() + pause_after(worked)
         job = await self.store.job(item.key)  # it may have waited for long
         if job is not None and job.state in _PENDING and self._waits(job, now):
             await self._look(_Turn(self.store, now), job)
@@ -184,6 +193,9 @@ class Pending:
                         self._passed[namespace] = passed - 1  # the next turn goes on here
                         return None
                 start += len(ids)
+                if len(ids) == _BATCH:
+                    await self.sleep(_REST_SECONDS)
+                    turn.rested += _REST_SECONDS
         return None
 
     async def _ask_kueue(self, namespace: str, jobs: Sequence[JobRecord]) -> None:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 PERIOD: Final = 60.0
 _AT_ONCE: Final = 4
 _BATCH: Final = 100  # requests that are compared at a time
-_AT_A_TIME: Final = 40  # launched jobs: some 2 ms of this process, and 1 ms of Redis
-_REST_SECONDS: Final = 0.004  # after each time; 20,000 jobs take some 3 s
+_AT_A_TIME: Final = 20  # launched jobs: some 1 ms of this process, and half a ms of Redis
+_REST_SECONDS: Final = 0.004  # after each time; 20,000 jobs take some 5 s
 _QUIET_MS: Final = 5000
 REFUSED_MS: Final = 7 * 86_400_000  # for so long a request is kept that never became a job
 _DROPPED_AT_ONCE: Final = 100  # of a namespace in one look

@@ -1,4 +1,4 @@
-"""The node of a job that runs is not heard any more."""
+"""The node of a job that runs is not heard any more: a real one, and one of which a test says what it says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from bgjobs.vocabulary import Outcome, Phase, State, WhyNot
-from installation import SHOP, kubectl
+from bgjobs_operator.cluster.kubejob import LABEL_JOB
+from installation import SHOP, kubectl, objects, wait_until
 from tests.cluster.away_node import away_node, label_on_a_real_node, runner_starts
-from tests.cluster.cluster_view import a_queue, ended, kube_job_exists, pods_of, until_why
+from tests.cluster.cluster_view import a_queue, ended, kube_job_exists, pods_of, until_running, until_why
+from tests.cluster.second_node import second_node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,42 @@ _TOLERATES: Final = {
     "tolerationSeconds": 5,
 }
 _GRACE_SECONDS: Final = 1
+_HOLD_SECONDS: Final = 100  # until after Kubernetes has deleted the pod of a node that it does not hear
+
+
+def the_kubelet_of_a_node_stops_for_longer_than_kubernetes_waits(client: JobClient, _address: str) -> Mapping[str, int]:
+    """Containers go on meanwhile: what ends well has succeeded, and what is cancelled ends when the kubelet is back."""
+    with (
+        second_node() as node,
+        a_queue("silent-node", pod=node.pod(_TOLERATES), graceSeconds=_GRACE_SECONDS) as queue,
+    ):
+        ends = client.enqueue("shop.jobs.Orders", "hold", [_HOLD_SECONDS], queue=queue, max_retries=0)
+        unwanted = client.enqueue("shop.jobs.Orders", "hold", [3600], queue=queue, max_retries=0)
+        for job in (ends, unwanted):
+            until_running(client, job.id, "holding the order")
+
+        node.falls_silent()
+        for job in (ends, unwanted):
+            why = until_why(client, job.id, WhyNot.UNREACHABLE, 180)
+            assert (why.remedy, client.get(job.id).phase) == ("kubectl get nodes", Phase.UNREACHABLE)
+        pods = [pod for job in (ends, unwanted) for pod in objects("pods", "-n", SHOP, "-l", f"{LABEL_JOB}={job.id}")]
+        assert len(pods) == 2
+        for pod in pods:
+            _until_deleted(pod)
+        assert client.cancel(unwanted.id, note="no longer wanted").state == State.STOPPING
+        wait_until(
+            "the code has ended, though nobody hears the node",
+            lambda: client.attempts(ends.id)[0].outcome == Outcome.SUCCEEDED,
+            seconds=300,
+        )
+        assert client.get(unwanted.id).state == State.STOPPING, "its code runs still"
+
+        node.is_back()
+        done = ended(client, ends.id)
+        assert (done.state, done.attempt, failures_of(ends.id)) == (State.SUCCEEDED, 1, 0)
+        assert ended(client, unwanted.id).state == State.CANCELLED
+        assert pods_of(unwanted.id) == []
+        return {ends.id: 1, unwanted.id: 1}
 
 
 def the_node_of_two_jobs_goes_away_and_comes_back(client: JobClient, address: str) -> Mapping[str, int]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bgjobs import JobClient
 
 OF_NODES: Final = (
+    nodes.the_kubelet_of_a_node_stops_for_longer_than_kubernetes_waits,
     nodes.the_node_of_two_jobs_goes_away_and_comes_back,
     nodes.a_job_on_a_node_that_is_gone_for_good_is_cancelled,
 )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bgjobs_core.store import keys
-from bgjobs_operator.loops.dispatch import BATCH, LONGEST_TRUST, Dispatch, shares
+from bgjobs_core.redis.errors import StoreUnavailableError
+from bgjobs_core.resources.models import StartRate
+from bgjobs_operator.loops.dispatch import BATCH, LONGEST_SLEEP, Dispatch, shares
 from bgjobs_operator.loops.loop import NotLeaderError
 from tests.store.builders import QUEUE_KEY, a_job, a_queue, many
 from tests.unit.operator.world import OURS
@@ -15,7 +16,6 @@ from tests.unit.operator.world import OURS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bgjobs_core.redis.connection import Client
     from bgjobs_core.store.replies import ClaimReply
     from tests.unit.operator.world import World
 
@@ -82,56 +82,123 @@ async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> 
     assert (await world.state(job), world.launcher.posts) == ("launching", [])
 
 
-class TestQueuesWithoutQueuedJobs:
-    """A claim is a script, and each job that is enqueued wakes this loop: only who has something is asked."""
+class TestWhoIsAsked:
+    """A claim is a script, and each job that is enqueued wakes this loop: only those that may have one are asked."""
 
-    async def test_they_are_not_asked(self, world: World) -> None:
+    async def test_queues_of_which_nothing_was_heard_are_not(self, world: World) -> None:
         for number in range(300):
             await world.store.put_queue(f"shop/queue-{number}", a_queue())
-        dispatch, clock = self._dispatch(world), Seconds()
-        dispatch.clock = clock
+            await world.queued(a_job().on(f"queue-{number}"))
+        dispatch = Patient(world)
+        dispatch.free = 100
+        await dispatch.turn()
+        dispatch.free = 1000
         await dispatch.turn()
         claims = _claims(world)
         job = await world.queued()
+        dispatch.hear({QUEUE_KEY})
         await dispatch.turn()
-        assert (await world.state(job), claims) == ("launching", [QUEUE_KEY])
+        assert (await world.state(job), set(claims)) == ("launching", {QUEUE_KEY})
 
-    async def test_one_of_which_is_not_known_that_it_has_some_is_asked_soon(self, world: World, client: Client) -> None:
-        await world.lead(queue=a_queue(1))
-        dispatch, clock = self._dispatch(world), Seconds()
-        dispatch.clock = clock
+    async def test_all_are_after_some_seconds_whatever_was_heard(self, world: World) -> None:
+        dispatch = Patient(world)
         await dispatch.turn()
         job = await world.queued()
-        await client.delete(keys.ready())
         await dispatch.turn()
         assert await world.state(job) == "queued"
-        clock.now += LONGEST_TRUST
+        dispatch.now += LONGEST_SLEEP
+        await dispatch.turn()
+        assert await world.state(job) == "launching"
+
+    async def test_all_are_at_once_if_nobody_knows_who_has_rung(self, world: World) -> None:
+        dispatch = Patient(world)
+        await dispatch.turn()
+        job = await world.queued()
+        dispatch.hear(None)
+        await dispatch.turn()
+        assert await world.state(job) == "launching"
+
+    async def test_all_are_if_the_first_try_has_failed(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        dispatch, job = Patient(world), await world.queued()
+        with monkeypatch.context() as patched:
+            patched.setattr(world.store, "queue_keys", _fails)
+            with pytest.raises(StoreUnavailableError):
+                await dispatch.turn()
+        await dispatch.turn()
+        assert await world.state(job) == "launching"
+
+    async def test_one_is_again_if_its_claim_has_failed(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        dispatch = Patient(world)
+        await dispatch.turn()
+        job = await world.queued()
+        dispatch.hear({QUEUE_KEY})
+        with monkeypatch.context() as patched:
+            patched.setattr(world.store, "claim", _fails)
+            with pytest.raises(StoreUnavailableError):
+                await dispatch.turn()
+        await dispatch.turn()
+        assert await world.state(job) == "launching"
+
+    async def test_what_is_heard_between_a_claim_and_its_reply_is_not_lost(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dispatch = Patient(world)
+        await dispatch.turn()
+        claim, jobs = world.store.claim, list[str]()
+
+        async def then_comes_another(**arguments: Any) -> ClaimReply:
+            reply = await claim(**arguments)
+            if not jobs:
+                jobs.append(await world.queued())
+                dispatch.hear({QUEUE_KEY})
+            return reply
+
+        monkeypatch.setattr(world.store, "claim", then_comes_another)
+        dispatch.hear({QUEUE_KEY})
+        await dispatch.turn()
+        assert await world.state(jobs[0]) == "queued"
+        await dispatch.turn()
+        assert await world.state(jobs[0]) == "launching"
+
+    async def test_one_whose_rate_allows_another_start_is_then(self, world: World) -> None:
+        await world.lead(queue=a_queue(start_rate=StartRate(starts=1, seconds=60)))
+        for job in many(a_job(), 2):
+            await world.store.enqueue(job)
+        dispatch = Patient(world)
+        assert await dispatch.turn() == LONGEST_SLEEP
+        claims = _claims(world)
+        world.forward(58)
+        await dispatch.turn()
+        assert claims == []
+        world.forward(2)
+        await dispatch.turn()
+        assert (await world.store.queue_load(QUEUE_KEY)).owned == 2
+
+    async def test_one_that_may_not_be_asked_yet_is_when_it_may(self, world: World) -> None:
+        dispatch, job = Patient(world), await world.queued()
+        dispatch.room_in = lambda _: 0
+        await dispatch.turn()
+        assert await dispatch.turn() == LONGEST_SLEEP, "it does not go round and round"
+        dispatch.room_in = lambda _: 1
         await dispatch.turn()
         assert await world.state(job) == "launching"
 
     async def test_another_leader_is_noticed_all_the_same(self, world: World) -> None:
-        dispatch, clock = self._dispatch(world), Seconds()
-        dispatch.clock = clock
+        dispatch = Patient(world)
         await dispatch.turn()
         await world.store.lead("epoch-2")
         await dispatch.turn()
-        clock.now += LONGEST_TRUST
+        dispatch.now += LONGEST_SLEEP
         with pytest.raises(NotLeaderError):
             await dispatch.turn()
 
-    @staticmethod
-    def _dispatch(world: World) -> Dispatch:
-        return Dispatch(world.store, world.epoch, OURS, lambda: 32, lambda _, __: None)
 
+class Patient(Dispatch):
+    """It asks all queues only when the test lets time pass, and launches nothing."""
 
-class Seconds:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+    def __init__(self, world: World) -> None:
+        self.now, self.free = 1000.0, 1000
+        super().__init__(world.store, world.epoch, OURS, lambda: self.free, lambda _, __: None, clock=lambda: self.now)
 
 
 def _claims(world: World) -> list[str]:
@@ -145,6 +212,10 @@ def _claims(world: World) -> list[str]:
 
     world.store.claim = noted
     return asked
+
+
+async def _fails(**_: Any) -> Any:
+    raise StoreUnavailableError("away")
 
 
 @pytest.mark.parametrize(
@@ -202,6 +273,7 @@ class TestRoom:
         dispatch = launches.dispatch(world)
         await dispatch.turn()
         urgent = await world.queued(a_job().on("other").high())
+        dispatch.hear({"shop/other"})
         launches.room = 16
         await dispatch.turn()
         assert await world.state(urgent) == "launching"
@@ -236,6 +308,7 @@ async def test_a_queue_that_is_new_is_asked_in_the_same_turn(world: World) -> No
     await dispatch.turn()
     await world.store.put_queue("shop/new", a_queue())
     job = await world.queued(a_job().on("new"))
+    dispatch.hear({"shop/new"})
     await dispatch.turn()
     assert await world.state(job) == "launching"
 

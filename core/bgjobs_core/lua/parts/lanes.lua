@@ -45,7 +45,7 @@ local function enter_lane(job)
   redis.call('ZADD', lane_of(job), job.queued_at, job.id)
   enter_turns(key.turns(job.queue, job.queue_uid, job.priority), job.concurrency_key or '')
   redis.call('HINCRBY', key.ready(), home(job.queue, job.queue_uid), 1)
-  wake('dispatch')
+  wake('dispatch', job.queue)
 end
 
 -- Takes an id out of a lane, whether there is a job of this id or not.

@@ -25,5 +25,5 @@ local function enter_list(job)
   if job.state ~= STATE.scheduled then return end
   local due = redis.call('ZRANGE', key.dues(), 0, 0, 'WITHSCORES')
   redis.call('ZADD', key.dues(), 'LT', score, job.namespace)
-  if not due[2] or tonumber(score) < tonumber(due[2]) then wake('dispatch') end
+  if not due[2] or tonumber(score) < tonumber(due[2]) then wake('dispatch', 'due') end
 end

@@ -65,7 +65,7 @@ local function move(job, to, changes, now)
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)
     slot_of_key_is_free(job)
-    if redis.call('HEXISTS', key.ready(), home(job.queue, job.queue_uid)) == 1 then wake('dispatch') end
+    if redis.call('HEXISTS', key.ready(), home(job.queue, job.queue_uid)) == 1 then wake('dispatch', job.queue) end
   end
   changes.state = to
   if TERMINAL[to] then changes.finished_at = now end

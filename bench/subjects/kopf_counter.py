@@ -36,8 +36,8 @@ async def _run(url: str, ca: str, namespace: str) -> None:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.queueing.worker_limit = 200
-    # A worker holds its place for so long after the last event of its object. The default, 5 s, would limit kopf here more
-    # than what an event costs it.
+    # A worker holds its place for so long after the last event of its object. The default, 5 s, would limit kopf here
+    # more than what an event costs it.
     settings.queueing.idle_timeout = 0.1
     stop = asyncio.Event()
 

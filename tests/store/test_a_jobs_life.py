@@ -104,7 +104,7 @@ async def test_a_delayed_job_becomes_due(store: CheckedStore, clock: Clock) -> N
 
     clock.forward(60)
     due = await store.promote()
-    assert due == (1, None, due.now, 0)
+    assert due == (1, None, due.now, 0, (QUEUE_KEY,))
     assert (await store.there(job.id)).state == "queued"
 
 

@@ -43,8 +43,8 @@ class SecondNode:
 @contextmanager
 def second_node() -> Generator[SecondNode]:
     """It is there for the block, with the image of the shop's jobs."""
-    _cluster("join", IMAGE)
     try:
+        _cluster("join", IMAGE)
         yield SecondNode()
     finally:
         _cluster("leave")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,43 @@ async def test_dispatch_is_told_which_queues_may_have_a_job_to_give(
     assert await _queues(doorbell) == {QUEUE_KEY}, "a slot is free"
 
 
+async def test_one_verb_rings_for_each_queue_in_which_it_has_done_something(
+    store: CheckedStore, clock: Clock, doorbell: Doorbell
+) -> None:
+    for name in ("default", "other"):
+        await store.enqueue(a_job().on(name).delayed(60).build())
+    clock.forward(60)
+    await _rung(doorbell)
+    assert set((await store.promote()).queues) == {QUEUE_KEY, "shop/other"}
+    assert await _queues(doorbell) == {QUEUE_KEY, "shop/other"}
+
+
+async def test_a_slot_of_an_earlier_queue_of_the_same_name_is_free_for_the_present_one(
+    store: CheckedStore, life: Life, doorbell: Doorbell
+) -> None:
+    await life.leader()
+    await store.put_queue(QUEUE_KEY, a_queue(1), "uid-1")
+    [earlier, later] = (replace(a_job().build(), queue_uid=uid) for uid in ("uid-1", "uid-2"))
+    await store.enqueue(earlier)
+    await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)
+    await store.bind(job_id=earlier.id, kube_uid=KUBE)
+    await store.put_queue(QUEUE_KEY, a_queue(1), "uid-2")
+    await store.enqueue(later)
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).did == "full"
+    await _rung(doorbell)
+    await store.observe_end(job_id=earlier.id, kube_uid=KUBE, what="absent", reason="")
+    assert await _queues(doorbell) == {QUEUE_KEY}
+    assert (await store.claim(epoch=EPOCH, queue=QUEUE_KEY, limit=1)).ids == (later.id,)
+
+
+async def test_who_releases_an_older_redis_rings_for_all(
+    store: CheckedStore, client: Client, doorbell: Doorbell
+) -> None:
+    await client.set(keys.hold(), "1")
+    await store.release()
+    assert (await doorbell.wait(1)).queues is None
+
+
 async def test_a_ring_that_names_no_queue_is_for_whatever_there_is(client: Client, doorbell: Doorbell) -> None:
     """As an earlier version has rung, and as a hold is released that many queues may have."""
     await client.xadd(keys.wake(), {"loop": "dispatch"})
@@ -153,7 +191,7 @@ async def test_a_ring_is_not_lost_among_more_than_the_stream_keeps(
         await store.enqueue(another)
 
     assert await client.xlen(keys.wake()) < 400
-    assert await _rung(doorbell) == LOOPS
+    assert await doorbell.wait(1) == Rung(set(LOOPS), None)
     assert await _rung(doorbell) == set()
 
 

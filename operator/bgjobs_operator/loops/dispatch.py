@@ -18,13 +18,14 @@ from bgjobs_core.redis.errors import StoreError
 from bgjobs_operator.loops.loop import NotLeaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from bgjobs_core.store.store import Store
 
 log: Any = structlog.get_logger(__name__)
 
 BATCH: Final = 20  # of one claim, so that none holds up Redis for long
+_EARLY_SECONDS: Final = 0.1  # a timer may be so much too early
 LONGEST_SLEEP: Final = 4.0  # seconds between two turns, and between two in which all queues are asked
 
 
@@ -109,7 +110,7 @@ class Dispatch:
         first = self._next_round()
         promoting = asyncio.ensure_future(self.store.promote())
         listing = asyncio.ensure_future(self._open_all())
-        await asyncio.gather(promoting, listing, *(self._claim(queue, limit) for queue, limit in first))
+        await _all_done(promoting, listing, *(self._claim(queue, limit) for queue, limit in first))
         promoted = promoting.result()
         if promoted.dropped:
             log.warning("ids without a job were dropped from what is due", dropped=promoted.dropped)
@@ -118,21 +119,25 @@ class Dispatch:
             self._open.add(queue)
             del self._later[queue]
         while round_ := self._next_round():
-            await asyncio.gather(*(self._claim(queue, limit) for queue, limit in round_))
+            await _all_done(*(self._claim(queue, limit) for queue, limit in round_))
         next_times = [at for at in (promoted.next_due, *self._later.values()) if at is not None]
-        return sleep_seconds(min(next_times, default=None), promoted.now)
+        return min(sleep_seconds(min(next_times, default=None), promoted.now), self._seconds_until_all_are_asked())
 
     async def _open_all(self) -> None:
         """Have all queues asked, if it is time for that."""
-        now = self.clock()
-        if self._asked_all_at is not None and now - self._asked_all_at < LONGEST_SLEEP:
+        if self._seconds_until_all_are_asked() > _EARLY_SECONDS:
             return
-        self._asked_all_at = now
+        self._asked_all_at = self.clock()
         try:
             self._open.update(await self.store.queue_keys())
         except StoreError:
             self._asked_all_at = None
             raise
+
+    def _seconds_until_all_are_asked(self) -> float:
+        if self._asked_all_at is None:
+            return 0.0
+        return max(0.0, LONGEST_SLEEP - (self.clock() - self._asked_all_at))
 
     def _next_round(self) -> list[tuple[str, int]]:
         fresh = set(self.fresh(self.namespaces))
@@ -158,3 +163,10 @@ class Dispatch:
             self._later[queue] = claim.next_at
         if claim.ids:
             self.launch(queue, claim.ids)
+
+
+async def _all_done(*work: Awaitable[object]) -> None:
+    """Wait for all of it, and raise the first error then: a reply that came later would be taken for a newer one."""
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

@@ -32,8 +32,9 @@ PERIOD: Final = 5.0  # seconds between two looks
 _SHARE: Final = 20  # a look at a namespace may take this part of the time
 _LONGEST_PAUSE: Final = 60.0  # seconds between two looks at a namespace that has very many jobs
 AFTER_MS: Final = 5000  # a job that holds its slot for less is not looked at
-_BATCH: Final = 20  # jobs of one page: some 1 ms of this process, in which nothing else is done
-_REST_SECONDS: Final = 0.004  # after a page, so that whatever else is to be done comes first
+_BATCH: Final = 100  # ids of one page
+_AT_A_TIME: Final = 20  # records that are read: some 1 ms of this process, in which nothing else is done
+_REST_SECONDS: Final = 0.004  # after each time, so that whatever else is to be done comes first
 _ALL: Final = "all"  # key of the look at a whole namespace; no job has this id
 _PENDING: Final = frozenset({State.LAUNCHING, State.LAUNCHED})
 _DEFAULTS: Final = QueueSpec()
@@ -159,6 +160,7 @@ class Pending:
     async def _work(self, item: Item[JobRecord | None]) -> WorkEnd | None:
         now = await self.store.now_ms()
         if item.what is None:
+            self.fair.hears(item)  # Kubernetes is not asked yet, and to read a long list of Redis is no trouble of it
             began, turn = self.clock.time(), _Turn(self.store, now)
             try:
                 return await self._namespace(item.namespace, turn)
@@ -177,7 +179,7 @@ class Pending:
         for index in (keys.launched, keys.launching):
             start = 0
             while ids := await self.store.ids_in(index, namespace, turn.now - AFTER_MS, _BATCH, start):
-                found = await self.store.jobs(await self.store.yet_to_start(ids))
+                found = await self._read(turn, await self.store.yet_to_start(ids))
                 await self._ask_kueue(namespace, [job for job in found if job.kueue_at is not None])
                 waiting = [job for job in found if self._waits(job, turn.now)]
                 first = [job for job in waiting if job.state is State.LAUNCHED and job.attempt == 0]
@@ -194,9 +196,20 @@ class Pending:
                         return None
                 start += len(ids)
                 if len(ids) == _BATCH:
-                    await self.sleep(_REST_SECONDS)
-                    turn.rested += _REST_SECONDS
+                    await self._rest(turn)
         return None
+
+    async def _read(self, turn: _Turn, ids: Sequence[str]) -> list[JobRecord]:
+        found: list[JobRecord] = []
+        for start in range(0, len(ids), _AT_A_TIME):
+            if start:
+                await self._rest(turn)
+            found += await self.store.jobs(ids[start : start + _AT_A_TIME])
+        return found
+
+    async def _rest(self, turn: _Turn) -> None:
+        await self.sleep(_REST_SECONDS)
+        turn.rested += _REST_SECONDS
 
     async def _ask_kueue(self, namespace: str, jobs: Sequence[JobRecord]) -> None:
         """Jobs whose KubeJobs Kueue has not admitted say why; no deadline runs meanwhile."""

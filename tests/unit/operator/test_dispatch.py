@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,8 +73,9 @@ async def test_in_a_namespace_that_is_no_longer_ours_jobs_wait(world: World) -> 
     job = await world.queued()
     world.launches.namespaces = {"elsewhere"}
     elsewhere = Dispatch(
-        world.store, world.epoch, {"elsewhere"}, lambda: 1000, lambda _, __: world.poked.append("launch")
-    )
+        world.store, world.epoch, {"elsewhere"}, lambda: 1000, lambda _, __: world.poked.append("launch"),
+        clock=world.clock.time,
+    )  # fmt: skip
     assert await elsewhere.turn() == 4.0
     assert await world.state(job) == "queued"
 
@@ -173,6 +175,43 @@ class TestWhoIsAsked:
         world.forward(2)
         await dispatch.turn()
         assert (await world.store.queue_load(QUEUE_KEY)).owned == 2
+
+    async def test_it_sleeps_no_longer_than_until_a_rate_allows_another_start(self, world: World) -> None:
+        await world.lead(queue=a_queue(start_rate=StartRate(starts=1, seconds=2)))
+        for job in many(a_job(), 2):
+            await world.store.enqueue(job)
+        dispatch = Patient(world)
+        seconds = await dispatch.turn()
+        assert seconds is not None
+        assert 0 < seconds < LONGEST_SLEEP
+        world.forward(2)
+        await dispatch.turn()
+        assert (await world.store.queue_load(QUEUE_KEY)).owned == 2
+
+    async def test_it_sleeps_no_longer_than_until_all_are_asked_again(self, world: World) -> None:
+        dispatch = Patient(world)
+        assert await dispatch.turn() == LONGEST_SLEEP
+        dispatch.now += LONGEST_SLEEP - 0.5
+        assert await dispatch.turn() == pytest.approx(0.5)
+
+    async def test_a_failed_turn_is_over_when_all_that_it_asked_is(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dispatch, claim, replied = Patient(world), world.store.claim, list[str]()
+        await dispatch.turn()
+
+        async def slowly(**arguments: Any) -> ClaimReply:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            replied.append(arguments["queue"])
+            return await claim(**arguments)
+
+        monkeypatch.setattr(world.store, "claim", slowly)
+        monkeypatch.setattr(world.store, "promote", _fails)
+        dispatch.hear({QUEUE_KEY})
+        with pytest.raises(StoreUnavailableError):
+            await dispatch.turn()
+        assert replied == [QUEUE_KEY]
 
     async def test_one_that_may_not_be_asked_yet_is_when_it_may(self, world: World) -> None:
         dispatch, job = Patient(world), await world.queued()

@@ -180,12 +180,22 @@ async def test_a_new_leader_goes_on_with_the_intents_of_the_one_before(world: Wo
             await becomes(world, job, "launched")
 
 
+async def test_a_job_is_launched_because_its_queue_is_heard_of(
+    world: World, leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All queues are asked at first, and then not again in this test."""
+    monkeypatch.setattr("bgjobs_operator.loops.dispatch.LONGEST_SLEEP", 3600.0)
+    async with leading(leader):
+        for _ in range(2):
+            await becomes(world, await world.queued(), "launched")
+
+
 async def test_another_leader_ends_it(world: World, leader: Leader, health: Health) -> None:
     async with leading(leader) as task:
         job = await world.queued()
         await becomes(world, job, "launched")
         await world.store.lead("somebody-else")
-        leader.poke("dispatch")
+        await world.queued()
         await asyncio.wait({task}, timeout=DEADLINE_SECONDS)
         with pytest.RaisesGroup(NotLeaderError):
             task.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,39 @@ class TestManyPending:
         world.clock.now += 1
         await world.pending()
         assert {(await world.job(job)).reason for job in jobs} == {"ErrImagePull"}
+
+    async def test_among_many_that_run_few_are_not_looked_at_one_by_one(self, world: World) -> None:
+        await world.lead(queue=a_queue(200))
+        jobs = [await world.launched() for _ in range(150)]
+        for job in jobs[::2]:
+            await world.pod_starts(job)
+        world.forward(6)
+        rests: list[float] = []
+        world.looking.sleep = partial(_noted, rests)
+        await world.pending()
+        assert world.launcher.looks == []
+        assert len(rests) == 4, "they are read some at a time, and others come between"
+
+    async def test_its_rests_are_no_work(self, world: World) -> None:
+        await self.many(world)
+        await world.lead(queue=a_queue(200))
+        for _ in range(40):
+            await world.launched()
+        world.forward(6)
+
+        async def rest(seconds: float) -> None:
+            world.clock.now += seconds
+
+        world.looking.sleep = rest
+        await world.pending()
+        asked = len(world.store.asked)
+        world.clock.now += 0.001  # less than one rest
+        await world.pending()
+        assert len(world.store.asked) > asked, "it took no time, so there is no pause"
+
+
+async def _noted(rests: list[float], seconds: float) -> None:
+    rests.append(seconds)
 
 
 @pytest.mark.parametrize(("took", "pause"), [(0.0, 0.0), (0.1, 2.0), (1.5, 30.0), (3.0, 60.0), (500.0, 60.0)])

@@ -254,7 +254,8 @@ class World:
 
     async def dispatch(self) -> float | None:
         """One turn of dispatch."""
-        return await Dispatch(self.store, self.epoch, OURS, lambda: self.room, self._claimed).turn()
+        dispatch = Dispatch(self.store, self.epoch, OURS, lambda: self.room, self._claimed, clock=self.clock.time)
+        return await dispatch.turn()
 
     def _claimed(self, queue: str, ids: Sequence[str]) -> None:
         self.poked.append("launch")

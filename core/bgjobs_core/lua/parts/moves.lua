@@ -65,7 +65,9 @@ local function move(job, to, changes, now)
   if OWNED[from] and not OWNED[to] then
     redis.call('ZREM', key.owned(job.queue), job.id)
     slot_of_key_is_free(job)
-    if redis.call('HEXISTS', key.ready(), home(job.queue, job.queue_uid)) == 1 then wake('dispatch', job.queue) end
+    -- The slot is for whoever waits in the queue of that name, which may be another one by now.
+    local uid = redis.call('HGET', key.queue(job.queue), 'uid') or ''
+    if redis.call('HEXISTS', key.ready(), home(job.queue, uid)) == 1 then wake('dispatch', job.queue) end
   end
   changes.state = to
   if TERMINAL[to] then changes.finished_at = now end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Entry = dict[str, Any]
+_OK = 200
 _CREATED = 201
 
 
@@ -34,17 +35,26 @@ def creations() -> Counter[str]:
     """How many KubeJobs the API server has made for each job, by the job's id.
 
     A POST whose operator ends while it is under way is logged as a timeout, although the KubeJob was made. That is seen
-    when the POST is sent again: the answer is that the KubeJob exists already.
+    when the POST is sent again: the answer is that the KubeJob exists already. If the next leader has seen the KubeJob
+    first, it sends none; then what the Job controller writes to the KubeJob names its UID.
     """
     made, there = Counter[str](), set[str]()
+    uids: defaultdict[str, set[str]] = defaultdict(set)
     for entry in entries():
-        if entry["verb"] == "create" and entry["objectRef"]["resource"] == "jobs":
-            job_id = entry["objectRef"].get("name", "").removeprefix("bgjob-")
-            made[job_id] += entry["responseStatus"]["code"] == _CREATED
-            if entry["responseStatus"].get("reason") == "AlreadyExists":
+        about, answer = entry.get("objectRef", {}), entry.get("responseStatus", {})
+        if about.get("resource") != "jobs" or "code" not in answer:
+            continue
+        job_id = about.get("name", "").removeprefix("bgjob-")
+        if entry["verb"] == "create":
+            made[job_id] += answer["code"] == _CREATED
+            if answer.get("reason") == "AlreadyExists":
                 there.add(job_id)
+        elif entry["verb"] == "update" and answer["code"] == _OK and "uid" in about:
+            uids[job_id].add(about["uid"])
     for job_id in there:
         made[job_id] = max(1, made[job_id])
+    for job_id, of_it in uids.items():
+        made[job_id] = max(len(of_it), made[job_id])
     return made
 
 

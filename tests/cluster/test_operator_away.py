@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bgjobs import JobClient
 
 OPERATOR: Final = f"deployment/{RELEASE}-operator"
-OFTEN: Final = 20  # seconds between two ticks of the schedule that makes up all of them
+OFTEN: Final = 10  # seconds between two ticks of the schedule that makes up all of them: several come meanwhile
 RENDER: Final = ("shop.jobs.Invoices", "render", [2026, 11])
 # What becomes of the one tick that comes while nobody looks: why it is missed; "" if its job is made.
 ONE_TICK: Final[dict[str, tuple[dict[str, Any], str]]] = {

@@ -112,7 +112,12 @@ class _Turns:
             words = ("patch", "backgroundjobqueue", fleet.QUEUE, "-n", fleet.FLEET, "--type=merge", "-p", patch)
             installation.kubectl(*words)
 
+        def is_paused() -> bool:
+            """The operator has taken it in; until then a job would be launched before the watch begins."""
+            return all(one.paused for one in self.cluster.client.queues(fleet.FLEET) if one.name == fleet.QUEUE)
+
         await asyncio.to_thread(pause, True)
+        await asyncio.to_thread(installation.wait_until, "the queue is paused", is_paused)
         calls = range(self.sizes.jobs)
 
         def enqueue() -> None:

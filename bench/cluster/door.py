@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ async def installed(namespace: str, progress: Progress, *values: str) -> AsyncGe
     """The cluster with bgjobs of this tree.
 
     Args:
-        namespace: of the client's jobs.
+        namespace: of the client's jobs; it is made if it is not there.
         progress: hears how far it is.
         values: further words for helm.
 
@@ -64,7 +65,11 @@ async def installed(namespace: str, progress: Progress, *values: str) -> AsyncGe
         installation.dev("status")
     except installation.CommandError as error:
         raise BenchError(f"there is no cluster: run `make cluster-up images` ({error})") from error
-    installation.install(progress.step, *values)
+    if namespace != SHOP:
+        there = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        installation.kubectl("apply", "-f", "-", stdin=json.dumps(there))
+    of_jobs = dict.fromkeys([*installation.job_namespaces(), namespace])
+    installation.install(progress.step, "--set", f"jobNamespaces={{{','.join(of_jobs)}}}", *values)
     kube = await Kube.connect(installation.dev("kubeconfig").strip())
     try:
         with installation.api() as url:

@@ -126,6 +126,17 @@ def test_words_and_limits_cost_nothing_when_a_script_runs() -> None:
         assert not re.search(r"\b(?:STATE|PHASE|OUTCOME|LIMIT)\.", script_text(name))
 
 
+@pytest.mark.parametrize("name", VERBS)
+def test_a_script_has_nothing_that_it_does_not_use(name: str) -> None:
+    """Each run of a script makes all of its functions anew, and a link of each to what it uses."""
+    text = script_text(name)
+    defined = re.findall(r"^local (?:function )?(\w+)", text, re.MULTILINE)
+    inner = {part.name for part in assembly.verb(name).arguments}
+
+    assert [one for one in defined if one not in inner and len(re.findall(rf"\b{one}\b", text)) < 2] == []
+    assert not re.search(r"\bkey\.\w+\(", text)
+
+
 # -------------------------------------------------------------------------- what is spelled once
 @pytest.mark.parametrize("name", [*SCRIPTS, *PARTS])
 def test_states_phases_and_outcomes_are_spelled_in_the_vocabulary_alone(name: str) -> None:

@@ -11,6 +11,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 
 from bgjobs_core.redis.access import RedisAccess
 from bgjobs_core.redis.closing import KINDS
+from bgjobs_core.redis.keeping import KeepingPool
 from bgjobs_core.redis.together import Together
 
 Client = Any  # redis.asyncio.Redis or fakeredis, whose type stubs give different types to every reply
@@ -49,6 +50,6 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32, together: b
         **{name: value for name, value in given.items() if value},
     }
     options["connection_class"] = KINDS[options.get("connection_class")]
-    pool = cast("Any", aredis.BlockingConnectionPool)(**options)
+    pool = KeepingPool(**options)
     kind = Together if together else aredis.Redis
     return kind.from_pool(pool)  # a client made like this closes its pool, too

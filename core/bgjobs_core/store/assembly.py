@@ -21,7 +21,7 @@ from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS
 from bgjobs_core.jobs.logs import CHUNK_COST_BYTES
 from bgjobs_core.jobs.record import MAX_DISRUPTIONS, MAX_PREEMPTIONS, MAX_SUSPENSIONS
 from bgjobs_core.redis.errors import LAYOUT_ERROR
-from bgjobs_core.store import header, keys, lua_checks
+from bgjobs_core.store import header, keys, lua_checks, lua_keys
 from bgjobs_core.store.header import VOCABULARY, LuaError
 from bgjobs_core.store.keys import WATCHED_SECONDS
 
@@ -60,8 +60,8 @@ PARTS: Final = (
     "needs", "batches", "suspension", "unique", "moves", "holds", "attempts", "waiting", "history", "bulks",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
+# A definition of a part; it ends before the next one begins.
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
-_KEY: Final = re.compile(r"\bkey\.(\w+)\(")
 
 VERBS: Final = tuple(
     sorted(entry.name.removesuffix(".lua") for entry in _FOLDER.iterdir() if entry.name.endswith(".lua"))
@@ -89,30 +89,36 @@ def verb(name: str) -> Verb:
 def script_text(name: str) -> str:
     """The whole script of a verb.
 
-    In this order: the keys that it uses, the check of the layout, the tables that it uses, those of `PARTS` of which it
-    uses something, its arguments, and its body.
+    In this order: the check of the layout, the tables that it uses, what it uses of `PARTS`, its arguments, its body. All
+    of this runs whenever the script does, so that nothing is in it that the verb does not use.
     """
     found = verb(name)
     own = [*arguments(found), filled_in(path_of(name), found.body, found.first_line)]
     used = "\n".join(own)
     parts: list[str] = []
     for part in reversed(PARTS):
-        text = part_text(part)
-        if any(re.search(rf"\b{defined}\b", used) for defined in _DEFINED.findall(text)):
-            parts.insert(0, text)
-            used += text
-    names = {*_KEY.findall(used), "layout", "store_id"}
+        for defined, text in reversed(definitions(part_text(part))):
+            if re.search(rf"\b{defined}\b", used):
+                parts.insert(0, text)
+                used += text
     words = {"VERB": f"local VERB = '{name}'", **groups(name)}
     tables = [line for word, line in words.items() if re.search(rf"\b{word}\b", used)]
-    return "\n".join([keys.lua_functions(names), _LAYOUT_CHECK, *tables, *parts, *own])
+    return "\n".join([_LAYOUT_CHECK, *tables, *parts, *own])
 
 
 _LAYOUT_CHECK: Final = f"""\
 local LAYOUT = '{keys.LAYOUT}'
-local found_layout = redis.call('GET', key.layout())
-if found_layout ~= LAYOUT and (found_layout or redis.call('EXISTS', key.store_id()) == 1) then
+local found_layout = redis.call('GET', {lua_keys.expression("layout", [])})
+if found_layout ~= LAYOUT and (found_layout or redis.call('EXISTS', {lua_keys.expression("store_id", [])}) == 1) then
   return redis.error_reply('{LAYOUT_ERROR} ' .. (found_layout or '1'))
 end"""
+
+
+def definitions(part: str) -> list[tuple[str, str]]:
+    """The names that a part defines, each with its definition, in their order."""
+    starts = [found.start() for found in _DEFINED.finditer(part)]
+    texts = [part[start:end].rstrip() for start, end in zip(starts, [*starts[1:], len(part)], strict=True)]
+    return [(_DEFINED.findall(text)[0], text) for text in texts]
 
 
 @cache
@@ -129,7 +135,7 @@ def filled_in(path: PurePath, text: str, first_line: int = 1) -> str:
     """Lua code with `STATE.queued` as `'queued'` and so on; lines that are only a comment are left out.
 
     Raises:
-        LuaError: a word or a limit that does not exist.
+        LuaError: a word, a limit or a key that does not exist.
     """
 
     def value(line: int, found: re.Match[str]) -> str:
@@ -140,10 +146,16 @@ def filled_in(path: PurePath, text: str, first_line: int = 1) -> str:
             return f"'{header.value_of(found[0])}'"
         raise LuaError(f"{path}:{line}: there is no {found[0]}")
 
+    def with_keys(line: int, code: str) -> str:
+        try:
+            return lua_keys.written_in(code)
+        except LuaError as error:
+            raise LuaError(f"{path}:{line}: {error}") from error
+
     lines: list[str] = []
     for number, line in enumerate(text.splitlines(), first_line):
         if line and not line.lstrip().startswith("--"):
-            lines.append(_NAMED.sub(partial(value, number), line))
+            lines.append(with_keys(number, _NAMED.sub(partial(value, number), line)))
     return "\n".join(lines)
 
 
@@ -215,6 +227,7 @@ def work_list() -> str:
 
 
 def _call_of(row: StateRow) -> str:
-    if all(one.name != row.work_list for one in keys.KEYS):
-        raise LuaError(f"core/bgjobs_core/jobs/lifecycle.py: {row.state.value}: there is no key {row.work_list!r}")
-    return f"key.{row.work_list}(job.namespace)"
+    try:
+        return lua_keys.expression(row.work_list, ["job.namespace"])
+    except LuaError as error:
+        raise LuaError(f"core/bgjobs_core/jobs/lifecycle.py: {row.state.value}: {error}") from error

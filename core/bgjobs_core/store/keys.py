@@ -1,4 +1,4 @@
-"""Every key in Redis, spelled once: Python calls these, and their Lua functions are generated from them.
+"""Every key in Redis, spelled once: Python calls these, and `lua_keys` writes them into Lua.
 
 All keys share one hash tag, so that a script may touch any of them. Each has an owner that removes it, a time to live
 or a bound (S9 of docs/safety.md). docs/redis.md is generated from this table.
@@ -7,10 +7,7 @@ or a bound (S9 of docs/safety.md). docs/redis.md is generated from this table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from typing import Final
 
 PREFIX: Final = "{bgjobs}:"
 # The number of this layout. It changes when a server of the version before could not read what this one writes.
@@ -232,17 +229,3 @@ KEYS: Final = (
     queues, schedule, schedules, wished, bulk, bulks, bulks_open, bulk_key, epoch, layout, seq, looks, store_id,
     hold, emptied, wake, watched, operator,
 )  # fmt: skip
-
-
-def lua_functions(names: Collection[str]) -> str:
-    """Some of the keys as Lua functions: `key.job(id)` for the name `job`."""
-    lines = ["local key = {}"]
-    for entry in KEYS:
-        if entry.name not in names:
-            continue
-        parts = [f"'{PREFIX}{entry.pattern.partition('{')[0]}'"]
-        for piece in entry.pattern.split("{")[1:]:
-            argument, _, rest = piece.partition("}")
-            parts += [argument, f"'{rest}'"] if rest else [argument]
-        lines.append(f"function key.{entry.name}({', '.join(entry.arguments)}) return {' .. '.join(parts)} end")
-    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
+from pathlib import PurePath
 from typing import Any
 
 import pytest
@@ -10,23 +11,52 @@ from lupa.lua51 import LuaRuntime  # the one of fakeredis: two Luas in one proce
 
 from bgjobs.vocabulary import OWNED, REACHABLE, TERMINAL, WAITING, Phase, State
 from bgjobs_core.jobs.lifecycle import NEW, STATES, TRANSITIONS, allowed
-from bgjobs_core.store import assembly, keys
+from bgjobs_core.store import assembly, keys, lua_keys
+from bgjobs_core.store.header import LuaError
 
 
 # ----------------------------------------------------------------------------------- keys
-@pytest.fixture
-def lua() -> Any:
-    """Lua with the generated locals as globals."""
-    runtime: Any = LuaRuntime(unpack_returned_tuples=True)
-    runtime.execute(keys.lua_functions([one.name for one in keys.KEYS]).replace("local key", "key"))
-    return runtime
-
-
 @pytest.mark.parametrize("key", keys.KEYS, ids=[key.name for key in keys.KEYS])
-def test_python_and_lua_spell_a_key_alike(lua: Any, key: keys.Key) -> None:
+def test_python_and_lua_spell_a_key_alike(key: keys.Key) -> None:
     values = [f"value-{n}" for n, _ in enumerate(key.arguments)]
+    said = ", ".join(f"'{value}'" for value in values)
+    runtime: Any = LuaRuntime(unpack_returned_tuples=True)
 
-    assert lua.globals().key[key.name](*values) == key(*values)
+    assert runtime.eval(lua_keys.written_in(f"key.{key.name}({said})")) == key(*values)
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("local a = 1", "local a = 1"),
+        ("call('ZREM', key.dues(), '')", "call('ZREM', '{bgjobs}:dues', '')"),
+        ("load(key.job(id))", "load(('{bgjobs}:job:' .. id))"),
+        ("a(key.job(b.id), key.due(n))", "a(('{bgjobs}:job:' .. b.id), ('{bgjobs}:due:' .. n))"),
+        ("key.job(b or c)", "('{bgjobs}:job:' .. (b or c))"),
+        ("key.job(f(a, {b, c}, d[1]))", "('{bgjobs}:job:' .. (f(a, {b, c}, d[1])))"),
+        ("key.job(a .. '),(' .. b)", "('{bgjobs}:job:' .. (a .. '),(' .. b))"),
+        ("key.log_tail(id, n)", "('{bgjobs}:log:' .. id .. ':' .. n .. ':tail')"),
+        ("key.job(name(key.dues()))", "('{bgjobs}:job:' .. (name('{bgjobs}:dues')))"),
+        ("monkey.job(id)", "monkey.job(id)"),
+    ],
+)
+def test_keys_are_written_into_a_line(line: str, written: str) -> None:
+    assert lua_keys.written_in(line) == written
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("key.nobody(id)", r"there is no key 'nobody'"),
+        ("key.job()", r"key\.job has the arguments \(id\)"),
+        ("key.job(a, b)", r"key\.job has the arguments \(id\)"),
+        ("key.dues(a)", r"key\.dues has the arguments \(\)"),
+        ("key.job(a", r"the arguments of a key must be on one line"),
+    ],
+)
+def test_a_key_that_cannot_be_written_is_an_error_with_its_line(line: str, why: str) -> None:
+    with pytest.raises(LuaError, match=rf"^a\.lua:2: {why}"):
+        assembly.filled_in(PurePath("a.lua"), f"local a = 1\n{line}")
 
 
 def test_how_keys_look() -> None:
@@ -120,7 +150,8 @@ def test_every_arrow_says_who_and_when() -> None:
         assert arrow.sources <= set(State) | {NEW}
 
 
-def test_lua_knows_the_same_arrows_and_groups(lua: Any) -> None:
+def test_lua_knows_the_same_arrows_and_groups() -> None:
+    lua: Any = LuaRuntime(unpack_returned_tuples=True)
     found = lua.globals()
 
     for verb in {arrow.verb for arrow in TRANSITIONS}:

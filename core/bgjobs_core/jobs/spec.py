@@ -68,6 +68,7 @@ _NEEDED: Final = frozenset(
     field.serialization_alias or name for name, field in CompleteSpec.model_fields.items() if field.is_required()
 )
 Fields = dict[str, str | int | float]
+_sorted: Final = json.JSONEncoder(sort_keys=True).encode  # `json.dumps` would make such an encoder each time
 
 
 def to_hashes(spec: CompleteSpec) -> tuple[Fields, Fields]:
@@ -147,5 +148,5 @@ def digest(
 
 def short_digest(value: Any) -> str:
     """22 characters that stand for a value of JSON; 128 bits, so that no two values have the same by chance."""
-    found = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()[:16]
+    found = hashlib.sha256(_sorted(value).encode()).digest()[:16]
     return urlsafe_b64encode(found).decode().rstrip("=")

@@ -89,8 +89,8 @@ def verb(name: str) -> Verb:
 def script_text(name: str) -> str:
     """The whole script of a verb.
 
-    In this order: the check of the layout, the tables that it uses, what it uses of `PARTS`, its arguments, its body. All
-    of this runs whenever the script does, so that nothing is in it that the verb does not use.
+    In this order: the check of the layout, the tables that it uses, what it uses of `PARTS`, its arguments, its body.
+    All of this runs whenever the script does, so that nothing is in it that the verb does not use.
     """
     found = verb(name)
     own = [*arguments(found), filled_in(path_of(name), found.body, found.first_line)]

@@ -109,8 +109,10 @@ class Enqueueing(Verbs):
         return await self._place(jobs)
 
     async def _known(self, jobs: Sequence[NewJob]) -> list[Placed]:
-        """What would become of each, as far as it can be known before."""
-        found = await self._ask_all([("HMGET", keys.job(one.id), "digest", "state") for one in jobs])
+        """What would become of each, as far as it can be known before; usually none is there, as one question tells."""
+        found: list[Any] = [(None, None)] * len(jobs)
+        if jobs and await self._ask("EXISTS", *(keys.job(one.id) for one in jobs)):
+            found = await self._ask_all([("HMGET", keys.job(one.id), "digest", "state") for one in jobs])
         batches = await self._batches_among(jobs)
         answers = await self.answers([one.id for one in jobs])
         placed: list[Placed] = []
@@ -167,9 +169,11 @@ class Enqueueing(Verbs):
         """
         alike: dict[str, _Alike] = {}
         in_order: list[tuple[str, _Alike]] = []
+        digests: dict[tuple[tuple[str, object], ...], str] = {}
         for place, job in jobs.items():
             shared, own = _fields(job)
-            digest = short_digest(shared)
+            same = tuple(shared.items())
+            digest = digests.get(same) or digests.setdefault(same, short_digest(shared))
             if job.spec.unique_key is None:
                 alike.setdefault(digest, _Alike(shared, [], [])).add(place, own)
                 continue

@@ -6,7 +6,9 @@ or a bound (S9 of docs/safety.md). docs/redis.md is generated from this table.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 PREFIX: Final = "{bgjobs}:"
@@ -33,14 +35,18 @@ class Key:
     holds: str
     bound: str
 
-    @property
+    @cached_property
     def arguments(self) -> list[str]:
         """Names in braces, in their order."""
         return [part.partition("}")[0] for part in self.pattern.split("{")[1:]]
 
+    @cached_property
+    def _format(self) -> str:
+        return PREFIX + re.sub(r"\{\w+\}", "%s", self.pattern)
+
     def __call__(self, *values: object) -> str:
-        """The key's full name."""
-        return PREFIX + self.pattern.format(**dict(zip(self.arguments, values, strict=True)))
+        """The key's full name; a TypeError if there are too many values or too few."""
+        return self._format % values
 
 
 job = Key("job", "job:{id}", "hash", "the record", "retire, after the retention")

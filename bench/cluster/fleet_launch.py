@@ -2,8 +2,8 @@
 
 Measured: on the development cluster, with pods on fake nodes (kwok), 1,000 jobs of a queue that is paused until all of
 them are enqueued: KubeJobs a second until the last one is there, and jobs a second until all have succeeded. Beside it,
-in turns: the same manifests under other names, POSTed by a bare loop with 32 in flight, and the same two figures. What
-each part of Kubernetes and of bgjobs works for a job until the last KubeJob is there says what the limit is.
+in turns: the same manifests under other names, POSTed by a bare loop with 32 in flight, and the same two figures. It
+also says how long a processor works for one job in each part of Kubernetes and of bgjobs until all KubeJobs are there.
 
 By arithmetic: API server and etcd take 5 to 10 ms for a KubeJob on two shared cores, so 100 to 200 a second are what a
 bare loop can do; the operator adds 1 to 2 ms on the same cores. To their end it is the pace of the Job controller,

@@ -75,6 +75,38 @@ async def test_the_reply_to_a_call_that_was_given_up_is_no_others(kept: Client, 
     assert await kept.ping() is True
 
 
+async def test_what_nobody_has_read_is_not_taken_for_a_reply(kept: Client, client: Client) -> None:
+    pool = kept.connection_pool
+    taken = await pool.get_connection()
+    await taken.send_command("ECHO", "old")
+    while not await taken.can_read():
+        await client.ping()
+    await pool.release(taken)
+    assert await kept.echo("new") == b"new"
+
+
+async def test_one_is_kept_again_after_somebody_has_stopped_waiting(kept: Client) -> None:
+    pool = kept.connection_pool
+    taken = [await pool.get_connection() for _ in range(_MOST)]
+    waiting = asyncio.create_task(pool.get_connection())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for one in taken:
+        await pool.release(one)
+    assert {await pool.get_connection() for _ in range(_MOST)} == set(taken)
+    assert not pool.can_get_connection(), "the blocking pool has none back: both were kept"
+
+
+async def test_one_cannot_come_back_twice(kept: Client) -> None:
+    pool = kept.connection_pool
+    taken = await pool.get_connection()
+    await pool.release(taken)
+    with pytest.raises(KeyError):
+        await pool.release(taken)
+
+
 async def test_no_more_connections_than_allowed(backend: str, servers: Servers, client: Client) -> None:
     address = servers.url(backend)
     patience = f"{'&' if '?' in address else '?'}timeout=0.05"  # seconds, for a connection that is free

@@ -60,6 +60,7 @@ PARTS: Final = (
     "needs", "batches", "suspension", "unique", "moves", "holds", "attempts", "waiting", "history", "bulks",
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
+_AT_MARGIN: Final = re.compile(r"\s|$|[)}\]]|end\b|local function \w+\(|local \w+ =")
 # A definition of a part; it ends before the next one begins.
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
 
@@ -100,7 +101,7 @@ def script_text(name: str) -> str:
         for defined, text in reversed(definitions(part_text(part))):
             if re.search(rf"\b{defined}\b", used):
                 parts.insert(0, text)
-                used += text
+                used += f"\n{text}"
     words = {"VERB": f"local VERB = '{name}'", **groups(name)}
     tables = [line for word, line in words.items() if re.search(rf"\b{word}\b", used)]
     return "\n".join([_LAYOUT_CHECK, *tables, *parts, *own])
@@ -115,7 +116,14 @@ end"""
 
 
 def definitions(part: str) -> list[tuple[str, str]]:
-    """The names that a part defines, each with its definition, in their order."""
+    """The names that a part defines, each with its definition, in their order.
+
+    Raises:
+        LuaError: a line at the margin is neither the begin of a definition of one name nor the end of one.
+    """
+    for line in part.splitlines():
+        if not _AT_MARGIN.match(line):
+            raise LuaError(f"a part defines one name after another, and nothing else: {line}")
     starts = [found.start() for found in _DEFINED.finditer(part)]
     texts = [part[start:end].rstrip() for start, end in zip(starts, [*starts[1:], len(part)], strict=True)]
     return [(_DEFINED.findall(text)[0], text) for text in texts]

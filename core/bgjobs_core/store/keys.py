@@ -22,7 +22,7 @@ class Key:
     """A family of keys.
 
     Attributes:
-        name: of the function, in Python and Lua.
+        name: of the function in Python, and as Lua files call it.
         pattern: with the function's arguments in braces.
         kind: the Redis type.
         holds: what is in it.

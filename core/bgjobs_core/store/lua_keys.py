@@ -15,7 +15,8 @@ from bgjobs_core.store.header import LuaError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CALL: Final = re.compile(r"\bkey\.(\w+)\(")
+_CALL: Final = re.compile(r"(?<![\w.])key\.(\w+)\(")
+_USE: Final = re.compile(r"(?<![\w.])key\s*(?:\.\s*\w|\[)")
 _NAME: Final = re.compile(r"[\w.]+")
 _BY_NAME: Final = {entry.name: entry for entry in keys.KEYS}
 
@@ -23,11 +24,16 @@ _BY_NAME: Final = {entry.name: entry for entry in keys.KEYS}
 def written_in(line: str) -> str:
     """A line of Lua with `('{bgjobs}:job:' .. id)` in place of `key.job(id)`.
 
+    Only what the verbs need is understood: a call on one line, and text in single quotes without a backslash.
+
     Raises:
-        LuaError: there is no such key, it has other arguments, or the line ends before the bracket is closed.
+        LuaError: there is no such key, it has other arguments, the line ends before the bracket is closed, or `key` is
+            used otherwise.
     """
-    found = CALL.search(line)
+    found = _CALL.search(line)
     if found is None:
+        if _USE.search(line):
+            raise LuaError("`key` may only be called, as in key.job(id)")
         return line
     arguments, end = _arguments(line, found.end())
     name = expression(found[1], [written_in(one) for one in arguments])
@@ -59,6 +65,8 @@ def _arguments(line: str, start: int) -> tuple[list[str], int]:
     found, open_, quoted, begin = list[str](), 0, False, start
     for place in range(start, len(line)):
         character = line[place]
+        if character in '"\\':
+            raise LuaError("the arguments of a key must have neither double quotes nor backslashes")
         quoted ^= character == "'"
         if quoted:
             continue

@@ -54,8 +54,11 @@ class Reading(Connected):
         return await self._records(ids, await self._ask_each([("HGETALL", keys.job(one)) for one in ids]))
 
     async def recorded(self, ids: Sequence[str]) -> set[str]:
-        """Those of these jobs that have a record, whether it can be read or not; one question tells if none has."""
-        if not ids or not await self._ask("EXISTS", *(keys.job(one) for one in ids)):
+        """Those of these jobs that have a record, whether it can be read or not.
+
+        If none has one, a single question tells so.
+        """
+        if len(ids) > 1 and not await self._ask("EXISTS", *(keys.job(one) for one in ids)):
             return set()
         found = await self._ask_each([("EXISTS", keys.job(one)) for one in ids])
         return {job_id for job_id, there in zip(ids, found, strict=True) if there}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise, product
 from pathlib import PurePath
 from typing import Any
@@ -37,7 +38,11 @@ def test_python_and_lua_spell_a_key_alike(key: keys.Key) -> None:
         ("key.job(a .. '),(' .. b)", "('{bgjobs}:job:' .. (a .. '),(' .. b))"),
         ("key.log_tail(id, n)", "('{bgjobs}:log:' .. id .. ':' .. n .. ':tail')"),
         ("key.job(name(key.dues()))", "('{bgjobs}:job:' .. (name('{bgjobs}:dues')))"),
+        ("key.job({a, b}[1])", "('{bgjobs}:job:' .. ({a, b}[1]))"),
+        ("key.job(t[f{a, b}])", "('{bgjobs}:job:' .. (t[f{a, b}]))"),
         ("monkey.job(id)", "monkey.job(id)"),
+        ("entry.key.sub(1)", "entry.key.sub(1)"),
+        ("for key, value in pairs(t) do", "for key, value in pairs(t) do"),
     ],
 )
 def test_keys_are_written_into_a_line(line: str, written: str) -> None:
@@ -51,12 +56,33 @@ def test_keys_are_written_into_a_line(line: str, written: str) -> None:
         ("key.job()", r"key\.job has the arguments \(id\)"),
         ("key.job(a, b)", r"key\.job has the arguments \(id\)"),
         ("key.dues(a)", r"key\.dues has the arguments \(\)"),
+        ("local k = key.job", r"`key` may only be called"),
+        ("key.job (id)", r"`key` may only be called"),
+        ("key['job'](id)", r"`key` may only be called"),
+        ('key.job("a)b")', r"the arguments of a key must have neither"),
         ("key.job(a", r"the arguments of a key must be on one line"),
     ],
 )
 def test_a_key_that_cannot_be_written_is_an_error_with_its_line(line: str, why: str) -> None:
     with pytest.raises(LuaError, match=rf"^a\.lua:2: {why}"):
         assembly.filled_in(PurePath("a.lua"), f"local a = 1\n{line}")
+
+
+@pytest.mark.parametrize("line", ["local a, b = 1, 2", "a()", "function a() end", "if a then b() end", "local a"])
+def test_a_part_has_definitions_of_one_name_alone(line: str) -> None:
+    with pytest.raises(LuaError, match=re.escape(line)):
+        assembly.definitions(f"local c = 1\n{line}\nlocal function d()\n  return c\nend")
+
+
+def test_the_definitions_of_a_part() -> None:
+    part = "local c = {\n  1,\n}\nlocal function d()\n  local e = c\n  return e\nend"
+    assert assembly.definitions(part) == [
+        ("c", "local c = {\n  1,\n}"),
+        ("d", "local function d()\n  local e = c\n  return e\nend"),
+    ]
+    for name in assembly.PARTS:
+        text = assembly.part_text(name)
+        assert "\n".join(one for _, one in assembly.definitions(text)) == text.rstrip()
 
 
 def test_how_keys_look() -> None:

@@ -115,11 +115,22 @@ def install(say: Callable[[str], None], *values: str) -> None:
 
 
 def upgrade(*values: str) -> None:
-    """Run `helm upgrade --install` with the chart as it is now, the development values and these, and wait for all."""
+    """Run `helm upgrade --install` with the chart as it is now, the development values and these, and wait for all.
+
+    Also for the end of the API's old pods. They serve for some seconds more, by the settings that they began with.
+    """
     chart = ROOT / "charts/bgjobs"
     dev(
         "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
         "--set", f"jobNamespaces={{{','.join(job_namespaces())}}}", *values, "--wait", "--timeout", "300s",
+    )  # fmt: skip
+    wait_until("the API's old pods are gone", _no_pod_of_the_api_ends)
+
+
+def _no_pod_of_the_api_ends() -> bool:
+    of_api = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=api"
+    return not kubectl(
+        "get", "pods", "-n", SYSTEM, "-l", of_api, "-o", "jsonpath={.items[*].metadata.deletionTimestamp}"
     )  # fmt: skip
 
 

@@ -85,11 +85,11 @@ async def test_what_nobody_has_read_is_not_taken_for_a_reply(kept: Client, clien
     assert await kept.echo("new") == b"new"
 
 
-async def test_one_is_kept_again_after_somebody_has_stopped_waiting(kept: Client) -> None:
+async def test_one_is_kept_again_after_somebody_has_stopped_waiting(kept: Client, client: Client) -> None:
     pool = kept.connection_pool
     taken = [await pool.get_connection() for _ in range(_MOST)]
     waiting = asyncio.create_task(pool.get_connection())
-    await asyncio.sleep(0)
+    await client.ping()  # meanwhile it asks for a connection
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -123,7 +123,7 @@ async def test_no_more_connections_than_allowed(backend: str, servers: Servers, 
 async def test_whoever_waits_gets_the_one_that_comes_back(kept: Client, client: Client) -> None:
     tasks = await blocked(client, kept, _MOST)
     waiting = asyncio.create_task(kept.ping())
-    await asyncio.sleep(0)  # it asks for a connection
+    await client.ping()  # meanwhile it asks for a connection
     await client.rpush("list", "for one")
     assert await waiting is True
     await client.rpush("list", "for the other")

@@ -5,16 +5,14 @@ docs/operations.md says when it is needed: a new layout of Redis cannot be read 
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import sys
+from typing import TYPE_CHECKING
 
-from bgjobs_core.redis import connection
-from bgjobs_core.redis.errors import StoreError
-from bgjobs_core.settings import from_environment
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Store
-from bgjobs_operator.settings import OperatorSettings
+from bgjobs_operator import asked_first
+
+if TYPE_CHECKING:
+    from bgjobs_core.store.store import Store
 
 _NAME = "python -m bgjobs_operator.empty_redis"
 
@@ -50,29 +48,14 @@ async def empty(store: Store, *, agreed: bool) -> int:
     return 0
 
 
-async def _run(settings: OperatorSettings, *, agreed: bool) -> int:
-    store = Store(connection.connect(settings.redis))
-    try:
-        return await empty(store, agreed=agreed)
-    finally:
-        await store.close()
-
-
 def main() -> int:
     """Entry point; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=_NAME,
+    return asked_first.main(
+        empty,
+        name=_NAME,
         description="Drops everything of bgjobs from Redis if another version has written it in another layout.",
-        epilog="Run it in a pod of the operator, whose environment says where Redis is.",
+        without="what would be dropped",
     )
-    parser.add_argument("--yes", action="store_true", help="do it; without this, it is only said what would be dropped")
-    agreed: bool = parser.parse_args().yes
-    settings = from_environment(OperatorSettings, _NAME)
-    try:
-        return asyncio.run(_run(settings, agreed=agreed))
-    except StoreError as error:
-        print(f"{_NAME}: {error}", file=sys.stderr)
-        return 1
 
 
 if __name__ == "__main__":

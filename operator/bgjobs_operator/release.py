@@ -5,17 +5,15 @@ docs/operations.md says what to look at before.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from bgjobs_core.redis import connection
-from bgjobs_core.redis.errors import StoreError
-from bgjobs_core.settings import from_environment
 from bgjobs_core.store import keys
-from bgjobs_core.store.store import Store
-from bgjobs_operator.settings import OperatorSettings
+from bgjobs_operator import asked_first
+
+if TYPE_CHECKING:
+    from bgjobs_core.store.store import Store
 
 _NAME = "python -m bgjobs_operator.release"
 
@@ -52,29 +50,14 @@ async def release(store: Store, *, agreed: bool) -> int:
     return 0
 
 
-async def _run(settings: OperatorSettings, *, agreed: bool) -> int:
-    store = Store(connection.connect(settings.redis))
-    try:
-        return await release(store, agreed=agreed)
-    finally:
-        await store.close()
-
-
 def main() -> int:
     """Entry point; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=_NAME,
+    return asked_first.main(
+        release,
+        name=_NAME,
         description="Lets bgjobs launch jobs again after it has found that Redis is older than the world.",
-        epilog="Run it in a pod of the operator, whose environment says where Redis is.",
+        without="what is held, and why",
     )
-    parser.add_argument("--yes", action="store_true", help="do it; without this, it is only said what is held, and why")
-    agreed: bool = parser.parse_args().yes
-    settings = from_environment(OperatorSettings, _NAME)
-    try:
-        return asyncio.run(_run(settings, agreed=agreed))
-    except StoreError as error:
-        print(f"{_NAME}: {error}", file=sys.stderr)
-        return 1
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def _row(client: JobClient, job_id: str) -> int:
 
 
 def test_a_job_that_is_killed_with_its_pod_goes_on_at_its_row(client: JobClient) -> None:
-    job = client.enqueue("shop.jobs.Imports", "rows", [100_000, 60.0])
+    job = client.enqueue("shop.jobs.Imports", "rows", [100_000, 24.0])
     wait_until("row 41,000 is known to the server", lambda: _row(client, job.id) >= 41_000, seconds=300)
     [pod] = pods_of(job.id)
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Unpack
 
 from bgjobs.client import bulk_endpoints, endpoints, polling
-from bgjobs.client.bulk_calls import pause_within
+from bgjobs.client.bulk_calls import so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +55,8 @@ class AsyncBulkHandle:
                 told(bulk)
             if bulk.is_over:
                 return bulk
-            await self._client.sleep(pause_within(next(pauses), bulk, timeout, self._clock() - started))
+            elapsed = self._clock() - started
+            await self._client.sleep(polling.pause_within(next(pauses), timeout, elapsed, so_far(bulk)))
 
     async def stop(self) -> Bulk:
         """Stop it: what is done stays done; see `BulkHandle.stop`."""

@@ -112,7 +112,8 @@ class AsyncJobHandle:
         started = self._clock()
         pauses = polling.pauses(poll)
         while (job := await self.refresh()).state not in TERMINAL:
-            await self._client.sleep(polling.pause_within(next(pauses), job, timeout, self._clock() - started))
+            elapsed = self._clock() - started
+            await self._client.sleep(polling.pause_within(next(pauses), timeout, elapsed, polling.still(job)))
         return job
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as JobHandle.result

@@ -74,7 +74,8 @@ class BatchHandle:
         started = self._clock()
         pauses = polling.pauses(poll)
         while not batch_view.has_ended(batch := self.refresh()):
-            self._client.sleep(batch_view.pause_within(next(pauses), batch, timeout, self._clock() - started))
+            elapsed = self._clock() - started
+            self._client.sleep(polling.pause_within(next(pauses), timeout, elapsed, batch_view.so_far(batch)))
         for job_id in self._known.singles:
             left = None if timeout is None else timeout - (self._clock() - started)
             self._client.handle(job_id).wait(left, poll)

@@ -86,15 +86,6 @@ def has_ended(batch: Batch) -> bool:
     return batch.ended_at is not None
 
 
-def pause_within(pause: float, batch: Batch, timeout: float | None, elapsed: float) -> float:
-    """The pause, cut to what is left of the time.
-
-    Raises:
-        TimeoutError: if nothing is left.
-    """
-    if timeout is None:
-        return pause
-    left = timeout - elapsed
-    if left <= 0:
-        raise TimeoutError(f"of batch {batch.id} {batch.ended:,} of {batch.jobs:,} jobs have ended after {timeout:g} s")
-    return min(pause, left)
+def so_far(batch: Batch) -> str:
+    """How far a batch is, in words."""
+    return f"of batch {batch.id} {batch.ended:,} of {batch.jobs:,} jobs have ended"

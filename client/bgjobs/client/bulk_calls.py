@@ -62,7 +62,8 @@ class BulkHandle:
                 told(bulk)
             if bulk.is_over:
                 return bulk
-            self._client.sleep(pause_within(next(pauses), bulk, timeout, self._clock() - started))
+            elapsed = self._clock() - started
+            self._client.sleep(polling.pause_within(next(pauses), timeout, elapsed, so_far(bulk)))
 
     def stop(self) -> Bulk:
         """Stop it: what is done stays done. Up to twenty jobs that it has taken already are finished.
@@ -73,18 +74,9 @@ class BulkHandle:
         return self._client.stop_bulk(self.id, self.namespace)
 
 
-def pause_within(pause: float, bulk: Bulk, timeout: float | None, elapsed: float) -> float:
-    """The pause, cut to what is left of the time.
-
-    Raises:
-        TimeoutError: if nothing is left.
-    """
-    if timeout is None:
-        return pause
-    left = timeout - elapsed
-    if left <= 0:
-        raise TimeoutError(f"bulk {bulk.id} is not over after {timeout:g} s: {bulk.words}")
-    return min(pause, left)
+def so_far(bulk: Bulk) -> str:
+    """How far a bulk is that is not over, in words."""
+    return f"bulk {bulk.id} is not over ({bulk.words})"
 
 
 class BulkCalls:

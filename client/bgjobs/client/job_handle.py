@@ -103,7 +103,8 @@ class JobHandle:
         started = self._clock()
         pauses = polling.pauses(poll)
         while (job := self.refresh()).state not in TERMINAL:
-            self._client.sleep(polling.pause_within(next(pauses), job, timeout, self._clock() - started))
+            elapsed = self._clock() - started
+            self._client.sleep(polling.pause_within(next(pauses), timeout, elapsed, polling.still(job)))
         return job
 
     def result(self, timeout: float | None = None) -> Any:

@@ -43,18 +43,29 @@ def pauses(most: float = MOST_SECONDS) -> Iterator[float]:
         pause = min(pause * _GROWTH, most)
 
 
-def pause_within(pause: float, job: Job, timeout: float | None, elapsed: float) -> float:
-    """The pause, cut to what is left of the time.
+def pause_within(pause: float, timeout: float | None, elapsed: float, so_far: str) -> float:
+    """The pause in seconds, cut to what is left of the time.
+
+    Args:
+        pause: until the next question, if there is so much time.
+        timeout: how long it may take in all; None: as long as it takes.
+        elapsed: how long it has taken.
+        so_far: how things are, such as `job 0192f0c1-… is still queued`.
 
     Raises:
-        TimeoutError: if nothing is left.
+        TimeoutError: if nothing is left; it says how things are.
     """
     if timeout is None:
         return pause
     left = timeout - elapsed
     if left <= 0:
-        raise TimeoutError(f"job {job.id} is still {job.state} after {timeout:g} s")
+        raise TimeoutError(f"{so_far} after {timeout:g} s")
     return min(pause, left)
+
+
+def still(job: Job) -> str:
+    """How a job is while it has not ended, in words."""
+    return f"job {job.id} is still {job.state}"
 
 
 def has_started(job: Job, attempt: int) -> bool | None:

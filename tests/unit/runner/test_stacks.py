@@ -38,8 +38,10 @@ def ask(api: FakeApi, number: int = 1) -> str:
 
 def ask_until(api: FakeApi, says: str) -> str:
     """Ask again while a text comes that does not say this: code may be seen before it makes the call that is meant."""
+    text = ""
     for number in range(1, 31):
-        if says in (text := ask(api, number)):
+        text = ask(api, number)
+        if says in text:
             return text
     raise AssertionError(f"it was never seen: {says}; the last text was: {text}")
 

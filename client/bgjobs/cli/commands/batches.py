@@ -90,8 +90,8 @@ def wait(
       bgjobs batch wait 0192f0c1-2a3b-7c4d-8e5f-001122334455 --timeout 1h && echo done
     """
     from bgjobs.cli.showing.batches import line  # noqa: PLC0415 - `--help` does not pay for models
-    from bgjobs.client.batch_view import has_ended, pause_within  # noqa: PLC0415 - as above
-    from bgjobs.client.polling import pauses  # noqa: PLC0415 - as above
+    from bgjobs.client.batch_view import has_ended, so_far  # noqa: PLC0415 - as above
+    from bgjobs.client.polling import pause_within, pauses  # noqa: PLC0415 - as above
     from bgjobs.vocabulary import State  # noqa: PLC0415 - as above
 
     limit = durations.seconds(timeout, "--timeout")
@@ -103,7 +103,7 @@ def wait(
         if (words := line(batch)) != said:
             session.say(words)
             said = words
-        client.sleep(pause_within(next(pause), batch, limit, clock() - started))
+        client.sleep(pause_within(next(pause), limit, clock() - started, so_far(batch)))
     if batch.state == State.SUCCEEDED:
         session.say(f"all {batch.jobs:,} jobs of batch {batch.id} succeeded")
         return exits.DONE

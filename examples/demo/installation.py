@@ -109,8 +109,7 @@ def install(say: Callable[[str], None], *values: str) -> None:
     if there:  # the images keep their tag, so pods of an earlier build would stay
         for name in ("operator", "api"):
             kubectl("rollout", "restart", f"deployment/{RELEASE}-{name}", "-n", SYSTEM)
-        for name in ("operator", "api"):
-            kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "-n", SYSTEM, "--timeout=300s")
+        _wait_until_replaced()
     kubectl("apply", "-f", "-", stdin=queue("single", 1))
 
 
@@ -124,6 +123,13 @@ def upgrade(*values: str) -> None:
         "helm", "upgrade", "--install", RELEASE, str(chart), "-n", SYSTEM, "-f", str(chart / "ci/dev-values.yaml"),
         "--set", f"jobNamespaces={{{','.join(job_namespaces())}}}", *values, "--wait", "--timeout", "300s",
     )  # fmt: skip
+    _wait_until_replaced()
+
+
+def _wait_until_replaced() -> None:
+    """Helm 3 does not wait for that, and no version of it, nor `rollout status`, for pods that still end."""
+    for name in ("operator", "api"):
+        kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "-n", SYSTEM, "--timeout=300s")
     wait_until("the API's old pods are gone", _no_pod_of_the_api_ends)
 
 

@@ -8,6 +8,7 @@ import redis.asyncio as aredis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 
 from bgjobs_core.redis.access import RedisAccess
 from bgjobs_core.redis.closing import KINDS
@@ -44,6 +45,9 @@ def connect(access: RedisAccess | str, *, max_connections: int = 32, together: b
         "socket_timeout": 5,
         "socket_connect_timeout": 3,
         "health_check_interval": 30,
+        # They are of Redis Enterprise alone, and where they may come, redis-py hands out connections that are not good:
+        # closed ones, and those on which a reply waits that nobody has read.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
         # The address may set other values than these, and what was given beside the address counts most.
         **cast("dict[str, Any]", parse_url(access.url)),

@@ -61,6 +61,7 @@ PARTS: Final = (
 )  # fmt: skip
 _NAMED: Final = re.compile(rf"\b({'|'.join([*VOCABULARY, 'LIMIT'])})\.(\w+)")
 _AT_MARGIN: Final = re.compile(r"\s|$|[)}\]]|end\b|local function \w+\(|local \w+ =")
+_QUOTED: Final = re.compile(r"'[^'\n]*'")
 # A definition of a part; it ends before the next one begins.
 _DEFINED: Final = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
 
@@ -95,16 +96,21 @@ def script_text(name: str) -> str:
     """
     found = verb(name)
     own = [*arguments(found), filled_in(path_of(name), found.body, found.first_line)]
-    used = "\n".join(own)
+    used = code_alone("\n".join(own))
     parts: list[str] = []
     for part in reversed(PARTS):
         for defined, text in reversed(definitions(part_text(part))):
             if re.search(rf"\b{defined}\b", used):
                 parts.insert(0, text)
-                used += f"\n{text}"
+                used += f"\n{code_alone(text)}"
     words = {"VERB": f"local VERB = '{name}'", **groups(name)}
     tables = [line for word, line in words.items() if re.search(rf"\b{word}\b", used)]
     return "\n".join([_LAYOUT_CHECK, *tables, *parts, *own])
+
+
+def code_alone(text: str) -> str:
+    """Lua code without what is in single quotes: a word there is no use of a name."""
+    return _QUOTED.sub("''", text)
 
 
 _LAYOUT_CHECK: Final = f"""\

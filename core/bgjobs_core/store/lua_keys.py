@@ -31,13 +31,14 @@ def written_in(line: str) -> str:
             used otherwise.
     """
     found = _CALL.search(line)
+    before = line if found is None else line[: found.start()]
+    if _USE.search(before):
+        raise LuaError("`key` may only be called, as in key.job(id)")
     if found is None:
-        if _USE.search(line):
-            raise LuaError("`key` may only be called, as in key.job(id)")
         return line
     arguments, end = _arguments(line, found.end())
     name = expression(found[1], [written_in(one) for one in arguments])
-    return line[: found.start()] + name + written_in(line[end:])
+    return before + name + written_in(line[end:])
 
 
 def expression(name: str, arguments: Sequence[str]) -> str:

@@ -57,6 +57,7 @@ def test_keys_are_written_into_a_line(line: str, written: str) -> None:
         ("key.job(a, b)", r"key\.job has the arguments \(id\)"),
         ("key.dues(a)", r"key\.dues has the arguments \(\)"),
         ("local k = key.job", r"`key` may only be called"),
+        ("local k = key.job; load(key.job(id))", r"`key` may only be called"),
         ("key.job (id)", r"`key` may only be called"),
         ("key['job'](id)", r"`key` may only be called"),
         ('key.job("a)b")', r"the arguments of a key must have neither"),

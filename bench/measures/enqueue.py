@@ -3,7 +3,8 @@
 Measured: jobs a second, and the processor time of the client and of Redis for a job, with a Redis that writes each
 change to the disk before it answers (`appendfsync always`, as bgjobs needs it) and one that writes once a second
 (`everysec`). Ways of bgjobs: the store's verbs, and `JobClient` over HTTP. Beside them: each peer by the fastest way
-that its documentation shows, and a bare LPUSH in pipelines, which limits all of them.
+that its documentation shows, and a bare LPUSH in pipelines, which limits all of them. Our own ceiling are the same
+writes as those of the store's scripts, without the scripts and all that they check: packed beforehand, in pipelines.
 
 By arithmetic: one after another, each job waits for a round trip (0.1 ms on a Unix socket, 1 ms over HTTP) and, with
 `always`, for the disk (0.05 to 2 ms). Many at once share both: a chunk of 1,000 jobs waits once, so what is left is
@@ -23,7 +24,7 @@ from bench.cpu import ProcessClock
 from bench.peers import catalogue
 from bench.redis_servers import Server, running
 from bench.results import OURS, Figure, Result, Verdict, best, figure
-from bench.subjects import bulk, jobs, processes
+from bench.subjects import bulk, jobs, processes, writes
 from bench.turns import take_turns
 from bgjobs import JobClient
 from bgjobs_core.redis import connection
@@ -42,6 +43,9 @@ _FSYNC: Final[tuple[Fsync, ...]] = ("always", "everysec")
 _MANY: Final = "many at once"
 _SINGLE: Final = "one after another"
 _STORE: Final = f"{OURS} (store)"
+_WRITES: Final = f"{OURS} (writes)"
+# Of which programs the processor time is told, besides that of all together.
+_PARTS: Final = {OURS: ("all", "client", "redis", "api"), _STORE: ("all", "redis"), _WRITES: ("all", "redis")}
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class _Bench:
         for way in (_MANY, _SINGLE):
             sides[f"{way}|{_STORE}"] = partial(self._store, way)
             sides[f"{way}|{OURS}"] = partial(self._http, way)
+            if way == _MANY:
+                sides[f"{way}|{_WRITES}"] = self._writes
             sides |= {f"{way}|{name}": partial(self._peer, way, name) for name in names}
         return sides
 
@@ -129,6 +135,13 @@ class _Bench:
 
             return await self._timed(len(made), work)
 
+    async def _writes(self) -> Measures:
+        async with self._empty() as store:
+            made = list(self._factory.jobs(self.sizes.many))
+            packed = await writes.recorded(self.redis, partial(jobs.enqueue_all, store, made))
+        async with self._empty():
+            return await self._timed(len(made), partial(writes.send, self.redis, packed))
+
     async def _http(self, way: str) -> Measures:
         async with self._empty():
             with JobClient(self.api.url, namespace=jobs.NAMESPACE) as client:
@@ -170,7 +183,7 @@ def _figures(samples: Samples, fsync: str) -> list[Figure]:
         found.append(figure(f"{way}, {fsync}", side, "jobs/s", samples.of(key, "rate")))
     for key in samples.sides:
         way, _, side = key.partition("|")
-        for part in ("all", "client", "redis", "api") if side == OURS else ("all",):
+        for part in _PARTS.get(side, ("all",)):
             what = f"{way}, {fsync}, processor" if part == "all" else f"{way}, {fsync}, processor of {part}"
             found.append(figure(what, side, "µs a job", [1e6 * one for one in samples.of(key, part)]))
     return found

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import time
-import uuid
 from typing import Final
 
 # Of the ids that jobs have: derived from a request or a schedule, made by the caller, derived from a key.
 STORED_VERSIONS: Final = (5, 7, 8)
 _VERSION_7 = 7
 _VERSION_8 = 8
+# In its canonical form; the first group is the version, and the variant is that of RFC 9562.
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class _Counter:
@@ -61,7 +63,7 @@ def new_job_id(now: float | None = None) -> str:
     value |= 0b10 << 62
     value |= (count & (1 << 30) - 1) << 32
     value |= int.from_bytes(os.urandom(4), "big")
-    return str(uuid.UUID(int=value))
+    return _as_text(value)
 
 
 def key_job_id(namespace: str, key: str) -> str:
@@ -70,7 +72,7 @@ def key_job_id(namespace: str, key: str) -> str:
     value = int.from_bytes(digest[:16], "big")
     value = value & ~(0xF << 76) | _VERSION_8 << 76
     value = value & ~(0b11 << 62) | 0b10 << 62
-    return str(uuid.UUID(int=value))
+    return _as_text(value)
 
 
 def is_of_a_key(job_id: str) -> bool:
@@ -80,8 +82,11 @@ def is_of_a_key(job_id: str) -> bool:
 
 def is_job_id(text: str, versions: tuple[int, ...] = (7,)) -> bool:
     """Whether the text is a UUID of one of these versions in its canonical form (lower case, with hyphens)."""
-    try:
-        value = uuid.UUID(text)
-    except ValueError:
-        return False
-    return str(value) == text and value.variant == uuid.RFC_4122 and value.version in versions
+    found = _UUID.fullmatch(text)
+    return found is not None and int(found[1], 16) in versions
+
+
+def _as_text(value: int) -> str:
+    """The canonical form of 128 bits. `uuid.UUID` gives the same in three times the time."""
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -23,6 +23,8 @@ _Path: TypeAlias = "tuple[_Path | None, str | int]"
 _MOST_SHOWN: Final = 200  # characters of a name in a message
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
+# `json.dumps` would make such an encoder for each value.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class NotJSONError(ValueError):
@@ -41,7 +43,7 @@ def dumps(value: object, what: str = "value", limit: int = MAX_JSON_BYTES) -> st
         NotJSONError: if a part is not JSON (the message has the path of the first one), or the text is too large.
     """
     _check(value, (None, what), 1)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _encode(value)
     size = len(text.encode())
     if size > limit:
         raise NotJSONError(f"{what} takes {size:,} bytes as JSON; at most {limit:,} are allowed")

@@ -20,9 +20,8 @@ QUOTA: Final = "bgjobs-test-kubejobs"
 
 @contextmanager
 def no_more_kube_jobs() -> Generator[None]:
-    """A quota of the shop's namespace that is used up, until it is raised."""
-    used = len(objects("jobs", "-n", SHOP))
-    spec = {"hard": {"count/jobs.batch": str(used)}}
+    """A quota of the shop's namespace that has no room, until it is raised. What is there stays, and counts for it."""
+    spec = {"hard": {"count/jobs.batch": "0"}}
     body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA, "namespace": SHOP}, "spec": spec}
     kubectl("apply", "-f", "-", stdin=json.dumps(body))
     try:

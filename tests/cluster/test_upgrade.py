@@ -41,7 +41,7 @@ _END = "the-end-of-the-test"
 def fleet_client(client: JobClient) -> Iterator[JobClient]:
     """A second namespace of jobs is there, and two replicas of the API, as the chart has them by default."""
     fleet.make(max_concurrent=400)
-    installation.install(print, "--set", "api.replicas=2")
+    installation.upgrade("--set", "api.replicas=2")
     yield client
     fleet.clear()
 

@@ -15,7 +15,7 @@ from bgjobs_core.actions.errors import (
     OneOfManyError,
     TooManyClassesError,
 )
-from bgjobs_core.jobs.admission import NotAdmitted, decide_by, parents_missing
+from bgjobs_core.jobs.admission import NotAdmitted, decide_each, parents_missing
 from bgjobs_core.jobs.record import NewJob
 from bgjobs_core.redis.errors import StoreFullError
 
@@ -87,7 +87,7 @@ async def enqueue_many(store: Store, asked: Sequence[AskedJob], *, gate: MemoryG
 async def _decisions(store: Store, asked: Sequence[AskedJob]) -> list[NewJob | NotAdmitted]:
     """What admission says to each; each queue is read once."""
     queues = {key: await store.queue(key) for key in dict.fromkeys(one.queue_key for one in asked)}
-    return [decide_by(one, queues[one.queue_key]) for one in asked]
+    return decide_each(asked, queues)
 
 
 async def _asked_before(

@@ -9,10 +9,10 @@ from bgjobs.approval import is_approved
 from bgjobs.vocabulary import WhyNot
 from bgjobs_core.jobs import images
 from bgjobs_core.jobs.record import NewJob
-from bgjobs_core.jobs.spec import complete
+from bgjobs_core.jobs.spec import complete, likeness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from bgjobs_core.jobs.queue import QueueRecord
     from bgjobs_core.jobs.record import AskedJob
@@ -61,6 +61,26 @@ def parents_missing(asked: AskedJob, missing: Iterable[str]) -> NotAdmitted:
 def decide_by(asked: AskedJob, queue: QueueRecord | None) -> NewJob | NotAdmitted:
     """As `decide`, by a queue as the store has it; None if there is no such queue."""
     return decide(asked, queue.spec, queue.uid, queue.refused) if queue else decide(asked, None)
+
+
+def decide_each(asked: Sequence[AskedJob], queues: Mapping[str, QueueRecord | None]) -> list[NewJob | NotAdmitted]:
+    """As `decide_by` for each, in the same order. Most jobs that come together are alike: one of those is decided.
+
+    Args:
+        asked: the jobs as they were asked for.
+        queues: by their full names, as `namespace/name`, those of all these jobs.
+    """
+    found: dict[Hashable, NewJob | NotAdmitted] = {}
+    decisions: list[NewJob | NotAdmitted] = []
+    for one in asked:
+        alike = (one.queue_key, one.last_image, likeness(one.spec))
+        said = found.get(alike)
+        if said is None:
+            said = found[alike] = decide_by(one, queues[one.queue_key])
+        elif isinstance(said, NewJob):
+            said = NewJob(one, said.spec, said.records_seconds, said.logs_seconds, said.queue_uid)
+        decisions.append(said)
+    return decisions
 
 
 def decide(asked: AskedJob, queue: QueueSpec | None, queue_uid: str = "", refused: str = "") -> NewJob | NotAdmitted:

@@ -7,13 +7,14 @@ import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
 
 from bgjobs.job_spec import CompleteSpec, JobSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
 # What differs from job to job, and is kept in each record. Everything else is what many jobs have in common.
 _OWN: Final = frozenset({
@@ -67,8 +68,18 @@ _DEFAULTS: Final = {name: field.get_default(call_default_factory=True) for name,
 _NEEDED: Final = frozenset(
     field.serialization_alias or name for name, field in CompleteSpec.model_fields.items() if field.is_required()
 )
+# Fields whose values can be compared as they are, and those that are lists or dicts.
+_plain_of: Final = attrgetter(*(one.name for one in _FIELDS if one.write is not json.dumps))
+_nested_of: Final = attrgetter(*(one.name for one in _FIELDS if one.write is json.dumps))
+_NESTED_BY_DEFAULT: Final = tuple(_DEFAULTS[one.name] for one in _FIELDS if one.write is json.dumps)
 Fields = dict[str, str | int | float]
 _sorted: Final = json.JSONEncoder(sort_keys=True).encode  # `json.dumps` would make such an encoder each time
+
+
+def likeness(spec: JobSpec) -> Hashable:
+    """What is equal for two specs if and only if they say the same."""
+    nested = _nested_of(spec)
+    return _plain_of(spec), None if nested == _NESTED_BY_DEFAULT else _sorted(nested)
 
 
 def to_hashes(spec: CompleteSpec) -> tuple[Fields, Fields]:

@@ -16,9 +16,10 @@ class KeepingPool(BlockingConnectionPool):
     """The blocking pool of redis-py, which is asked only if no connection is free.
 
     For each command that pool takes a lock, a condition and a timer, and tells its listeners, and all that once more at
-    the end, which is two fifths of what a command on a Unix socket costs. Here a connection that comes back stays where the next
-    command finds it. The blocking pool still counts it as in use. So the limit of connections holds, and closing the
-    pool closes it, too; but passwords that are renewed while it is open (a credential provider) do not reach it.
+    the end, which is two fifths of what a command on a Unix socket costs. Here a connection that comes back stays where
+    the next command finds it. The blocking pool still counts it as in use. So the limit of connections holds, and
+    closing the pool closes it, too; but passwords that are renewed while it is open (a credential provider) do not
+    reach it.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -170,8 +170,9 @@ class Enqueueing(Verbs):
         alike: dict[str, _Alike] = {}
         in_order: list[tuple[str, _Alike]] = []
         digests: dict[tuple[tuple[str, object], ...], str] = {}
+        hashes: dict[int, tuple[Fields, Fields]] = {}  # of specs, which many jobs may have together
         for place, job in jobs.items():
-            shared, own = _fields(job)
+            shared, own = _fields(job, hashes.get(id(job.spec)) or hashes.setdefault(id(job.spec), to_hashes(job.spec)))
             same = tuple(shared.items())
             digest = digests.get(same) or digests.setdefault(same, short_digest(shared))
             if job.spec.unique_key is None:
@@ -255,10 +256,10 @@ class _Alike(NamedTuple):
         yield _Batch(digest, self.shared, self.places[start:], self.own[start:])
 
 
-def _fields(job: NewJob) -> tuple[Fields, Fields]:
-    """What many jobs have in common, and what is this job's own."""
+def _fields(job: NewJob, hashes: tuple[Fields, Fields]) -> tuple[Fields, Fields]:
+    """What many jobs have in common, and what is this job's own, from the same two parts of its spec."""
     asked = job.asked
-    shared, own = to_hashes(job.spec)
+    shared, own = hashes[0].copy(), hashes[1].copy()
     # Each request is another creator, and most are of one job alone.
     (own if asked.request_name else shared)["created_by"] = asked.created_by
     shared |= {

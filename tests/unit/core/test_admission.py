@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from bgjobs.job_spec import CompleteSpec, JobSpec
 from bgjobs.vocabulary import UniqueMode
-from bgjobs_core.jobs.admission import NotAdmitted, approved, decide, image_allowed
+from bgjobs_core.jobs.admission import NotAdmitted, approved, decide, decide_by, decide_each, image_allowed
+from bgjobs_core.jobs.queue import QueueRecord
 from bgjobs_core.jobs.record import AskedJob, NewJob
-from bgjobs_core.jobs.spec import shared_part, to_hashes, with_own_part
+from bgjobs_core.jobs.spec import likeness, shared_part, to_hashes, with_own_part
 from bgjobs_core.resources.models import QueueSpec, Retention
 
 QUEUE: Final = QueueSpec(
@@ -126,6 +127,46 @@ def test_patterns_are_no_regular_expressions() -> None:
     assert not approved("shopXjobs.Report", ["shop.jobs.*"])
     assert not image_allowed("registryXshop:1", QueueSpec(images=["registry.shop:*"]))
     assert approved("shop.jobs.Report", iter(["nothing.Else", "shop.jobs.*"]))
+
+
+# ------------------------------------------------------------------------------- many at once
+def test_each_of_many_is_decided_as_it_would_be_alone() -> None:
+    queues = {
+        "shop/default": QueueRecord("shop", "default", QUEUE, uid="uid-1"),
+        "shop/mail": QueueRecord("shop", "mail", QUEUE.model_copy(update={"image": "registry/mail:1"}), uid="uid-2"),
+        "shop/shut": QueueRecord("shop", "shut", QUEUE, refused="its pods ask for too much"),
+        "shop/gone": None,
+    }
+    kinds: list[dict[str, Any]] = [
+        *(change for change, _ in ADMITTED.values()),
+        *(change for change, spec, _, _ in REFUSED.values() if spec is QUEUE),
+        *({"queue": name} for name in ("mail", "shut", "gone")),
+        *({name: DIGESTED[name]} for name in sorted((DIGESTED.keys() & JobSpec.model_fields.keys()) - {"queue"})),
+        {"last_image": "registry/shop:7"},
+        {"parameters": "[2]"},
+        {"retry_on": []},
+        {"created_by": "bob"},
+    ]
+    wanted = [asked(id=f"{turn}/{number}", **kind) for turn in range(2) for number, kind in enumerate(kinds)]
+
+    decided = decide_each(wanted, queues)
+
+    assert decided == [decide_by(one, queues[one.queue_key]) for one in wanted]
+    assert {type(one) for one in decided} == {NewJob, NotAdmitted}
+    first, again = decided[: len(kinds)], decided[len(kinds) :]
+    for one, other in zip(first, again, strict=True):
+        if isinstance(one, NewJob):
+            assert isinstance(other, NewJob)
+            assert one.spec is other.spec, "it was made once"
+
+
+@pytest.mark.parametrize("field", JobSpec.model_fields)
+def test_two_specs_that_differ_are_not_alike(field: str) -> None:
+    """No job is ever taken for one that is alike because a field was forgotten."""
+    other = {**DIGESTED, "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}[field]
+
+    assert likeness(SPEC.model_copy(update={field: other})) != likeness(SPEC)
+    assert likeness(SPEC.model_copy()) == likeness(SPEC)
 
 
 # ------------------------------------------------------------- the digest of what was asked
